@@ -1,0 +1,145 @@
+//! A real redis-server for one test: on a free port of 127.0.0.1, killed and waited for in `Drop`.
+//!
+//! Must not know brokers' insides; tests reach the server's keys through [`RedisServer::connection`].
+#![allow(
+    dead_code,
+    reason = "each test program that includes this uses its own part of it"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use chicory_queue::{BrokerConfig, RedisConfig, RedisServer as Address, ResultsConfig};
+use tempfile::TempDir;
+
+/// A running server. It keeps nothing on disk, so a restart finds it empty.
+#[derive(Debug)]
+pub(crate) struct RedisServer {
+    child: Option<Child>,
+    directory: TempDir,
+    port: u16,
+    arguments: Vec<String>,
+}
+
+impl RedisServer {
+    /// Starts a server and waits until it accepts connections.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same, with further arguments for redis-server.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut server = Self {
+            child: None,
+            directory,
+            port: 0,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+        };
+        // Another process may take the port between the look and the start: then look again.
+        for _ in 0..20 {
+            server.port = free_port();
+            if server.try_start() {
+                return server;
+            }
+        }
+        panic!("redis-server does not start; is it installed?");
+    }
+
+    /// The port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server's Unix socket.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("redis.sock")
+    }
+
+    /// The address as the broker's settings have it.
+    pub(crate) fn address(&self) -> Address {
+        Address {
+            host: "127.0.0.1".into(),
+            port: self.port,
+            ..Address::default()
+        }
+    }
+
+    /// The broker's settings for this server, all else by default.
+    pub(crate) fn redis_config(&self) -> RedisConfig {
+        RedisConfig {
+            server: self.address(),
+            ..RedisConfig::default()
+        }
+    }
+
+    /// The same as a whole configuration, with results on this server.
+    pub(crate) fn config(&self) -> BrokerConfig {
+        BrokerConfig::Redis(self.redis_config(), ResultsConfig::default())
+    }
+
+    /// A plain connection, for what only a test may do to the server.
+    pub(crate) fn connection(&self) -> redis::Connection {
+        redis::Client::open(format!("redis://127.0.0.1:{}/", self.port))
+            .and_then(|client| client.get_connection())
+            .expect("a connection to the test's own server")
+    }
+
+    /// Kills the server; what it held is gone.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("the server is ours to kill");
+            child.wait().expect("the server ends");
+        }
+    }
+
+    /// Starts the stopped server again, empty, on the same port.
+    pub(crate) fn start_again(&mut self) {
+        self.stop();
+        assert!(self.try_start(), "port {} was taken meanwhile", self.port);
+    }
+
+    fn try_start(&mut self) -> bool {
+        let mut child = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .arg("--dir")
+            .arg(self.directory.path())
+            .arg("--unixsocket")
+            .arg(self.socket())
+            .args(&self.arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed and can be started");
+        let output = child.stdout.take().expect("its output is piped");
+        let mut lines = BufReader::new(output).lines();
+        let ready = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .any(|line| line.contains("Ready to accept connections"));
+        if ready {
+            // Read on, or the server would block once the pipe is full. Ends with the server.
+            std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+            self.child = Some(child);
+        } else {
+            child.wait().expect("the server ends");
+        }
+        ready
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
+}
