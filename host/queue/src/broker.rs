@@ -1,0 +1,109 @@
+//! The broker's verbs: each one arrow in a message's life, atomic, conditional on the lease.
+//!
+//! Must not know which brokers there are, but for [`connect`], which picks one by configuration.
+
+mod redis;
+mod sqlite;
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    BrokerConfig, BrokerError, Clock, Delivery, Inspect, Lease, Results, Settle, Settled,
+    TaskMessage, Timestamp,
+};
+
+/// What a consumer asks for.
+#[derive(Debug)]
+pub struct FetchRequest<'a> {
+    /// The queues, each with the same right to be served.
+    pub queues: &'a [Arc<str>],
+    /// The consumer's name, unique among live consumers.
+    pub consumer: &'a Arc<str>,
+    /// At most so many deliveries (at least 1).
+    pub limit: usize,
+    /// How long to wait for the first; zero for not at all.
+    pub block: Duration,
+    /// Ends the wait early. What was delivered by then is returned, never dropped.
+    pub interrupt: &'a CancellationToken,
+}
+
+/// Asks for deliveries whose lease has expired.
+#[derive(Debug, Clone, Copy)]
+pub struct ReclaimRequest<'a> {
+    /// The queue.
+    pub queue: &'a Arc<str>,
+    /// Who takes them over.
+    pub consumer: &'a Arc<str>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// Says that a message became due earlier than the promoter may have known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wake {
+    /// The queue.
+    pub queue: Arc<str>,
+    /// When the message is due.
+    pub due: Timestamp,
+}
+
+/// The hot path. All times come from the broker's [`Clock`] but for leases, which the store itself times.
+#[async_trait]
+pub trait Broker: Debug + Send + Sync {
+    /// Adds messages, all or none: those with an `eta` ahead are delayed, the others are ready.
+    async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError>;
+
+    /// Leases up to `limit` ready messages, waiting for the first.
+    async fn fetch(&self, request: FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError>;
+
+    /// Starts the time of the leases anew where they are still held. One answer per lease, in order.
+    async fn extend(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;
+
+    /// Applies settlements where the lease is still held, each with its result. One answer each, in order.
+    async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError>;
+
+    /// Acknowledges before the task runs (at most once). One answer per lease, in order.
+    async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;
+
+    /// Moves up to `limit` due messages to the ready ones; says how many, and when the next is due.
+    async fn promote(
+        &self,
+        queue: &str,
+        limit: usize,
+    ) -> Result<(usize, Option<Timestamp>), BrokerError>;
+
+    /// Takes over deliveries whose lease has expired.
+    async fn reclaim(&self, request: ReclaimRequest<'_>) -> Result<Vec<Delivery>, BrokerError>;
+
+    /// Wake-ups for a promoter of these queues. They may be lost: look at least every second as well.
+    async fn subscribe(&self, queues: &[Arc<str>]) -> Result<mpsc::Receiver<Wake>, BrokerError>;
+}
+
+/// A broker, what operators ask of it, and where its results go.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// The hot path.
+    pub broker: Arc<dyn Broker>,
+    /// For operators.
+    pub inspect: Arc<dyn Inspect>,
+    /// Results, states and heartbeats.
+    pub results: Arc<dyn Results>,
+}
+
+/// Opens the broker that the configuration names. A server that is not there yet is an
+/// [`BrokerError::Unavailable`].
+pub async fn connect(
+    config: &BrokerConfig,
+    clock: Arc<dyn Clock>,
+) -> Result<Connected, BrokerError> {
+    match config {
+        BrokerConfig::Redis(redis, results) => redis::connect(redis, results, clock).await,
+        BrokerConfig::Sqlite(sqlite) => sqlite::connect(sqlite, clock).await,
+    }
+}

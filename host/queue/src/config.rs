@@ -1,0 +1,149 @@
+//! What the brokers can be told: valid values only, parsed and checked by whoever reads the settings.
+//!
+//! Must not know where settings come from.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A text that logs and `Debug` must not show.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"***\"")
+    }
+}
+
+/// Which broker, and how it is set.
+#[derive(Debug, Clone)]
+pub enum BrokerConfig {
+    /// A Redis server, and where results go.
+    Redis(RedisConfig, ResultsConfig),
+    /// One file.
+    Sqlite(SqliteConfig),
+}
+
+/// How to reach a Redis server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisServer {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Database number.
+    pub db: i64,
+    /// ACL user.
+    pub username: Option<String>,
+    /// Password.
+    pub password: Option<Secret>,
+    /// A whole URL, which goes before all of the above: `redis://`, `rediss://`, `redis+unix://` or
+    /// `unix://`, `redis-sentinel://host:port,host:port/master/db`, `redis-cluster://host:port,…`.
+    pub url: Option<Secret>,
+}
+
+impl Default for RedisServer {
+    fn default() -> Self {
+        Self {
+            host: "localhost".into(),
+            port: 6379,
+            db: 0,
+            username: None,
+            password: None,
+            url: None,
+        }
+    }
+}
+
+/// The Redis broker's settings, by the names of the Python system.
+#[derive(Debug, Clone)]
+pub struct RedisConfig {
+    /// Where the server is.
+    pub server: RedisServer,
+    /// The consumer group that all workers share.
+    pub consumer_group: String,
+    /// The longest wait for new messages (`block_ms`).
+    pub block: Duration,
+    /// A lease's time (`claim_min_idle_ms`).
+    pub claim_min_idle: Duration,
+    /// The most messages a queue's stream may hold; none for no limit.
+    pub max_stream_length: Option<u64>,
+    /// The most dead letters a queue keeps; none for no limit.
+    pub dlq_max_length: Option<u64>,
+    /// What all keys start with.
+    pub key_prefix: String,
+}
+
+impl Default for RedisConfig {
+    fn default() -> Self {
+        Self {
+            server: RedisServer::default(),
+            consumer_group: "chicory-workers".into(),
+            block: Duration::from_secs(5),
+            claim_min_idle: Duration::from_secs(30),
+            max_stream_length: None,
+            dlq_max_length: Some(10_000),
+            key_prefix: "chicory".into(),
+        }
+    }
+}
+
+/// Where results go and for how long.
+#[derive(Debug, Clone)]
+pub struct ResultsConfig {
+    /// A server of their own; none for the broker's.
+    pub server: Option<RedisServer>,
+    /// How long states and results are kept; zero for ever.
+    pub ttl: Duration,
+    /// What the keys of results start with.
+    pub key_prefix: String,
+}
+
+impl Default for ResultsConfig {
+    fn default() -> Self {
+        Self {
+            server: None,
+            ttl: Duration::from_secs(3600),
+            key_prefix: "chicory".into(),
+        }
+    }
+}
+
+/// The embedded broker's settings.
+#[derive(Debug, Clone)]
+pub struct SqliteConfig {
+    /// The database file, created where it is missing.
+    pub path: PathBuf,
+    /// A lease's time.
+    pub lease: Duration,
+    /// The most ready and leased messages a queue may hold; none for no limit.
+    pub max_queue_length: Option<u64>,
+    /// The most dead letters a queue keeps; none for no limit.
+    pub dlq_max_length: Option<u64>,
+    /// How long states and results are kept; zero for ever.
+    pub result_ttl: Duration,
+}
+
+impl SqliteConfig {
+    /// The defaults, with this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            lease: Duration::from_secs(30),
+            max_queue_length: None,
+            dlq_max_length: Some(10_000),
+            result_ttl: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl BrokerConfig {
+    /// A lease's time, after which a delivery may be taken over.
+    pub fn lease(&self) -> Duration {
+        match self {
+            Self::Redis(redis, _) => redis.claim_min_idle,
+            Self::Sqlite(sqlite) => sqlite.lease,
+        }
+    }
+}

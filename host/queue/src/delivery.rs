@@ -1,0 +1,98 @@
+//! A message in a worker's hands: the delivery, the right to settle it, and the settlement.
+//!
+//! Must not know how a broker keeps any of it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{ResultRecord, TaskMessage, Timestamp, UnreadableMessage};
+
+/// The right to settle a delivery: it expires unless it is extended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lease {
+    /// The queue the message came from.
+    pub queue: Arc<str>,
+    /// The broker's id of the entry.
+    pub entry: Arc<str>,
+    /// Who holds the lease.
+    pub consumer: Arc<str>,
+    /// Whether the entry was acknowledged before the task ran (at most once): then there is no lease
+    /// to lose, and a settlement adds what it has to add without looking for one.
+    pub acknowledged: bool,
+}
+
+/// What a delivery carries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Payload {
+    /// A message.
+    Message(TaskMessage),
+    /// Bytes that are none.
+    Unreadable(UnreadableMessage),
+}
+
+/// One message handed to one consumer.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The right to settle it.
+    pub lease: Lease,
+    /// What was read.
+    pub payload: Payload,
+    /// The stored bytes, unchanged.
+    pub raw: Bytes,
+    /// The id the entry carries beside its bytes; known even where the bytes are unreadable.
+    pub task_id: String,
+    /// How often this entry has been handed out, this time included; more than once after lost leases.
+    pub deliveries: u32,
+}
+
+/// What is to be done about a delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settlement {
+    /// Remove the message: it is done, or given up on without a dead letter.
+    Complete,
+    /// Put `message` in place of the one delivered, due at `at`.
+    Retry {
+        /// When it is due.
+        at: Timestamp,
+        /// The message with its retry charged.
+        message: Box<TaskMessage>,
+    },
+    /// Move the message to the dead-letter queue.
+    DeadLetter {
+        /// `Name: message` of the failure.
+        error: String,
+        /// When it was given up on.
+        failed_at: Timestamp,
+    },
+    /// Put the message back, ready for another worker, without a charge.
+    Release,
+}
+
+/// A delivery, what is to be done about it, and the result to write with it.
+#[derive(Debug, Clone)]
+pub struct Settle {
+    /// The delivery's lease.
+    pub lease: Lease,
+    /// The delivered bytes.
+    pub raw: Bytes,
+    /// The message's id.
+    pub task_id: String,
+    /// The task's name; empty where unknown.
+    pub task_name: String,
+    /// Retries charged so far; goes into a dead letter.
+    pub retries: u32,
+    /// What to do.
+    pub settlement: Settlement,
+    /// What clients waiting for the task are to see; written before the message is acknowledged.
+    pub record: Option<ResultRecord>,
+}
+
+/// What became of a settlement, or of a lease's extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The lease was held: done.
+    Applied,
+    /// Somebody else has the message by now, or it is gone: nothing was changed.
+    LeaseLost,
+}

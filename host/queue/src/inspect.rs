@@ -1,0 +1,139 @@
+//! What operators ask of a broker: sizes, dead letters, consumers, purges.
+//!
+//! Must not be on a task's path.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
+
+use crate::{BrokerError, TaskMessage, Timestamp};
+
+/// A queue in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct QueueStats {
+    /// Messages in the stream: ready and leased.
+    pub size: u64,
+    /// Messages that are leased.
+    pub pending: u64,
+    /// Messages that wait for their time.
+    pub delayed: u64,
+    /// Dead letters.
+    pub dead: u64,
+    /// Consumers known to the broker.
+    pub consumers: u64,
+}
+
+impl QueueStats {
+    /// Messages that can be fetched now.
+    pub fn ready(&self) -> u64 {
+        self.size.saturating_sub(self.pending)
+    }
+}
+
+/// A message given up on. Fields are empty (or zero) where unknown.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DeadLetter {
+    /// The dead letter's own id in its queue.
+    pub id: String,
+    /// The message; none where its bytes are unreadable.
+    pub original_message: Option<TaskMessage>,
+    /// The stored bytes as text; bytes that are no UTF-8 are shown as the replacement character.
+    pub data: String,
+    /// ISO 8601.
+    pub failed_at: String,
+    /// `Name: message`.
+    pub error: String,
+    /// Retries charged.
+    pub retry_count: u32,
+    /// The entry it was in the stream.
+    pub original_stream_id: String,
+    /// The message's id.
+    pub task_id: String,
+    /// The task's name.
+    pub task_name: String,
+}
+
+/// Which dead letters to list, oldest first.
+#[derive(Debug, Clone)]
+pub struct DeadLetterRange {
+    /// At most so many.
+    pub count: usize,
+    /// Only those after this id (exclusive).
+    pub after: Option<String>,
+}
+
+impl Default for DeadLetterRange {
+    fn default() -> Self {
+        Self {
+            count: 100,
+            after: None,
+        }
+    }
+}
+
+/// How a dead letter is replayed.
+#[derive(Debug, Clone, Copy)]
+pub struct ReplayOptions {
+    /// Whether the retry counter starts anew (then `first_failure_at` and `last_error` are cleared, too).
+    pub reset_retries: bool,
+}
+
+/// A consumer as the broker knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Consumer {
+    /// Its name.
+    pub name: String,
+    /// Deliveries it holds.
+    pub pending: u64,
+    /// Milliseconds since it last asked for anything.
+    pub idle_ms: u64,
+}
+
+/// A message that waits for its time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DelayedMessage {
+    /// When it is due.
+    pub due: Timestamp,
+    /// The message; none where its bytes are unreadable.
+    pub message: Option<TaskMessage>,
+}
+
+/// The operators' side of a broker.
+#[async_trait]
+pub trait Inspect: Debug + Send + Sync {
+    /// The names of all queues that have keys.
+    async fn queues(&self) -> Result<Vec<String>, BrokerError>;
+    /// A queue in numbers; zeros where it does not exist.
+    async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError>;
+    /// Delayed messages, the next due first.
+    async fn delayed(&self, queue: &str, count: usize) -> Result<Vec<DelayedMessage>, BrokerError>;
+    /// Removes all ready, leased and delayed messages; says how many.
+    async fn purge(&self, queue: &str) -> Result<u64, BrokerError>;
+    /// Dead letters, oldest first.
+    async fn dead_letters(
+        &self,
+        queue: &str,
+        range: DeadLetterRange,
+    ) -> Result<Vec<DeadLetter>, BrokerError>;
+    /// One dead letter, by its own id or its task's.
+    async fn dead_letter(&self, queue: &str, id: &str) -> Result<Option<DeadLetter>, BrokerError>;
+    /// Makes a dead letter ready again; false where there is none of this id. An unreadable one is
+    /// an [`BrokerError::Invalid`] and stays.
+    async fn replay(
+        &self,
+        queue: &str,
+        id: &str,
+        options: ReplayOptions,
+    ) -> Result<bool, BrokerError>;
+    /// Deletes a dead letter; false where there is none of this id.
+    async fn delete_dead_letter(&self, queue: &str, id: &str) -> Result<bool, BrokerError>;
+    /// Deletes all dead letters; says how many.
+    async fn purge_dead_letters(&self, queue: &str) -> Result<u64, BrokerError>;
+    /// The queue's consumers.
+    async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError>;
+    /// Forgets consumers that have been idle for longer and hold nothing; says how many.
+    async fn remove_stale_consumers(&self, queue: &str, idle: Duration)
+    -> Result<u64, BrokerError>;
+}

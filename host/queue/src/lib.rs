@@ -1,0 +1,45 @@
+//! Chicory's queue: messages, retry policy, decisions, brokers, results.
+//!
+//! Knows what a message is, how its life goes on after an outcome, and where it is kept.
+//! Must not know how a task runs: nothing here may depend on the sandbox.
+
+mod broker;
+mod clock;
+mod config;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod decide;
+mod delivery;
+mod error;
+mod inspect;
+mod message;
+mod outcome;
+mod policy;
+mod results;
+mod timestamp;
+
+pub use broker::{Broker, Connected, FetchRequest, ReclaimRequest, Wake, connect};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
+pub use decide::{Terms, decide};
+pub use delivery::{Delivery, Lease, Payload, Settle, Settled, Settlement};
+pub use error::BrokerError;
+pub use inspect::{
+    Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats, ReplayOptions,
+};
+pub use message::{FORMAT, TaskMessage, UnreadableMessage};
+pub use outcome::{Advice, Failure, Outcome};
+pub use policy::{Backoff, RetryPolicy};
+pub use results::{ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
+pub use timestamp::Timestamp;
+
+/// How often a message may be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// Acknowledged after the task has ended: a crash repeats the task, never loses it.
+    #[default]
+    AtLeastOnce,
+    /// Acknowledged before the task starts: a crash loses the task, never repeats it.
+    AtMostOnce,
+}

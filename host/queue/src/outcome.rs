@@ -1,0 +1,54 @@
+//! What the end of a try means for the queue.
+//!
+//! Must not know how the try ended in the runtime's words; the worker translates.
+
+use std::time::Duration;
+
+/// The end of one try, as the queue sees it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The task is done.
+    Completed {
+        /// What it returned, as JSON.
+        result: String,
+    },
+    /// The task failed, or could not be started.
+    Failed(Failure),
+    /// The worker stopped the try for reasons of its own: not charged as an attempt.
+    Interrupted,
+}
+
+/// Why a task failed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// The error's stable name, which `retry_on` and `ignore_on` match.
+    pub name: String,
+    /// What happened, for a person.
+    pub message: String,
+    /// The guest's backtrace, where there is one.
+    pub traceback: Option<String>,
+    /// What the failure itself says of a retry.
+    pub advice: Advice,
+}
+
+impl Failure {
+    /// `Name: message`, as dead letters and results keep it.
+    pub fn describe(&self) -> String {
+        if self.message.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}: {}", self.name, self.message)
+        }
+    }
+}
+
+/// What a failure says of a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing: the policy decides.
+    Policy,
+    /// Retry after this long, as far as the policy still has retries.
+    After(Duration),
+    /// Never retry.
+    Never,
+}

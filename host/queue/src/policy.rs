@@ -1,0 +1,157 @@
+//! The retry policy: how often, how long between, and after which errors.
+//!
+//! A formula only. Must not know outcomes, messages or brokers.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How the delay grows from retry to retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backoff {
+    /// `retry_delay` each time.
+    Fixed,
+    /// `retry_delay * n` before the n-th retry.
+    Linear,
+    /// `retry_delay * 2^(n-1)` before the n-th retry.
+    #[default]
+    Exponential,
+}
+
+/// What a task's failures lead to. [`RetryPolicy::none`] is what holds where nobody set one; a policy
+/// that is set takes the values of [`RetryPolicy::default`] for what it leaves out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryPolicy {
+    /// Retries after the first attempt; 0 for none.
+    pub max_retries: u32,
+    /// Base delay, seconds.
+    pub retry_delay: f64,
+    /// How the delay grows.
+    pub backoff: Backoff,
+    /// Longest delay before jitter, seconds.
+    pub max_delay: f64,
+    /// Whether each delay is moved by up to 25 % either way.
+    pub jitter: bool,
+    /// Names of errors to retry; none means all.
+    pub retry_on: Option<Vec<String>>,
+    /// Names of errors never to retry; goes before `retry_on`.
+    pub ignore_on: Option<Vec<String>>,
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            max_retries: 3,
+            retry_delay: 1.0,
+            backoff: Backoff::Exponential,
+            max_delay: 3600.0,
+            jitter: true,
+            retry_on: None,
+            ignore_on: None,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// No retries.
+    pub fn none() -> Self {
+        Self {
+            max_retries: 0,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a failure of this name is retried, as far as names go. A name's last part
+    /// (`ConnectionError` of `myapp.errors.ConnectionError`) matches as well.
+    pub fn covers(&self, error: &str) -> bool {
+        let listed = |names: &[String]| names.iter().any(|name| same_error(name, error));
+        if self.ignore_on.as_deref().is_some_and(listed) {
+            return false;
+        }
+        self.retry_on.as_deref().is_none_or(listed)
+    }
+
+    /// The delay before the `retry`-th retry (from 1) of the message `id`.
+    ///
+    /// Jitter comes from the message and the retry, not from chance, so that a decision can be
+    /// computed again and be the same.
+    pub fn delay(&self, retry: u32, id: &str) -> Duration {
+        let retry = f64::from(retry.max(1));
+        let grown = match self.backoff {
+            Backoff::Fixed => self.retry_delay,
+            Backoff::Linear => self.retry_delay * retry,
+            Backoff::Exponential => self.retry_delay * (retry - 1.0).exp2(),
+        };
+        let capped = grown.min(self.max_delay);
+        let seconds = if self.jitter {
+            capped * (0.75 + 0.5 * spread(id, retry.to_bits()))
+        } else {
+            capped
+        };
+        Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
+    }
+}
+
+fn same_error(listed: &str, error: &str) -> bool {
+    listed == error || listed.rsplit('.').next() == error.rsplit('.').next()
+}
+
+/// A number in 0..1 that depends on the message and the retry alone.
+fn spread(id: &str, retry: u64) -> f64 {
+    let mut hasher = DefaultHasher::new();
+    (id, retry).hash(&mut hasher);
+    (hasher.finish() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn grows_as_named() {
+        let delays = |backoff| {
+            let policy = RetryPolicy {
+                backoff,
+                jitter: false,
+                max_delay: 5.0,
+                ..RetryPolicy::default()
+            };
+            [1, 2, 3, 4].map(|n| policy.delay(n, "a").as_secs_f64())
+        };
+        assert_eq!(delays(Backoff::Fixed), [1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(delays(Backoff::Linear), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(delays(Backoff::Exponential), [1.0, 2.0, 4.0, 5.0]);
+    }
+
+    #[test]
+    fn ignore_goes_before_retry() {
+        let policy = RetryPolicy {
+            retry_on: Some(vec!["Timeout".into(), "myapp.NotYet".into()]),
+            ignore_on: Some(vec!["Timeout".into()]),
+            ..RetryPolicy::default()
+        };
+        assert!(!policy.covers("Timeout"));
+        assert!(policy.covers("NotYet"));
+        assert!(!policy.covers("Trap"));
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error() {
+        let error = serde_json::from_str::<RetryPolicy>(r#"{"max_retry": 3}"#).unwrap_err();
+        assert!(error.to_string().contains("max_retries"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_stays_within_a_quarter(retry in 1u32..2000, base in 0.0f64..1e6, id in ".*") {
+            let plain = RetryPolicy { retry_delay: base, jitter: false, ..RetryPolicy::default() };
+            let moved = RetryPolicy { jitter: true, ..plain.clone() };
+            let (want, got) = (plain.delay(retry, &id).as_secs_f64(), moved.delay(retry, &id).as_secs_f64());
+            prop_assert!(got >= want * 0.75 - 1e-6 && got <= want * 1.25 + 1e-6, "{got} for {want}");
+        }
+    }
+}
