@@ -49,16 +49,16 @@ pub struct TaskMessage {
 pub enum UnreadableMessage {
     /// The Python system's default encoding, which can run code when it is read.
     #[error(
-        "UnreadableMessage: the message is a Python pickle, which is refused because reading one can run code; send JSON"
+        "a Python pickle, which is refused because reading one can run code; send JSON"
     )]
     Pickle,
     /// A format of the future.
     #[error(
-        "UnreadableMessage: format {0} is newer than this worker reads ({FORMAT}); upgrade the worker, then replay"
+        "format {0} is newer than this worker reads ({FORMAT}); upgrade the worker, then replay"
     )]
     Format(u64),
     /// Not JSON, or not of a message's shape.
-    #[error("UnreadableMessage: {0}")]
+    #[error("not a task message: {0}")]
     Json(String),
 }
 
@@ -222,7 +222,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .starts_with("UnreadableMessage: the message is a Python pickle")
+                .starts_with("a Python pickle")
         );
     }
 
