@@ -63,8 +63,8 @@ impl Timestamp {
         }
         text.parse::<jiff::civil::DateTime>()
             .ok()
-            .and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC).ok())
-            .map(|zoned| Self(zoned.timestamp().as_microsecond()))
+            .and_then(|civil| jiff::tz::TimeZone::UTC.to_timestamp(civil).ok())
+            .map(|time| Self(time.as_microsecond()))
             .ok_or_else(|| {
                 format!("{text:?} is no time: give ISO 8601, such as 2026-01-31T09:00:00Z")
             })
