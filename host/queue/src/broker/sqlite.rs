@@ -1,12 +1,232 @@
-//! The embedded broker.
+//! The embedded broker: the same promises as on a server, in one file that several processes share.
+//!
+//! One connection writes and one reads, each on a thread of its own. Whoever waits is woken at once by
+//! what its own process does, and within milliseconds by what another process does to the file.
+//! Must not know how the file is laid out: each verb's own module does.
+
+mod dead;
+mod enqueue;
+mod extend;
+mod fault;
+mod fetch;
+mod file;
+mod inspect;
+mod promote;
+mod reclaim;
+mod results;
+mod settle;
+mod thread;
+mod wakes;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use crate::{BrokerError, Clock, Connected, SqliteConfig};
+use async_trait::async_trait;
+use tokio::sync::mpsc;
 
+use self::enqueue::Encoded;
+use self::fetch::Claim;
+use self::thread::Thread;
+use self::wakes::{Wakes, Watch};
+use crate::{
+    Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Lease, ReclaimRequest, Settle,
+    Settled, SqliteConfig, TaskMessage, Timestamp, Wake,
+};
+
+/// Opens the file, creating it where it is missing.
 pub(super) async fn connect(
-    _config: &SqliteConfig,
-    _clock: Arc<dyn Clock>,
+    config: &SqliteConfig,
+    clock: Arc<dyn Clock>,
 ) -> Result<Connected, BrokerError> {
-    Err(BrokerError::Closed)
+    let sqlite = Arc::new(Sqlite::open(config, clock, file::PATIENCE).await?);
+    Ok(Connected {
+        broker: sqlite.clone(),
+        inspect: sqlite.clone(),
+        results: sqlite,
+    })
+}
+
+/// All three sides of the broker, on one file.
+#[derive(Debug)]
+struct Sqlite {
+    writer: Thread,
+    reader: Thread,
+    wakes: Arc<Wakes>,
+    clock: Arc<dyn Clock>,
+    config: SqliteConfig,
+    /// Where the next fetch over several queues begins.
+    turn: AtomicUsize,
+}
+
+impl Sqlite {
+    async fn open(
+        config: &SqliteConfig,
+        clock: Arc<dyn Clock>,
+        patience: Duration,
+    ) -> Result<Self, BrokerError> {
+        let path = config.path.clone();
+        let place: Arc<str> = path.display().to_string().into();
+        let opened = tokio::task::spawn_blocking(move || {
+            let writer = file::open_writer(&path, patience)?;
+            Ok((writer, file::open_reader(&path, patience)?))
+        });
+        let (writer, reader) = opened
+            .await
+            .map_err(|_| BrokerError::Closed)?
+            .map_err(|fault: fault::Fault| fault.at(&place))?;
+        let wakes = Arc::new(Wakes::default());
+        let mut watch = Watch::new(wakes.clone());
+        Ok(Self {
+            writer: Thread::start(writer, place.clone(), move |file| watch.look(file))?,
+            reader: Thread::start(reader, place, |_| None)?,
+            wakes,
+            clock,
+            config: config.clone(),
+            turn: AtomicUsize::new(0),
+        })
+    }
+
+    /// The queues in the order of this turn, each first as often as the others.
+    fn take_turn(&self, queues: &[Arc<str>]) -> Vec<Arc<str>> {
+        let mut queues = queues.to_vec();
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let first = turn.checked_rem(queues.len()).unwrap_or(0);
+        queues.rotate_left(first);
+        queues
+    }
+
+    async fn lease(&self, request: &FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
+        let claim = Claim {
+            queues: self.take_turn(request.queues),
+            consumer: request.consumer.clone(),
+            limit: request.limit.max(1),
+            lease: self.config.lease,
+        };
+        let leased = self
+            .writer
+            .write(&self.wakes, move |file, _| Ok(fetch::lease(file, &claim)?))
+            .await?;
+        Ok(deliver(leased, request.consumer))
+    }
+
+    async fn any_ready(&self, queues: &[Arc<str>]) -> Result<bool, BrokerError> {
+        let queues = queues.to_vec();
+        self.writer
+            .run(move |file| Ok(fetch::any_ready(file, &queues)?))
+            .await
+    }
+}
+
+fn deliver(leased: Vec<fetch::Leased>, consumer: &Arc<str>) -> Vec<Delivery> {
+    leased
+        .into_iter()
+        .map(|message| message.deliver(consumer))
+        .collect()
+}
+
+#[async_trait]
+impl Broker for Sqlite {
+    async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let encoded: Vec<_> = messages
+            .iter()
+            .map(|message| Encoded::new(message, now))
+            .collect();
+        let queue: Arc<str> = queue.into();
+        let limit = self.config.max_queue_length;
+        self.writer
+            .write(&self.wakes, move |file, changes| {
+                enqueue::enqueue(file, &queue, &encoded, limit, changes)
+            })
+            .await
+    }
+
+    async fn fetch(&self, request: FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
+        if request.interrupt.is_cancelled() {
+            return Ok(Vec::new());
+        }
+        let _waiting = (!request.block.is_zero()).then(|| self.wakes.waiting());
+        let over = tokio::time::sleep(request.block);
+        tokio::pin!(over);
+        // Registered before the first look, so that nothing falls between.
+        let mut changed = self.wakes.ready();
+        let mut deliveries = self.lease(&request).await?;
+        while deliveries.is_empty() && !request.block.is_zero() {
+            tokio::select! {
+                () = request.interrupt.cancelled() => break,
+                () = &mut over => break,
+                // The sender lives as long as this broker.
+                _ = changed.changed() => {}
+            }
+            // The lock is worth taking only where there is something to lease.
+            if self.any_ready(request.queues).await? {
+                deliveries = self.lease(&request).await?;
+            }
+        }
+        Ok(deliveries)
+    }
+
+    async fn extend(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError> {
+        let (leases, time) = (leases.to_vec(), self.config.lease);
+        self.writer
+            .write(&self.wakes, move |file, _| {
+                Ok(extend::extend(file, &leases, time)?)
+            })
+            .await
+    }
+
+    async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError> {
+        let (batch, config) = (batch.to_vec(), self.config.clone());
+        self.writer
+            .write(&self.wakes, move |file, changes| {
+                settle::settle(file, &batch, &config, changes)
+            })
+            .await
+    }
+
+    async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError> {
+        let leases = leases.to_vec();
+        self.writer
+            .write(&self.wakes, move |file, _| {
+                Ok(extend::acknowledge(file, &leases)?)
+            })
+            .await
+    }
+
+    async fn promote(
+        &self,
+        queue: &str,
+        limit: usize,
+    ) -> Result<(usize, Option<Timestamp>), BrokerError> {
+        let (queue, now) = (queue.to_owned(), self.clock.now());
+        self.writer
+            .write(&self.wakes, move |file, changes| {
+                let promoted = promote::promote(file, &queue, limit, now)?;
+                changes.ready = promoted.0 > 0;
+                Ok(promoted)
+            })
+            .await
+    }
+
+    async fn reclaim(&self, request: ReclaimRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
+        let (queue, consumer) = (request.queue.clone(), request.consumer.clone());
+        let (limit, lease) = (request.limit, self.config.lease);
+        let leased = self
+            .writer
+            .write(&self.wakes, move |file, _| {
+                Ok(reclaim::reclaim(file, &queue, &consumer, limit, lease)?)
+            })
+            .await?;
+        Ok(deliver(leased, request.consumer))
+    }
+
+    async fn subscribe(&self, queues: &[Arc<str>]) -> Result<mpsc::Receiver<Wake>, BrokerError> {
+        let wakes = self.wakes.promoter(queues);
+        self.writer.poke();
+        Ok(wakes)
+    }
 }

@@ -1,0 +1,131 @@
+//! The dead letters: read, replayed, deleted, trimmed.
+//!
+//! Must not know how a message came to be given up on.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::enqueue::append;
+use super::fault::Fault;
+use super::fetch::limit;
+use crate::{BrokerError, DeadLetter, DeadLetterRange, ReplayOptions, TaskMessage};
+
+const COLUMNS: &str = "id, data, failed_at, error, retry_count, entry, task_id, task_name";
+
+/// Dead letters, oldest first.
+pub(super) fn list(
+    connection: &Connection,
+    queue: &str,
+    range: &DeadLetterRange,
+) -> Result<Vec<DeadLetter>, Fault> {
+    let after = match &range.after {
+        None => 0,
+        Some(id) => id.parse::<i64>().map_err(|_| {
+            BrokerError::Invalid(format!(
+                "{id:?} is no id of a dead letter; give one that the list shows"
+            ))
+        })?,
+    };
+    let sql =
+        format!("SELECT {COLUMNS} FROM dead WHERE queue = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params![queue, after, limit(range.count)], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// One dead letter, by its own id or else its task's (then the oldest).
+pub(super) fn find(
+    connection: &Connection,
+    queue: &str,
+    id: &str,
+) -> rusqlite::Result<Option<DeadLetter>> {
+    let own = format!("SELECT {COLUMNS} FROM dead WHERE queue = ?1 AND id = ?2");
+    let tasks =
+        format!("SELECT {COLUMNS} FROM dead WHERE queue = ?1 AND task_id = ?2 ORDER BY id LIMIT 1");
+    if let Ok(own_id) = id.parse::<i64>() {
+        let found = connection
+            .prepare_cached(&own)?
+            .query_row(params![queue, own_id], read)
+            .optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    connection
+        .prepare_cached(&tasks)?
+        .query_row(params![queue, id], read)
+        .optional()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
+    let data: Vec<u8> = row.get(1)?;
+    Ok(DeadLetter {
+        id: row.get::<_, i64>(0)?.to_string(),
+        original_message: TaskMessage::decode(&data).ok(),
+        data: String::from_utf8_lossy(&data).into_owned(),
+        failed_at: row.get(2)?,
+        error: row.get(3)?,
+        retry_count: row.get(4)?,
+        original_stream_id: row.get(5)?,
+        task_id: row.get(6)?,
+        task_name: row.get(7)?,
+    })
+}
+
+/// Puts the dead letter's message at the queue's tail; false where there is none of this id.
+pub(super) fn replay(
+    connection: &Connection,
+    queue: &str,
+    id: &str,
+    options: ReplayOptions,
+) -> Result<bool, Fault> {
+    let Some(letter) = find(connection, queue, id)? else {
+        return Ok(false);
+    };
+    let Some(mut message) = letter.original_message else {
+        return Err(BrokerError::Invalid(format!(
+            "dead letter {} of queue {queue:?} can't be replayed: its bytes are no message ({}); delete it, or send its task again",
+            letter.id, letter.error
+        ))
+        .into());
+    };
+    message.eta = None;
+    if options.reset_retries {
+        message.retries = 0;
+        message.first_failure_at = None;
+        message.last_error = None;
+    }
+    append(connection, queue, message.encode().as_bytes(), &message.id)?;
+    delete_one(connection, queue, &letter.id)?;
+    Ok(true)
+}
+
+/// Deletes a dead letter; false where there is none of this id.
+pub(super) fn delete(connection: &Connection, queue: &str, id: &str) -> rusqlite::Result<bool> {
+    match find(connection, queue, id)? {
+        Some(letter) => delete_one(connection, queue, &letter.id),
+        None => Ok(false),
+    }
+}
+
+fn delete_one(connection: &Connection, queue: &str, id: &str) -> rusqlite::Result<bool> {
+    let deleted = connection
+        .prepare_cached("DELETE FROM dead WHERE queue = ?1 AND id = CAST(?2 AS INTEGER)")?
+        .execute(params![queue, id])?;
+    Ok(deleted == 1)
+}
+
+/// Deletes the oldest dead letters above `most`.
+pub(super) fn trim(
+    connection: &Connection,
+    queue: &str,
+    most: Option<u64>,
+) -> rusqlite::Result<()> {
+    let Some(most) = most else { return Ok(()) };
+    connection
+        .prepare_cached(
+            "DELETE FROM dead WHERE queue = ?1 AND id <=
+             (SELECT id FROM dead WHERE queue = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        )?
+        .execute(params![queue, i64::try_from(most).unwrap_or(i64::MAX)])?;
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! What a lease's holder may do short of settling: extend it, or acknowledge beforehand.
+//!
+//! Must not change a message whose lease somebody else holds.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+
+use crate::{Lease, Settled, Timestamp};
+
+/// Starts the time of the leases anew where they are held.
+pub(super) fn extend(
+    connection: &Connection,
+    leases: &[Lease],
+    lease: Duration,
+) -> rusqlite::Result<Vec<Settled>> {
+    let until = Timestamp::now().after(lease).as_micros();
+    let mut statement = connection.prepare_cached(
+        "UPDATE messages SET lease_until = ?4 WHERE id = ?1 AND queue = ?2 AND consumer = ?3",
+    )?;
+    let mut extend = |lease: &Lease| match entry(lease) {
+        Some(id) => statement.execute(params![id, lease.queue, lease.consumer, until]),
+        None => Ok(0),
+    };
+    let answer = |lease| Ok(settled(extend(lease)?));
+    leases.iter().map(answer).collect()
+}
+
+/// Removes the messages whose leases are held.
+pub(super) fn acknowledge(
+    connection: &Connection,
+    leases: &[Lease],
+) -> rusqlite::Result<Vec<Settled>> {
+    leases
+        .iter()
+        .map(|lease| Ok(settled(remove(connection, lease)?)))
+        .collect()
+}
+
+/// Removes the message if the lease is held; says how many that were.
+pub(super) fn remove(connection: &Connection, lease: &Lease) -> rusqlite::Result<usize> {
+    let Some(id) = entry(lease) else {
+        return Ok(0);
+    };
+    connection
+        .prepare_cached("DELETE FROM messages WHERE id = ?1 AND queue = ?2 AND consumer = ?3")?
+        .execute(params![id, lease.queue, lease.consumer])
+}
+
+/// The entry's id; none where another broker gave it.
+fn entry(lease: &Lease) -> Option<i64> {
+    lease.entry.parse().ok()
+}
+
+/// The answer to a change that should have met one message.
+pub(super) fn settled(changed: usize) -> Settled {
+    if changed == 1 {
+        Settled::Applied
+    } else {
+        Settled::LeaseLost
+    }
+}

@@ -1,0 +1,132 @@
+//! Opens the file: settings of the connection, and the schema, made or checked.
+//!
+//! Must not know messages.
+//!
+//! Durability: write-ahead log with `synchronous = NORMAL`. What was committed survives the crash of any
+//! process; a power cut can take back the last moments, never damage the file.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::fault::Fault;
+use crate::BrokerError;
+
+/// The newest schema that this build reads.
+const VERSION: i64 = 1;
+
+/// Marks the file as a Chicory queue ("Chic").
+const APPLICATION: i64 = 0x4368_6963;
+
+/// How long to wait for another process's lock. A lock is held for milliseconds.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest wait between two tries for the lock: short, since locks are, and there is no queue for them.
+const LOCK_POLL: Duration = Duration::from_millis(1);
+
+/// Opens the file for reading and writing, creating it and its schema where they are missing.
+pub(super) fn open_writer(path: &Path, patience: Duration) -> Result<Connection, Fault> {
+    let mut connection = open(path, patience)?;
+    use_write_ahead_log(&connection, patience)?;
+    prepare_schema(&mut connection, path)?;
+    Ok(connection)
+}
+
+/// Opens the file for reading. The schema is there: a writer was opened before.
+pub(super) fn open_reader(path: &Path, patience: Duration) -> Result<Connection, Fault> {
+    let connection = open(path, patience)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+fn open(path: &Path, patience: Duration) -> Result<Connection, Fault> {
+    // Without SQLITE_OPEN_URI: a path is a path, whatever characters it has.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    let mut since = Instant::now();
+    connection.busy_handler(Some(move |tries: i32| {
+        if tries == 0 {
+            since = Instant::now();
+        }
+        std::thread::sleep(LOCK_POLL.min(Duration::from_micros(50) * (1 + tries.unsigned_abs())));
+        since.elapsed() < patience
+    }))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.execute_batch(
+        "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;
+         PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
+    )?;
+    Ok(connection)
+}
+
+/// `SQLite` does not wait for the lock that this change takes, so that processes that start together
+/// would fail each other.
+fn use_write_ahead_log(connection: &Connection, patience: Duration) -> Result<(), Fault> {
+    let started = Instant::now();
+    loop {
+        let outcome = connection
+            .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0));
+        match outcome {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(mode) => {
+                return Err(BrokerError::Invalid(format!(
+                    "the broker's file needs a write-ahead log, and its file system gave {mode:?}; put it on a local disk"
+                ))
+                .into());
+            }
+            Err(error) if is_busy(&error) && started.elapsed() < patience => {
+                std::thread::sleep(LOCK_POLL);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
+    )
+}
+
+fn prepare_schema(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
+    if version(connection, path)? == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    if version(&transaction, path)? != VERSION {
+        transaction.execute_batch(include_str!("schema.sql"))?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// The file's schema version; zero for a new file. An error for a file that is not ours to touch.
+fn version(connection: &Connection, path: &Path) -> Result<i64, Fault> {
+    let (application, version, tables) = connection.query_row(
+        "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+                (SELECT count(*) FROM sqlite_schema)",
+        [],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
+    )?;
+    let path = path.display();
+    if tables > 0 && application != APPLICATION {
+        return Err(BrokerError::Invalid(format!(
+            "{path} is another program's database, not a Chicory queue; give another path"
+        ))
+        .into());
+    }
+    if version > VERSION {
+        return Err(BrokerError::Invalid(format!(
+            "{path} has schema version {version}, and this build reads up to {VERSION}; upgrade Chicory, or give another path"
+        ))
+        .into());
+    }
+    Ok(version)
+}

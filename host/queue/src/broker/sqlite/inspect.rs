@@ -1,0 +1,196 @@
+//! The operators' side: reads on a connection of their own, so that no task waits for a long list.
+//!
+//! Must not be on a task's path.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+
+use super::enqueue::{count, counts};
+use super::fetch::limit;
+use super::{Sqlite, dead};
+use crate::{
+    BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
+    ReplayOptions, TaskMessage, Timestamp,
+};
+
+#[async_trait]
+impl Inspect for Sqlite {
+    async fn queues(&self) -> Result<Vec<String>, BrokerError> {
+        self.reader.run(|connection| Ok(queues(connection)?)).await
+    }
+
+    async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError> {
+        let queue = queue.to_owned();
+        self.reader
+            .run(move |connection| Ok(stats(connection, &queue)?))
+            .await
+    }
+
+    async fn delayed(&self, queue: &str, count: usize) -> Result<Vec<DelayedMessage>, BrokerError> {
+        let queue = queue.to_owned();
+        self.reader
+            .run(move |connection| Ok(delayed(connection, &queue, count)?))
+            .await
+    }
+
+    async fn purge(&self, queue: &str) -> Result<u64, BrokerError> {
+        let queue = queue.to_owned();
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                let messages =
+                    connection.execute("DELETE FROM messages WHERE queue = ?1", [&queue])?;
+                let delayed =
+                    connection.execute("DELETE FROM delayed WHERE queue = ?1", [&queue])?;
+                Ok((messages + delayed) as u64)
+            })
+            .await
+    }
+
+    async fn dead_letters(
+        &self,
+        queue: &str,
+        range: DeadLetterRange,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
+        let queue = queue.to_owned();
+        self.reader
+            .run(move |connection| dead::list(connection, &queue, &range))
+            .await
+    }
+
+    async fn dead_letter(&self, queue: &str, id: &str) -> Result<Option<DeadLetter>, BrokerError> {
+        let (queue, id) = (queue.to_owned(), id.to_owned());
+        self.reader
+            .run(move |connection| Ok(dead::find(connection, &queue, &id)?))
+            .await
+    }
+
+    async fn replay(
+        &self,
+        queue: &str,
+        id: &str,
+        options: ReplayOptions,
+    ) -> Result<bool, BrokerError> {
+        let (queue, id) = (queue.to_owned(), id.to_owned());
+        self.writer
+            .write(&self.wakes, move |connection, changes| {
+                let replayed = dead::replay(connection, &queue, &id, options)?;
+                changes.ready = replayed;
+                Ok(replayed)
+            })
+            .await
+    }
+
+    async fn delete_dead_letter(&self, queue: &str, id: &str) -> Result<bool, BrokerError> {
+        let (queue, id) = (queue.to_owned(), id.to_owned());
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                Ok(dead::delete(connection, &queue, &id)?)
+            })
+            .await
+    }
+
+    async fn purge_dead_letters(&self, queue: &str) -> Result<u64, BrokerError> {
+        let queue = queue.to_owned();
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                Ok(connection.execute("DELETE FROM dead WHERE queue = ?1", [queue])? as u64)
+            })
+            .await
+    }
+
+    async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError> {
+        let queue = queue.to_owned();
+        self.reader
+            .run(move |connection| Ok(consumers(connection, &queue)?))
+            .await
+    }
+
+    async fn remove_stale_consumers(
+        &self,
+        queue: &str,
+        idle: Duration,
+    ) -> Result<u64, BrokerError> {
+        let queue = queue.to_owned();
+        let idle = i64::try_from(idle.as_micros()).unwrap_or(i64::MAX);
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                let seen_before = Timestamp::now().as_micros().saturating_sub(idle);
+                let removed = connection.execute(
+                    "DELETE FROM consumers WHERE queue = ?1 AND seen_at <= ?2 AND name NOT IN
+                     (SELECT consumer FROM messages WHERE queue = ?1 AND consumer IS NOT NULL)",
+                    params![queue, seen_before],
+                )?;
+                Ok(removed as u64)
+            })
+            .await
+    }
+}
+
+fn queues(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT queue FROM messages UNION SELECT queue FROM delayed
+         UNION SELECT queue FROM dead UNION SELECT queue FROM consumers ORDER BY 1",
+    )?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+fn stats(connection: &mut Connection, queue: &str) -> rusqlite::Result<QueueStats> {
+    // One transaction, so that the numbers belong together.
+    let transaction = connection.transaction()?;
+    let (ready, pending) = counts(&transaction, queue)?;
+    let rest = transaction
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM delayed WHERE queue = ?1), (SELECT count(*) FROM dead WHERE queue = ?1),
+                    (SELECT count(*) FROM consumers WHERE queue = ?1)",
+        )?
+        .query_row([queue], |row| {
+            Ok([count(row.get(0)?), count(row.get(1)?), count(row.get(2)?)])
+        })?;
+    let [delayed, dead, consumers] = rest;
+    Ok(QueueStats {
+        size: ready + pending,
+        pending,
+        delayed,
+        dead,
+        consumers,
+    })
+}
+
+fn delayed(
+    connection: &Connection,
+    queue: &str,
+    most: usize,
+) -> rusqlite::Result<Vec<DelayedMessage>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT due, data FROM delayed WHERE queue = ?1 ORDER BY due, id LIMIT ?2",
+    )?;
+    statement
+        .query_map(params![queue, limit(most)], |row| {
+            Ok(DelayedMessage {
+                due: Timestamp::from_micros(row.get(0)?),
+                message: TaskMessage::decode(&row.get::<_, Vec<u8>>(1)?).ok(),
+            })
+        })?
+        .collect()
+}
+
+fn consumers(connection: &Connection, queue: &str) -> rusqlite::Result<Vec<Consumer>> {
+    let now = Timestamp::now();
+    let mut statement = connection.prepare_cached(
+        "SELECT c.name, c.seen_at, count(m.id) FROM consumers c
+         LEFT JOIN messages m ON m.queue = c.queue AND m.consumer = c.name
+         WHERE c.queue = ?1 GROUP BY c.name ORDER BY c.name",
+    )?;
+    statement
+        .query_map([queue], |row| {
+            let idle = now.since(Timestamp::from_micros(row.get(1)?));
+            Ok(Consumer {
+                name: row.get(0)?,
+                pending: count(row.get(2)?),
+                idle_ms: u64::try_from(idle.as_millis()).unwrap_or(u64::MAX),
+            })
+        })?
+        .collect()
+}

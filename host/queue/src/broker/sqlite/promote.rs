@@ -1,0 +1,42 @@
+//! Moves due messages to the ready ones, in the order of their times.
+//!
+//! Must not know why a message was delayed.
+
+use rusqlite::{Connection, params};
+
+use super::fetch::limit;
+use crate::Timestamp;
+
+/// Moves up to `most` messages due at `now`; says how many, and when the next is due.
+pub(super) fn promote(
+    connection: &Connection,
+    queue: &str,
+    most: usize,
+    now: Timestamp,
+) -> rusqlite::Result<(usize, Option<Timestamp>)> {
+    let due = params![queue, now.as_micros(), limit(most)];
+    let moved = connection
+        .prepare_cached(
+            "INSERT INTO messages (queue, data, task_id)
+             SELECT queue, data, task_id FROM delayed WHERE queue = ?1 AND due <= ?2 ORDER BY due, id LIMIT ?3",
+        )?
+        .execute(due)?;
+    connection
+        .prepare_cached(
+            "DELETE FROM delayed WHERE id IN
+             (SELECT id FROM delayed WHERE queue = ?1 AND due <= ?2 ORDER BY due, id LIMIT ?3)",
+        )?
+        .execute(due)?;
+    Ok((moved, next_due(connection, queue)?))
+}
+
+/// When the queue's next message is due.
+pub(super) fn next_due(
+    connection: &Connection,
+    queue: &str,
+) -> rusqlite::Result<Option<Timestamp>> {
+    connection
+        .prepare_cached("SELECT min(due) FROM delayed WHERE queue = ?1")?
+        .query_row([queue], |row| row.get::<_, Option<i64>>(0))
+        .map(|due| due.map(Timestamp::from_micros))
+}

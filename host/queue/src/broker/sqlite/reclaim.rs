@@ -1,0 +1,36 @@
+//! Takes over deliveries whose lease has expired, the longest expired first.
+//!
+//! Must not judge how often a message may be delivered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, params};
+
+use super::fetch::{Leased, limit, see};
+use crate::Timestamp;
+
+/// Leases expired deliveries anew, for `consumer`.
+pub(super) fn reclaim(
+    connection: &Connection,
+    queue: &Arc<str>,
+    consumer: &str,
+    most: usize,
+    lease: Duration,
+) -> rusqlite::Result<Vec<Leased>> {
+    let now = Timestamp::now();
+    see(connection, queue, consumer, now)?;
+    let until = now.after(lease).as_micros();
+    let mut statement = connection.prepare_cached(
+        "UPDATE messages SET consumer = ?2, lease_until = ?3, deliveries = deliveries + 1
+         WHERE id IN (SELECT id FROM messages WHERE queue = ?1 AND consumer IS NOT NULL AND lease_until <= ?4
+                      ORDER BY lease_until LIMIT ?5)
+         RETURNING id, data, task_id, deliveries",
+    )?;
+    let parameters = params![queue, consumer, until, now.as_micros(), limit(most)];
+    let mut leased: Vec<Leased> = statement
+        .query_map(parameters, |row| Leased::read(row, queue))?
+        .collect::<Result<_, _>>()?;
+    leased.sort_unstable_by_key(Leased::id);
+    Ok(leased)
+}

@@ -1,0 +1,89 @@
+//! Applies settlements where the lease is held, each with its result, all in one transaction.
+//!
+//! Must not decide: what is to be done came with the settlement.
+
+use rusqlite::{Connection, params};
+
+use super::enqueue::{append, delay};
+use super::extend::{remove, settled};
+use super::fault::Fault;
+use super::wakes::Changes;
+use super::{dead, results};
+use crate::{Settle, Settled, Settlement, SqliteConfig};
+
+/// Settles the batch; one answer each, in order.
+pub(super) fn settle(
+    connection: &Connection,
+    batch: &[Settle],
+    config: &SqliteConfig,
+    changes: &mut Changes,
+) -> Result<Vec<Settled>, Fault> {
+    let mut answers = Vec::with_capacity(batch.len());
+    let mut given_up: Vec<&str> = Vec::new();
+    for item in batch {
+        let answer = if item.lease.acknowledged {
+            Settled::Applied
+        } else {
+            settled(remove(connection, &item.lease)?)
+        };
+        if answer == Settled::Applied {
+            apply(connection, item, changes)?;
+            if let Some(record) = &item.record {
+                results::put(connection, record, config.result_ttl, changes)?;
+            }
+            let queue = &*item.lease.queue;
+            if matches!(item.settlement, Settlement::DeadLetter { .. })
+                && !given_up.contains(&queue)
+            {
+                given_up.push(queue);
+            }
+        }
+        answers.push(answer);
+    }
+    for queue in given_up {
+        dead::trim(connection, queue, config.dlq_max_length)?;
+    }
+    results::expire(connection, batch.len())?;
+    Ok(answers)
+}
+
+/// What follows on the removal of the message.
+fn apply(connection: &Connection, item: &Settle, changes: &mut Changes) -> Result<(), Fault> {
+    let queue = &item.lease.queue;
+    match &item.settlement {
+        Settlement::Complete => (),
+        Settlement::Retry { at, message } => {
+            let data = message.encode();
+            delay(
+                connection,
+                queue,
+                data.as_bytes(),
+                &message.id,
+                *at,
+                changes,
+            )?;
+        }
+        Settlement::Release => {
+            append(connection, queue, &item.raw, &item.task_id)?;
+            changes.ready = true;
+        }
+        Settlement::DeadLetter { error, failed_at } => {
+            connection
+                .prepare_cached(
+                    "INSERT INTO dead (queue, data, failed_at, error, retry_count, entry, task_id, task_name)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )?
+                .execute(params![
+                    queue,
+                    &item.raw[..],
+                    failed_at.to_string(),
+                    error,
+                    item.retries,
+                    item.lease.entry,
+                    item.task_id,
+                    item.task_name,
+                ])?;
+        }
+    }
+    Ok(())
+}
