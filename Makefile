@@ -1,0 +1,50 @@
+# The commands of everyday work. 'make demo' and 'make test' set up what they need.
+#
+#   make demo    build everything, then watch messages run as sandboxed WebAssembly
+#                (on the embedded broker; on Redis with REDIS_URL=redis://… set)
+#   make test    every gate and every test
+#   make gates   formatting, lints, documentation, direction of dependencies
+#   make bench   throughput and latency against a local Redis, in JSON
+
+GUESTS := target/guests/examples
+CHICORY := target/debug/chicory
+
+# Backtraces of errors are for debugging; they slow tests and change what errors say.
+unexport RUST_BACKTRACE
+
+.PHONY: all demo test gates setup guests bench clean-guests
+
+all: guests
+	cargo build --locked -p chicory-cli
+
+demo:
+	scripts/setup wasm linker
+	scripts/guests examples
+	cargo build --locked -p chicory-cli
+	$(CHICORY) demo --modules $(GUESTS) $(if $(REDIS_URL),--broker "$(REDIS_URL)")
+
+# The program is built first: the suite drives the real one. The gates come after the tests' build,
+# whose dependencies they share.
+test: setup guests
+	cargo build --locked -p chicory-cli
+	cargo test --locked --workspace
+	$(MAKE) gates
+
+gates:
+	cargo fmt --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	scripts/direction
+
+setup:
+	scripts/setup
+
+guests:
+	scripts/guests
+
+bench:
+	cargo build --locked --release -p chicory-cli
+	target/release/chicory bench
+
+clean-guests:
+	rm -rf target/guests
