@@ -1,0 +1,73 @@
+//! What a worker can be told: valid values only.
+//!
+//! Must not know where settings come from.
+
+use std::time::Duration;
+
+use chicory_queue::DeliveryMode;
+
+/// A worker's settings.
+#[derive(Debug, Clone)]
+pub struct WorkerConfig {
+    /// Unique among live workers; also the consumer's name.
+    pub worker_id: String,
+    /// The queues to serve, each with the same right.
+    pub queues: Vec<String>,
+    /// Tasks at once.
+    pub concurrency: usize,
+    /// Threads that run sandboxes.
+    pub threads: usize,
+    /// For tasks whose manifest says nothing.
+    pub delivery_mode: DeliveryMode,
+    /// Whether messages given up on are kept as dead letters.
+    pub dead_letters: bool,
+    /// Hand-outs of one message after which it is given up on as `LeaseExpired`.
+    pub max_deliveries: u32,
+    /// A lease's time, as the broker has it.
+    pub lease: Duration,
+    /// The longest wait for new messages in one fetch.
+    pub block: Duration,
+    /// Time between heartbeats.
+    pub heartbeat_interval: Duration,
+    /// How long a heartbeat lasts.
+    pub heartbeat_ttl: Duration,
+    /// Time between clean-ups of stale workers and consumers.
+    pub cleanup_interval: Duration,
+    /// Idle time after which a consumer without deliveries is stale.
+    pub stale_workers_timeout: Duration,
+    /// How long a drain waits for tasks at work.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            worker_id: new_worker_id(),
+            queues: vec!["default".into()],
+            concurrency: 64,
+            threads: cores,
+            delivery_mode: DeliveryMode::AtLeastOnce,
+            dead_letters: true,
+            max_deliveries: 5,
+            lease: Duration::from_secs(30),
+            block: Duration::from_secs(5),
+            heartbeat_interval: Duration::from_secs(10),
+            heartbeat_ttl: Duration::from_secs(30),
+            cleanup_interval: Duration::from_secs(900),
+            stale_workers_timeout: Duration::from_secs(300),
+            shutdown_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// `host-pid-random`: unique, and a person sees whose it is.
+fn new_worker_id() -> String {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    format!("{}-{}-{}", host_name(), std::process::id(), &random[..8])
+}
+
+/// This machine's name.
+pub(crate) fn host_name() -> String {
+    hostname::get().map_or_else(|_| "unknown".into(), |name| name.to_string_lossy().into_owned())
+}

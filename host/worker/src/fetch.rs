@@ -1,0 +1,142 @@
+//! Duty: takes ready messages, never more than can start now, and hands them to the sandboxes.
+//!
+//! Under load it waits a moment for several permits, so that a round trip to the broker brings
+//! many deliveries; idle, it waits for one message with one permit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chicory_queue::{Delivery, DeliveryMode, FetchRequest, Payload, Settled};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use crate::execute::{Attempt, execute};
+use crate::shift::{Held, Patience, Shift};
+
+/// More than this in one reply brings nothing more, and makes replies long.
+const LARGEST_BATCH: usize = 256;
+/// How long a backlog may wait for more permits than one.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// Fetches until `interrupt` is cancelled.
+pub(crate) async fn fetch(shift: Arc<Shift>, interrupt: CancellationToken) {
+    let mut patience = Patience::new();
+    let mut backlog = false;
+    while let Some(permits) = permits(&shift, backlog, &interrupt).await {
+        let limit = permits.num_permits();
+        let request = FetchRequest {
+            queues: &shift.queues,
+            consumer: &shift.consumer,
+            limit,
+            block: shift.config.block,
+            interrupt: &interrupt,
+        };
+        let answer = shift.connected.broker.fetch(request).await;
+        match shift.note(answer) {
+            Some(deliveries) => {
+                patience.reset();
+                backlog = deliveries.len() == limit;
+                hand_over(&shift, deliveries, permits).await;
+            }
+            None => tokio::select! {
+                () = patience.wait() => {}
+                () = interrupt.cancelled() => {}
+            },
+        }
+    }
+}
+
+/// At least one permit, and all others that are free; none once interrupted.
+async fn permits(
+    shift: &Arc<Shift>,
+    backlog: bool,
+    interrupt: &CancellationToken,
+) -> Option<OwnedSemaphorePermit> {
+    let mut first = tokio::select! {
+        biased;
+        () = interrupt.cancelled() => return None,
+        permit = Arc::clone(&shift.permits).acquire_owned() => permit.ok()?,
+    };
+    if backlog {
+        let wanted = (shift.config.concurrency / 4).clamp(1, LARGEST_BATCH / 2);
+        let more = Arc::clone(&shift.permits).acquire_many_owned(count(wanted));
+        if let Ok(Ok(more)) = tokio::time::timeout(GATHER, more).await {
+            first.merge(more);
+        }
+    }
+    let room = LARGEST_BATCH.saturating_sub(first.num_permits());
+    let free = shift.permits.available_permits().min(room);
+    if let Ok(more) = Arc::clone(&shift.permits).try_acquire_many_owned(count(free)) {
+        first.merge(more);
+    }
+    Some(first)
+}
+
+fn count(permits: usize) -> u32 {
+    u32::try_from(permits).unwrap_or(u32::MAX)
+}
+
+/// Starts the deliveries, each with a permit of its own; permits left over are free again.
+pub(crate) async fn hand_over(
+    shift: &Arc<Shift>,
+    deliveries: Vec<Delivery>,
+    mut permits: OwnedSemaphorePermit,
+) {
+    if deliveries.is_empty() {
+        return;
+    }
+    let mut attempts: Vec<Attempt> = deliveries.into_iter().map(|d| prepare(shift, d)).collect();
+    acknowledge_first(shift, &mut attempts).await;
+    let first = shift.held.insert(attempts.iter().map(held));
+    let ready: Vec<_> = (first..)
+        .zip(attempts)
+        .filter_map(|(ticket, attempt)| permits.split(1).map(|permit| (ticket, attempt, permit)))
+        .collect();
+    let at_work = Arc::clone(shift);
+    // Spawned from within, so that the tasks go to a thread's own queue and are stolen from there:
+    // cheaper than one hand-over between runtimes for each.
+    shift.sandboxes.spawn(async move {
+        for (ticket, attempt, permit) in ready {
+            tokio::spawn(execute(Arc::clone(&at_work), ticket, attempt, permit));
+        }
+    });
+}
+
+fn prepare(shift: &Shift, delivery: Delivery) -> Attempt {
+    let task = match &delivery.payload {
+        Payload::Message(message) => shift.catalog.resolve(&message.name),
+        Payload::Unreadable(_) => None,
+    };
+    Attempt { delivery, task }
+}
+
+fn held(attempt: &Attempt) -> Held {
+    let (name, retries, ignore) = match &attempt.delivery.payload {
+        Payload::Message(message) => (message.name.clone(), message.retries, message.ignore_result),
+        Payload::Unreadable(_) => (String::new(), 0, false),
+    };
+    let ignore = ignore || attempt.task.as_ref().is_some_and(|task| task.ignore_result);
+    Held::new(&attempt.delivery, name, retries, ignore)
+}
+
+/// At most once: acknowledged before it runs. What can't be acknowledged does not run here.
+async fn acknowledge_first(shift: &Shift, attempts: &mut Vec<Attempt>) {
+    let mode = |attempt: &Attempt| {
+        let task = attempt.task.as_ref()?;
+        Some(task.delivery_mode.unwrap_or(shift.config.delivery_mode))
+    };
+    let (now, mut later): (Vec<_>, Vec<_>) = std::mem::take(attempts)
+        .into_iter()
+        .partition(|attempt| mode(attempt) == Some(DeliveryMode::AtMostOnce));
+    if !now.is_empty() {
+        let leases: Vec<_> = now.iter().map(|attempt| attempt.delivery.lease.clone()).collect();
+        let answer = shift.connected.broker.acknowledge(&leases).await;
+        // Without an answer they may or may not be acknowledged: run none, and let leases expire.
+        let settled = shift.note(answer).unwrap_or_default();
+        later.extend(now.into_iter().zip(settled).filter_map(|(mut attempt, settled)| {
+            attempt.delivery.lease.acknowledged = true;
+            (settled == Settled::Applied).then_some(attempt)
+        }));
+    }
+    *attempts = later;
+}

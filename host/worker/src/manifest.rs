@@ -1,0 +1,161 @@
+//! The manifest beside a module: `NAME.toml` next to `NAME.wasm`.
+//!
+//! Says what the module may touch, what it may use up, and what its failures lead to. Must not know
+//! what a module contains: names of tasks are checked against it by the catalog.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chicory_queue::{DeliveryMode, RetryPolicy};
+use chicory_runtime::{Grants, Limits, ModuleSettings};
+use serde::Deserialize;
+
+/// What a module's author and its operator agree on. All of it is optional.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Manifest {
+    /// The module's name, dots allowed; the file's name without `.wasm` unless given.
+    pub name: Option<String>,
+    /// For people; the digest is what identifies a module.
+    pub version: Option<String>,
+    /// For all tasks of the module; none means no retries.
+    pub retry: Option<RetryPolicy>,
+    /// For all tasks of the module; the worker's setting where missing.
+    pub delivery_mode: Option<DeliveryMode>,
+    /// Whether states and results are left out, for all tasks of the module.
+    pub ignore_result: bool,
+    /// Limits of one call.
+    pub limits: Limits,
+    /// What the module may touch.
+    pub grants: Grants,
+    /// Settings of single tasks, which go before the module's.
+    pub tasks: BTreeMap<String, TaskSettings>,
+}
+
+/// Settings of one task.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskSettings {
+    /// In place of the module's.
+    pub retry: Option<RetryPolicy>,
+    /// In place of the module's.
+    pub delivery_mode: Option<DeliveryMode>,
+    /// In place of the module's.
+    pub ignore_result: Option<bool>,
+    /// Each limit in place of the module's.
+    pub limits: Limits,
+}
+
+/// A manifest can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The file can't be read.
+    #[error("can't read the manifest {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no manifest.
+    #[error("the manifest {} is not valid:\n{message}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its line.
+        message: String,
+    },
+}
+
+impl Manifest {
+    /// Reads the file `path`.
+    pub fn read(path: &Path) -> Result<Self, ManifestError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ManifestError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text).map_err(|message| ManifestError::Invalid {
+            path: path.to_owned(),
+            message,
+        })
+    }
+
+    /// Reads the manifest beside the module `wasm`; the defaults where there is none.
+    pub fn beside(wasm: &Path) -> Result<Self, ManifestError> {
+        let path = wasm.with_extension("toml");
+        if path.exists() {
+            Self::read(&path)
+        } else {
+            Ok(Self::default())
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let manifest: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        match manifest.name.as_deref() {
+            Some(name) if !is_module_name(name) => Err(format!(
+                "name = {name:?}: use letters, digits, `-`, `_`, and dots between parts"
+            )),
+            _ => Ok(manifest),
+        }
+    }
+
+    /// What the sandbox is told.
+    pub fn settings(&self) -> ModuleSettings {
+        ModuleSettings {
+            grants: self.grants.clone(),
+            limits: self.limits.clone(),
+            task_limits: (self.tasks.iter())
+                .map(|(name, task)| (name.clone(), task.limits.clone()))
+                .collect(),
+        }
+    }
+}
+
+/// Whether `name` can be the name of a module.
+pub(crate) fn is_module_name(name: &str) -> bool {
+    name.split('.').all(|part| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_section() {
+        let manifest = Manifest::parse(
+            r#"
+            name = "myapp.tasks"
+            version = "1.2.0"
+            delivery_mode = "at_most_once"
+            [retry]
+            max_retries = 2
+            backoff = "fixed"
+            [limits]
+            timeout = 0.5
+            memory = "32MiB"
+            [grants]
+            http = ["example.com"]
+            [tasks.fetch]
+            ignore_result = true
+            retry = { max_retries = 9 }
+            limits = { timeout = 2.0 }
+            "#,
+        )
+        .unwrap();
+        assert_eq!(manifest.name.as_deref(), Some("myapp.tasks"));
+        assert_eq!(manifest.retry.as_ref().unwrap().max_retries, 2);
+        assert_eq!(manifest.tasks["fetch"].retry.as_ref().unwrap().max_retries, 9);
+        assert!(manifest.settings().task_limits.contains_key("fetch"));
+    }
+
+    #[test]
+    fn a_misspelt_key_names_the_line_and_what_is_allowed() {
+        let error = Manifest::parse("[grants]\nhtpp = []\n").unwrap_err();
+        assert!(error.contains("htpp") && error.contains("http") && error.contains("line 2"), "{error}");
+        let error = Manifest::parse("name = \"a..b\"").unwrap_err();
+        assert!(error.contains("a..b"), "{error}");
+    }
+}

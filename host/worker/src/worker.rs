@@ -1,0 +1,154 @@
+//! A worker's life: the duties start, serve, and stop in order.
+//!
+//! Must not know what a duty does.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chicory_queue::{Clock, Connected};
+use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::drain::{Phase, release_rest, wait_for_tasks};
+use crate::event::Events;
+use crate::shift::{Counts, Health, HeldDeliveries, Shift};
+use crate::{
+    Catalog, Runner, Stop, WorkerConfig, WorkerEvent, fetch, heartbeat, promote, reclaim, renew,
+    settle,
+};
+
+/// Takes messages from queues and runs them, until it is stopped.
+pub struct Worker {
+    connected: Connected,
+    runner: Arc<dyn Runner>,
+    catalog: Arc<Catalog>,
+    clock: Arc<dyn Clock>,
+    config: WorkerConfig,
+    events: Events,
+}
+
+/// What a worker did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Tries that ended.
+    pub processed: u64,
+    /// Tries that failed.
+    pub failed: u64,
+    /// Tasks given back unfinished.
+    pub released: usize,
+}
+
+impl Worker {
+    /// A worker that has not started.
+    pub fn new(
+        connected: Connected,
+        runner: Arc<dyn Runner>,
+        catalog: Arc<Catalog>,
+        clock: Arc<dyn Clock>,
+        config: WorkerConfig,
+    ) -> Self {
+        Self { connected, runner, catalog, clock, config, events: Events::new() }
+    }
+
+    /// What happens from now on. A reader who is too slow is told how much it missed.
+    pub fn events(&self) -> broadcast::Receiver<WorkerEvent> {
+        self.events.subscribe()
+    }
+
+    /// Serves until `stop` is used, then stops in order.
+    ///
+    /// # Errors
+    /// Only when threads for sandboxes can't be started: a broker that is away is waited for.
+    pub async fn run(self, stop: Stop) -> anyhow::Result<Summary> {
+        let sandboxes = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(self.config.threads.max(1))
+            .thread_name("sandbox")
+            .enable_all()
+            .build()
+            .context("can't start the threads for sandboxes")?;
+        let (shift, finished) = self.shift(sandboxes.handle().clone());
+        let shift = Arc::new(shift);
+        let interrupt = CancellationToken::new();
+        let fetching = tokio::spawn(fetch::fetch(Arc::clone(&shift), interrupt.clone()));
+        let settling = tokio::spawn(settle::settle(Arc::clone(&shift), finished));
+        let mut takers = JoinSet::new();
+        takers.spawn(promote::promote(Arc::clone(&shift)));
+        takers.spawn(reclaim::reclaim(Arc::clone(&shift)));
+        takers.spawn(heartbeat::clean(Arc::clone(&shift)));
+        let mut keepers = JoinSet::new();
+        keepers.spawn(renew::renew(Arc::clone(&shift)));
+        keepers.spawn(heartbeat::heartbeat(Arc::clone(&shift)));
+        shift.events.send(|| WorkerEvent::Started);
+
+        stop.reached(Phase::Draining).await;
+        shift.events.send(|| WorkerEvent::Draining);
+        interrupt.cancel();
+        takers.shutdown().await;
+        // The fetch returns what it was just given, and that is started: it has its permits.
+        let _ = fetching.await;
+        heartbeat::beat(&shift, false).await;
+        wait_for_tasks(&shift, &stop, shift.config.shutdown_timeout).await;
+        tokio::task::spawn_blocking(move || sandboxes.shutdown_timeout(INTERRUPT_TIMEOUT)).await?;
+        let released = finish(&shift, settling).await;
+        keepers.shutdown().await;
+        sign_off(&shift).await;
+        shift.events.send(|| WorkerEvent::Stopped);
+        Ok(Summary {
+            processed: shift.counts.processed.load(Ordering::Relaxed),
+            failed: shift.counts.failed.load(Ordering::Relaxed),
+            released,
+        })
+    }
+
+    fn shift(self, sandboxes: tokio::runtime::Handle) -> (Shift, mpsc::Receiver<crate::execute::Finished>) {
+        let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        // Room for a few round trips of ends: more would let a broker that is away pile them up.
+        let (finished, ends) = mpsc::channel(concurrency * 2 + 1024);
+        let shift = Shift {
+            queues: self.config.queues.iter().map(|queue| Arc::from(queue.as_str())).collect(),
+            consumer: Arc::from(self.config.worker_id.as_str()),
+            permits: Arc::new(Semaphore::new(concurrency)),
+            held: HeldDeliveries::default(),
+            closing: CancellationToken::new(),
+            counts: Counts::default(),
+            health: Health::default(),
+            started_at: self.clock.now(),
+            connected: self.connected,
+            catalog: self.catalog,
+            runner: self.runner,
+            clock: self.clock,
+            events: self.events,
+            config: self.config,
+            finished,
+            sandboxes,
+        };
+        (shift, ends)
+    }
+}
+
+/// Sandboxes yield every few milliseconds; one that does not by then is not waited for.
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(1);
+/// What ended in the last moments has this long to be settled.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Settles what has ended, then gives back the rest.
+async fn finish(shift: &Arc<Shift>, settling: tokio::task::JoinHandle<()>) -> usize {
+    shift.closing.cancel();
+    let abort = settling.abort_handle();
+    if tokio::time::timeout(SETTLE_TIMEOUT, settling).await.is_err() {
+        abort.abort();
+        tracing::warn!("the broker did not take the last settlements in time; their leases expire");
+    }
+    release_rest(shift).await
+}
+
+async fn sign_off(shift: &Shift) {
+    let signing = shift.connected.results.sign_off(&shift.config.worker_id);
+    match tokio::time::timeout(SETTLE_TIMEOUT, signing).await {
+        Ok(answer) => drop(shift.note(answer)),
+        Err(_) => tracing::warn!("the broker did not take the sign-off in time"),
+    }
+}

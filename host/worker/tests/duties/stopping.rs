@@ -1,0 +1,73 @@
+//! How a worker stops.
+
+use std::sync::Arc;
+
+use chicory_queue::{DeliveryMode, TaskState};
+use tokio::sync::mpsc;
+
+use crate::bench::{Bench, PATIENCE, message, returned};
+
+#[tokio::test]
+async fn a_drain_waits_for_tasks_at_work() {
+    let bench = Bench::new().await;
+    let (at_work, mut started) = mpsc::unbounded_channel();
+    let (release, held) = tokio::sync::watch::channel(false);
+    let running = bench.start(move |_| {
+        let (at_work, mut held) = (at_work.clone(), held.clone());
+        async move {
+            at_work.send(()).unwrap();
+            held.wait_for(|go| *go).await.unwrap();
+            returned("1")
+        }
+    });
+    let message = message();
+    bench.send(&message).await;
+    tokio::time::timeout(PATIENCE, started.recv()).await.unwrap().unwrap();
+    running.stop.drain();
+    release.send(true).unwrap();
+    let summary = running.drain().await;
+    assert_eq!((summary.processed, summary.released), (1, 0));
+    assert_eq!(bench.state(&message.id).await, Some(TaskState::Success));
+}
+
+#[tokio::test]
+async fn a_stop_at_once_gives_tasks_back_without_a_charge() {
+    let bench = Bench::new().await;
+    let (at_work, mut started) = mpsc::unbounded_channel();
+    let at_work = Arc::new(at_work);
+    let running = bench.start(move |_| {
+        let at_work = Arc::clone(&at_work);
+        async move {
+            at_work.send(()).unwrap();
+            std::future::pending().await
+        }
+    });
+    let message = message();
+    bench.send(&message).await;
+    tokio::time::timeout(PATIENCE, started.recv()).await.unwrap().unwrap();
+    let summary = running.now().await;
+    assert_eq!((summary.processed, summary.released), (0, 1));
+
+    let mut second = bench.start(|_| async { returned("2") });
+    let end = second.end().await;
+    assert_eq!((end.task_id, end.attempt), (message.id.clone(), 1));
+    second.drain().await;
+}
+
+#[tokio::test]
+async fn at_most_once_is_not_given_back_but_said() {
+    let mut bench = Bench::new().await;
+    bench.config.delivery_mode = DeliveryMode::AtMostOnce;
+    let (at_work, mut started) = mpsc::unbounded_channel();
+    let running = bench.start(move |_| {
+        at_work.send(()).unwrap();
+        std::future::pending()
+    });
+    let message = message();
+    bench.send(&message).await;
+    tokio::time::timeout(PATIENCE, started.recv()).await.unwrap().unwrap();
+    running.now().await;
+    assert_eq!(bench.connected.inspect.stats("default").await.unwrap().size, 0);
+    let result = bench.result(&message.id).await;
+    assert!(result.error.unwrap().starts_with("Cancelled: "), "at most once");
+}
