@@ -1,0 +1,224 @@
+//! Matches positional and named arguments with a task's parameters.
+//!
+//! Must not know where they come from.
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+use wasmtime::component::Val;
+
+use crate::ended::ValidationError;
+use crate::lower::{Lowered, at, by_name, lower, wrong};
+use crate::shape::{Field, names};
+use crate::state::Program;
+
+/// Converts `args` by position and `kwargs` by name; a parameter of an option type may be absent.
+pub(crate) fn bind(
+    params: &[Field],
+    args: &[Value],
+    kwargs: &Map<String, Value>,
+) -> Lowered<Vec<Val>> {
+    if args.len() > params.len() {
+        return Err(given(
+            params,
+            &format!("{} positional arguments are too many", args.len()),
+        ));
+    }
+    let (by_position, named) = params.split_at(args.len());
+    let mut vals = Vec::with_capacity(params.len());
+    for (index, (param, value)) in by_position.iter().zip(args).enumerate() {
+        vals.push(
+            lower(&param.shape, value).map_err(|error| at(error, &format!("args[{index}]")))?,
+        );
+    }
+    for param in named {
+        vals.push(by_name(param, kwargs, "argument").map_err(|error| at(error, "kwargs"))?);
+    }
+    match kwargs
+        .keys()
+        .find(|key| !named.iter().any(|param| names(&param.name, key)))
+    {
+        None => Ok(vals),
+        Some(key) if by_position.iter().any(|param| names(&param.name, key)) => Err(at(
+            wrong("is given by position as well"),
+            &format!("kwargs.{key}"),
+        )),
+        Some(key) => Err(given(params, &format!("unknown argument `{key}`"))),
+    }
+}
+
+/// Makes a command line of `args`, and its input of `kwargs.stdin`. What is no string becomes JSON.
+pub(crate) fn bind_program(
+    name: &str,
+    args: &[Value],
+    kwargs: &Map<String, Value>,
+) -> Lowered<Program> {
+    if let Some(key) = kwargs.keys().find(|key| *key != "stdin") {
+        let message =
+            format!("unknown argument `{key}`; a command takes arguments by position, and `stdin`");
+        return Err(at(wrong(message), "kwargs"));
+    }
+    let stdin = match kwargs.get("stdin") {
+        None | Some(Value::Null) => Bytes::new(),
+        Some(Value::String(text)) => Bytes::from(text.clone()),
+        Some(_) => return Err(at(wrong("expected a string"), "kwargs.stdin")),
+    };
+    let mut argv = Vec::with_capacity(1 + args.len());
+    argv.push(name.to_owned());
+    for (index, arg) in args.iter().enumerate() {
+        let text = arg.as_str().map_or_else(|| arg.to_string(), str::to_owned);
+        if text.contains('\0') {
+            return Err(at(
+                wrong("an argument can't have a NUL character"),
+                &format!("args[{index}]"),
+            ));
+        }
+        argv.push(text);
+    }
+    Ok(Program { argv, stdin })
+}
+
+/// About how many bytes the arguments have as JSON.
+pub(crate) fn weigh(args: &[Value], kwargs: &Map<String, Value>) -> u64 {
+    let list = |values: &[Value]| values.iter().map(weigh_one).sum::<u64>();
+    list(args) + weigh_object(kwargs)
+}
+
+fn weigh_one(value: &Value) -> u64 {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 6,
+        Value::String(text) => text.len() as u64 + 3,
+        Value::Array(values) => values.iter().map(weigh_one).sum::<u64>() + 2,
+        Value::Object(object) => weigh_object(object),
+    }
+}
+
+fn weigh_object(object: &Map<String, Value>) -> u64 {
+    object
+        .iter()
+        .map(|(key, value)| key.len() as u64 + 4 + weigh_one(value))
+        .sum::<u64>()
+        + 2
+}
+
+/// An error about the arguments as a whole.
+fn given(params: &[Field], problem: &str) -> ValidationError {
+    let list: Vec<_> = params.iter().map(ToString::to_string).collect();
+    let takes = if list.is_empty() {
+        "no arguments".into()
+    } else {
+        format!("({})", list.join(", "))
+    };
+    at(
+        wrong(format!("{problem}; the task takes {takes}")),
+        "arguments",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::shape::Shape;
+
+    fn params() -> [Field; 3] {
+        let field = |name: &str, shape| Field {
+            name: name.into(),
+            shape,
+        };
+        [
+            field("path", Shape::String),
+            field("max-width", Shape::U32),
+            field("label", Shape::Option(Box::new(Shape::String))),
+        ]
+    }
+
+    fn bound(args: &Value, kwargs: &Value) -> Result<Vec<Val>, String> {
+        let (args, kwargs) = (args.as_array().unwrap(), kwargs.as_object().unwrap());
+        bind(&params(), args, kwargs).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn positions_and_names_mix() {
+        let expected = vec![Val::String("a".into()), Val::U32(5), Val::Option(None)];
+        assert_eq!(bound(&json!(["a", 5]), &json!({})), Ok(expected.clone()));
+        assert_eq!(
+            bound(&json!(["a"]), &json!({"max_width": 5})),
+            Ok(expected.clone())
+        );
+        assert_eq!(
+            bound(
+                &json!([]),
+                &json!({"max-width": 5, "path": "a", "label": null})
+            ),
+            Ok(expected)
+        );
+    }
+
+    #[test]
+    fn what_is_missing_unknown_or_too_many_is_named() {
+        let takes = "the task takes (path: string, max-width: u32, label: option<string>)";
+        for (args, kwargs, error) in [
+            (
+                json!(["a"]),
+                json!({}),
+                "kwargs: missing argument `max-width: u32`".to_owned(),
+            ),
+            (
+                json!(["a", 1, null, 2]),
+                json!({}),
+                format!("arguments: 4 positional arguments are too many; {takes}"),
+            ),
+            (
+                json!(["a", 1]),
+                json!({"size": 2}),
+                format!("arguments: unknown argument `size`; {takes}"),
+            ),
+            (
+                json!(["a", 1]),
+                json!({"path": "b"}),
+                "kwargs.path: is given by position as well".to_owned(),
+            ),
+            (
+                json!(["a", "1"]),
+                json!({}),
+                "args[1]: expected u32, got string".to_owned(),
+            ),
+            (
+                json!(["a"]),
+                json!({"max_width": -1}),
+                "kwargs.max_width: expected u32, got -1, which is out of range".to_owned(),
+            ),
+            (
+                json!(["a"]),
+                json!({"max_width": 1, "max-width": 1}),
+                "kwargs: argument `max-width` is given twice".to_owned(),
+            ),
+        ] {
+            assert_eq!(bound(&args, &kwargs), Err(error));
+        }
+    }
+
+    #[test]
+    fn a_command_gets_an_argv_and_its_input() {
+        let kwargs = json!({"stdin": "in"});
+        let program = bind_program(
+            "wc",
+            &[json!("-l"), json!({"a": 1})],
+            kwargs.as_object().unwrap(),
+        )
+        .unwrap();
+        assert_eq!(program.argv, ["wc", "-l", "{\"a\":1}"]);
+        assert_eq!(program.stdin, "in");
+        for (kwargs, error) in [
+            (json!({"stdin": 1}), "kwargs.stdin: expected a string"),
+            (
+                json!({"env": 1}),
+                "kwargs: unknown argument `env`; a command takes arguments by position, and `stdin`",
+            ),
+        ] {
+            let refused = bind_program("wc", &[], kwargs.as_object().unwrap()).unwrap_err();
+            assert_eq!(refused.to_string(), error);
+        }
+    }
+}

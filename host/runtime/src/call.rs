@@ -1,0 +1,327 @@
+//! One call: a fresh store and instance, driven until it returns, fails, or is stopped.
+//!
+//! This is the hot path: what can be known before the first call is not looked up here. Must not
+//! know how many calls there may be at a time.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::{Sleep, sleep_until};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use wasmtime::component::Val;
+use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+
+use crate::arguments::{bind, bind_program, weigh};
+use crate::discover::Kind;
+use crate::ended::{Ended, How, Usage};
+use crate::http::Gate;
+use crate::invocation::Invocation;
+use crate::journal::Journal;
+use crate::lift::lift;
+use crate::limiter::Limiter;
+use crate::module::Task;
+use crate::refusal::refused;
+use crate::shape::Shape;
+use crate::state::{Program, State, Wasi};
+use crate::trap::{self, Stop};
+use crate::watch::Watch;
+
+/// Runs one call.
+pub(crate) async fn run(invocation: Invocation) -> Ended {
+    let Invocation {
+        task,
+        args,
+        kwargs,
+        context,
+        observer,
+        cancel,
+    } = invocation;
+    let limits = &task.limits;
+    let journal = Journal::new(limits, observer, task.kind == Kind::Command);
+    let watch = Arc::new(Watch::start(journal));
+    let (params, program) = match arguments(&task, args, &kwargs) {
+        Ok(bound) => bound,
+        Err(how) => return ended(how, &watch, Usage::default()),
+    };
+    let wasi = match wasi(&task, &watch, program) {
+        Ok(wasi) => wasi,
+        Err(how) => return ended(how, &watch, Usage::default()),
+    };
+    let limiter = Limiter::new(limits.memory, limits.table_elements);
+    let state = State::new(
+        limiter,
+        Arc::clone(&watch),
+        context,
+        (limits.timeout, limits.cpu_time),
+        wasi,
+    );
+    let mut store = match open(&task, state) {
+        Ok(store) => store,
+        Err(error) => {
+            return ended(
+                How::HostFailed(format!("{error:#}")),
+                &watch,
+                Usage::default(),
+            );
+        }
+    };
+    let deadline = store.data().deadline;
+    let called = drive(
+        &watch,
+        deadline,
+        cancel.as_ref(),
+        call(&mut store, &task, &params),
+    )
+    .await;
+    let how = match called {
+        Ok(called) => conclude(&task, called, &store),
+        Err(Halt::Deadline) => How::TimedOut {
+            limit: limits.timeout,
+            backtrace: None,
+        },
+        Err(Halt::Cancelled) => How::Cancelled,
+    };
+    let usage = Usage {
+        wall: Duration::ZERO,
+        cpu: watch.cpu(),
+        peak_memory: store.data().limiter.memory(),
+        fuel: limits
+            .fuel
+            .and_then(|fuel| Some(fuel.saturating_sub(store.get_fuel().ok()?))),
+    };
+    ended(how, &watch, usage)
+}
+
+fn ended(how: How, watch: &Watch, usage: Usage) -> Ended {
+    Ended {
+        how,
+        usage: Usage {
+            wall: watch.started().elapsed(),
+            ..usage
+        },
+        log: watch.journal().finish(),
+    }
+}
+
+/// The arguments as the task takes them.
+fn arguments(
+    task: &Task,
+    args: Vec<Value>,
+    kwargs: &serde_json::Map<String, Value>,
+) -> Result<(Vec<Val>, Program), How> {
+    if weigh(&args, kwargs) > task.limits.args_bytes {
+        return Err(How::TooLarge {
+            what: "arguments",
+            limit: task.limits.args_bytes,
+        });
+    }
+    match task.kind {
+        Kind::Function => bind(&task.params, &args, kwargs).map(|vals| (vals, Program::default())),
+        Kind::Command => {
+            bind_program(&task.loaded.name, &args, kwargs).map(|program| (Vec::new(), program))
+        }
+    }
+    .map_err(How::Invalid)
+}
+
+/// A WASI context, for modules that import WASI.
+fn wasi(task: &Task, watch: &Arc<Watch>, program: Program) -> Result<Option<Wasi>, How> {
+    let loaded = &task.loaded;
+    if !loaded.wasi {
+        return Ok(None);
+    }
+    let gate = Gate::new(Arc::clone(&loaded.http), Arc::clone(watch));
+    Wasi::new(&loaded.grants, gate, watch, program)
+        .map(Some)
+        .map_err(How::HostFailed)
+}
+
+/// A store with its limits set.
+fn open(task: &Task, state: State) -> wasmtime::Result<Store<State>> {
+    let limits = &task.limits;
+    let mut store = Store::new(task.loaded.pre.engine(), state);
+    store.limiter(|state| &mut state.limiter);
+    store.epoch_deadline_callback(tick);
+    store.set_epoch_deadline(1);
+    store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
+    if task.loaded.needs.fuel {
+        store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;
+    }
+    Ok(store)
+}
+
+/// Asked at every tick of a guest that is computing: stop it, or let others have the thread.
+fn tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
+    let state = store.data();
+    if Instant::now() >= state.deadline {
+        return Err(Stop::Timeout.into());
+    }
+    if state
+        .cpu_time
+        .is_some_and(|limit| state.watch.cpu() >= limit)
+    {
+        return Err(Stop::Cpu.into());
+    }
+    Ok(UpdateDeadline::Yield(1))
+}
+
+/// Makes the instance and calls the function.
+async fn call(
+    store: &mut Store<State>,
+    task: &Task,
+    params: &[Val],
+) -> wasmtime::Result<Option<Val>> {
+    let instance = task.loaded.pre.instantiate_async(&mut *store).await?;
+    let func = instance
+        .get_func(&mut *store, task.export)
+        .expect("the export was found at load");
+    let mut results = [Val::Bool(false)];
+    let expected = usize::from(task.result.is_some());
+    func.call_async(&mut *store, params, &mut results[..expected])
+        .await?;
+    let [result] = results;
+    Ok(task.result.is_some().then_some(result))
+}
+
+/// Why a call was given up.
+enum Halt {
+    Deadline,
+    Cancelled,
+}
+
+/// What a call that waits is woken by, besides what it waits for. Most calls never wait.
+struct Alarms {
+    deadline: Pin<Box<Sleep>>,
+    cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+impl Alarms {
+    fn set(deadline: Instant, cancel: Option<&CancellationToken>) -> Self {
+        Alarms {
+            deadline: Box::pin(sleep_until(deadline.into())),
+            cancelled: cancel.map(|token| Box::pin(token.clone().cancelled_owned())),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Halt> {
+        if let Some(cancelled) = &mut self.cancelled
+            && cancelled.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Halt::Cancelled);
+        }
+        self.deadline.as_mut().poll(cx).map(|()| Halt::Deadline)
+    }
+}
+
+/// Polls the call until it is done, the deadline has passed, or it is cancelled.
+async fn drive<T>(
+    watch: &Watch,
+    deadline: Instant,
+    cancel: Option<&CancellationToken>,
+    call: impl Future<Output = T>,
+) -> Result<T, Halt> {
+    if cancel.is_some_and(CancellationToken::is_cancelled) {
+        return Err(Halt::Cancelled);
+    }
+    let mut call = pin!(call);
+    let mut alarms = None;
+    std::future::poll_fn(|cx| match watch.timed(|| call.as_mut().poll(cx)) {
+        Poll::Ready(done) => Poll::Ready(Ok(done)),
+        Poll::Pending => alarms
+            .get_or_insert_with(|| Alarms::set(deadline, cancel))
+            .poll(cx)
+            .map(Err),
+    })
+    .await
+}
+
+/// What a call that was not stopped from outside means.
+fn conclude(task: &Task, called: wasmtime::Result<Option<Val>>, store: &Store<State>) -> How {
+    let state = store.data();
+    let how = match (task.kind, called) {
+        (Kind::Function, Ok(val)) => returned(task, val.as_ref()),
+        (Kind::Command, Ok(Some(Val::Result(Err(_))))) => exited(1, task, &state.watch),
+        (Kind::Command, Ok(_)) => exited(0, task, &state.watch),
+        (kind, Err(error)) => match (kind, trap::exit_code(&error)) {
+            (Kind::Command, Some(code)) => exited(code, task, &state.watch),
+            (Kind::Function, Some(code)) => How::Trapped {
+                message: format!("the guest called exit with code {code}"),
+            },
+            (_, None) => trap::ending(&error, &task.limits),
+        },
+    };
+    blame(how, state)
+}
+
+/// An ending that follows from a refusal is told as that refusal.
+fn blame(how: How, state: &State) -> How {
+    if !matches!(
+        how,
+        How::Refused { .. } | How::Exited { .. } | How::Trapped { .. }
+    ) {
+        return how;
+    }
+    if let Some(denied) = state.watch.journal().denied() {
+        return How::Denied {
+            message: format!("{denied}\n{how}"),
+        };
+    }
+    match state.limiter.refusal() {
+        Some(refusal) if !matches!(how, How::Refused { .. }) => How::OutOfMemory {
+            message: format!("{refusal}\n{how}"),
+        },
+        _ => how,
+    }
+}
+
+fn returned(task: &Task, val: Option<&Val>) -> How {
+    let limit = task.limits.result_bytes;
+    match (&task.result, val) {
+        (Some(Shape::Result(outcome)), Some(Val::Result(Ok(val)))) => {
+            json(outcome.ok.as_ref(), val.as_deref(), limit)
+        }
+        (Some(Shape::Result(outcome)), Some(Val::Result(Err(val)))) => {
+            refused(outcome.err.as_ref(), val.as_deref(), limit)
+        }
+        (shape, val) => json(shape.as_ref(), val, limit),
+    }
+}
+
+fn json(shape: Option<&Shape>, val: Option<&Val>, limit: u64) -> How {
+    let (Some(shape), Some(val)) = (shape, val) else {
+        return How::Returned(RawValue::NULL.to_owned());
+    };
+    lift(shape, val, limit).map_or(
+        How::TooLarge {
+            what: "result",
+            limit,
+        },
+        How::Returned,
+    )
+}
+
+/// The ending of a command-line program.
+fn exited(code: i32, task: &Task, watch: &Watch) -> How {
+    let mut journal = watch.journal();
+    if code != 0 {
+        let (stdout, stderr) = journal.tails();
+        return How::Exited {
+            code,
+            stdout,
+            stderr,
+        };
+    }
+    let limit = task.limits.result_bytes;
+    match journal.result() {
+        Some(text) => to_raw_value(&text)
+            .map_or_else(|error| How::HostFailed(error.to_string()), How::Returned),
+        None => How::TooLarge {
+            what: "result",
+            limit,
+        },
+    }
+}

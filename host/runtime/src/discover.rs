@@ -1,0 +1,137 @@
+//! Finds the tasks among a component's exports, and says of the other functions why they are none.
+//!
+//! Must not know settings, nor how a task is called.
+
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
+use wasmtime::component::{Component, ComponentExportIndex};
+
+use crate::shape::{Field, Shape};
+
+/// An exported function that can be called with JSON.
+pub(crate) struct Found {
+    /// `function`, or `interface.function`.
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) export: ComponentExportIndex,
+    pub(crate) params: Box<[Field]>,
+    pub(crate) result: Option<Shape>,
+}
+
+/// How a task takes its arguments and gives its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// By its WIT types.
+    Function,
+    /// As a command-line program: argv, stdin, stdout, exit code.
+    Command,
+}
+
+/// What a component exports.
+#[derive(Default)]
+pub(crate) struct Discovery {
+    pub(crate) tasks: Vec<Found>,
+    /// Functions that are not tasks, each with the reason.
+    pub(crate) others: Vec<(String, String)>,
+}
+
+impl Discovery {
+    /// Looks through the exports, and through those of exported interfaces.
+    pub(crate) fn of(component: &Component) -> Discovery {
+        let engine = component.engine();
+        let mut discovery = Discovery::default();
+        for (name, export) in component.component_type().exports(engine) {
+            let Some(index) = component.get_export_index(None, name) else {
+                continue;
+            };
+            match export.ty {
+                ComponentItem::ComponentFunc(func) => {
+                    discovery.add(name.to_owned(), Kind::Function, &func, index)
+                }
+                ComponentItem::ComponentInstance(instance) => {
+                    for (function, export) in instance.exports(engine) {
+                        let ComponentItem::ComponentFunc(func) = export.ty else {
+                            continue;
+                        };
+                        let Some(index) = component.get_export_index(Some(&index), function) else {
+                            continue;
+                        };
+                        let (name, kind) = name_inside(name, function);
+                        discovery.add(name, kind, &func, index);
+                    }
+                }
+                _ => {}
+            }
+        }
+        discovery
+    }
+
+    fn add(
+        &mut self,
+        name: String,
+        kind: Kind,
+        func: &ComponentFunc,
+        export: ComponentExportIndex,
+    ) {
+        match self.check(&name, func) {
+            Ok((params, result)) => self.tasks.push(Found {
+                name,
+                kind,
+                export,
+                params,
+                result,
+            }),
+            Err(reason) => self.others.push((name, reason)),
+        }
+    }
+
+    fn check(
+        &self,
+        name: &str,
+        func: &ComponentFunc,
+    ) -> Result<(Box<[Field]>, Option<Shape>), String> {
+        if name.contains('[') {
+            return Err("it belongs to a resource".into());
+        }
+        if self.tasks.iter().any(|task| task.name == name) {
+            return Err("another export has the same name".into());
+        }
+        let param = |(name, ty): (&str, _)| {
+            Field::read(name, &ty).map_err(|what| {
+                format!("its parameter `{name}` has {what}, which JSON can't carry")
+            })
+        };
+        let params = func.params().map(param).collect::<Result<_, _>>()?;
+        let result = func.results().next().map(|ty| Shape::read(&ty)).transpose();
+        let result =
+            result.map_err(|what| format!("its result has {what}, which JSON can't carry"))?;
+        Ok((params, result))
+    }
+}
+
+/// The task's name for a function of an exported interface.
+fn name_inside(interface: &str, function: &str) -> (String, Kind) {
+    let (path, version) = interface.split_once('@').unwrap_or((interface, ""));
+    if path == "wasi:cli/run" && version.starts_with("0.2.") && function == "run" {
+        return ("run".into(), Kind::Command);
+    }
+    let short = path.rsplit('/').next().unwrap_or(path);
+    (format!("{short}.{function}"), Kind::Function)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_of_interfaces_have_the_short_name_before_them() {
+        assert_eq!(
+            name_inside("acme:images/resize@1.2.0", "to-width").0,
+            "resize.to-width"
+        );
+        assert_eq!(name_inside("plain", "f").0, "plain.f");
+        assert_eq!(
+            name_inside("wasi:cli/run@0.2.6", "run"),
+            ("run".into(), Kind::Command)
+        );
+    }
+}

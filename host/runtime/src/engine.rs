@@ -1,0 +1,149 @@
+//! Engines: how guests are compiled and where their memories live, and the clock that stops them.
+//!
+//! There are up to four, since fuel and the component model's async cost every call a little: a
+//! module gets the plainest one that can run it. Must not know tasks, grants or JSON.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    WasmBacktraceDetails,
+};
+
+/// How often a guest is asked whether it should stop, and made to yield to the executor.
+const TICK: Duration = Duration::from_millis(2);
+
+/// Core instances, memories and tables that one component may have. A language runtime with
+/// dynamic linking has tens of instances and tables, and one memory.
+const INSTANCES: u32 = 100;
+const MEMORIES: u32 = 4;
+const TABLES: u32 = 40;
+
+/// What a module needs of its engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// Counting fuel.
+    pub(crate) fuel: bool,
+    /// The component model's async.
+    pub(crate) concurrency: bool,
+}
+
+/// The engines of one sandbox, each made when first needed.
+pub(crate) struct Engines {
+    size: PoolSize,
+    made: [OnceLock<Engine>; 4],
+}
+
+/// What the pools are made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PoolSize {
+    /// Calls at the same time.
+    pub(crate) calls: u32,
+    /// Bytes of one memory.
+    pub(crate) memory: usize,
+}
+
+impl Engines {
+    /// Makes the plain engine, and starts the thread that ticks. It stops when the engines are dropped.
+    pub(crate) fn start(size: PoolSize) -> wasmtime::Result<Arc<Engines>> {
+        let engines = Arc::new(Engines {
+            size,
+            made: Default::default(),
+        });
+        engines.get(Needs::default())?;
+        let weak = Arc::downgrade(&engines);
+        thread::Builder::new()
+            .name("chicory-epoch".into())
+            .spawn(move || tick(&weak))?;
+        Ok(engines)
+    }
+
+    /// The engine for these needs.
+    pub(crate) fn get(&self, needs: Needs) -> wasmtime::Result<&Engine> {
+        let slot = &self.made[usize::from(needs.fuel) + 2 * usize::from(needs.concurrency)];
+        if slot.get().is_none() {
+            // Two callers at once may both make one; the second is dropped again.
+            let _ = slot.set(Engine::new(&configure(self.size, needs))?);
+        }
+        Ok(slot.get().expect("it was set above"))
+    }
+
+    /// What was found on this machine, for the start-up log.
+    pub(crate) fn describe(&self) -> String {
+        let found = |yes| if yes { "yes" } else { "no" };
+        format!(
+            "wasmtime pool for {} calls, {} MiB each; pagemap_scan: {}, memory protection keys: {}, tick: {} ms",
+            self.size.calls,
+            self.size.memory >> 20,
+            found(PoolingAllocationConfig::is_pagemap_scan_available()),
+            found(PoolingAllocationConfig::are_memory_protection_keys_available()),
+            TICK.as_millis(),
+        )
+    }
+}
+
+/// A number that changes whenever compiled code of this engine would not be understood by another.
+pub(crate) fn fingerprint(engine: &Engine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.finish()
+}
+
+fn tick(engines: &Weak<Engines>) {
+    loop {
+        thread::sleep(TICK);
+        let Some(engines) = engines.upgrade() else {
+            return;
+        };
+        for engine in engines.made.iter().filter_map(OnceLock::get) {
+            engine.increment_epoch();
+        }
+    }
+}
+
+fn configure(size: PoolSize, needs: Needs) -> Config {
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(size)))
+        .epoch_interruption(true)
+        .consume_fuel(needs.fuel)
+        .concurrency_support(needs.concurrency)
+        .async_stack_zeroing(true)
+        .cranelift_opt_level(OptLevel::Speed)
+        // Reading a hostile module's DWARF at a trap could take seconds; names suffice.
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .wasm_memory64(false)
+        .wasm_component_model(true);
+    if needs.concurrency {
+        config.wasm_component_model_async(true);
+    }
+    config
+}
+
+fn pool(size: PoolSize) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(size.calls)
+        .total_core_instances(size.calls.saturating_mul(INSTANCES))
+        .total_memories(size.calls.saturating_mul(MEMORIES))
+        .total_tables(size.calls.saturating_mul(TABLES))
+        .total_stacks(size.calls.saturating_mul(4))
+        .max_core_instances_per_component(INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_memories_per_module(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_tables_per_module(TABLES)
+        .max_core_instance_size(4 << 20)
+        .max_component_instance_size(4 << 20)
+        .table_elements(100_000)
+        .max_memory_size(size.memory)
+        // Resetting a slot is cheaper than giving it back to the kernel.
+        .max_unused_warm_slots(size.calls.saturating_mul(2))
+        .linear_memory_keep_resident(4 << 20)
+        .table_keep_resident(8 << 10)
+        .async_stack_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    pool
+}

@@ -1,0 +1,62 @@
+//! What a caller hands to the sandbox: a task, its arguments, and what the task may know.
+//!
+//! Must not know where the message came from.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::ended::Observer;
+use crate::module::Task;
+
+/// One call of one task.
+pub struct Invocation {
+    /// The task to call.
+    pub task: Arc<Task>,
+    /// Positional arguments.
+    pub args: Vec<Value>,
+    /// Named arguments.
+    pub kwargs: Map<String, Value>,
+    /// What the task may know about its message.
+    pub context: TaskContext,
+    /// Told about log lines and progress while the task runs.
+    pub observer: Option<Observer>,
+    /// Ends the call as [`crate::How::Cancelled`] when cancelled.
+    pub cancel: Option<CancellationToken>,
+}
+
+impl Invocation {
+    /// A call with these arguments, and nothing to be known, watched or cancelled.
+    pub fn new(task: Arc<Task>, args: Vec<Value>, kwargs: Map<String, Value>) -> Self {
+        let context = TaskContext {
+            name: task.name().to_owned(),
+            ..TaskContext::default()
+        };
+        Invocation {
+            task,
+            args,
+            kwargs,
+            context,
+            observer: None,
+            cancel: None,
+        }
+    }
+}
+
+/// What a task may learn about its message through `chicory:task/context`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskContext {
+    /// The message's id, the same at every try.
+    pub id: String,
+    /// The task's full name, as the producer wrote it.
+    pub name: String,
+    /// Earlier retries of this message.
+    pub retries: u32,
+    /// Retries that the policy allows.
+    pub max_retries: u32,
+    /// The error of the previous try.
+    pub last_error: Option<String>,
+    /// The tenant that the task belongs to.
+    pub tenant: Option<String>,
+}

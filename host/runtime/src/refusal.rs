@@ -1,0 +1,228 @@
+//! What a task's own error means: its name, its message, and what it says about trying again.
+//!
+//! Must not know the retry policy.
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use wasmtime::component::Val;
+
+use crate::ended::{Advice, How};
+use crate::lift::lift;
+use crate::shape::{Case, Shape};
+
+/// The name of errors that have no name of their own.
+const UNNAMED: &str = "TaskError";
+
+/// The ending of a task that returned `err`.
+pub(crate) fn refused(shape: Option<&Shape>, err: Option<&Val>, limit: u64) -> How {
+    let (Some(shape), Some(val)) = (shape, err) else {
+        let message = "the task failed without saying why".into();
+        return How::Refused {
+            name: UNNAMED.into(),
+            message,
+            retry: Advice::Policy,
+            details: RawValue::NULL.to_owned(),
+        };
+    };
+    let Some(details) = lift(shape, val, limit) else {
+        return How::TooLarge {
+            what: "error",
+            limit,
+        };
+    };
+    let (name, message, retry) = match (shape, val) {
+        (Shape::Variant(cases), Val::Variant(case, payload)) if is_task_error(cases) => {
+            let (message, retry) = advice(case, payload.as_deref());
+            (UNNAMED.to_owned(), message, retry)
+        }
+        (Shape::Variant(_), Val::Variant(case, payload)) => {
+            let message = payload
+                .as_deref()
+                .map(|val| message(val).unwrap_or_else(|| details.get().to_owned()));
+            (
+                case.clone(),
+                message.unwrap_or_else(|| case.clone()),
+                Advice::Policy,
+            )
+        }
+        (_, Val::Enum(case)) => (case.clone(), case.clone(), Advice::Policy),
+        (_, val) => (
+            UNNAMED.to_owned(),
+            message(val).unwrap_or_else(|| details.get().to_owned()),
+            Advice::Policy,
+        ),
+    };
+    How::Refused {
+        name,
+        message,
+        retry,
+        details,
+    }
+}
+
+/// The text of an error that is a string, or a record with one called `message`.
+fn message(val: &Val) -> Option<String> {
+    match val {
+        Val::String(text) => Some(text.clone()),
+        Val::Record(fields) => fields.iter().find_map(|(name, val)| match val {
+            Val::String(text) if name == "message" => Some(text.clone()),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// Whether a variant is `chicory:task/types.task-error`. A component's types have no names, but
+/// nothing else has these cases with these payloads.
+fn is_task_error(cases: &[Case]) -> bool {
+    let shape = |name: &str| {
+        cases
+            .iter()
+            .find(|case| case.name == name)
+            .and_then(|case| case.payload.as_ref())
+    };
+    let postponed = match shape("retry-after") {
+        Some(Shape::Record(fields)) => {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|field| (field.name.as_str(), &field.shape))
+                .collect();
+            fields == [("message", &Shape::String), ("delay-ms", &Shape::U64)]
+        }
+        _ => false,
+    };
+    cases.len() == 3
+        && postponed
+        && shape("retry") == Some(&Shape::String)
+        && shape("fatal") == Some(&Shape::String)
+}
+
+fn advice(case: &str, payload: Option<&Val>) -> (String, Advice) {
+    let text = payload.and_then(message).unwrap_or_default();
+    let advice = match (case, payload) {
+        ("fatal", _) => Advice::Never,
+        ("retry-after", Some(Val::Record(fields))) => {
+            Advice::RetryAfter(fields.iter().find_map(|(_, val)| match val {
+                Val::U64(ms) => Some(Duration::from_millis(*ms)),
+                _ => None,
+            }))
+        }
+        _ => Advice::RetryAfter(None),
+    };
+    (text, advice)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shape::Field;
+
+    fn field(name: &str, shape: Shape) -> Field {
+        Field {
+            name: name.into(),
+            shape,
+        }
+    }
+
+    fn case(name: &str, payload: Option<Shape>) -> Case {
+        Case {
+            name: name.into(),
+            payload,
+        }
+    }
+
+    fn task_error() -> Shape {
+        let postponed = Shape::Record(
+            [
+                field("message", Shape::String),
+                field("delay-ms", Shape::U64),
+            ]
+            .into(),
+        );
+        let cases = [
+            case("retry", Some(Shape::String)),
+            case("retry-after", Some(postponed)),
+            case("fatal", Some(Shape::String)),
+        ];
+        Shape::Variant(cases.into())
+    }
+
+    fn summary(shape: &Shape, val: &Val) -> (String, String, Advice) {
+        match refused(Some(shape), Some(val), 1000) {
+            How::Refused {
+                name,
+                message,
+                retry,
+                ..
+            } => (name, message, retry),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn text(text: &str) -> Val {
+        Val::String(text.into())
+    }
+
+    #[test]
+    fn a_task_error_carries_advice() {
+        let variant = |case: &str, val| Val::Variant(case.into(), Some(Box::new(val)));
+        let error = |message: &str, advice| ("TaskError".to_owned(), message.to_owned(), advice);
+        let shape = task_error();
+        assert_eq!(
+            summary(&shape, &variant("fatal", text("no"))),
+            error("no", Advice::Never)
+        );
+        assert_eq!(
+            summary(&shape, &variant("retry", text("busy"))),
+            error("busy", Advice::RetryAfter(None))
+        );
+        let later = Val::Record(vec![
+            ("message".into(), text("later")),
+            ("delay-ms".into(), Val::U64(1500)),
+        ]);
+        let after = Advice::RetryAfter(Some(Duration::from_millis(1500)));
+        assert_eq!(
+            summary(&shape, &variant("retry-after", later)),
+            error("later", after)
+        );
+    }
+
+    #[test]
+    fn cases_become_names() {
+        let shape =
+            Shape::Variant([case("not-found", Some(Shape::String)), case("broken", None)].into());
+        let not_found = Val::Variant("not-found".into(), Some(Box::new(text("page 7"))));
+        assert_eq!(
+            summary(&shape, &not_found),
+            ("not-found".into(), "page 7".into(), Advice::Policy)
+        );
+        let broken = Val::Variant("broken".into(), None);
+        assert_eq!(
+            summary(&shape, &broken),
+            ("broken".into(), "broken".into(), Advice::Policy)
+        );
+        let names = Shape::Enum(["too-late".to_owned()].into());
+        let late = Val::Enum("too-late".into());
+        assert_eq!(
+            summary(&names, &late),
+            ("too-late".into(), "too-late".into(), Advice::Policy)
+        );
+    }
+
+    #[test]
+    fn other_errors_have_a_message() {
+        assert_eq!(
+            summary(&Shape::String, &text("bad")),
+            ("TaskError".into(), "bad".into(), Advice::Policy)
+        );
+        assert_eq!(summary(&Shape::U32, &Val::U32(7)).1, "7");
+        let record =
+            Shape::Record([field("code", Shape::U8), field("message", Shape::String)].into());
+        let val = Val::Record(vec![
+            ("code".into(), Val::U8(1)),
+            ("message".into(), text("why")),
+        ]);
+        assert_eq!(summary(&record, &val).1, "why");
+    }
+}

@@ -1,0 +1,148 @@
+//! The sandbox: loads modules off the hot path, and runs their tasks, as many at a time as its pool has room for.
+//!
+//! Must not know queues.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::cache::Cache;
+use crate::call;
+use crate::ended::{Ended, How, Usage};
+use crate::engine::{Engines, PoolSize};
+use crate::error::{LoadError, SandboxError};
+use crate::invocation::Invocation;
+use crate::load::{LoadRequest, Loader};
+use crate::module::{Description, Module};
+
+/// How a sandbox is sized.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Calls at the same time; more wait for a place. Bounds the address space, some 16 GiB each.
+    pub concurrency: usize,
+    /// The most memory that any task can have, in bytes.
+    pub max_memory: u64,
+    /// Where compiled modules are kept; without it, they are compiled at every start.
+    pub cache_dir: Option<PathBuf>,
+    /// The largest module that is taken, in bytes.
+    pub max_module_bytes: usize,
+    /// How long a compilation may take.
+    pub compile_timeout: Duration,
+    /// Compilations at the same time; more wait.
+    pub parallel_compilations: usize,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        SandboxConfig {
+            concurrency: 8 * thread::available_parallelism().map_or(1, usize::from),
+            max_memory: 256 << 20,
+            cache_dir: None,
+            max_module_bytes: 64 << 20,
+            compile_timeout: Duration::from_secs(120),
+            parallel_compilations: 1,
+        }
+    }
+}
+
+/// Loads modules and runs their tasks. A clone is the same sandbox.
+#[derive(Clone)]
+pub struct Sandbox {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    loader: Arc<Loader>,
+    places: Semaphore,
+    compilations: Arc<Semaphore>,
+    compile_timeout: Duration,
+}
+
+impl Sandbox {
+    /// Reserves the pool, and starts the clock that stops guests.
+    pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
+        let wrong = |what: &str| SandboxError::Engine(format!("{what} is out of range"));
+        let size = PoolSize {
+            calls: u32::try_from(config.concurrency.max(1)).map_err(|_| wrong("concurrency"))?,
+            memory: usize::try_from(config.max_memory).map_err(|_| wrong("max_memory"))?,
+        };
+        let engines =
+            Engines::start(size).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let cache = config.cache_dir.map(|dir| {
+            Cache::open(&dir).map_err(|error| SandboxError::Cache {
+                path: dir.display().to_string(),
+                error,
+            })
+        });
+        let loader = Loader {
+            engines,
+            cache: cache.transpose()?,
+            max_memory: config.max_memory,
+            max_module_bytes: config.max_module_bytes,
+        };
+        Ok(Sandbox {
+            inner: Arc::new(Inner {
+                loader: Arc::new(loader),
+                places: Semaphore::new(config.concurrency.max(1)),
+                compilations: Arc::new(Semaphore::new(config.parallel_compilations.max(1))),
+                compile_timeout: config.compile_timeout,
+            }),
+        })
+    }
+
+    /// What was found on this machine, for the start-up log.
+    pub fn describe(&self) -> String {
+        self.inner.loader.engines.describe()
+    }
+
+    /// Compiles a module and checks it against its grants, on a thread that may block.
+    pub async fn load(&self, request: LoadRequest) -> Result<Arc<Module>, LoadError> {
+        self.apart(request, Loader::load).await.map(Arc::new)
+    }
+
+    /// Describes a module, whatever it is granted: its tasks, its imports, what it needs.
+    pub async fn inspect(&self, request: LoadRequest) -> Result<Description, LoadError> {
+        self.apart(request, Loader::inspect).await
+    }
+
+    /// Runs one task in a sandbox of its own. What the guest does is a value, never an error.
+    pub async fn run(&self, invocation: Invocation) -> Ended {
+        match self.inner.places.acquire().await {
+            Ok(_place) => call::run(invocation).await,
+            Err(closed) => Ended {
+                how: How::HostFailed(closed.to_string()),
+                usage: Usage::default(),
+                log: Vec::new(),
+            },
+        }
+    }
+
+    /// Does a part of loading in its turn, apart from the threads that run tasks.
+    async fn apart<T: Send + 'static>(
+        &self,
+        request: LoadRequest,
+        work: fn(&Loader, LoadRequest) -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
+        let module = request.name.clone();
+        let turn = Arc::clone(&self.inner.compilations).acquire_owned().await;
+        let loader = Arc::clone(&self.inner.loader);
+        let limit = self.inner.compile_timeout;
+        let worked = spawn_blocking(move || {
+            // A compilation that is given up keeps its turn until it is really over.
+            let _turn = turn;
+            work(&loader, request)
+        });
+        match tokio::time::timeout(limit, worked).await {
+            Ok(Ok(worked)) => worked,
+            Ok(Err(crashed)) => Err(LoadError::Invalid {
+                module,
+                reason: format!("compiling it crashed: {crashed}"),
+            }),
+            Err(_) => Err(LoadError::TooSlow { module, limit }),
+        }
+    }
+}

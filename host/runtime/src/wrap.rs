@@ -1,0 +1,181 @@
+//! Makes a component of what was given: a component as it is, a core module by wrapping it.
+//!
+//! Must not know the engine.
+
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1,
+    WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as COMMAND,
+    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as REACTOR,
+};
+use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload};
+use wit_component::ComponentEncoder;
+
+/// The component, and what it needs of its engine.
+#[derive(Debug)]
+pub(crate) struct Wrapped {
+    pub(crate) bytes: Vec<u8>,
+    /// It uses the component model's async.
+    pub(crate) concurrency: bool,
+}
+
+/// Wraps `wasm`. The error says what to do about it.
+pub(crate) fn wrap(wasm: Vec<u8>) -> Result<Wrapped, String> {
+    let bytes = if Parser::is_component(&wasm) {
+        wasm
+    } else if Parser::is_core_wasm(&wasm) {
+        encode(&wasm)?
+    } else {
+        return Err(
+            "it is not WebAssembly; give a component or a core module in the binary format".into(),
+        );
+    };
+    let concurrency =
+        uses_concurrency(&bytes).map_err(|error| format!("it is damaged: {error}"))?;
+    Ok(Wrapped { bytes, concurrency })
+}
+
+/// What a core module shows about itself.
+#[derive(Debug, Default)]
+struct Core {
+    typed: bool,
+    command: bool,
+    preview1: bool,
+    foreign: Option<String>,
+}
+
+impl Core {
+    fn read(wasm: &[u8]) -> Result<Core, wasmparser::BinaryReaderError> {
+        let mut core = Core::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload? {
+                Payload::CustomSection(section) => {
+                    core.typed |= section.name().starts_with("component-type")
+                }
+                Payload::ImportSection(imports) => {
+                    for import in imports.into_imports() {
+                        let module = import?.module;
+                        if module == PREVIEW1 {
+                            core.preview1 = true;
+                        } else {
+                            core.foreign.get_or_insert_with(|| module.to_owned());
+                        }
+                    }
+                }
+                Payload::ExportSection(exports) => {
+                    for export in exports {
+                        core.command |= export?.name == "_start";
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(core)
+    }
+}
+
+fn encode(wasm: &[u8]) -> Result<Vec<u8>, String> {
+    let core = Core::read(wasm).map_err(|error| format!("it is damaged: {error}"))?;
+    if !core.typed && !core.command {
+        return Err(format!(
+            "it is a core module without component type information and without `_start`{}; \
+             build it as a component (wit-bindgen, componentize-py, jco), or as a WASI command",
+            core.foreign.map_or_else(String::new, |module| format!(
+                ", which imports from `{module}`"
+            )),
+        ));
+    }
+    let component = (|| {
+        let mut encoder = ComponentEncoder::default().validate(false).module(wasm)?;
+        if core.preview1 {
+            encoder = encoder.adapter(PREVIEW1, if core.command { COMMAND } else { REACTOR })?;
+        }
+        encoder.encode()
+    })();
+    component
+        .map_err(|error| format!("it is a core module that can't be made a component: {error:#}"))
+}
+
+/// Whether a component lifts or lowers anything with the async ABI, or uses async built-ins.
+fn uses_concurrency(component: &[u8]) -> Result<bool, wasmparser::BinaryReaderError> {
+    for payload in Parser::new(0).parse_all(component) {
+        if let Payload::ComponentCanonicalSection(section) = payload? {
+            for function in section {
+                if is_concurrent(&function?) {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn is_concurrent(function: &CanonicalFunction) -> bool {
+    match function {
+        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
+            options.contains(&CanonicalOption::Async)
+        }
+        CanonicalFunction::ResourceNew { .. }
+        | CanonicalFunction::ResourceDrop { .. }
+        | CanonicalFunction::ResourceRep { .. } => false,
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        wrap(wat::parse_str(text).unwrap()).unwrap_err()
+    }
+
+    #[test]
+    fn a_component_stays_as_it_is() {
+        let component = wat::parse_str("(component)").unwrap();
+        let wrapped = wrap(component.clone()).unwrap();
+        assert_eq!((wrapped.bytes, wrapped.concurrency), (component, false));
+    }
+
+    #[test]
+    fn a_preview1_command_becomes_a_component() {
+        let command = r#"(module
+            (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+            (memory (export "memory") 1)
+            (func (export "_start")))"#;
+        let wrapped = wrap(wat::parse_str(command).unwrap()).unwrap();
+        assert!(Parser::is_component(&wrapped.bytes));
+    }
+
+    #[test]
+    fn what_cannot_be_wrapped_says_what_to_do() {
+        assert!(
+            wrap(b"#!/bin/sh".to_vec())
+                .unwrap_err()
+                .starts_with("it is not WebAssembly")
+        );
+        let error = refused("(module (func (export \"add\")))");
+        assert!(
+            error.contains("build it as a component") && !error.contains("which imports"),
+            "{error}"
+        );
+        let error = refused("(module (import \"env\" \"f\" (func)))");
+        assert!(error.contains("which imports from `env`"), "{error}");
+    }
+
+    #[test]
+    fn async_lifts_are_found() {
+        let component = r#"(component
+            (core module $m
+                (func (export "f") (result i32) (i32.const 0))
+                (func (export "cb") (param i32 i32 i32) (result i32) (i32.const 0)))
+            (core instance $i (instantiate $m))
+            (type $t (func async))
+            (func (export "f") (type $t)
+                (canon lift (core func $i "f") async (callback (func $i "cb")))))"#;
+        assert!(
+            wrap(wat::parse_str(component).unwrap())
+                .unwrap()
+                .concurrency
+        );
+    }
+}
