@@ -4,7 +4,7 @@
 #                (on the embedded broker; on Redis with REDIS_URL=redis://… set)
 #   make test    every gate and every test
 #   make gates   formatting, lints, documentation, direction of dependencies
-#   make bench   throughput and latency against a local Redis, in JSON
+#   make bench   throughput and latency on this machine, with a redis-server of its own
 
 GUESTS := target/guests/examples
 CHICORY := target/debug/chicory
@@ -21,17 +21,17 @@ demo:
 	scripts/setup wasm linker
 	scripts/guests examples
 	cargo build --locked -p chicory-cli
-	$(CHICORY) demo --modules $(GUESTS) $(if $(REDIS_URL),--broker "$(REDIS_URL)")
+	$(CHICORY) demo --modules $(GUESTS) $${REDIS_URL:+--broker "$$REDIS_URL"}
 
-# The program is built first: the suite drives the real one. The gates come after the tests' build,
-# whose dependencies they share.
-test: setup guests
+# The program is built first: the suite drives the real one.
+test: setup guests gates
 	cargo build --locked -p chicory-cli
 	cargo test --locked --workspace
-	$(MAKE) gates
 
 gates:
 	cargo fmt --check
+	cargo fmt --check --all --manifest-path examples/Cargo.toml
+	cargo fmt --check --all --manifest-path tests/guests/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/direction
@@ -43,6 +43,7 @@ guests:
 	scripts/guests
 
 bench:
+	scripts/setup redis linker
 	cargo build --locked --release -p chicory-cli
 	target/release/chicory bench
 
