@@ -1,13 +1,140 @@
-//! The Redis broker.
+//! The Redis broker: a stream and a consumer group for each queue, a sorted set for delayed messages,
+//! a stream for dead letters.
+//!
+//! Each verb is a file of its own; each state change is one Lua script, atomic on the server. Must not
+//! decide what becomes of a message: it only carries settlements out.
+
+mod connection;
+mod dead_letters;
+mod enqueue;
+mod entry;
+mod fault;
+mod fetch;
+mod inspect;
+mod keys;
+mod lease;
+mod link;
+mod promote;
+mod reclaim;
+mod replay;
+mod results;
+mod scan;
+mod script;
+mod server;
+mod settle;
+mod subscribe;
+mod wait;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{BrokerError, Clock, Connected, RedisConfig, ResultsConfig};
+use async_trait::async_trait;
+use tokio::sync::mpsc;
 
+use self::connection::Connection;
+use self::fetch::Readers;
+use self::keys::Keys;
+use self::results::RedisResults;
+use self::server::Server;
+use crate::{
+    Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Inspect, Lease, ReclaimRequest,
+    RedisConfig, Results, ResultsConfig, Settle, Settled, TaskMessage, Timestamp, Wake,
+};
+
+/// The broker, and what operators ask of it.
+#[derive(Debug)]
+struct RedisBroker {
+    connection: Arc<Connection>,
+    readers: Readers,
+    keys: Keys,
+    results: Arc<RedisResults>,
+    /// Whether results are written in the same step as settlements: same server, no Cluster.
+    results_in_step: bool,
+    clock: Arc<dyn Clock>,
+    group: String,
+    block: Duration,
+    lease: Duration,
+    max_stream_length: Option<u64>,
+    dlq_max_length: Option<u64>,
+}
+
+/// Connects to the server and to that of the results.
 pub(super) async fn connect(
-    _config: &RedisConfig,
-    _results: &ResultsConfig,
-    _clock: Arc<dyn Clock>,
+    config: &RedisConfig,
+    results: &ResultsConfig,
+    clock: Arc<dyn Clock>,
 ) -> Result<Connected, BrokerError> {
-    Err(BrokerError::Closed)
+    let connection = Arc::new(Connection::new(Arc::new(Server::new(&config.server)?)));
+    connection.ready().await?;
+    let shared = results
+        .server
+        .as_ref()
+        .is_none_or(|server| *server == config.server);
+    let results_connection = if shared {
+        Arc::clone(&connection)
+    } else {
+        let server = results.server.as_ref().unwrap_or(&config.server);
+        let own = Arc::new(Connection::new(Arc::new(Server::new(server)?)));
+        own.ready().await?;
+        own
+    };
+    let cluster = connection.server().is_cluster();
+    let results = Arc::new(RedisResults::new(results_connection, results));
+    let broker = Arc::new(RedisBroker {
+        keys: Keys::new(&config.key_prefix, cluster),
+        readers: Readers::default(),
+        results: Arc::clone(&results),
+        results_in_step: shared && !cluster,
+        connection,
+        clock,
+        group: config.consumer_group.clone(),
+        block: config.block,
+        lease: config.claim_min_idle,
+        max_stream_length: config.max_stream_length,
+        dlq_max_length: config.dlq_max_length,
+    });
+    Ok(Connected {
+        broker: Arc::clone(&broker) as Arc<dyn Broker>,
+        inspect: broker as Arc<dyn Inspect>,
+        results: results as Arc<dyn Results>,
+    })
+}
+
+#[async_trait]
+impl Broker for RedisBroker {
+    async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError> {
+        enqueue::enqueue(self, queue, messages).await
+    }
+
+    async fn fetch(&self, request: FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
+        fetch::fetch(self, request).await
+    }
+
+    async fn extend(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError> {
+        lease::extend(self, leases).await
+    }
+
+    async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError> {
+        settle::settle(self, batch).await
+    }
+
+    async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError> {
+        lease::acknowledge(self, leases).await
+    }
+
+    async fn promote(
+        &self,
+        queue: &str,
+        limit: usize,
+    ) -> Result<(usize, Option<Timestamp>), BrokerError> {
+        promote::promote(self, queue, limit).await
+    }
+
+    async fn reclaim(&self, request: ReclaimRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
+        reclaim::reclaim(self, request).await
+    }
+
+    async fn subscribe(&self, queues: &[Arc<str>]) -> Result<mpsc::Receiver<Wake>, BrokerError> {
+        subscribe::subscribe(self, queues).await
+    }
 }

@@ -1,0 +1,128 @@
+//! Reading dead letters: lists, and one by its own id or its task's.
+//!
+//! Must not change any.
+
+use std::collections::HashMap;
+
+use redis::{Cmd, cmd};
+
+use super::RedisBroker;
+use super::entry::EntryId;
+use crate::{BrokerError, DeadLetter, TaskMessage};
+
+/// Dead letters read at once in the search for a task.
+const PAGE: usize = 500;
+
+/// A dead letter with its stored bytes.
+pub(super) struct Found {
+    pub(super) letter: DeadLetter,
+    pub(super) data: Vec<u8>,
+}
+
+/// Up to `count` dead letters, oldest first, those after the id `after` only.
+pub(super) async fn list(
+    broker: &RedisBroker,
+    queue: &str,
+    after: Option<&str>,
+    count: usize,
+) -> Result<Vec<DeadLetter>, BrokerError> {
+    let found = page(broker, queue, after, count).await?;
+    Ok(found.into_iter().map(|found| found.letter).collect())
+}
+
+/// The dead letter of this id, its own or its task's.
+pub(super) async fn find(
+    broker: &RedisBroker,
+    queue: &str,
+    id: &str,
+) -> Result<Option<Found>, BrokerError> {
+    if EntryId::parse(id).is_some() {
+        let found = range(
+            broker,
+            cmd("XRANGE").arg(broker.keys.dlq(queue)).arg(id).arg(id),
+        )
+        .await?;
+        if let Some(found) = found.into_iter().next() {
+            return Ok(Some(found));
+        }
+    }
+    let mut after: Option<String> = None;
+    loop {
+        let page = page(broker, queue, after.as_deref(), PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(None);
+        };
+        after = Some(last.letter.id.clone());
+        if let Some(found) = page.into_iter().find(|found| found.letter.task_id == id) {
+            return Ok(Some(found));
+        }
+    }
+}
+
+async fn page(
+    broker: &RedisBroker,
+    queue: &str,
+    after: Option<&str>,
+    count: usize,
+) -> Result<Vec<Found>, BrokerError> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let start = match after {
+        None => "-".to_owned(),
+        Some(after) if EntryId::parse(after).is_some() => format!("({after}"),
+        Some(after) => {
+            return Err(BrokerError::Invalid(format!(
+                "{after:?} is no dead letter's id: give one as the list shows them, such as 1700000000000-0"
+            )));
+        }
+    };
+    let mut command = cmd("XRANGE");
+    command
+        .arg(broker.keys.dlq(queue))
+        .arg(start)
+        .arg("+")
+        .arg("COUNT")
+        .arg(count);
+    range(broker, &command).await
+}
+
+async fn range(broker: &RedisBroker, command: &Cmd) -> Result<Vec<Found>, BrokerError> {
+    let entries: Vec<(String, HashMap<String, Vec<u8>>)> = broker.connection.ask(command).await?;
+    Ok(entries
+        .into_iter()
+        .map(|(id, fields)| found(id, fields))
+        .collect())
+}
+
+fn found(id: String, mut fields: HashMap<String, Vec<u8>>) -> Found {
+    let mut text = |name: &str| {
+        let bytes = fields.remove(name).unwrap_or_default();
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    };
+    let mut letter = DeadLetter {
+        id,
+        original_message: None,
+        data: String::new(),
+        failed_at: text("failed_at"),
+        error: text("error"),
+        retry_count: text("retry_count").parse().unwrap_or(0),
+        original_stream_id: text("original_stream_id"),
+        task_id: text("task_id"),
+        task_name: text("task_name"),
+    };
+    let data = fields.remove("data").unwrap_or_default();
+    letter.data = String::from_utf8_lossy(&data).into_owned();
+    letter.original_message = TaskMessage::decode(&data).ok();
+    if let Some(message) = &letter.original_message {
+        // A dead letter of another system may leave these out; the message has them.
+        if letter.task_id.is_empty() {
+            letter.task_id.clone_from(&message.id);
+        }
+        if letter.task_name.is_empty() {
+            letter.task_name.clone_from(&message.name);
+        }
+    }
+    Found { letter, data }
+}

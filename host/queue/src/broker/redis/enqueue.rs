@@ -1,0 +1,79 @@
+//! Adding messages to a queue.
+
+use redis::{Cmd, RedisWrite};
+
+use super::RedisBroker;
+use super::script::ENQUEUE;
+use crate::{BrokerError, TaskMessage, Timestamp};
+
+/// One step of the server, so that it is all or none; more would keep all others waiting.
+const MAX_BATCH: usize = 100_000;
+
+pub(super) async fn enqueue(
+    broker: &RedisBroker,
+    queue: &str,
+    messages: &[TaskMessage],
+) -> Result<(), BrokerError> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    if messages.len() > MAX_BATCH {
+        return Err(BrokerError::Invalid(format!(
+            "{} messages are too many for one step (at most {MAX_BATCH}): enqueue them in parts",
+            messages.len()
+        )));
+    }
+    let command = command(broker, queue, messages);
+    let length: i64 = broker.connection.call(&ENQUEUE, &command).await?;
+    match (u64::try_from(length), broker.max_stream_length) {
+        (Ok(length), Some(limit)) => Err(BrokerError::QueueFull {
+            queue: queue.to_owned(),
+            length,
+            limit,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn command(broker: &RedisBroker, queue: &str, messages: &[TaskMessage]) -> Cmd {
+    let (ready, delayed) = by_time(messages, broker.clock.now());
+    let (stream, set) = (broker.keys.stream(queue), broker.keys.delayed(queue));
+    let mut command = ENQUEUE.command(&[&stream, &set]);
+    match broker.max_stream_length {
+        Some(limit) => command.arg(limit),
+        None => command.arg(""),
+    };
+    command.arg(broker.keys.wake(queue)).arg(ready.len());
+    for message in ready {
+        command.arg(&message.id);
+        write_json(&mut command, message);
+    }
+    for (due, message) in delayed {
+        command.arg(due.as_seconds());
+        write_json(&mut command, message);
+    }
+    command
+}
+
+type Delayed<'a> = Vec<(Timestamp, &'a TaskMessage)>;
+
+/// The messages that are ready, and those with an `eta` ahead, the first due first.
+fn by_time(messages: &[TaskMessage], now: Timestamp) -> (Vec<&TaskMessage>, Delayed<'_>) {
+    let mut ready = Vec::with_capacity(messages.len());
+    let mut delayed = Vec::new();
+    for message in messages {
+        match message.eta {
+            Some(due) if due > now => delayed.push((due, message)),
+            _ => ready.push(message),
+        }
+    }
+    delayed.sort_by_key(|(due, _)| *due);
+    (ready, delayed)
+}
+
+/// Writes a message straight into the command: no copy in between.
+pub(super) fn write_json(command: &mut Cmd, message: &TaskMessage) {
+    if let Err(error) = serde_json::to_writer(command.writer_for_next_arg(), message) {
+        unreachable!("a message holds JSON values and text only: {error}");
+    }
+}

@@ -1,0 +1,157 @@
+//! What operators ask of the broker: sizes, delayed messages, consumers, purges.
+//!
+//! Must not be on a task's path.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::cmd;
+
+use super::RedisBroker;
+use super::dead_letters;
+use super::fault::is_no_group;
+use super::replay;
+use super::script::{PURGE, REMOVE_STALE_CONSUMERS, STATS};
+use crate::{
+    BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
+    ReplayOptions, TaskMessage, Timestamp,
+};
+
+#[async_trait]
+impl Inspect for RedisBroker {
+    async fn queues(&self) -> Result<Vec<String>, BrokerError> {
+        let mut queues = std::collections::BTreeSet::new();
+        for pattern in self.keys.patterns() {
+            let keys = self.connection.scan(&pattern).await?;
+            queues.extend(
+                keys.iter()
+                    .filter_map(|key| self.keys.queue_of(key))
+                    .map(str::to_owned),
+            );
+        }
+        Ok(queues.into_iter().collect())
+    }
+
+    async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError> {
+        let keys = &self.keys;
+        let mut command =
+            STATS.command(&[&keys.stream(queue), &keys.delayed(queue), &keys.dlq(queue)]);
+        command.arg(&self.group);
+        let (size, pending, delayed, dead, consumers) =
+            self.connection.call(&STATS, &command).await?;
+        Ok(QueueStats {
+            size,
+            pending,
+            delayed,
+            dead,
+            consumers,
+        })
+    }
+
+    async fn delayed(&self, queue: &str, count: usize) -> Result<Vec<DelayedMessage>, BrokerError> {
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let mut command = cmd("ZRANGE");
+        command
+            .arg(self.keys.delayed(queue))
+            .arg(0)
+            .arg(count - 1)
+            .arg("WITHSCORES");
+        let members: Vec<(Vec<u8>, f64)> = self.connection.ask(&command).await?;
+        let delayed = members.into_iter().map(|(data, due)| DelayedMessage {
+            due: Timestamp::from_seconds(due),
+            message: TaskMessage::decode(&data).ok(),
+        });
+        Ok(delayed.collect())
+    }
+
+    async fn purge(&self, queue: &str) -> Result<u64, BrokerError> {
+        let mut command = PURGE.command(&[&self.keys.stream(queue), &self.keys.delayed(queue)]);
+        command.arg(&self.group);
+        self.connection.call(&PURGE, &command).await
+    }
+
+    async fn dead_letters(
+        &self,
+        queue: &str,
+        range: DeadLetterRange,
+    ) -> Result<Vec<DeadLetter>, BrokerError> {
+        dead_letters::list(self, queue, range.after.as_deref(), range.count).await
+    }
+
+    async fn dead_letter(&self, queue: &str, id: &str) -> Result<Option<DeadLetter>, BrokerError> {
+        Ok(dead_letters::find(self, queue, id)
+            .await?
+            .map(|found| found.letter))
+    }
+
+    async fn replay(
+        &self,
+        queue: &str,
+        id: &str,
+        options: ReplayOptions,
+    ) -> Result<bool, BrokerError> {
+        replay::replay(self, queue, id, options).await
+    }
+
+    async fn delete_dead_letter(&self, queue: &str, id: &str) -> Result<bool, BrokerError> {
+        let Some(found) = dead_letters::find(self, queue, id).await? else {
+            return Ok(false);
+        };
+        let mut command = cmd("XDEL");
+        command.arg(self.keys.dlq(queue)).arg(found.letter.id);
+        let deleted: u64 = self.connection.ask(&command).await?;
+        Ok(deleted > 0)
+    }
+
+    async fn purge_dead_letters(&self, queue: &str) -> Result<u64, BrokerError> {
+        // Trimmed rather than deleted: the answer is then the number of those that went.
+        let mut command = cmd("XTRIM");
+        command.arg(self.keys.dlq(queue)).arg("MAXLEN").arg(0);
+        self.connection.ask(&command).await
+    }
+
+    async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError> {
+        let mut command = cmd("XINFO");
+        command
+            .arg("CONSUMERS")
+            .arg(self.keys.stream(queue))
+            .arg(&self.group);
+        let reply: redis::RedisResult<redis::streams::StreamInfoConsumersReply> =
+            self.connection.query(&command).await;
+        match reply {
+            Ok(reply) => Ok(reply
+                .consumers
+                .into_iter()
+                .map(|consumer| Consumer {
+                    name: consumer.name,
+                    pending: consumer.pending as u64,
+                    idle_ms: consumer.idle as u64,
+                })
+                .collect()),
+            Err(error) if is_no_group(&error) || is_no_key(&error) => Ok(Vec::new()),
+            Err(error) => Err(self.connection.server().broker_error(&error)),
+        }
+    }
+
+    async fn remove_stale_consumers(
+        &self,
+        queue: &str,
+        idle: Duration,
+    ) -> Result<u64, BrokerError> {
+        let mut command = REMOVE_STALE_CONSUMERS.command(&[&self.keys.stream(queue)]);
+        command
+            .arg(&self.group)
+            .arg(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));
+        self.connection
+            .call(&REMOVE_STALE_CONSUMERS, &command)
+            .await
+    }
+}
+
+fn is_no_key(error: &redis::RedisError) -> bool {
+    error
+        .detail()
+        .is_some_and(|detail| detail.contains("no such key"))
+}

@@ -1,0 +1,191 @@
+//! The names of all keys and channels: nothing else builds one.
+//!
+//! Must not know what the keys hold.
+
+/// The names of a broker's keys.
+#[derive(Debug, Clone)]
+pub(super) struct Keys {
+    prefix: String,
+    /// Whether the queue's name is put in braces, so that on Redis Cluster its keys share a slot.
+    braces: bool,
+}
+
+impl Keys {
+    pub(super) fn new(prefix: &str, cluster: bool) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            braces: cluster,
+        }
+    }
+
+    /// The stream of ready and leased messages.
+    pub(super) fn stream(&self, queue: &str) -> String {
+        self.key("stream", queue)
+    }
+
+    /// The sorted set of delayed messages.
+    pub(super) fn delayed(&self, queue: &str) -> String {
+        self.key("delayed", queue)
+    }
+
+    /// The stream of dead letters.
+    pub(super) fn dlq(&self, queue: &str) -> String {
+        self.key("dlq", queue)
+    }
+
+    /// The channel that tells promoters of a message due earlier.
+    pub(super) fn wake(&self, queue: &str) -> String {
+        self.key("wake", queue)
+    }
+
+    /// The queue that a wake-up's channel belongs to.
+    pub(super) fn queue_of_wake<'a>(&self, channel: &'a str) -> Option<&'a str> {
+        self.queue("wake", channel)
+    }
+
+    /// The queue that a key belongs to; none for keys of other kinds.
+    pub(super) fn queue_of<'a>(&self, key: &'a str) -> Option<&'a str> {
+        KINDS.iter().find_map(|kind| self.queue(kind, key))
+    }
+
+    /// Patterns that match all keys of all queues, and may match others.
+    pub(super) fn patterns(&self) -> [String; 3] {
+        let prefix = escape(&self.prefix);
+        KINDS.map(|kind| format!("{prefix}:{kind}:*"))
+    }
+
+    fn key(&self, kind: &str, queue: &str) -> String {
+        let prefix = &self.prefix;
+        if self.braces {
+            format!("{prefix}:{kind}:{{{queue}}}")
+        } else {
+            format!("{prefix}:{kind}:{queue}")
+        }
+    }
+
+    fn queue<'a>(&self, kind: &str, key: &'a str) -> Option<&'a str> {
+        let name = key
+            .strip_prefix(&self.prefix)?
+            .strip_prefix(':')?
+            .strip_prefix(kind)?
+            .strip_prefix(':')?;
+        if self.braces {
+            name.strip_prefix('{')?.strip_suffix('}')
+        } else {
+            Some(name)
+        }
+    }
+}
+
+const KINDS: [&str; 3] = ["stream", "delayed", "dlq"];
+
+/// The names of a result backend's keys.
+#[derive(Debug, Clone)]
+pub(super) struct ResultKeys {
+    prefix: String,
+}
+
+impl ResultKeys {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+        }
+    }
+
+    /// What all of these keys start with. The scripts that write results append `:state:ID`,
+    /// `:result:ID`, `:done:ID` and `:waiting` to it themselves, as the functions below do.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// A task's state.
+    pub(super) fn state(&self, task_id: &str) -> String {
+        format!("{}:state:{task_id}", self.prefix)
+    }
+
+    /// A task's result.
+    pub(super) fn result(&self, task_id: &str) -> String {
+        format!("{}:result:{task_id}", self.prefix)
+    }
+
+    /// The channel that tells of a task's end.
+    pub(super) fn done(&self, task_id: &str) -> String {
+        format!("{}:done:{task_id}", self.prefix)
+    }
+
+    /// The channel that everybody who waits subscribes to: without subscribers, nobody is told.
+    pub(super) fn waiting(&self) -> String {
+        format!("{}:waiting", self.prefix)
+    }
+
+    /// A worker's heartbeat.
+    pub(super) fn heartbeat(&self, worker_id: &str) -> String {
+        format!("{}:heartbeat:{worker_id}", self.prefix)
+    }
+
+    /// The set of workers' ids.
+    pub(super) fn workers(&self) -> String {
+        format!("{}:workers", self.prefix)
+    }
+
+    /// The task that a channel of [`ResultKeys::done`] belongs to.
+    pub(super) fn task_of_done<'a>(&self, channel: &'a str) -> Option<&'a str> {
+        channel.strip_prefix(&self.prefix)?.strip_prefix(":done:")
+    }
+}
+
+/// A text as a pattern that matches only itself.
+fn escape(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_are_the_python_systems() {
+        let keys = Keys::new("chicory", false);
+        assert_eq!(keys.stream("default"), "chicory:stream:default");
+        assert_eq!(keys.delayed("default"), "chicory:delayed:default");
+        assert_eq!(keys.dlq("default"), "chicory:dlq:default");
+        let results = ResultKeys::new("chicory");
+        assert_eq!(results.state("a"), "chicory:state:a");
+        assert_eq!(results.result("a"), "chicory:result:a");
+        assert_eq!(results.heartbeat("w"), "chicory:heartbeat:w");
+        assert_eq!(results.workers(), "chicory:workers");
+    }
+
+    #[test]
+    fn on_a_cluster_a_queues_keys_share_a_slot() {
+        let keys = Keys::new("chicory", true);
+        for key in [keys.stream("mail"), keys.delayed("mail"), keys.dlq("mail")] {
+            let tag = key
+                .split_once('{')
+                .and_then(|(_, rest)| rest.split_once('}'));
+            assert_eq!(tag, Some(("mail", "")), "{key}");
+            assert_eq!(keys.queue_of(&key), Some("mail"));
+        }
+    }
+
+    #[test]
+    fn a_key_tells_its_queue() {
+        let keys = Keys::new("a:b", false);
+        assert_eq!(keys.queue_of(&keys.dlq("x:y")), Some("x:y"));
+        assert_eq!(keys.queue_of("a:b:state:x"), None);
+        assert_eq!(keys.queue_of("a:stream:x"), None);
+        assert_eq!(keys.queue_of_wake(&keys.wake("q")), Some("q"));
+    }
+
+    #[test]
+    fn a_prefix_with_wildcards_matches_itself_only() {
+        assert_eq!(Keys::new("a*", false).patterns()[0], "a\\*:stream:*");
+    }
+}

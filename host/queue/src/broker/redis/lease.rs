@@ -1,0 +1,155 @@
+//! Leases: which belong together, how the server is asked about them, extension and early
+//! acknowledgement.
+//!
+//! Must not know settlements.
+
+use redis::Cmd;
+
+use super::RedisBroker;
+use super::entry::EntryId;
+use super::script::{ACKNOWLEDGE, EXTEND, Script};
+use crate::{BrokerError, Lease, Settled};
+
+/// At most so many in one step of the server: keeps the step short, and within what Lua can pass on.
+pub(super) const MAX_STEP: usize = 1000;
+
+/// Places in a batch whose leases share a queue and a consumer, at most [`MAX_STEP`] each. A lease of
+/// another broker's id is in none of them: nobody holds it here.
+pub(super) fn steps<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<(&'a Lease, Vec<usize>)> {
+    let mut steps: Vec<(&Lease, Vec<usize>)> = Vec::new();
+    for (place, lease) in leases.enumerate() {
+        if !lease.acknowledged && EntryId::parse(&lease.entry).is_none() {
+            continue;
+        }
+        let step = steps.iter_mut().rev().find(|(first, places)| {
+            places.len() < MAX_STEP
+                && first.queue == lease.queue
+                && first.consumer == lease.consumer
+        });
+        match step {
+            Some((_, places)) => places.push(place),
+            None => steps.push((lease, vec![place])),
+        }
+    }
+    steps
+}
+
+/// The lowest and the highest of these entries, by time.
+pub(super) fn bounds<'a>(leases: impl Iterator<Item = &'a Lease>) -> Option<(&'a str, &'a str)> {
+    let mut entries =
+        leases.filter_map(|lease| Some((EntryId::parse(&lease.entry)?, &*lease.entry)));
+    let first = entries.next()?;
+    let (low, high) = entries.fold((first, first), |(low, high), entry| {
+        (low.min(entry), high.max(entry))
+    });
+    Some((low.1, high.1))
+}
+
+pub(super) async fn extend(
+    broker: &RedisBroker,
+    leases: &[Lease],
+) -> Result<Vec<Settled>, BrokerError> {
+    ask(broker, &EXTEND, leases).await
+}
+
+pub(super) async fn acknowledge(
+    broker: &RedisBroker,
+    leases: &[Lease],
+) -> Result<Vec<Settled>, BrokerError> {
+    ask(broker, &ACKNOWLEDGE, leases).await
+}
+
+/// Runs a script whose arguments are entries.
+async fn ask(
+    broker: &RedisBroker,
+    script: &Script,
+    leases: &[Lease],
+) -> Result<Vec<Settled>, BrokerError> {
+    let mut answers = vec![Settled::LeaseLost; leases.len()];
+    for (first, mut places) in steps(leases.iter()) {
+        // What was acknowledged before has no lease any more.
+        places.retain(|place| !leases[*place].acknowledged);
+        let members = || places.iter().map(|place| &leases[*place]);
+        let Some((low, high)) = bounds(members()) else {
+            continue;
+        };
+        let stream = broker.keys.stream(&first.queue);
+        let mut command = script.command(&[&stream]);
+        command
+            .arg(&broker.group)
+            .arg(&*first.consumer)
+            .arg(low)
+            .arg(high);
+        members().for_each(|lease| entry_argument(&mut command, lease));
+        let settled: Vec<i64> = broker.connection.call(script, &command).await?;
+        apply(&mut answers, &places, &settled);
+    }
+    Ok(answers)
+}
+
+pub(super) fn entry_argument(command: &mut Cmd, lease: &Lease) {
+    command.arg(&*lease.entry);
+}
+
+/// Enters a script's answers, 1 for applied, at the places they belong to.
+pub(super) fn apply(answers: &mut [Settled], places: &[usize], settled: &[i64]) {
+    for (place, answer) in places.iter().zip(settled) {
+        if *answer == 1 {
+            answers[*place] = Settled::Applied;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(queue: &str, entry: &str, consumer: &str) -> Lease {
+        Lease {
+            queue: queue.into(),
+            entry: entry.into(),
+            consumer: consumer.into(),
+            acknowledged: false,
+        }
+    }
+
+    #[test]
+    fn a_step_has_one_queue_and_one_consumer() {
+        let leases = [
+            lease("a", "1-0", "x"),
+            lease("b", "2-0", "x"),
+            lease("a", "3-0", "x"),
+            lease("a", "4-0", "y"),
+        ];
+        let places: Vec<_> = steps(leases.iter())
+            .into_iter()
+            .map(|(_, places)| places)
+            .collect();
+        assert_eq!(places, [vec![0, 2], vec![1], vec![3]]);
+    }
+
+    #[test]
+    fn a_foreign_id_is_left_out() {
+        assert!(steps([lease("a", "17", "x")].iter()).is_empty());
+    }
+
+    #[test]
+    fn long_batches_are_cut() {
+        let leases = vec![lease("a", "1-0", "x"); MAX_STEP + 1];
+        let sizes: Vec<_> = steps(leases.iter())
+            .iter()
+            .map(|(_, places)| places.len())
+            .collect();
+        assert_eq!(sizes, [MAX_STEP, 1]);
+    }
+
+    #[test]
+    fn bounds_are_numeric() {
+        let leases = [
+            lease("a", "99-5", "x"),
+            lease("a", "100-0", "x"),
+            lease("a", "99-11", "x"),
+        ];
+        assert_eq!(bounds(leases.iter()), Some(("99-5", "100-0")));
+    }
+}

@@ -1,0 +1,29 @@
+//! Moving due messages to the ready ones.
+
+use super::RedisBroker;
+use super::script::PROMOTE;
+use crate::{BrokerError, Timestamp};
+
+/// One step of the server at most; a longer one would keep all others waiting.
+const MAX_STEP: usize = 2000;
+
+pub(super) async fn promote(
+    broker: &RedisBroker,
+    queue: &str,
+    limit: usize,
+) -> Result<(usize, Option<Timestamp>), BrokerError> {
+    let (stream, delayed) = (broker.keys.stream(queue), broker.keys.delayed(queue));
+    let now = broker.clock.now();
+    let mut moved = 0;
+    loop {
+        let step = (limit - moved).min(MAX_STEP);
+        let mut command = PROMOTE.command(&[&stream, &delayed]);
+        command.arg(now.as_seconds()).arg(step);
+        let (count, next): (usize, String) = broker.connection.call(&PROMOTE, &command).await?;
+        moved += count;
+        if count < step || moved == limit {
+            let next = next.parse().ok().map(Timestamp::from_seconds);
+            return Ok((moved, next));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The result backend: states, results, heartbeats.
+//!
+//! Must not know deliveries or leases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::{Cmd, Value, cmd};
+use tokio::time::Instant;
+
+use super::connection::Connection;
+use super::keys::ResultKeys;
+use super::script::STORE;
+use super::wait::Waits;
+use crate::results::WAIT_POLL;
+use crate::{BrokerError, ResultRecord, Results, ResultsConfig, TaskResult, TaskState, WorkerInfo};
+
+/// Heartbeats asked for at once.
+const PAGE: usize = 500;
+
+/// Results on a Redis server: the broker's, or one of their own.
+#[derive(Debug)]
+pub(super) struct RedisResults {
+    connection: Arc<Connection>,
+    keys: ResultKeys,
+    ttl_seconds: u64,
+    waits: Waits,
+}
+
+impl RedisResults {
+    pub(super) fn new(connection: Arc<Connection>, config: &ResultsConfig) -> Self {
+        let keys = ResultKeys::new(&config.key_prefix);
+        Self {
+            waits: Waits::new(Arc::clone(connection.server()), keys.clone()),
+            connection,
+            keys,
+            ttl_seconds: whole_seconds(config.ttl),
+        }
+    }
+
+    /// The names of its keys.
+    pub(super) fn keys(&self) -> &ResultKeys {
+        &self.keys
+    }
+
+    /// How long states and results are kept; zero for ever.
+    pub(super) fn ttl_seconds(&self) -> u64 {
+        self.ttl_seconds
+    }
+
+    /// Writes states and results, and tells those who wait.
+    pub(super) async fn write(&self, records: &[&ResultRecord]) -> Result<(), BrokerError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        if self.connection.server().is_cluster() {
+            return self.write_one_by_one(records).await;
+        }
+        let mut command = STORE.command(&[]);
+        command.arg(self.keys.prefix()).arg(self.ttl_seconds);
+        for record in records {
+            command
+                .arg(&record.task_id)
+                .arg(record.state.name())
+                .arg(record.body.as_deref().unwrap_or_default());
+        }
+        self.connection.call(&STORE, &command).await
+    }
+
+    /// On a Cluster each key may be on another node. All commands are under way at once.
+    async fn write_one_by_one(&self, records: &[&ResultRecord]) -> Result<(), BrokerError> {
+        let writes = records.iter().flat_map(|record| {
+            let state = self.set(&self.keys.state(&record.task_id), record.state.name());
+            let result = record
+                .body
+                .as_ref()
+                .map(|body| self.set(&self.keys.result(&record.task_id), body));
+            [Some(state), result].into_iter().flatten()
+        });
+        self.ask_all(writes).await?;
+        let notices = records.iter().filter_map(|record| {
+            let mut command = cmd("PUBLISH");
+            command
+                .arg(self.keys.done(&record.task_id))
+                .arg(record.body.as_ref()?);
+            Some(command)
+        });
+        self.ask_all(notices).await
+    }
+
+    async fn ask_all(&self, commands: impl Iterator<Item = Cmd>) -> Result<(), BrokerError> {
+        let asked = commands
+            .map(|command| async move { self.connection.ask::<Value>(&command).await.map(|_| ()) });
+        futures::future::try_join_all(asked).await.map(|_| ())
+    }
+
+    fn set(&self, key: &str, value: &str) -> Cmd {
+        let mut command = cmd("SET");
+        command.arg(key).arg(value);
+        if self.ttl_seconds > 0 {
+            command.arg("EX").arg(self.ttl_seconds);
+        }
+        command
+    }
+
+    async fn worker_ids(&self) -> Result<Vec<String>, BrokerError> {
+        self.connection
+            .ask(cmd("SMEMBERS").arg(self.keys.workers()))
+            .await
+    }
+
+    /// The heartbeats of these workers, none where it is over.
+    async fn heartbeats(&self, ids: &[String]) -> Result<Vec<Option<String>>, BrokerError> {
+        let keys: Vec<String> = ids.iter().map(|id| self.keys.heartbeat(id)).collect();
+        self.connection.ask(cmd("MGET").arg(keys)).await
+    }
+}
+
+#[async_trait]
+impl Results for RedisResults {
+    async fn store(&self, records: &[ResultRecord]) -> Result<(), BrokerError> {
+        self.write(&records.iter().collect::<Vec<_>>()).await
+    }
+
+    async fn state(&self, task_id: &str) -> Result<Option<TaskState>, BrokerError> {
+        let key = self.keys.state(task_id);
+        let name: Option<String> = self.connection.ask(cmd("GET").arg(key)).await?;
+        Ok(name.as_deref().and_then(TaskState::parse))
+    }
+
+    async fn result(&self, task_id: &str) -> Result<Option<TaskResult>, BrokerError> {
+        let key = self.keys.result(task_id);
+        let body: Option<Vec<u8>> = self.connection.ask(cmd("GET").arg(key)).await?;
+        body.map(|body| read(task_id, &body)).transpose()
+    }
+
+    async fn wait(
+        &self,
+        task_id: &str,
+        timeout: Option<Duration>,
+    ) -> Result<Option<TaskResult>, BrokerError> {
+        // A timeout beyond what a clock can show is none.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        // The wake-up is registered before the look, so that no end falls between them.
+        let mut watch = self.waits.watch(task_id).await;
+        loop {
+            if let Some(result) = self.result(task_id).await? {
+                return Ok(Some(result));
+            }
+            let poll = Instant::now() + WAIT_POLL;
+            let until = deadline.map_or(poll, |deadline| deadline.min(poll));
+            match tokio::time::timeout_at(until, watch.ended()).await {
+                Ok(Some(body)) => return read(task_id, &body).map(Some),
+                Ok(None) => {
+                    tokio::time::sleep_until(until).await;
+                    watch = self.waits.watch(task_id).await;
+                }
+                Err(_) => {}
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return Ok(None);
+            }
+        }
+    }
+
+    async fn delete(&self, task_id: &str) -> Result<bool, BrokerError> {
+        let mut command = cmd("DEL");
+        command
+            .arg(self.keys.state(task_id))
+            .arg(self.keys.result(task_id));
+        let deleted: u64 = self.connection.ask(&command).await?;
+        Ok(deleted > 0)
+    }
+
+    async fn heartbeat(&self, worker: &WorkerInfo, ttl: Duration) -> Result<(), BrokerError> {
+        let body = serde_json::to_string(worker)
+            .map_err(|error| BrokerError::Invalid(format!("the heartbeat is no JSON: {error}")))?;
+        let mut command = cmd("SETEX");
+        command
+            .arg(self.keys.heartbeat(&worker.worker_id))
+            .arg(whole_seconds(ttl).max(1))
+            .arg(body);
+        self.connection.ask::<Value>(&command).await?;
+        let mut command = cmd("SADD");
+        command.arg(self.keys.workers()).arg(&worker.worker_id);
+        self.connection.ask::<Value>(&command).await.map(|_| ())
+    }
+
+    async fn sign_off(&self, worker_id: &str) -> Result<(), BrokerError> {
+        let mut command = cmd("SREM");
+        command.arg(self.keys.workers()).arg(worker_id);
+        self.connection.ask::<Value>(&command).await?;
+        let mut command = cmd("DEL");
+        command.arg(self.keys.heartbeat(worker_id));
+        self.connection.ask::<Value>(&command).await.map(|_| ())
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerInfo>, BrokerError> {
+        let mut workers = Vec::new();
+        for ids in self.worker_ids().await?.chunks(PAGE) {
+            let heartbeats = self.heartbeats(ids).await?;
+            // Another system's heartbeat that lacks a field is no worker of ours.
+            workers.extend(
+                heartbeats
+                    .iter()
+                    .flatten()
+                    .filter_map(|body| serde_json::from_str(body).ok()),
+            );
+        }
+        Ok(workers)
+    }
+
+    async fn remove_stale_workers(&self) -> Result<u64, BrokerError> {
+        let mut removed = 0;
+        for ids in self.worker_ids().await?.chunks(PAGE) {
+            let heartbeats = self.heartbeats(ids).await?;
+            let over = ids
+                .iter()
+                .zip(&heartbeats)
+                .filter(|(_, body)| body.is_none());
+            let over: Vec<&String> = over.map(|(id, _)| id).collect();
+            if !over.is_empty() {
+                // One that beats in this very moment adds itself again with its next heartbeat.
+                let mut command = cmd("SREM");
+                command.arg(self.keys.workers()).arg(over);
+                removed += self.connection.ask::<u64>(&command).await?;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn read(task_id: &str, body: &[u8]) -> Result<TaskResult, BrokerError> {
+    serde_json::from_slice(body).map_err(|error| {
+        BrokerError::Invalid(format!(
+            "the stored result of task {task_id:?} can't be read: {error}"
+        ))
+    })
+}
+
+/// Seconds, rounded up, as expiry times are given.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_of_a_second_never_becomes_for_ever() {
+        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
+        assert_eq!(whole_seconds(Duration::from_secs(2)), 2);
+        assert_eq!(whole_seconds(Duration::ZERO), 0);
+    }
+}

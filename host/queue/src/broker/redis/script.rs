@@ -1,0 +1,56 @@
+//! The Lua scripts: each one state change, atomic on the server. What each takes and returns is
+//! written at the head of its file.
+//!
+//! Must not know when they are run.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, cmd};
+
+/// A script, and the name the server knows it by.
+pub(super) struct Script {
+    code: &'static str,
+    sha: String,
+}
+
+impl Script {
+    fn new(code: &'static str) -> Self {
+        let sha = redis::Script::new(code).get_hash().to_owned();
+        Self { code, sha }
+    }
+
+    /// A command that runs the script on these keys. The arguments follow with [`Cmd::arg`].
+    pub(super) fn command(&self, keys: &[&str]) -> Cmd {
+        let mut command = cmd("EVALSHA");
+        command.arg(&self.sha).arg(keys.len()).arg(keys);
+        command
+    }
+
+    /// The command that makes the script known to the server.
+    pub(super) fn load(&self) -> Cmd {
+        let mut command = cmd("SCRIPT");
+        command.arg("LOAD").arg(self.code);
+        command
+    }
+}
+
+macro_rules! scripts {
+    ($($name:ident = $($file:literal)+;)+) => {
+        $(pub(super) static $name: LazyLock<Script> =
+            LazyLock::new(|| Script::new(concat!($(include_str!($file)),+)));)+
+    };
+}
+
+scripts! {
+    ENQUEUE = "enqueue.lua";
+    EXTEND = "held.lua" "extend.lua";
+    ACKNOWLEDGE = "held.lua" "acknowledge.lua";
+    SETTLE = "held.lua" "settle.lua";
+    PROMOTE = "promote.lua";
+    RECLAIM = "reclaim.lua";
+    STORE = "store.lua";
+    STATS = "stats.lua";
+    PURGE = "purge.lua";
+    REPLAY = "replay.lua";
+    REMOVE_STALE_CONSUMERS = "remove_stale_consumers.lua";
+}

@@ -1,0 +1,351 @@
+//! Where the server is, from the settings, and how a connection to it is opened: a single server
+//! (TCP, TLS or a Unix socket), the master that Sentinels name, or a Cluster.
+//!
+//! Must not know what connections are used for, nor when to open one again.
+
+use std::fmt;
+use std::time::Duration;
+
+use redis::aio::PubSub;
+use redis::cluster::ClusterClient;
+use redis::io::tcp::TcpSettings;
+use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
+    RedisConnectionInfo, RedisError, RedisResult, TlsMode,
+};
+use tokio::sync::Mutex;
+
+use super::fault::broker_error;
+use super::link::Link;
+use crate::{BrokerError, RedisServer};
+
+/// How long opening a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A server, or a group of them that acts as one.
+pub(super) struct Server {
+    /// Where it is, without secrets.
+    place: String,
+    target: Target,
+}
+
+enum Target {
+    Single(Box<Client>),
+    /// Asked anew for each connection, so that a fail-over is followed.
+    Sentinel(Box<Mutex<SentinelClient>>),
+    Cluster {
+        client: Box<ClusterClient>,
+        seeds: Vec<Client>,
+    },
+}
+
+impl Server {
+    /// The server that the settings name. A URL goes before all else.
+    pub(super) fn new(settings: &RedisServer) -> Result<Self, BrokerError> {
+        let place = place(settings);
+        let target = match &settings.url {
+            Some(url) => target_of_url(&url.0),
+            None => single(ConnectionInfo::clone(&plain(settings)?)),
+        };
+        match target {
+            Ok(target) => Ok(Self { place, target }),
+            Err(error) => Err(broker_error(&place, &error)),
+        }
+    }
+
+    /// Whether keys are spread over slots.
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.target, Target::Cluster { .. })
+    }
+
+    /// The broker's error for one of the client's.
+    pub(super) fn broker_error(&self, error: &RedisError) -> BrokerError {
+        broker_error(&self.place, error)
+    }
+
+    /// Opens a connection whose answers may take as long as `response`; none for any time.
+    pub(super) async fn open(&self, response: Option<Duration>) -> RedisResult<Link> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(response);
+        match &self.target {
+            Target::Cluster { client, .. } => {
+                Ok(Link::Cluster(client.get_async_connection().await?))
+            }
+            Target::Single(client) => Ok(Link::Single(
+                client
+                    .get_multiplexed_async_connection_with_config(&config)
+                    .await?,
+            )),
+            Target::Sentinel(sentinel) => {
+                let client =
+                    in_time(async { sentinel.lock().await.async_get_client().await }).await?;
+                Ok(Link::Single(
+                    client
+                        .get_multiplexed_async_connection_with_config(&config)
+                        .await?,
+                ))
+            }
+        }
+    }
+
+    /// Opens a connection for subscriptions.
+    pub(super) async fn open_pubsub(&self) -> RedisResult<PubSub> {
+        match &self.target {
+            Target::Single(client) => in_time(client.get_async_pubsub()).await,
+            Target::Sentinel(sentinel) => {
+                let client =
+                    in_time(async { sentinel.lock().await.async_get_client().await }).await?;
+                in_time(client.get_async_pubsub()).await
+            }
+            Target::Cluster { seeds, .. } => open_any_pubsub(seeds).await,
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(&self.place).finish()
+    }
+}
+
+/// Messages are passed on to all nodes of a cluster, so any node will do.
+async fn open_any_pubsub(seeds: &[Client]) -> RedisResult<PubSub> {
+    let mut last = RedisError::from((ErrorKind::ClusterConnectionNotFound, "no node answers"));
+    for client in seeds {
+        match in_time(client.get_async_pubsub()).await {
+            Ok(pubsub) => return Ok(pubsub),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+async fn in_time<T>(opening: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    match tokio::time::timeout(CONNECT_TIMEOUT, opening).await {
+        Ok(result) => result,
+        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+    }
+}
+
+fn plain(settings: &RedisServer) -> Result<ConnectionInfo, BrokerError> {
+    let mut redis = RedisConnectionInfo::default().set_db(settings.db);
+    if let Some(username) = &settings.username {
+        redis = redis.set_username(username);
+    }
+    if let Some(password) = &settings.password {
+        redis = redis.set_password(&password.0);
+    }
+    ConnectionAddr::Tcp(settings.host.clone(), settings.port)
+        .into_connection_info()
+        .map(|info| info.set_redis_settings(redis))
+        .map_err(|error| broker_error(&place(settings), &error))
+}
+
+fn single(info: ConnectionInfo) -> RedisResult<Target> {
+    Ok(Target::Single(Box::new(open_client(info)?)))
+}
+
+fn open_client(info: ConnectionInfo) -> RedisResult<Client> {
+    if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+        install_tls();
+    }
+    Client::open(info.set_tcp_settings(no_delay()))
+}
+
+/// Chooses the cryptography that TLS runs on. Where the program chose one before, that one stays.
+fn install_tls() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+fn no_delay() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
+}
+
+fn target_of_url(url: &str) -> RedisResult<Target> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Err((
+            ErrorKind::InvalidClientConfig,
+            "the Redis URL has no scheme://",
+        )
+            .into());
+    };
+    match scheme {
+        "redis-sentinel" => sentinel(rest, "redis"),
+        "rediss-sentinel" => sentinel(rest, "rediss"),
+        "redis-cluster" => cluster(rest, "redis"),
+        "rediss-cluster" => cluster(rest, "rediss"),
+        _ => single(url.into_connection_info()?),
+    }
+}
+
+/// `[user:password@]host:port,host:port/master/db`. The credentials are the master's.
+fn sentinel(rest: &str, scheme: &str) -> RedisResult<Target> {
+    let (nodes, path) = nodes(rest, scheme)?;
+    let mut path = path.split('/');
+    let master = match path.next() {
+        Some(master) if !master.is_empty() => master,
+        _ => {
+            return Err((
+                ErrorKind::InvalidClientConfig,
+                "the URL names no master: redis-sentinel://host:port/MASTER/DB",
+            )
+                .into());
+        }
+    };
+    let redis = nodes[0]
+        .redis_settings()
+        .clone()
+        .set_db(database(path.next())?);
+    let mut info = SentinelNodeConnectionInfo::default()
+        .set_redis_connection_info(redis)
+        .set_tcp_settings(no_delay());
+    if scheme == "rediss" {
+        install_tls();
+        info = info.set_tls_mode(TlsMode::Secure);
+    }
+    let sentinels = nodes
+        .into_iter()
+        .map(|node| node.set_redis_settings(RedisConnectionInfo::default()))
+        .collect();
+    let client = SentinelClient::build(sentinels, master, Some(info), SentinelServerType::Master)?;
+    Ok(Target::Sentinel(Box::new(Mutex::new(client))))
+}
+
+/// `[user:password@]host:port,host:port`.
+fn cluster(rest: &str, scheme: &str) -> RedisResult<Target> {
+    let (nodes, path) = nodes(rest, scheme)?;
+    if database(Some(path))? != 0 {
+        return Err((
+            ErrorKind::InvalidClientConfig,
+            "a Redis Cluster has database 0 only",
+        )
+            .into());
+    }
+    let seeds = nodes
+        .iter()
+        .cloned()
+        .map(open_client)
+        .collect::<RedisResult<Vec<_>>>()?;
+    let client = ClusterClient::builder(nodes)
+        .connection_timeout(CONNECT_TIMEOUT)
+        .response_timeout(super::connection::RESPONSE_TIMEOUT)
+        .tcp_settings(no_delay())
+        .build()?;
+    Ok(Target::Cluster {
+        client: Box::new(client),
+        seeds,
+    })
+}
+
+/// The nodes of a URL, each with the URL's credentials, and what follows the first slash.
+fn nodes<'a>(rest: &'a str, scheme: &str) -> RedisResult<(Vec<ConnectionInfo>, &'a str)> {
+    // A password may hold a slash only in its encoded form, so the first one ends the hosts.
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (credentials, hosts) = match authority.rsplit_once('@') {
+        Some((credentials, hosts)) => (format!("{credentials}@"), hosts),
+        None => (String::new(), authority),
+    };
+    let nodes = hosts
+        .split(',')
+        .map(|host| format!("{scheme}://{credentials}{host}/").into_connection_info())
+        .collect::<RedisResult<Vec<_>>>()?;
+    Ok((nodes, path))
+}
+
+fn database(text: Option<&str>) -> RedisResult<i64> {
+    match text {
+        None | Some("") => Ok(0),
+        Some(text) => text.parse().map_err(|_| {
+            (
+                ErrorKind::InvalidClientConfig,
+                "the URL's database is no number",
+            )
+                .into()
+        }),
+    }
+}
+
+/// Where the server is, as messages show it: without user, password and query.
+fn place(settings: &RedisServer) -> String {
+    match &settings.url {
+        None => format!("{}:{}", settings.host, settings.port),
+        Some(url) => {
+            let shown = url.0.split(['?', '#']).next().unwrap_or_default();
+            match shown.split_once("://") {
+                Some((scheme, rest)) => {
+                    let hosts = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
+                    format!("{scheme}://{hosts}")
+                }
+                // No URL at all: it could be anything, a password for one.
+                None => "the configured URL".to_owned(),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Secret;
+
+    fn with_url(url: &str) -> RedisServer {
+        RedisServer {
+            url: Some(Secret(url.into())),
+            ..RedisServer::default()
+        }
+    }
+
+    #[test]
+    fn all_kinds_of_urls_are_read() {
+        for (url, cluster, place) in [
+            ("redis://user:secret@h:1/2", false, "redis://h:1/2"),
+            ("rediss://:secret@h", false, "rediss://h"),
+            (
+                "unix:///run/redis.sock?db=1&pass=secret",
+                false,
+                "unix:///run/redis.sock",
+            ),
+            (
+                "redis+unix:///run/redis.sock",
+                false,
+                "redis+unix:///run/redis.sock",
+            ),
+            (
+                "redis-sentinel://u:secret@a:1,b:2/mymaster/3",
+                false,
+                "redis-sentinel://a:1,b:2/mymaster/3",
+            ),
+            (
+                "redis-cluster://u:secret@a:1,b:2",
+                true,
+                "redis-cluster://a:1,b:2",
+            ),
+        ] {
+            let server =
+                Server::new(&with_url(url)).unwrap_or_else(|error| panic!("{url}: {error}"));
+            assert_eq!(
+                (server.is_cluster(), server.place.as_str()),
+                (cluster, place),
+                "{url}"
+            );
+            assert!(!format!("{server:?}").contains("secret"), "{server:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_url_is_refused_without_its_secret() {
+        for url in [
+            "secret",
+            "http://:secret@h",
+            "redis://:secret@h/x",
+            "redis-sentinel://:secret@h:1",
+            "redis-cluster://:secret@h:1/1",
+        ] {
+            let error = Server::new(&with_url(url)).expect_err(url);
+            assert!(matches!(error, BrokerError::Invalid(_)), "{url}: {error:?}");
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Settling deliveries: one step of the server for a whole batch, results included.
+//!
+//! Where results have a server of their own, or keys are spread over a Cluster, results are written
+//! first, by themselves: then a result may be written although the lease was lost. The task did end
+//! so; whoever has the lease now writes its own end over it.
+
+use redis::Cmd;
+
+use super::RedisBroker;
+use super::enqueue::write_json;
+use super::lease::{apply, bounds, steps};
+use super::script::SETTLE;
+use crate::{BrokerError, ResultRecord, Settle, Settled, Settlement};
+
+pub(super) async fn settle(
+    broker: &RedisBroker,
+    batch: &[Settle],
+) -> Result<Vec<Settled>, BrokerError> {
+    if !broker.results_in_step {
+        let records: Vec<&ResultRecord> = batch
+            .iter()
+            .filter_map(|settle| settle.record.as_ref())
+            .collect();
+        broker.results.write(&records).await?;
+    }
+    let mut answers = vec![Settled::LeaseLost; batch.len()];
+    for (first, places) in steps(batch.iter().map(|settle| &settle.lease)) {
+        let members: Vec<&Settle> = places.iter().map(|place| &batch[*place]).collect();
+        let command = command(broker, &first.queue, &members);
+        let settled: Vec<i64> = broker.connection.call(&SETTLE, &command).await?;
+        apply(&mut answers, &places, &settled);
+    }
+    Ok(answers)
+}
+
+fn command(broker: &RedisBroker, queue: &str, batch: &[&Settle]) -> Cmd {
+    let keys = &broker.keys;
+    let mut command =
+        SETTLE.command(&[&keys.stream(queue), &keys.delayed(queue), &keys.dlq(queue)]);
+    let leased = || {
+        batch
+            .iter()
+            .map(|settle| &settle.lease)
+            .filter(|lease| !lease.acknowledged)
+    };
+    let (low, high) = bounds(leased()).unwrap_or_default();
+    command
+        .arg(&broker.group)
+        .arg(&*batch[0].lease.consumer)
+        .arg(low)
+        .arg(high)
+        .arg(leased().count())
+        .arg(broker.results.keys().prefix())
+        .arg(broker.results.ttl_seconds());
+    match broker.dlq_max_length {
+        Some(most) => command.arg(most),
+        None => command.arg(""),
+    };
+    command.arg(keys.wake(queue));
+    for settle in batch {
+        add(&mut command, settle, broker.results_in_step);
+    }
+    command
+}
+
+fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
+    let kind = match &settle.settlement {
+        Settlement::Complete => "C",
+        Settlement::Retry { .. } => "R",
+        Settlement::DeadLetter { .. } => "D",
+        Settlement::Release => "L",
+    };
+    command.arg(&*settle.lease.entry);
+    if settle.lease.acknowledged {
+        command.arg(kind.to_ascii_lowercase());
+    } else {
+        command.arg(kind);
+    }
+    command.arg(&settle.task_id);
+    match settle.record.as_ref().filter(|_| with_record) {
+        Some(record) => command
+            .arg(record.state.name())
+            .arg(record.body.as_deref().unwrap_or_default()),
+        None => command.arg("").arg(""),
+    };
+    match &settle.settlement {
+        Settlement::Complete => {}
+        Settlement::Retry { at, message } => {
+            command.arg(at.as_seconds());
+            write_json(command, message);
+        }
+        Settlement::DeadLetter { error, failed_at } => {
+            command
+                .arg(&settle.raw[..])
+                .arg(failed_at.to_string())
+                .arg(error)
+                .arg(settle.retries)
+                .arg(&settle.task_name);
+        }
+        Settlement::Release => {
+            command.arg(&settle.raw[..]);
+        }
+    }
+}
