@@ -1,0 +1,115 @@
+//! The command line: global flags and the list of commands.
+//!
+//! Each command's own flags are in its file. Must not know what a command does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command::{cleanup, completions, dlq, enqueue, queue, result, settings, workers};
+use crate::config::FlagValue;
+use crate::exit::CODES;
+
+/// A distributed task queue whose tasks are sandboxed WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(name = "chicory", version, after_help = CODES, max_term_width = 100)]
+#[command(
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Which broker: sqlite:PATH, redis://…, rediss://…, unix://…, redis-sentinel://…, redis-cluster://…
+    /// [default: redis, as set in chicory.toml or the environment]
+    #[arg(long, global = true, value_name = "URL", display_order = 1000)]
+    broker: Option<String>,
+    /// The settings file [default: chicory.toml, where it exists]
+    #[arg(long, global = true, value_name = "FILE", display_order = 1001)]
+    pub(crate) config: Option<PathBuf>,
+    /// How much is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL
+    #[arg(long, global = true, value_name = "LEVEL", display_order = 1002)]
+    pub(crate) log_level: Option<String>,
+    /// Print JSON, for programs
+    #[arg(long, global = true, display_order = 1003)]
+    pub(crate) json: bool,
+}
+
+impl Global {
+    /// The settings among them.
+    pub(crate) fn settings(&self) -> Vec<FlagValue> {
+        let given = [
+            ("broker.url", "--broker", &self.broker),
+            ("worker.log_level", "--log-level", &self.log_level),
+        ];
+        given
+            .into_iter()
+            .filter_map(|(path, flag, value)| Some((path, flag, value.clone()?)))
+            .collect()
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Enqueue a task, or many from a file
+    Enqueue(enqueue::EnqueueArgs),
+    /// Show how a task ended, or wait for its end
+    Result(result::ResultArgs),
+    /// Look after the dead letters of a queue
+    #[command(subcommand)]
+    Dlq(dlq::DlqCommand),
+    /// Look at queues, or empty one
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    /// List the workers that are alive
+    Workers(workers::WorkersArgs),
+    /// Forget workers that are gone and consumers that hold nothing
+    Cleanup(cleanup::CleanupArgs),
+    /// Print the settings
+    #[command(subcommand)]
+    Config(settings::ConfigCommand),
+    /// Print a completion script for a shell
+    Completions(completions::CompletionsArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_every_command() {
+        let mut root = Cli::command();
+        root.build();
+        insta::assert_snapshot!("help_chicory", root.render_long_help());
+        snapshot_commands(&mut root, "chicory");
+    }
+
+    fn snapshot_commands(parent: &mut clap::Command, path: &str) {
+        for command in parent.get_subcommands_mut() {
+            if command.get_name() == "help" {
+                continue;
+            }
+            let path = format!("{path}_{}", command.get_name());
+            insta::assert_snapshot!(format!("help_{path}"), command.render_long_help());
+            snapshot_commands(command, &path);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! A task and its arguments as the command line has them.
+//!
+//! Must not know whether they are enqueued or run at once.
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use crate::config::parse;
+
+/// A task and its arguments.
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    /// The task: module.function, or module.interface.function
+    #[arg(value_name = "TASK")]
+    pub(crate) task: Option<String>,
+    /// Arguments by position: each is JSON if it parses as JSON, else a string
+    #[arg(value_name = "ARG", value_parser = argument, allow_negative_numbers = true)]
+    pub(crate) args: Vec<Value>,
+    /// Arguments by name, as a JSON object
+    #[arg(long, value_name = "JSON", value_parser = parse::object)]
+    pub(crate) kwargs: Option<Kwargs>,
+}
+
+/// Arguments by name.
+pub(crate) type Kwargs = Map<String, Value>;
+
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "clap takes parsers that may fail; every text is an argument"
+)]
+fn argument(text: &str) -> Result<Value, String> {
+    Ok(parse::argument(text))
+}

@@ -1,0 +1,31 @@
+//! `chicory completions`: a script that teaches a shell the command line.
+//!
+//! Must work where the configuration does not.
+
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use crate::output::write_line;
+
+/// Flags of `chicory completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  chicory completions bash > ~/.local/share/bash-completion/completions/chicory
+  chicory completions zsh > ~/.zfunc/_chicory")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+/// Prints the script.
+pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    let mut command = crate::args::Cli::command();
+    clap_complete::generate(args.shell, &mut command, "chicory", &mut script);
+    write_line(&String::from_utf8(script)?)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,255 @@
+//! `chicory dlq`: what became of messages given up on, and giving them another try.
+//!
+//! Must not know how dead letters are kept.
+
+use chicory_queue::{DeadLetter, DeadLetterRange, Inspect, ReplayOptions};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::Context;
+use crate::config::parse;
+use crate::exit::CommandError;
+use crate::output::{confirm, printable, shorten, table};
+
+/// Commands of `chicory dlq`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DlqCommand {
+    /// List dead letters, the oldest first
+    #[command(after_help = "Example: chicory dlq list --queue images --count 20")]
+    List {
+        #[command(flatten)]
+        queue: QueueArg,
+        /// List at most so many
+        #[arg(long, short = 'n', default_value_t = 100)]
+        count: usize,
+        /// List only those after this id (as listed), to go on where a list ended
+        #[arg(long, value_name = "ID")]
+        after: Option<String>,
+    },
+    /// Show one dead letter with its message and error
+    Show {
+        #[command(flatten)]
+        queue: QueueArg,
+        /// Its own id, or its task's
+        id: String,
+    },
+    /// Make dead letters ready again
+    #[command(after_help = "\
+Examples:
+  chicory dlq replay 1764000000000-0 --queue images
+  chicory dlq replay --all --keep-retries")]
+    Replay(ReplayArgs),
+    /// Delete one dead letter
+    Delete {
+        #[command(flatten)]
+        queue: QueueArg,
+        /// Its own id, or its task's
+        id: String,
+    },
+    /// Delete all dead letters of a queue
+    Purge {
+        #[command(flatten)]
+        queue: QueueArg,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Count dead letters
+    Count {
+        #[command(flatten)]
+        queue: QueueArg,
+    },
+}
+
+/// The queue that a command is about.
+#[derive(Debug, Args)]
+pub(crate) struct QueueArg {
+    /// The queue
+    #[arg(long = "queue", short, default_value = "default", value_parser = parse::queue)]
+    name: String,
+}
+
+/// Flags of `chicory dlq replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    queue: QueueArg,
+    /// Its own id, or its task's
+    #[arg(required_unless_present = "all")]
+    id: Option<String>,
+    /// All that are there now
+    #[arg(long, conflicts_with = "id")]
+    all: bool,
+    /// Count retries anew (the default)
+    #[arg(long, conflicts_with = "keep_retries")]
+    reset_retries: bool,
+    /// Keep the count of retries: a message whose retries are used up gets one try
+    #[arg(long)]
+    keep_retries: bool,
+}
+
+/// Runs a command of `chicory dlq`.
+pub(crate) async fn run(command: DlqCommand, context: &Context) -> anyhow::Result<()> {
+    let connected = context.connect().await?;
+    let inspect = connected.inspect.as_ref();
+    let output = context.output;
+    match command {
+        DlqCommand::List {
+            queue,
+            count,
+            after,
+        } => {
+            let range = DeadLetterRange { count, after };
+            let letters = inspect.dead_letters(&queue.name, range).await?;
+            output.value(&letters, |letters| list(letters, &queue.name))
+        }
+        DlqCommand::Show { queue, id } => {
+            let letter = inspect.dead_letter(&queue.name, &id).await?;
+            let letter = letter.ok_or_else(|| missing(&id, &queue.name))?;
+            output.value(&letter, show)
+        }
+        DlqCommand::Replay(args) => replay(&args, inspect, context).await,
+        DlqCommand::Delete { queue, id } => {
+            if !inspect.delete_dead_letter(&queue.name, &id).await? {
+                return Err(missing(&id, &queue.name).into());
+            }
+            output.value(&json!({ "deleted": 1 }), |_| format!("deleted {id}"))
+        }
+        DlqCommand::Purge { queue, yes } => {
+            confirm(
+                &format!("Delete all dead letters of queue {}?", queue.name),
+                yes,
+            )?;
+            let deleted = inspect.purge_dead_letters(&queue.name).await?;
+            let body = json!({ "deleted": deleted });
+            output.value(&body, |_| format!("deleted {deleted} dead letters"))
+        }
+        DlqCommand::Count { queue } => {
+            let count = inspect.stats(&queue.name).await?.dead;
+            output.value(&json!({ "count": count }), |_| count.to_string())
+        }
+    }
+}
+
+fn missing(id: &str, queue: &str) -> CommandError {
+    CommandError::Failed(format!(
+        "no dead letter {id:?} in queue {queue}; `chicory dlq list --queue {queue}` lists those there are"
+    ))
+}
+
+async fn replay(args: &ReplayArgs, inspect: &dyn Inspect, context: &Context) -> anyhow::Result<()> {
+    let queue = &args.queue.name;
+    let options = ReplayOptions {
+        reset_retries: !args.keep_retries,
+    };
+    let ids = match &args.id {
+        Some(id) => vec![id.clone()],
+        None => all_ids(inspect, queue).await?,
+    };
+    let mut replayed = 0;
+    let mut kept = Vec::new();
+    for id in &ids {
+        match inspect.replay(queue, id, options).await {
+            Ok(true) => replayed += 1,
+            Ok(false) if args.all => {}
+            Ok(false) => return Err(missing(id, queue).into()),
+            // One that is unreadable must not keep the others from being replayed.
+            Err(chicory_queue::BrokerError::Invalid(reason)) if args.all => {
+                kept.push(json!({ "id": id, "reason": reason }));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let body = json!({ "replayed": replayed, "kept": kept });
+    context.output.value(&body, |_| match args.id.as_deref() {
+        Some(id) => format!("replayed {id}"),
+        None => format!("replayed {replayed} dead letters"),
+    })?;
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} dead letters can't be replayed: {}",
+        kept.len(),
+        kept[0]["reason"]
+    );
+    Err(CommandError::Failed(message).into())
+}
+
+/// The ids of all that are there now: one that dies again meanwhile is not replayed for ever.
+async fn all_ids(inspect: &dyn Inspect, queue: &str) -> anyhow::Result<Vec<String>> {
+    const PAGE: usize = 500;
+    let mut ids: Vec<String> = Vec::new();
+    loop {
+        let range = DeadLetterRange {
+            count: PAGE,
+            after: ids.last().cloned(),
+        };
+        let page = inspect.dead_letters(queue, range).await?;
+        let last = page.len() < PAGE;
+        ids.extend(page.into_iter().map(|letter| letter.id));
+        if last {
+            return Ok(ids);
+        }
+    }
+}
+
+fn list(letters: &[DeadLetter], queue: &str) -> String {
+    if letters.is_empty() {
+        return format!("queue {queue} has no dead letters");
+    }
+    let header = ["ID", "TASK", "TASK ID", "FAILED AT", "RETRIES", "ERROR"];
+    table(
+        header,
+        letters.iter().map(|letter| {
+            [
+                letter.id.clone(),
+                letter.task_name.clone(),
+                letter.task_id.clone(),
+                letter.failed_at.clone(),
+                letter.retry_count.to_string(),
+                shorten(&letter.error, 60),
+            ]
+        }),
+    )
+}
+
+fn show(letter: &DeadLetter) -> String {
+    let message = match &letter.original_message {
+        Some(message) => serde_json::to_string_pretty(message).unwrap_or_default(),
+        None => format!("(unreadable) {}", letter.data),
+    };
+    printable(&format!(
+        "id:        {}\ntask:      {}\ntask id:   {}\nfailed at: {}\nretries:   {}\nentry:     {}\nerror:     {}\nmessage:   {}",
+        letter.id,
+        letter.task_name,
+        letter.task_id,
+        letter.failed_at,
+        letter.retry_count,
+        letter.original_stream_id,
+        letter.error,
+        message,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unreadable_letter_is_shown_without_control_characters() {
+        let letter = DeadLetter {
+            id: "1-0".into(),
+            original_message: None,
+            data: "\u{1b}[2Jx".into(),
+            failed_at: "2026-01-31T09:00:00Z".into(),
+            error: "UnreadableMessage: no JSON".into(),
+            retry_count: 0,
+            original_stream_id: "0-1".into(),
+            task_id: String::new(),
+            task_name: String::new(),
+        };
+        insta::assert_snapshot!(show(&letter));
+        insta::assert_snapshot!(list(&[letter], "q"));
+    }
+}

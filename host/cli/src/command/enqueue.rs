@@ -1,0 +1,222 @@
+//! `chicory enqueue`: one message from flags, or many from a file.
+//!
+//! Must not know which tasks there are: a name nobody has deployed is the worker's to refuse.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chicory_queue::{Backoff, RetryPolicy, TaskMessage, Timestamp};
+use clap::{Args, ValueEnum};
+
+use super::call::CallArgs;
+use super::{Context, enqueue_file, result};
+use crate::config::parse;
+use crate::exit::CommandError;
+use crate::output::write_line;
+
+/// Flags of `chicory enqueue`.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["task", "file"]))]
+pub(crate) struct EnqueueArgs {
+    #[command(flatten)]
+    call: CallArgs,
+    /// Messages from a file with one JSON object a line ({"name", "args", "kwargs", "eta", "id", …}); - for stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kwargs", "id", "wait", "delay", "eta"])]
+    file: Option<PathBuf>,
+    /// The queue
+    #[arg(long, short, default_value = "default", value_parser = parse::queue)]
+    queue: String,
+    /// Start no earlier than so long from now: seconds, or such as 500ms, 30s, 2h
+    #[arg(long, value_name = "DURATION", value_parser = parse::seconds, conflicts_with = "eta")]
+    delay: Option<Duration>,
+    /// Start no earlier than this: ISO 8601, such as 2026-01-31T09:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
+    eta: Option<Timestamp>,
+    /// The message's id [default: a new UUID]
+    #[arg(long)]
+    id: Option<String>,
+    /// Keep no state and no result
+    #[arg(long, conflicts_with = "wait")]
+    ignore_result: bool,
+    #[command(flatten)]
+    retry: RetryArgs,
+    /// Wait for the end, and print the result
+    #[arg(long)]
+    wait: bool,
+    /// Wait no longer than this [default: result.default_timeout, or for ever]
+    #[arg(long, value_name = "DURATION", value_parser = parse::seconds, requires = "wait")]
+    timeout: Option<Duration>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  chicory enqueue demo.add 1 2 --wait
+  chicory enqueue thumbnail.resize --kwargs '{\"width\": 200}' --delay 30s --queue images
+  chicory enqueue --file messages.jsonl --queue bulk
+Exit codes with --wait: 0 the task succeeded, 1 it failed, 4 it did not end in time.";
+
+/// A retry policy that goes before the task's own.
+#[derive(Debug, Args)]
+struct RetryArgs {
+    /// Retries after the first attempt, in place of the task's own policy
+    #[arg(long, value_name = "N")]
+    max_retries: Option<u32>,
+    /// Base delay between tries, seconds
+    #[arg(long, value_name = "SECONDS", requires = "max_retries")]
+    retry_delay: Option<f64>,
+    /// How the delay grows
+    #[arg(long, value_enum, requires = "max_retries")]
+    backoff: Option<BackoffArg>,
+}
+
+/// [`Backoff`] as a flag's value.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum BackoffArg {
+    Fixed,
+    Linear,
+    Exponential,
+}
+
+impl From<BackoffArg> for Backoff {
+    fn from(arg: BackoffArg) -> Self {
+        match arg {
+            BackoffArg::Fixed => Self::Fixed,
+            BackoffArg::Linear => Self::Linear,
+            BackoffArg::Exponential => Self::Exponential,
+        }
+    }
+}
+
+impl RetryArgs {
+    fn policy(&self) -> Result<Option<RetryPolicy>, CommandError> {
+        let Some(max_retries) = self.max_retries else {
+            return Ok(None);
+        };
+        let mut policy = RetryPolicy {
+            max_retries,
+            ..RetryPolicy::default()
+        };
+        if let Some(delay) = self.retry_delay {
+            if !delay.is_finite() || delay < 0.0 {
+                let message = format!("--retry-delay {delay}: give seconds from 0");
+                return Err(CommandError::Usage(message));
+            }
+            policy.retry_delay = delay;
+        }
+        if let Some(backoff) = self.backoff {
+            policy.backoff = backoff.into();
+        }
+        Ok(Some(policy))
+    }
+}
+
+/// Enqueues, and waits where asked to.
+pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<()> {
+    let retry = args.retry.policy()?;
+    if let Some(file) = &args.file {
+        let defaults = enqueue_file::Defaults {
+            queue: args.queue,
+            retry,
+            ignore_result: args.ignore_result,
+        };
+        return enqueue_file::run(file, &defaults, context).await;
+    }
+    let message = message(&args, retry)?;
+    let connected = context.connect().await?;
+    let messages = std::slice::from_ref(&message);
+    connected.broker.enqueue(&args.queue, messages).await?;
+    if args.wait {
+        let timeout = args.timeout.or(context.config.result_timeout);
+        return result::wait(
+            connected.results.as_ref(),
+            &message.id,
+            timeout,
+            context.output,
+        )
+        .await;
+    }
+    if context.output.is_json() {
+        let body = serde_json::json!({ "id": message.id, "queue": args.queue });
+        return write_line(&body.to_string());
+    }
+    write_line(&message.id)
+}
+
+fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<TaskMessage> {
+    let mut message = TaskMessage::new(args.call.task.as_deref().unwrap_or_default());
+    if message.name.is_empty() {
+        return Err(CommandError::Usage("the task's name is empty".into()).into());
+    }
+    match args.id.as_deref() {
+        Some("") => return Err(CommandError::Usage("--id is empty".into()).into()),
+        Some(id) => id.clone_into(&mut message.id),
+        None => {}
+    }
+    message.args.clone_from(&args.call.args);
+    message.kwargs = args.call.kwargs.clone().unwrap_or_default();
+    message.eta = args
+        .eta
+        .or_else(|| args.delay.map(|delay| Timestamp::now().after(delay)));
+    message.retry = retry;
+    message.ignore_result = args.ignore_result;
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::args::{Cli, Command};
+    use clap::Parser as _;
+    use serde_json::json;
+
+    fn parse(line: &[&str]) -> Result<super::EnqueueArgs, String> {
+        let line = ["chicory", "enqueue"].iter().chain(line);
+        match Cli::try_parse_from(line)
+            .map_err(|error| error.to_string())?
+            .command
+        {
+            Command::Enqueue(args) => Ok(args),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn arguments_are_json_or_text_and_flags_may_follow() {
+        let args = parse(&[
+            "m.f",
+            "-1",
+            "two",
+            "[3]",
+            "--wait",
+            "--kwargs",
+            "{\"k\":null}",
+        ])
+        .unwrap();
+        let message = super::message(&args, None).unwrap();
+        assert_eq!(message.args, [json!(-1), json!("two"), json!([3])]);
+        assert!(args.wait && message.kwargs.contains_key("k"));
+    }
+
+    #[test]
+    fn a_delay_becomes_a_time() {
+        let before = chicory_queue::Timestamp::now();
+        let args = parse(&["m.f", "--delay", "1h", "--max-retries", "2"]).unwrap();
+        let message = super::message(&args, args.retry.policy().unwrap()).unwrap();
+        assert!(message.eta.unwrap().since(before).as_secs() >= 3600);
+        assert_eq!(message.retry.unwrap().max_retries, 2);
+    }
+
+    #[test]
+    fn wrong_usage_says_what_is_right() {
+        for line in [
+            &["m.f", "--kwargs", "[1]"][..],
+            &["m.f", "--delay", "soon"],
+            &["m.f", "--queue", "a b"],
+            &["m.f", "--eta", "tomorrow"],
+            &[],
+            &["m.f", "--wait", "--ignore-result"],
+        ] {
+            insta::assert_snapshot!(format!("usage {line:?}"), parse(line).unwrap_err());
+        }
+    }
+}

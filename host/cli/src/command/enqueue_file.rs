@@ -1,0 +1,234 @@
+//! `chicory enqueue --file`: many messages, one JSON object a line.
+//!
+//! A file is checked as a whole before its first message is sent. A stream can't be: it is checked
+//! and sent batch by batch, and an error says where to go on. Must not know one broker from another.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::Path;
+
+use anyhow::Context as _;
+use chicory_queue::{Broker, RetryPolicy, TaskMessage};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::exit::CommandError;
+
+/// What holds for messages that do not say otherwise.
+#[derive(Debug)]
+pub(crate) struct Defaults {
+    /// Where all messages go.
+    pub(crate) queue: String,
+    /// For messages without a policy of their own.
+    pub(crate) retry: Option<RetryPolicy>,
+    /// For messages that do not say.
+    pub(crate) ignore_result: bool,
+}
+
+/// Messages sent at once, all or none: few round trips, and a batch stays small.
+const BATCH: usize = 1_000;
+
+/// Enqueues all messages of the file, or of stdin where it is `-`.
+pub(crate) async fn run(path: &Path, defaults: &Defaults, context: &Context) -> anyhow::Result<()> {
+    let named = || format!("can't read {}", path.display());
+    let is_file = path != Path::new("-") && path.metadata().with_context(named)?.is_file();
+    let open = || -> anyhow::Result<Box<dyn BufRead>> {
+        if path == Path::new("-") {
+            return Ok(Box::new(std::io::stdin().lock()));
+        }
+        Ok(Box::new(BufReader::new(
+            File::open(path).with_context(named)?,
+        )))
+    };
+    let mut total = None;
+    if is_file {
+        let mut lines = Lines::new(open()?);
+        let mut messages = 0;
+        while lines.next_message(defaults)?.is_some() {
+            messages += 1;
+        }
+        total = Some(messages);
+    }
+    let connected = context.connect().await?;
+    let mut lines = Lines::new(open()?);
+    let bar = progress(total);
+    let sent = send(&mut lines, connected.broker.as_ref(), defaults, &bar).await;
+    bar.finish_and_clear();
+    let sent = sent?;
+    let body = json!({ "enqueued": sent, "queue": defaults.queue });
+    context.output.value(&body, |_| {
+        format!("enqueued {sent} messages in queue {}", defaults.queue)
+    })
+}
+
+async fn send(
+    lines: &mut Lines,
+    broker: &dyn Broker,
+    defaults: &Defaults,
+    bar: &ProgressBar,
+) -> anyhow::Result<u64> {
+    let mut sent = 0;
+    loop {
+        let first = lines.number + 1;
+        let so_far = || {
+            format!(
+                "{sent} messages were enqueued before, those of line {first} and after were not"
+            )
+        };
+        let batch = lines.next_batch(defaults).with_context(so_far)?;
+        if batch.is_empty() {
+            return Ok(sent);
+        }
+        broker
+            .enqueue(&defaults.queue, &batch)
+            .await
+            .with_context(so_far)?;
+        sent += batch.len() as u64;
+        bar.set_position(sent);
+    }
+}
+
+/// A bar where the number is known, else a spinner; nothing where stderr is no terminal.
+fn progress(total: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match total {
+        Some(total) => (
+            ProgressBar::new(total),
+            "{bar:40} {human_pos}/{human_len} messages, {per_sec}, {eta} left",
+        ),
+        None => (
+            ProgressBar::new_spinner(),
+            "{spinner} {human_pos} messages, {per_sec}",
+        ),
+    };
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(error) => unreachable!("{template:?}: {error}"),
+    }
+}
+
+/// Messages, read line by line.
+struct Lines {
+    input: Box<dyn BufRead>,
+    number: u64,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    fn new(input: Box<dyn BufRead>) -> Self {
+        Self {
+            input,
+            number: 0,
+            line: Vec::new(),
+        }
+    }
+
+    fn next_batch(&mut self, defaults: &Defaults) -> anyhow::Result<Vec<TaskMessage>> {
+        let mut batch = Vec::new();
+        while batch.len() < BATCH
+            && let Some(message) = self.next_message(defaults)?
+        {
+            batch.push(message);
+        }
+        Ok(batch)
+    }
+
+    /// The next line that is not empty.
+    fn next_message(&mut self, defaults: &Defaults) -> anyhow::Result<Option<TaskMessage>> {
+        loop {
+            self.line.clear();
+            if self.input.read_until(b'\n', &mut self.line)? == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            if !self.line.trim_ascii().is_empty() {
+                let message = read_message(&self.line, defaults);
+                return message.map(Some).map_err(|reason| {
+                    CommandError::Usage(format!("line {}: {reason}", self.number)).into()
+                });
+            }
+        }
+    }
+}
+
+fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String> {
+    let mut value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let Some(fields) = value.as_object_mut() else {
+        return Err(
+            "give a JSON object, such as {\"name\": \"demo.add\", \"args\": [1, 2]}".into(),
+        );
+    };
+    if fields.contains_key("queue") {
+        return Err("a message has no field `queue`; give the queue of all by --queue".into());
+    }
+    if fields.get("id").is_none_or(Value::is_null) {
+        fields.insert("id".into(), uuid::Uuid::new_v4().to_string().into());
+    }
+    if !fields.contains_key("ignore_result") && defaults.ignore_result {
+        fields.insert("ignore_result".into(), true.into());
+    }
+    let mut message: TaskMessage =
+        serde_json::from_value(value).map_err(|error| error.to_string())?;
+    if message.retry.is_none() {
+        message.retry.clone_from(&defaults.retry);
+    }
+    Ok(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn defaults() -> Defaults {
+        Defaults {
+            queue: "q".into(),
+            retry: None,
+            ignore_result: true,
+        }
+    }
+
+    fn lines(text: &'static str) -> Lines {
+        Lines::new(Box::new(text.as_bytes()))
+    }
+
+    #[test]
+    fn an_id_is_made_where_there_is_none() {
+        let mut lines = lines("{\"name\":\"m.f\",\"args\":[1]}\n\n{\"name\":\"m.g\",\"id\":\"x\"}");
+        let batch = lines.next_batch(&defaults()).unwrap();
+        assert_eq!(batch.len(), 2);
+        assert!(!batch[0].id.is_empty() && batch[0].ignore_result);
+        assert_eq!(batch[1].id, "x");
+    }
+
+    #[test]
+    fn a_bad_line_is_named() {
+        for (text, expected) in [
+            ("{\"name\":\"a\"}\n{]", "line 2: "),
+            ("\n\n3", "line 3: give a JSON object"),
+            ("{\"args\":[]}", "line 1: the field `name`"),
+            (
+                "{\"name\":\"a\",\"queue\":\"b\"}",
+                "line 1: a message has no field `queue`",
+            ),
+            (
+                "{\"name\":\"a\",\"eta\":\"soon\"}",
+                "line 1: \"soon\" is no time",
+            ),
+        ] {
+            let error = lines(text).next_batch(&defaults()).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_long_file_comes_in_batches() {
+        let text = "{\"name\":\"m.f\"}\n".repeat(BATCH + 1);
+        let mut lines = Lines::new(Box::new(std::io::Cursor::new(text)));
+        let sizes = [(); 3].map(|()| lines.next_batch(&defaults()).unwrap().len());
+        assert_eq!(sizes, [BATCH, 1, 0]);
+    }
+}

@@ -1,0 +1,146 @@
+//! `chicory queue`: sizes, consumers and delayed messages of queues, and emptying one.
+//!
+//! Must not know how queues are kept.
+
+use std::time::Duration;
+
+use chicory_queue::{Consumer, DelayedMessage, Inspect, QueueStats};
+use clap::Subcommand;
+use serde::Serialize;
+use serde_json::json;
+
+use super::Context;
+use crate::config::parse;
+use crate::output::{confirm, table};
+
+/// Commands of `chicory queue`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueueCommand {
+    /// List all queues in numbers
+    List,
+    /// Show one queue: numbers, consumers, and what is due next
+    Show {
+        /// The queue
+        #[arg(default_value = "default", value_parser = parse::queue)]
+        queue: String,
+        /// Show at most so many delayed messages
+        #[arg(long, short = 'n', default_value_t = 10)]
+        count: usize,
+    },
+    /// Remove all ready, running and delayed messages of a queue; dead letters stay
+    Purge {
+        /// The queue
+        #[arg(default_value = "default", value_parser = parse::queue)]
+        queue: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+}
+
+/// A queue in numbers, with its name.
+#[derive(Debug, Serialize)]
+struct Row {
+    queue: String,
+    ready: u64,
+    #[serde(flatten)]
+    stats: QueueStats,
+}
+
+/// All that `show` shows.
+#[derive(Debug, Serialize)]
+struct Detail {
+    #[serde(flatten)]
+    row: Row,
+    consumer_list: Vec<Consumer>,
+    delayed_list: Vec<DelayedMessage>,
+}
+
+/// Runs a command of `chicory queue`.
+pub(crate) async fn run(command: QueueCommand, context: &Context) -> anyhow::Result<()> {
+    let connected = context.connect().await?;
+    let inspect = connected.inspect.as_ref();
+    match command {
+        QueueCommand::List => {
+            let mut rows = Vec::new();
+            let mut queues = inspect.queues().await?;
+            queues.sort();
+            for queue in queues {
+                rows.push(row(inspect, queue).await?);
+            }
+            context.output.value(&rows, |rows| list(rows))
+        }
+        QueueCommand::Show { queue, count } => {
+            let detail = Detail {
+                consumer_list: inspect.consumers(&queue).await?,
+                delayed_list: inspect.delayed(&queue, count).await?,
+                row: row(inspect, queue).await?,
+            };
+            context.output.value(&detail, show)
+        }
+        QueueCommand::Purge { queue, yes } => {
+            confirm(&format!("Remove all messages of queue {queue}?"), yes)?;
+            let removed = inspect.purge(&queue).await?;
+            let body = json!({ "removed": removed, "queue": queue });
+            context.output.value(&body, |_| {
+                format!("removed {removed} messages of queue {queue}")
+            })
+        }
+    }
+}
+
+async fn row(inspect: &dyn Inspect, queue: String) -> anyhow::Result<Row> {
+    let stats = inspect.stats(&queue).await?;
+    Ok(Row {
+        queue,
+        ready: stats.ready(),
+        stats,
+    })
+}
+
+fn list(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return "there are no queues; `chicory enqueue` makes one".into();
+    }
+    table(
+        ["QUEUE", "READY", "RUNNING", "DELAYED", "DEAD", "CONSUMERS"],
+        rows.iter().map(|row| {
+            [
+                row.queue.clone(),
+                row.ready.to_string(),
+                row.stats.pending.to_string(),
+                row.stats.delayed.to_string(),
+                row.stats.dead.to_string(),
+                row.stats.consumers.to_string(),
+            ]
+        }),
+    )
+}
+
+fn show(detail: &Detail) -> String {
+    let mut text = list(std::slice::from_ref(&detail.row));
+    if !detail.consumer_list.is_empty() {
+        let rows = detail.consumer_list.iter().map(|consumer| {
+            [
+                consumer.name.clone(),
+                consumer.pending.to_string(),
+                humantime::format_duration(Duration::from_millis(consumer.idle_ms)).to_string(),
+            ]
+        });
+        text = format!("{text}\n\n{}", table(["CONSUMER", "HOLDS", "IDLE"], rows));
+    }
+    if !detail.delayed_list.is_empty() {
+        let rows = detail.delayed_list.iter().map(|delayed| {
+            let message = delayed.message.as_ref();
+            [
+                delayed.due.to_string(),
+                message.map_or_else(|| "(unreadable)".into(), |message| message.name.clone()),
+                message.map_or_else(String::new, |message| message.id.clone()),
+                message.map_or_else(String::new, |message| message.retries.to_string()),
+            ]
+        });
+        let header = ["DUE", "TASK", "TASK ID", "RETRIES"];
+        text = format!("{text}\n\n{}", table(header, rows));
+    }
+    text
+}

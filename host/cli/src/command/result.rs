@@ -1,0 +1,100 @@
+//! `chicory result`: how a task ended, or waiting for its end.
+//!
+//! Must not know who runs tasks.
+
+use std::time::Duration;
+
+use chicory_queue::{Results, TaskResult, TaskState};
+use clap::Args;
+
+use super::Context;
+use crate::config::parse;
+use crate::exit::CommandError;
+use crate::output::{Output, printable};
+
+/// Flags of `chicory result`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 the task succeeded, 1 it failed, 4 it has not ended (in time), or is not known.
+Examples:
+  chicory result 5f0c…
+  chicory result 5f0c… --wait --timeout 30s --json")]
+pub(crate) struct ResultArgs {
+    /// The message's id, as `chicory enqueue` printed it
+    id: String,
+    /// Wait for the end
+    #[arg(long)]
+    wait: bool,
+    /// Wait no longer than this [default: result.default_timeout, or for ever]
+    #[arg(long, value_name = "DURATION", value_parser = parse::seconds, requires = "wait")]
+    timeout: Option<Duration>,
+}
+
+/// Prints the result where there is one.
+pub(crate) async fn run(args: ResultArgs, context: &Context) -> anyhow::Result<()> {
+    let connected = context.connect().await?;
+    let results = connected.results.as_ref();
+    if args.wait {
+        let timeout = args.timeout.or(context.config.result_timeout);
+        return wait(results, &args.id, timeout, context.output).await;
+    }
+    match results.result(&args.id).await? {
+        Some(result) => show(&result, context.output),
+        None => not_ended(results, &args.id, context.output, "has not ended").await,
+    }
+}
+
+/// Waits for a task's end, and shows it.
+pub(crate) async fn wait(
+    results: &dyn Results,
+    id: &str,
+    timeout: Option<Duration>,
+    output: Output,
+) -> anyhow::Result<()> {
+    match results.wait(id, timeout).await? {
+        Some(result) => show(&result, output),
+        None => not_ended(results, id, output, "did not end in time").await,
+    }
+}
+
+/// Shows how a task ended; a failure is an error of the command.
+fn show(result: &TaskResult, output: Output) -> anyhow::Result<()> {
+    if output.is_json() {
+        output.value(result, |_| String::new())?;
+    }
+    if result.state == TaskState::Success {
+        if !output.is_json() {
+            output.result(result.result.as_ref().unwrap_or(&serde_json::Value::Null))?;
+        }
+        return Ok(());
+    }
+    let mut message = format!(
+        "task {} failed: {}",
+        result.task_id,
+        result.error.as_deref().unwrap_or(result.state.name())
+    );
+    if let Some(traceback) = &result.traceback {
+        message = format!("{message}\n{traceback}");
+    }
+    Err(CommandError::Failed(printable(&message)).into())
+}
+
+async fn not_ended(
+    results: &dyn Results,
+    id: &str,
+    output: Output,
+    what: &str,
+) -> anyhow::Result<()> {
+    let state = results.state(id).await?;
+    if output.is_json() {
+        let shown = state.unwrap_or(TaskState::Pending);
+        let body =
+            serde_json::json!({ "task_id": id, "state": shown, "result": null, "error": null });
+        output.value(&body, |_| String::new())?;
+    }
+    let state = match state {
+        Some(state) => format!("its state is {}", state.name()),
+        None => "no state is kept: it has not started, never was, or ended too long ago".into(),
+    };
+    Err(CommandError::NotEnded(format!("task {id} {what}; {state}")).into())
+}

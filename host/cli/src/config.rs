@@ -1,0 +1,140 @@
+//! Configuration: flags over environment over `.env` over `chicory.toml` over defaults.
+//!
+//! Raw settings become a valid [`Config`] once, here; nothing else reads the environment or the file.
+
+mod broker;
+mod env;
+mod error;
+pub(crate) mod parse;
+mod raw;
+mod settings;
+mod valid;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use error::ConfigError;
+pub(crate) use raw::{Raw, Source};
+pub(crate) use settings::{DEFAULTS, without_password};
+pub(crate) use valid::{Config, Level, WorkerSettings};
+
+/// The settings file that is read where it exists.
+const FILE: &str = "chicory.toml";
+
+/// A setting given by a flag: its path, the flag's name, the value.
+pub(crate) type FlagValue = (&'static str, &'static str, String);
+
+/// Where settings are looked for; values, so that tests need no environment.
+#[derive(Debug, Default)]
+pub(crate) struct Layers {
+    /// The settings file's name and text.
+    pub(crate) file: Option<(String, String)>,
+    /// The text of `.env`.
+    pub(crate) dotenv: Option<String>,
+    /// The environment.
+    pub(crate) environment: Vec<(String, String)>,
+    /// Flags.
+    pub(crate) flags: Vec<FlagValue>,
+}
+
+impl Layers {
+    /// The process's own: `.env` and `chicory.toml` of the current folder, or the file that is named.
+    pub(crate) fn of_process(
+        file: Option<&Path>,
+        flags: Vec<FlagValue>,
+    ) -> Result<Self, ConfigError> {
+        let named = match file {
+            Some(path) => Some((path.display().to_string(), read(path)?)),
+            None => read_if_there(FILE)?.map(|text| (FILE.to_owned(), text)),
+        };
+        let environment = std::env::vars_os()
+            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
+            .collect();
+        Ok(Self {
+            file: named,
+            dotenv: read_if_there(".env")?,
+            environment,
+            flags,
+        })
+    }
+
+    /// One set of raw values.
+    pub(crate) fn merge(self) -> Result<Raw, ConfigError> {
+        let mut raw = Raw::defaults()?;
+        if let Some((name, text)) = &self.file {
+            raw.read_toml(text, name, &Source::File(name.clone()))?;
+        }
+        if let Some(text) = &self.dotenv {
+            env::read_variables(&mut raw, env::read_dotenv(text)?, &Source::DotEnv)?;
+        }
+        env::read_variables(&mut raw, self.environment, &Source::Environment)?;
+        for (path, flag, text) in self.flags {
+            let setting = settings::at_path(path)
+                .unwrap_or_else(|| unreachable!("{flag} sets {path}, which is no setting"));
+            raw.set(setting, text, Source::Flag(flag));
+        }
+        Ok(raw)
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+        file: path.display().to_string(),
+        reason: error.to_string(),
+    })
+}
+
+fn read_if_there(name: &str) -> Result<Option<String>, ConfigError> {
+    let path = PathBuf::from(name);
+    if path.is_file() {
+        read(&path).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers() -> Layers {
+        Layers {
+            file: Some(("chicory.toml".into(), "[worker]\nconcurrency = 1\n".into())),
+            dotenv: Some("CHICORY_WORKER_CONCURRENCY=2\n".into()),
+            environment: vec![("CHICORY_WORKER_CONCURRENCY".into(), "3".into())],
+            flags: vec![("worker.concurrency", "--concurrency", "4".into())],
+        }
+    }
+
+    fn concurrency(layers: Layers) -> (String, Source) {
+        let raw = layers.merge().unwrap();
+        let value = raw.get("worker.concurrency").unwrap();
+        (value.text.clone(), value.source.clone())
+    }
+
+    #[test]
+    fn flags_go_before_environment_before_dotenv_before_file_before_defaults() {
+        let mut given = layers();
+        assert_eq!(
+            concurrency(layers()),
+            ("4".into(), Source::Flag("--concurrency"))
+        );
+        given.flags.clear();
+        assert_eq!(concurrency(given), ("3".into(), Source::Environment));
+        let mut given = layers();
+        given.flags.clear();
+        given.environment.clear();
+        assert_eq!(concurrency(given), ("2".into(), Source::DotEnv));
+        let only_file = Layers {
+            file: layers().file,
+            ..Layers::default()
+        };
+        assert_eq!(
+            concurrency(only_file),
+            ("1".into(), Source::File("chicory.toml".into()))
+        );
+        assert_eq!(
+            concurrency(Layers::default()),
+            ("64".into(), Source::Default)
+        );
+    }
+}

@@ -1,0 +1,267 @@
+//! The broker's settings: which one, where it is, and where results go.
+//!
+//! Must not know how a broker is reached.
+
+use std::time::Duration;
+
+use chicory_queue::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
+
+use super::raw::{Raw, RawValue};
+use super::valid::{SECONDS, number, seconds};
+use super::{ConfigError, parse};
+
+const BROKERS: &str = "redis, sqlite, sqlite:PATH, or a URL: redis://, rediss://, unix://, redis-sentinel://, redis-cluster://";
+const LIMIT: &str = "a whole number from 1, or none";
+const MILLISECONDS: &str = "milliseconds above 0, or a duration such as 30s";
+
+/// The broker that the settings name.
+pub(super) fn read(raw: &Raw) -> Result<BrokerConfig, ConfigError> {
+    let Some(choice) = raw.get("broker.url") else {
+        unreachable!("broker.url has a default")
+    };
+    let sqlite = |path: Option<&str>| {
+        refuse_results_server(raw)?;
+        Ok(BrokerConfig::Sqlite(sqlite(raw, path)?))
+    };
+    match choice.text.as_str() {
+        "redis" => redis(raw, None),
+        "sqlite" => sqlite(None),
+        text => match (text.strip_prefix("sqlite:"), text.split_once("://")) {
+            (Some(""), _) => Err(choice.refuse(BROKERS)),
+            (Some(path), _) => sqlite(Some(path)),
+            (None, Some((scheme, _))) if is_redis(scheme) => redis(raw, Some(text)),
+            _ => Err(choice.refuse(BROKERS)),
+        },
+    }
+}
+
+fn is_redis(scheme: &str) -> bool {
+    scheme == "unix"
+        || ["redis", "rediss", "valkey", "valkeys"]
+            .contains(&scheme.split(['-', '+']).next().unwrap_or_default())
+}
+
+fn redis(raw: &Raw, url: Option<&str>) -> Result<BrokerConfig, ConfigError> {
+    let mut server = server(raw, "broker.redis", RedisServer::default())?;
+    if let Some(url) = url {
+        server.url = Some(Secret(url.to_owned()));
+    }
+    let redis = RedisConfig {
+        consumer_group: raw.required("broker.redis.consumer_group", "a name", text)?,
+        block: raw.required("broker.redis.block_ms", MILLISECONDS, milliseconds)?,
+        claim_min_idle: raw.required(
+            "broker.redis.claim_min_idle_ms",
+            MILLISECONDS,
+            milliseconds,
+        )?,
+        max_stream_length: raw.required("broker.redis.max_stream_length", LIMIT, parse::limit)?,
+        dlq_max_length: raw.required("broker.redis.dlq_max_length", LIMIT, parse::limit)?,
+        key_prefix: raw.required("broker.redis.key_prefix", "a name", text)?,
+        server,
+    };
+    let results = ResultsConfig {
+        server: results_server(raw, &redis.server)?,
+        ttl: raw.required("backend.redis.result_ttl", SECONDS, seconds)?,
+        key_prefix: raw
+            .optional("backend.redis.key_prefix", "a name", text)?
+            .unwrap_or_else(|| redis.key_prefix.clone()),
+    };
+    Ok(BrokerConfig::Redis(redis, results))
+}
+
+/// The server that `section` describes; what it leaves out is as in `base`.
+fn server(raw: &Raw, section: &str, base: RedisServer) -> Result<RedisServer, ConfigError> {
+    let at = |key: &str| format!("{section}.{key}");
+    Ok(RedisServer {
+        host: raw
+            .optional(&at("host"), "a host name or address", text)?
+            .unwrap_or(base.host),
+        port: raw
+            .optional(&at("port"), "a port from 1 to 65535", |text| {
+                number(text, 1, u16::MAX)
+            })?
+            .unwrap_or(base.port),
+        db: raw
+            .optional(&at("db"), "a database number from 0", |text| {
+                number(text, 0, i64::MAX)
+            })?
+            .unwrap_or(base.db),
+        username: raw
+            .optional(&at("username"), "a user's name", text)?
+            .or(base.username),
+        password: raw
+            .optional(&at("password"), "a password", text)?
+            .map(Secret)
+            .or(base.password),
+        url: raw
+            .optional(&at("url"), "a URL, such as redis://localhost:6379/0", url)?
+            .map(Secret)
+            .or(base.url),
+    })
+}
+
+/// The results' own server; none where nothing asks for one.
+fn results_server(raw: &Raw, broker: &RedisServer) -> Result<Option<RedisServer>, ConfigError> {
+    let Some(given) = results_settings(raw).next() else {
+        return Ok(None);
+    };
+    let elsewhere = ["backend.redis.host", "backend.redis.url"]
+        .iter()
+        .any(|path| raw.get(path).is_some());
+    // The broker's password must not be sent to another server.
+    let base = if elsewhere {
+        RedisServer::default()
+    } else if broker.url.is_some() {
+        return Err(ConfigError::Conflict(format!(
+            "{} changes a part of the broker's server, which is given as a whole URL; give the results' server as a whole as well: CHICORY_BACKEND_REDIS_URL",
+            given.name()
+        )));
+    } else {
+        broker.clone()
+    };
+    server(raw, "backend.redis", base).map(Some)
+}
+
+fn results_settings(raw: &Raw) -> impl Iterator<Item = &RawValue> {
+    ["url", "host", "port", "db", "username", "password"]
+        .into_iter()
+        .filter_map(|key| raw.get(&format!("backend.redis.{key}")))
+}
+
+fn refuse_results_server(raw: &Raw) -> Result<(), ConfigError> {
+    results_settings(raw).next().map_or(Ok(()), |given| {
+        Err(ConfigError::Conflict(format!(
+            "{} asks for results on a Redis server, but the embedded broker keeps them in its file; unset it, or use a Redis broker",
+            given.name()
+        )))
+    })
+}
+
+fn sqlite(raw: &Raw, path: Option<&str>) -> Result<SqliteConfig, ConfigError> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None => raw.required("broker.sqlite.path", "a file's path", text)?,
+    };
+    Ok(SqliteConfig {
+        path: path.into(),
+        lease: raw.required(
+            "broker.sqlite.claim_min_idle_ms",
+            MILLISECONDS,
+            milliseconds,
+        )?,
+        max_queue_length: raw.required("broker.sqlite.max_queue_length", LIMIT, parse::limit)?,
+        dlq_max_length: raw.required("broker.sqlite.dlq_max_length", LIMIT, parse::limit)?,
+        result_ttl: raw.required("broker.sqlite.result_ttl", SECONDS, seconds)?,
+    })
+}
+
+fn text(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn url(text: &str) -> Option<String> {
+    text.split_once("://")
+        .is_some_and(|(scheme, _)| is_redis(scheme))
+        .then(|| text.to_owned())
+}
+
+fn milliseconds(text: &str) -> Option<Duration> {
+    parse::duration(text, Duration::from_millis(1)).filter(|duration| !duration.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Layers;
+
+    fn broker(variables: &[(&str, &str)]) -> Result<BrokerConfig, ConfigError> {
+        let environment = variables
+            .iter()
+            .map(|(name, text)| (format!("CHICORY_{name}"), (*text).to_owned()))
+            .collect();
+        let layers = Layers {
+            environment,
+            ..Layers::default()
+        };
+        read(&layers.merge()?)
+    }
+
+    fn redis_of(variables: &[(&str, &str)]) -> (RedisConfig, ResultsConfig) {
+        match broker(variables).unwrap() {
+            BrokerConfig::Redis(redis, results) => (redis, results),
+            BrokerConfig::Sqlite(sqlite) => panic!("{sqlite:?}"),
+        }
+    }
+
+    #[test]
+    fn the_documented_defaults_are_the_brokers_own() {
+        let got = format!("{:?}", broker(&[]).unwrap());
+        let expected = BrokerConfig::Redis(RedisConfig::default(), ResultsConfig::default());
+        assert_eq!(got, format!("{expected:?}"));
+        let got = format!("{:?}", broker(&[("BROKER", "sqlite")]).unwrap());
+        let expected = BrokerConfig::Sqlite(SqliteConfig::new("chicory.db"));
+        assert_eq!(got, format!("{expected:?}"));
+    }
+
+    #[test]
+    fn every_variable_of_the_seed_arrives() {
+        let (redis, results) = redis_of(&[
+            ("BROKER_REDIS_HOST", "h"),
+            ("BROKER_REDIS_PORT", "6380"),
+            ("BROKER_REDIS_DB", "2"),
+            ("BROKER_REDIS_USERNAME", "u"),
+            ("BROKER_REDIS_PASSWORD", "hunter2"),
+            ("BROKER_REDIS_CONSUMER_GROUP", "g"),
+            ("BROKER_REDIS_BLOCK_MS", "100"),
+            ("BROKER_REDIS_CLAIM_MIN_IDLE_MS", "1000"),
+            ("BROKER_REDIS_MAX_STREAM_LENGTH", "100000"),
+            ("BROKER_REDIS_DLQ_MAX_LENGTH", "none"),
+            ("BROKER_REDIS_KEY_PREFIX", "p"),
+            ("BACKEND_REDIS_RESULT_TTL", "60"),
+        ]);
+        assert_eq!(redis.server.password, Some(Secret("hunter2".into())));
+        assert_eq!(
+            results.key_prefix, "p",
+            "the broker's, unless it has its own"
+        );
+        insta::assert_debug_snapshot!((redis, results));
+    }
+
+    #[test]
+    fn a_url_goes_before_the_parts() {
+        let url = "redis://user:pass@localhost:6379/0";
+        let (redis, _) = redis_of(&[("BROKER_REDIS_URL", url), ("BROKER_REDIS_HOST", "h")]);
+        assert_eq!(redis.server.url, Some(Secret(url.into())));
+        let (redis, _) = redis_of(&[("BROKER_REDIS_URL", url), ("BROKER", "rediss://other/1")]);
+        assert_eq!(redis.server.url, Some(Secret("rediss://other/1".into())));
+    }
+
+    #[test]
+    fn a_part_changes_the_brokers_server_and_a_host_is_another_one() {
+        let parts = [("BROKER_REDIS_HOST", "h"), ("BROKER_REDIS_PASSWORD", "p")];
+        let with = |more: &[(&'static str, &'static str)]| redis_of(&[&parts[..], more].concat()).1;
+        assert_eq!(with(&[]).server, None);
+        let same = with(&[("BACKEND_REDIS_DB", "1")]).server.unwrap();
+        assert_eq!((same.host.as_str(), same.db), ("h", 1));
+        assert_eq!(same.password, Some(Secret("p".into())));
+        let other = with(&[("BACKEND_REDIS_HOST", "o")]).server.unwrap();
+        assert_eq!((other.host.as_str(), other.password), ("o", None));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let error = broker(&[("BROKER", "redis://h"), ("BACKEND_REDIS_DB", "1")]).unwrap_err();
+        assert!(
+            error.to_string().contains("CHICORY_BACKEND_REDIS_DB"),
+            "{error}"
+        );
+        let error = broker(&[("BROKER", "sqlite:x"), ("BACKEND_REDIS_DB", "1")]).unwrap_err();
+        assert!(error.to_string().contains("embedded broker"), "{error}");
+    }
+
+    #[test]
+    fn a_password_is_not_shown_in_an_error() {
+        let error = broker(&[("BROKER", "http://u:hunter2@h")]).unwrap_err();
+        insta::assert_snapshot!(error, @r#"CHICORY_BROKER: "http://h" is not allowed; give redis, sqlite, sqlite:PATH, or a URL: redis://, rediss://, unix://, redis-sentinel://, redis-cluster://"#);
+    }
+}

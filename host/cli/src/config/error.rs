@@ -1,0 +1,47 @@
+//! What can be wrong with a configuration.
+//!
+//! Must not show secrets: whoever builds an error masks the value.
+
+/// A configuration can't be used. The program ends with exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// A file that was named, or is there, can't be read.
+    #[error("can't read {file}: {reason}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// A file that can't be parsed.
+    #[error("{file}, line {line}: {message}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong, without the line's text.
+        message: String,
+    },
+    /// A name that is no setting's.
+    #[error("{name} is no setting; {hint}")]
+    Unknown {
+        /// The name, with where it stands.
+        name: String,
+        /// The nearest name, or where to look.
+        hint: String,
+    },
+    /// A value that is not allowed.
+    #[error("{name}: {value:?} is not allowed; give {allowed}")]
+    BadValue {
+        /// The setting, as whoever wrote the value knows it.
+        name: String,
+        /// The value, masked where it is a secret.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// Values that contradict each other.
+    #[error("{0}")]
+    Conflict(String),
+}

@@ -1,0 +1,127 @@
+//! Texts to values: numbers, switches, durations, names. Each answers nothing for what is not allowed.
+//!
+//! Must not know settings.
+
+use std::time::Duration;
+
+/// `true`, `1`, `yes`, `on`, and their opposites, in any case.
+pub(crate) fn switch(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Some(true),
+        "false" | "0" | "no" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+/// A duration: a number of `unit`s, or with units of its own (`500ms`, `30s`, `1m 30s`, `2h`).
+pub(crate) fn duration(text: &str, unit: Duration) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(number) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(number * unit.as_secs_f64()).ok();
+    }
+    humantime::parse_duration(text).ok()
+}
+
+/// A duration in seconds, as flags have it.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    duration(text, Duration::from_secs(1))
+        .ok_or_else(|| format!("{text:?} is no duration: give seconds, or such as 500ms, 30s, 2h"))
+}
+
+/// A limit: a number from 1, or `none`.
+pub(crate) fn limit(text: &str) -> Option<Option<u64>> {
+    if text.eq_ignore_ascii_case("none") {
+        return Some(None);
+    }
+    text.parse().ok().filter(|n| *n > 0).map(Some)
+}
+
+/// Names separated by commas, each at least a character long and without spaces or braces (which
+/// Redis Cluster gives a meaning to).
+pub(crate) fn names(text: &str) -> Option<Vec<String>> {
+    text.split(',')
+        .map(|name| queue_name(name.trim()))
+        .collect()
+}
+
+fn queue_name(name: &str) -> Option<String> {
+    let allowed = |c: char| !c.is_whitespace() && !c.is_control() && c != '{' && c != '}';
+    (!name.is_empty() && name.chars().all(allowed)).then(|| name.to_owned())
+}
+
+/// A queue's name, as flags have it.
+pub(crate) fn queue(text: &str) -> Result<String, String> {
+    queue_name(text)
+        .filter(|name| !name.contains(','))
+        .ok_or_else(|| {
+            format!(
+                "{text:?} is no queue's name: at least one character, no spaces, commas or braces"
+            )
+        })
+}
+
+/// What an argument of a task is: JSON where it is JSON, else a string.
+pub(crate) fn argument(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.to_owned()))
+}
+
+/// A task's arguments by name: a JSON object.
+pub(crate) fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
+    serde_json::from_str(text)
+        .map_err(|error| format!("{error}; give a JSON object, such as '{{\"width\": 200}}'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    #[test]
+    fn durations_with_and_without_a_unit() {
+        let ms = Duration::from_millis(1);
+        for (text, expected) in [
+            ("250", 250),
+            ("1.5", 2),
+            ("2s", 2_000),
+            ("1m 30s", 90_000),
+            ("1h", 3_600_000),
+            ("0", 0),
+        ] {
+            let got = duration(text, ms).unwrap().as_micros().div_ceil(1_000);
+            assert_eq!(got, expected, "{text}");
+        }
+        for text in ["", "-1", "soon", "1 parsec", "NaN", "inf", "1e400"] {
+            assert_eq!(duration(text, ms), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_json_or_text() {
+        assert_eq!(argument("3"), json!(3));
+        assert_eq!(argument("\"3\""), json!("3"));
+        assert_eq!(argument("[1, null]"), json!([1, null]));
+        assert_eq!(argument("hello, world"), json!("hello, world"));
+        assert_eq!(argument(""), json!(""));
+    }
+
+    #[test]
+    fn limits_and_names() {
+        assert_eq!(limit("None"), Some(None));
+        assert_eq!(limit("5"), Some(Some(5)));
+        assert_eq!((limit("0"), limit("-1"), limit("x")), (None, None, None));
+        assert_eq!(names("a, b").unwrap(), ["a", "b"]);
+        assert_eq!(
+            (names(""), names("a,,b"), names("a b"), names("{a}")),
+            (None, None, None, None)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(text in ".*") {
+            let _ = (switch(&text), duration(&text, Duration::from_secs(1)), limit(&text), names(&text), object(&text));
+            argument(&text);
+        }
+    }
+}

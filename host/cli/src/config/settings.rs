@@ -1,0 +1,241 @@
+//! Every setting's name, once: in the file, in the environment, and whether it is a secret.
+//!
+//! Must not know values, types or defaults; defaults are in `chicory.default.toml`.
+
+/// The documented defaults, which `chicory config default` prints.
+pub(crate) const DEFAULTS: &str = include_str!("../../chicory.default.toml");
+
+/// One setting.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// Its name in the file, with its sections: `broker.redis.host`.
+    pub(crate) path: &'static str,
+    /// Whether its value must never be shown.
+    pub(crate) secret: bool,
+}
+
+const fn plain(path: &'static str) -> Setting {
+    Setting {
+        path,
+        secret: false,
+    }
+}
+
+const fn secret(path: &'static str) -> Setting {
+    Setting { path, secret: true }
+}
+
+/// All settings, in the order in which they are shown.
+pub(crate) static SETTINGS: &[Setting] = &[
+    plain("delivery_mode"),
+    plain("broker.url"),
+    plain("broker.redis.host"),
+    plain("broker.redis.port"),
+    plain("broker.redis.db"),
+    plain("broker.redis.username"),
+    secret("broker.redis.password"),
+    plain("broker.redis.url"),
+    plain("broker.redis.consumer_group"),
+    plain("broker.redis.block_ms"),
+    plain("broker.redis.claim_min_idle_ms"),
+    plain("broker.redis.max_stream_length"),
+    plain("broker.redis.dlq_max_length"),
+    plain("broker.redis.key_prefix"),
+    plain("broker.sqlite.path"),
+    plain("broker.sqlite.claim_min_idle_ms"),
+    plain("broker.sqlite.max_queue_length"),
+    plain("broker.sqlite.dlq_max_length"),
+    plain("broker.sqlite.result_ttl"),
+    plain("backend.redis.host"),
+    plain("backend.redis.port"),
+    plain("backend.redis.db"),
+    plain("backend.redis.username"),
+    secret("backend.redis.password"),
+    plain("backend.redis.url"),
+    plain("backend.redis.result_ttl"),
+    plain("backend.redis.key_prefix"),
+    plain("worker.concurrency"),
+    plain("worker.threads"),
+    plain("worker.queue"),
+    plain("worker.modules"),
+    plain("worker.cache_dir"),
+    plain("worker.use_dead_letter_queue"),
+    plain("worker.max_deliveries"),
+    plain("worker.heartbeat_interval"),
+    plain("worker.heartbeat_ttl"),
+    plain("worker.cleanup_interval"),
+    plain("worker.stale_workers_timeout"),
+    plain("worker.shutdown_timeout"),
+    plain("worker.log_level"),
+    plain("result.default_timeout"),
+];
+
+impl Setting {
+    /// Its variable's name.
+    pub(crate) fn variable(&self) -> String {
+        match self.path {
+            "broker.url" => "CHICORY_BROKER".to_owned(),
+            path => format!("CHICORY_{}", path.replace('.', "_").to_uppercase()),
+        }
+    }
+
+    /// As people read it in the file: `[broker.redis] host`.
+    pub(crate) fn in_file(&self) -> String {
+        match self.path.rsplit_once('.') {
+            Some((section, key)) => format!("[{section}] {key}"),
+            None => self.path.to_owned(),
+        }
+    }
+
+    /// `text` as it may be shown: masked if it is a secret, without a URL's password.
+    pub(crate) fn shown(&self, text: &str) -> String {
+        if self.secret {
+            "***".to_owned()
+        } else {
+            without_password(text)
+        }
+    }
+}
+
+/// The setting at a path.
+pub(crate) fn at_path(path: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.path == path)
+}
+
+/// The setting with this variable.
+pub(crate) fn of_variable(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.variable() == name)
+}
+
+/// Beginnings of variables that are ours alone: one that is unknown is a mistake.
+const OWNED: &[&str] = &[
+    "CHICORY_BROKER_REDIS_",
+    "CHICORY_BROKER_SQLITE_",
+    "CHICORY_BACKEND_REDIS_",
+    "CHICORY_WORKER_",
+    "CHICORY_RESULT_",
+];
+
+/// Whether a variable would have to be a setting's.
+pub(crate) fn is_owned(variable: &str) -> bool {
+    OWNED.iter().any(|prefix| variable.starts_with(prefix))
+}
+
+/// The name most like a misspelt one, if any is like it at all.
+pub(crate) fn nearest(misspelt: &str, names: impl Iterator<Item = String>) -> Option<String> {
+    names
+        .map(|name| (distance(misspelt, &name), name))
+        .min()
+        .filter(|(edits, _)| *edits <= (misspelt.chars().count() / 3).clamp(1, 6))
+        .map(|(_, name)| name)
+}
+
+/// Edits between two texts (insertions, deletions, substitutions and swaps of neighbours).
+fn distance(from: &str, to: &str) -> usize {
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, b) in to.iter().enumerate() {
+            let mut edits = (last[j] + usize::from(a != b))
+                .min(last[j + 1] + 1)
+                .min(row[j] + 1);
+            if i > 0 && j > 0 && *a == to[j - 1] && from[i - 1] == *b {
+                edits = edits.min(before[j - 1] + 1);
+            }
+            row.push(edits);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[to.len()]
+}
+
+/// A URL without what stands before its `@` and after its `?`; any other text as it is.
+pub(crate) fn without_password(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return text.to_owned();
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    // A password may hold a slash, so that all up to the last `@` counts.
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}://{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_named_after_its_section() {
+        let host = at_path("broker.redis.host").unwrap();
+        assert_eq!(host.variable(), "CHICORY_BROKER_REDIS_HOST");
+        assert_eq!(host.in_file(), "[broker.redis] host");
+        assert_eq!(
+            of_variable("CHICORY_DELIVERY_MODE").unwrap().in_file(),
+            "delivery_mode"
+        );
+        assert_eq!(of_variable("CHICORY_BROKER").unwrap().path, "broker.url");
+    }
+
+    #[test]
+    fn passwords_are_never_shown() {
+        for (url, shown) in [
+            ("redis://u:p@h:1/0", "redis://h:1/0"),
+            ("redis://u:p/@x@h/0", "redis://h/0"),
+            ("unix:///run/r.sock?pass=secret", "unix:///run/r.sock"),
+            ("sqlite:a@b.db", "sqlite:a@b.db"),
+        ] {
+            assert_eq!(at_path("broker.url").unwrap().shown(url), shown);
+        }
+        assert_eq!(
+            at_path("broker.redis.password").unwrap().shown("hunter2"),
+            "***"
+        );
+    }
+
+    #[test]
+    fn the_nearest_name_is_found() {
+        let paths = || SETTINGS.iter().map(|setting| setting.path.to_owned());
+        assert_eq!(
+            nearest("broker.redis.hots", paths()).as_deref(),
+            Some("broker.redis.host")
+        );
+        assert_eq!(
+            nearest("worker.concurency", paths()).as_deref(),
+            Some("worker.concurrency")
+        );
+        assert_eq!(nearest("zzz", paths()), None);
+    }
+
+    #[test]
+    fn the_documented_file_names_every_setting() {
+        let mut section = String::new();
+        let mut named = Vec::new();
+        for line in DEFAULTS.lines() {
+            if let Some(name) = line
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+            {
+                section = format!("{name}.");
+            } else if let Some((key, _)) = line.trim_start_matches("# ").split_once(" = ")
+                && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            {
+                named.push(format!("{section}{key}"));
+            }
+        }
+        for setting in SETTINGS {
+            assert!(
+                named.iter().any(|path| path == setting.path),
+                "{} is not documented",
+                setting.path
+            );
+        }
+        for path in &named {
+            assert!(
+                at_path(path).is_some(),
+                "{path} is documented, but no setting"
+            );
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Raw settings to a valid [`Config`]: types, bounds, and what must fit together.
+//!
+//! Must not know where values come from, but to name them in an error.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chicory_queue::{BrokerConfig, DeliveryMode};
+
+use super::raw::{Raw, RawValue};
+use super::{ConfigError, broker, parse};
+
+/// The most tasks one process can be told to run at once.
+pub(super) const MOST_CONCURRENCY: usize = 10_000;
+
+/// All settings, valid.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Which broker, and how it is set.
+    pub(crate) broker: BrokerConfig,
+    /// How often a message may be delivered.
+    pub(crate) delivery_mode: DeliveryMode,
+    /// The worker's settings.
+    pub(crate) worker: WorkerSettings,
+    /// How long `--wait` waits; none for ever.
+    pub(crate) result_timeout: Option<Duration>,
+}
+
+/// The section `[worker]`.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerSettings {
+    pub(crate) concurrency: usize,
+    pub(crate) threads: usize,
+    pub(crate) queues: Vec<String>,
+    pub(crate) modules: PathBuf,
+    pub(crate) cache_dir: Option<PathBuf>,
+    pub(crate) dead_letters: bool,
+    pub(crate) max_deliveries: u32,
+    pub(crate) heartbeat_interval: Duration,
+    pub(crate) heartbeat_ttl: Duration,
+    pub(crate) cleanup_interval: Duration,
+    pub(crate) stale_workers_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) log_level: Level,
+}
+
+/// How much is logged, by the names of the Python system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    Debug,
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+impl Level {
+    /// Reads a level's name in any case.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Some(match text.to_ascii_uppercase().as_str() {
+            "DEBUG" => Self::Debug,
+            "INFO" => Self::Info,
+            "WARNING" => Self::Warning,
+            "ERROR" => Self::Error,
+            "CRITICAL" => Self::Critical,
+            _ => return None,
+        })
+    }
+}
+
+impl Config {
+    /// Checks every value.
+    pub(crate) fn from_raw(raw: &Raw) -> Result<Self, ConfigError> {
+        Ok(Self {
+            broker: broker::read(raw)?,
+            delivery_mode: raw.required("delivery_mode", DELIVERY_MODES, delivery_mode)?,
+            worker: worker(raw)?,
+            result_timeout: raw.optional("result.default_timeout", SECONDS, seconds)?,
+        })
+    }
+}
+
+const DELIVERY_MODES: &str = "at_least_once or at_most_once";
+pub(super) const SECONDS: &str = "seconds, or a duration such as 500ms, 30s, 5m";
+const MORE_SECONDS: &str = "seconds above 0, or a duration such as 500ms, 30s, 5m";
+
+fn delivery_mode(text: &str) -> Option<DeliveryMode> {
+    match text.to_ascii_lowercase().replace('-', "_").as_str() {
+        "at_least_once" => Some(DeliveryMode::AtLeastOnce),
+        "at_most_once" => Some(DeliveryMode::AtMostOnce),
+        _ => None,
+    }
+}
+
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    parse::duration(text, Duration::from_secs(1))
+}
+
+fn some_seconds(text: &str) -> Option<Duration> {
+    seconds(text).filter(|duration| !duration.is_zero())
+}
+
+fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
+    let settings = WorkerSettings {
+        concurrency: raw.required(
+            "worker.concurrency",
+            "a whole number from 1 to 10000",
+            |text| number(text, 1, MOST_CONCURRENCY),
+        )?,
+        threads: raw
+            .optional("worker.threads", "a whole number from 1 to 1024", |text| {
+                number(text, 1, 1024)
+            })?
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        queues: raw.required(
+            "worker.queue",
+            "queue names, separated by commas, without spaces or braces",
+            parse::names,
+        )?,
+        modules: raw.required("worker.modules", "a folder", some_path)?,
+        cache_dir: raw
+            .optional("worker.cache_dir", "a folder", some_path)?
+            .or_else(user_cache),
+        dead_letters: raw.required(
+            "worker.use_dead_letter_queue",
+            "true or false",
+            parse::switch,
+        )?,
+        max_deliveries: raw.required("worker.max_deliveries", "a whole number from 1", |text| {
+            number(text, 1, u32::MAX)
+        })?,
+        heartbeat_interval: raw.required(
+            "worker.heartbeat_interval",
+            MORE_SECONDS,
+            some_seconds,
+        )?,
+        heartbeat_ttl: raw.required("worker.heartbeat_ttl", MORE_SECONDS, some_seconds)?,
+        cleanup_interval: raw.required("worker.cleanup_interval", MORE_SECONDS, some_seconds)?,
+        stale_workers_timeout: raw.required(
+            "worker.stale_workers_timeout",
+            MORE_SECONDS,
+            some_seconds,
+        )?,
+        shutdown_timeout: raw.required("worker.shutdown_timeout", SECONDS, seconds)?,
+        log_level: raw.required(
+            "worker.log_level",
+            "DEBUG, INFO, WARNING, ERROR or CRITICAL",
+            Level::parse,
+        )?,
+    };
+    check_heartbeat(raw, &settings)?;
+    Ok(settings)
+}
+
+fn check_heartbeat(raw: &Raw, worker: &WorkerSettings) -> Result<(), ConfigError> {
+    if worker.heartbeat_ttl > worker.heartbeat_interval {
+        return Ok(());
+    }
+    let named = |path| raw.get(path).map(RawValue::name).unwrap_or_default();
+    Err(ConfigError::Conflict(format!(
+        "a heartbeat must outlast the interval to the next one, but {} is {:?} and {} is {:?}; raise the first or lower the second",
+        named("worker.heartbeat_ttl"),
+        worker.heartbeat_ttl,
+        named("worker.heartbeat_interval"),
+        worker.heartbeat_interval,
+    )))
+}
+
+/// A whole number within bounds.
+pub(super) fn number<N: std::str::FromStr + PartialOrd>(
+    text: &str,
+    least: N,
+    most: N,
+) -> Option<N> {
+    let number: N = text.trim().parse().ok()?;
+    (number >= least && number <= most).then_some(number)
+}
+
+fn some_path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+/// The user's cache folder as the XDG base directories say; none where there is no home.
+fn user_cache() -> Option<PathBuf> {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("XDG_CACHE_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+        .map(|cache| cache.join("chicory"))
+}
+
+impl Raw {
+    /// A setting's value, or an error that says what is allowed.
+    pub(super) fn optional<T>(
+        &self,
+        path: &str,
+        allowed: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.get(path)
+            .map(|value| read(&value.text).ok_or_else(|| value.refuse(allowed)))
+            .transpose()
+    }
+
+    /// The value of a setting that has a default.
+    pub(super) fn required<T>(
+        &self,
+        path: &str,
+        allowed: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        self.optional(path, allowed, read)
+            .map(|value| value.unwrap_or_else(|| unreachable!("{path} has a default")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Layers;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let environment = variables
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect();
+        let layers = Layers {
+            environment,
+            ..Layers::default()
+        };
+        Config::from_raw(&layers.merge()?)
+    }
+
+    #[test]
+    fn the_documented_defaults_are_the_workers_own() {
+        let (ours, theirs) = (
+            config(&[]).unwrap(),
+            chicory_worker::WorkerConfig::default(),
+        );
+        assert_eq!(ours.delivery_mode, theirs.delivery_mode);
+        let worker = ours.worker;
+        assert_eq!(worker.concurrency, theirs.concurrency);
+        assert_eq!(worker.threads, theirs.threads);
+        assert_eq!(worker.queues, theirs.queues);
+        assert_eq!(worker.dead_letters, theirs.dead_letters);
+        assert_eq!(worker.max_deliveries, theirs.max_deliveries);
+        assert_eq!(worker.heartbeat_interval, theirs.heartbeat_interval);
+        assert_eq!(worker.heartbeat_ttl, theirs.heartbeat_ttl);
+        assert_eq!(worker.cleanup_interval, theirs.cleanup_interval);
+        assert_eq!(worker.stale_workers_timeout, theirs.stale_workers_timeout);
+        assert_eq!(worker.shutdown_timeout, theirs.shutdown_timeout);
+    }
+
+    #[test]
+    fn every_worker_variable_arrives() {
+        let worker = config(&[
+            ("CHICORY_WORKER_CONCURRENCY", "7"),
+            ("CHICORY_WORKER_THREADS", "3"),
+            ("CHICORY_WORKER_QUEUE", "a,b"),
+            ("CHICORY_WORKER_MODULES", "/m"),
+            ("CHICORY_WORKER_CACHE_DIR", "/c"),
+            ("CHICORY_WORKER_USE_DEAD_LETTER_QUEUE", "false"),
+            ("CHICORY_WORKER_MAX_DELIVERIES", "2"),
+            ("CHICORY_WORKER_HEARTBEAT_INTERVAL", "1.5"),
+            ("CHICORY_WORKER_HEARTBEAT_TTL", "4s"),
+            ("CHICORY_WORKER_CLEANUP_INTERVAL", "2m"),
+            ("CHICORY_WORKER_STALE_WORKERS_TIMEOUT", "9"),
+            ("CHICORY_WORKER_SHUTDOWN_TIMEOUT", "0"),
+            ("CHICORY_WORKER_LOG_LEVEL", "debug"),
+        ])
+        .unwrap()
+        .worker;
+        insta::assert_debug_snapshot!(worker);
+    }
+
+    #[test]
+    fn the_delivery_mode_and_the_results_timeout_arrive() {
+        let config = config(&[
+            ("CHICORY_DELIVERY_MODE", "at-most-once"),
+            ("CHICORY_RESULT_DEFAULT_TIMEOUT", "2.5"),
+        ])
+        .unwrap();
+        assert_eq!(config.delivery_mode, DeliveryMode::AtMostOnce);
+        assert_eq!(config.result_timeout, Some(Duration::from_millis(2500)));
+    }
+
+    #[test]
+    fn a_bad_value_names_the_setting_the_value_and_what_is_allowed() {
+        let error = config(&[("CHICORY_WORKER_CONCURRENCY", "many")]).unwrap_err();
+        insta::assert_snapshot!(error, @r#"CHICORY_WORKER_CONCURRENCY: "many" is not allowed; give a whole number from 1 to 10000"#);
+        let error = config(&[("CHICORY_DELIVERY_MODE", "exactly_once")]).unwrap_err();
+        insta::assert_snapshot!(error, @r#"CHICORY_DELIVERY_MODE: "exactly_once" is not allowed; give at_least_once or at_most_once"#);
+    }
+
+    #[test]
+    fn a_heartbeat_must_outlast_its_interval() {
+        let error = config(&[("CHICORY_WORKER_HEARTBEAT_TTL", "10")]).unwrap_err();
+        insta::assert_snapshot!(error, @"a heartbeat must outlast the interval to the next one, but CHICORY_WORKER_HEARTBEAT_TTL is 10s and [worker] heartbeat_interval in default is 10s; raise the first or lower the second");
+    }
+}

@@ -1,0 +1,67 @@
+//! A connection to the configured broker, and its address as it may be shown.
+//!
+//! Must not know what the connection is for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chicory_queue::{BrokerConfig, BrokerError, Connected, RedisServer, SystemClock, connect};
+
+use crate::config::without_password;
+
+/// Connects, or says that the broker can't be reached.
+pub(crate) async fn once(config: &BrokerConfig) -> Result<Connected, BrokerError> {
+    connect(config, Arc::new(SystemClock)).await
+}
+
+/// Connects, and tries again for as long as the broker is not there; says so once.
+pub(crate) async fn patiently(config: &BrokerConfig) -> Result<Connected, BrokerError> {
+    let mut pause = Duration::from_millis(100);
+    let mut said = false;
+    loop {
+        match once(config).await {
+            Err(error) if error.is_transient() => {
+                if !std::mem::replace(&mut said, true) {
+                    tracing::warn!(%error, "the broker is not there yet; trying again until it is");
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Ok(connected) => {
+                if said {
+                    tracing::info!("the broker is there");
+                }
+                return Ok(connected);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Short enough that a worker is at work soon after its broker is.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Where the broker is, without secrets.
+pub(crate) fn place(config: &BrokerConfig) -> String {
+    match config {
+        BrokerConfig::Redis(redis, _) => server_place(&redis.server),
+        BrokerConfig::Sqlite(sqlite) => format!("sqlite:{}", sqlite.path.display()),
+    }
+}
+
+/// Where results go, without secrets.
+pub(crate) fn results_place(config: &BrokerConfig) -> String {
+    match config {
+        BrokerConfig::Redis(redis, results) => {
+            server_place(results.server.as_ref().unwrap_or(&redis.server))
+        }
+        BrokerConfig::Sqlite(_) => place(config),
+    }
+}
+
+fn server_place(server: &RedisServer) -> String {
+    match &server.url {
+        Some(url) => without_password(&url.0),
+        None => format!("redis://{}:{}/{}", server.host, server.port, server.db),
+    }
+}

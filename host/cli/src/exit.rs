@@ -1,0 +1,92 @@
+//! How the program ends: errors to exit codes, and their words on stderr.
+//!
+//! Must not know which command failed.
+
+use chicory_queue::BrokerError;
+
+use crate::config::ConfigError;
+
+/// What the help text says of exit codes.
+pub(crate) const CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed: the task failed, or what was asked for is not there
+  2  wrong usage or configuration
+  3  the broker can't be reached
+  4  not ended (in time)";
+
+/// An end that a command decides on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The task failed, or what was asked for is not there.
+    #[error("{0}")]
+    Failed(String),
+    /// The command can't be used like this.
+    #[error("{0}")]
+    Usage(String),
+    /// What was waited for has not ended.
+    #[error("{0}")]
+    NotEnded(String),
+}
+
+/// The exit code of an error.
+pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    error.chain().find_map(code_of).unwrap_or(1)
+}
+
+fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
+    if error.is::<ConfigError>() {
+        return Some(2);
+    }
+    if let Some(error) = error.downcast_ref::<CommandError>() {
+        return Some(match error {
+            CommandError::Failed(_) => 1,
+            CommandError::Usage(_) => 2,
+            CommandError::NotEnded(_) => 4,
+        });
+    }
+    error
+        .downcast_ref::<BrokerError>()
+        .map(|error| match error {
+            BrokerError::Unavailable { .. } | BrokerError::Closed => 3,
+            BrokerError::Invalid(_) => 2,
+            BrokerError::QueueFull { .. } => 1,
+        })
+}
+
+/// Says what failed on stderr: for people, or as JSON.
+pub(crate) fn report(error: &anyhow::Error, json: bool) {
+    let code = code(error);
+    if json {
+        let body = serde_json::json!({ "error": format!("{error:#}"), "exit_code": code });
+        eprintln!("{body}");
+        return;
+    }
+    eprintln!("error: {error:#}");
+    if code == 3 {
+        eprintln!(
+            "hint: is it running, and is --broker (or CHICORY_BROKER) right? `chicory config show` prints what holds; --broker sqlite:FILE needs no server"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn the_cause_decides_whatever_was_said_about_it() {
+        let unavailable = BrokerError::Unavailable {
+            place: "localhost".into(),
+            reason: "refused".into(),
+        };
+        let of = |error: anyhow::Error| code(&error);
+        let wrapped = Err::<(), _>(unavailable).context("can't enqueue");
+        assert_eq!(of(wrapped.unwrap_err()), 3);
+        assert_eq!(of(ConfigError::Conflict(String::new()).into()), 2);
+        assert_eq!(of(CommandError::NotEnded(String::new()).into()), 4);
+        assert_eq!(of(CommandError::Failed(String::new()).into()), 1);
+        assert_eq!(of(anyhow::anyhow!("anything else")), 1);
+    }
+}

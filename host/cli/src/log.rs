@@ -1,0 +1,40 @@
+//! Logs on stderr: for people on a terminal, JSON lines elsewhere.
+//!
+//! Must not know who logs.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Level;
+
+/// Starts logging at `level`. Libraries log from the next stricter level on.
+pub(crate) fn start(level: Level) {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter(level)))
+        .with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        builder.with_target(false).compact().init();
+    } else {
+        builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .init();
+    }
+}
+
+fn filter(level: Level) -> &'static str {
+    match level {
+        Level::Debug => {
+            "info,chicory=debug,chicory_queue=debug,chicory_runtime=debug,chicory_worker=debug"
+        }
+        Level::Info => {
+            "warn,chicory=info,chicory_queue=info,chicory_runtime=info,chicory_worker=info"
+        }
+        Level::Warning => "warn",
+        // There is no level above errors: what is critical is logged as one.
+        Level::Error | Level::Critical => "error",
+    }
+}

@@ -1,0 +1,30 @@
+//! `chicory`, the program: a distributed task queue whose tasks are sandboxed WebAssembly components.
+//!
+//! Only parses, dispatches and ends; each command is a file of `command`.
+
+mod args;
+mod command;
+mod config;
+mod connect;
+mod exit;
+mod log;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    let json = cli.global.json;
+    match command::dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            exit::report(&error, json);
+            exit::code(&error).into()
+        }
+    }
+}

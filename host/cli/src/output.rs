@@ -1,0 +1,137 @@
+//! What commands print on stdout: tables and lines for people, JSON for programs.
+//!
+//! Must not know what is printed. A reader that goes away (`| head`) is no error.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Where and how output goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Output as JSON, or for people.
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether output is JSON.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// One value: as JSON, or what `human` makes of it.
+    pub(crate) fn value<T: Serialize>(
+        self,
+        value: &T,
+        human: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<()> {
+        let text = if self.json {
+            serde_json::to_string_pretty(value)?
+        } else {
+            human(value)
+        };
+        write_line(&text)
+    }
+
+    /// A task's result: a text as it is, anything else as JSON.
+    pub(crate) fn result(self, result: &Value) -> anyhow::Result<()> {
+        match result {
+            Value::String(text) if io::stdout().is_terminal() => write_line(&printable(text)),
+            Value::String(text) => write_line(text),
+            other => write_line(&serde_json::to_string_pretty(other)?),
+        }
+    }
+}
+
+/// Writes a line to stdout; ends the program in peace where nobody reads.
+pub(crate) fn write_line(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        written => Ok(written?),
+    }
+}
+
+/// A table with a header line.
+pub(crate) fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
+    for row in rows {
+        table.add_row(row.map(|cell| printable(&cell)));
+    }
+    table.to_string()
+}
+
+/// A text without characters that could steer a terminal; what guests say goes through here.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
+        .collect()
+}
+
+/// At most `most` characters of the first line, with an ellipsis where something is left out.
+pub(crate) fn shorten(text: &str, most: usize) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    let cut = line.chars().count() > most;
+    let mut short: String = line
+        .chars()
+        .take(if cut { most - 1 } else { most })
+        .collect();
+    if cut || text.trim_end().contains('\n') {
+        short.push('…');
+    }
+    short
+}
+
+/// Asks on the terminal; where there is none, `--yes` is needed.
+pub(crate) fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
+    use crate::exit::CommandError;
+    if yes {
+        return Ok(());
+    }
+    if !io::stdin().is_terminal() {
+        let message = format!("{question} Add --yes to do so where there is no terminal to ask on");
+        return Err(CommandError::Usage(message).into());
+    }
+    eprint!("{question} [y/N] ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
+        Ok(())
+    } else {
+        Err(CommandError::Failed("nothing was done".into()).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guests_can_not_steer_the_terminal() {
+        assert_eq!(printable("a\x1b[31mb\u{9b}c\n\td\r"), "a[31mbc\n\td");
+        let shown = table(["x"], [["\x1b]0;title\x07".to_owned()]]);
+        assert!(!shown.contains('\x1b') && !shown.contains('\x07'));
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_marked() {
+        assert_eq!(shorten("short", 10), "short");
+        assert_eq!(shorten("a\nb", 10), "a…");
+        assert_eq!(shorten("äöüäöü", 4), "äöü…");
+        assert_eq!(shorten("", 4), "");
+    }
+}
