@@ -1,1 +1,118 @@
-//! The conformance suite: what every broker must do.
+//! The conformance suite: what every broker promises, one function per promise.
+//!
+//! A promise panics where it is broken. Must not know which brokers there are: a [`Fixture`] is given
+//! a way to open one, and [`for_each_promise!`](crate::for_each_promise) makes a test of each promise.
+
+pub mod dead_letters;
+pub mod enqueue;
+pub mod fetch;
+mod fixture;
+pub mod inspect;
+pub mod lease;
+pub mod promote;
+pub mod results;
+pub mod settle;
+pub mod wake;
+
+pub use fixture::{Fixture, Open, Settings};
+
+/// Calls the macro `$test` with every promise, as `module::name, …`; each is an `async fn(&Fixture)`.
+///
+/// A promise that is missing here is dead code, which the compiler reports for no public function:
+/// the suite's own test compares this list with the sources.
+#[macro_export]
+macro_rules! for_each_promise {
+    ($test:ident) => {
+        $test! {
+            enqueue::messages_keep_their_order,
+            enqueue::a_bulk_of_ten_thousand_arrives_whole,
+            enqueue::a_full_queue_refuses_all_or_takes_all,
+            enqueue::an_eta_ahead_delays_and_one_behind_does_not,
+            fetch::a_fetch_takes_at_most_its_limit,
+            fetch::no_queue_starves,
+            fetch::a_fetch_returns_empty_when_its_time_is_over,
+            fetch::a_blocked_fetch_is_woken_by_enqueue,
+            fetch::a_blocked_fetch_is_woken_by_another_process,
+            fetch::an_interrupted_fetch_loses_nothing,
+            fetch::concurrent_fetchers_share_no_message,
+            fetch::unreadable_bytes_are_delivered_as_such,
+            lease::a_held_lease_is_not_taken_over,
+            lease::an_expired_lease_is_taken_over,
+            lease::deliveries_are_counted,
+            lease::reclaim_takes_at_most_its_limit,
+            lease::an_extended_lease_is_kept,
+            settle::complete_removes_the_message,
+            settle::settling_twice_is_lease_lost,
+            settle::only_the_holder_settles,
+            settle::a_batch_is_answered_in_order,
+            settle::a_lost_settlement_writes_no_result,
+            settle::the_result_is_there_when_the_message_is_gone,
+            settle::a_retry_replaces_the_message,
+            settle::a_release_is_ready_at_once_without_a_charge,
+            settle::a_release_wakes_a_blocked_fetch,
+            settle::acknowledging_comes_before_and_only_once,
+            settle::an_acknowledged_delivery_is_settled_without_a_lease,
+            settle::unknown_fields_survive_retry_and_replay,
+            promote::due_messages_come_in_the_order_of_their_times,
+            promote::promote_moves_at_most_its_limit,
+            promote::racing_promoters_move_each_message_once,
+            dead_letters::a_dead_letter_has_all_its_fields,
+            dead_letters::they_are_listed_in_pages,
+            dead_letters::the_oldest_make_room,
+            dead_letters::a_replay_keeps_the_retries_unless_told,
+            dead_letters::both_ids_find_it,
+            dead_letters::an_unreadable_one_is_not_replayed_and_stays,
+            dead_letters::they_are_deleted_and_purged,
+            inspect::the_numbers_are_right,
+            inspect::queues_are_listed,
+            inspect::delayed_messages_are_listed_by_time,
+            inspect::a_purge_takes_all_but_dead_letters,
+            inspect::consumers_are_known_once_they_fetched,
+            inspect::stale_consumers_go_unless_they_hold_something,
+            results::states_and_results_are_kept,
+            results::a_wait_is_woken_by_the_writer,
+            results::a_wait_is_woken_by_a_settlement,
+            results::a_wait_ends_at_its_timeout,
+            results::results_expire,
+            results::results_are_deleted,
+            results::workers_are_listed_until_they_sign_off,
+            results::stale_workers_are_forgotten,
+            wake::a_delayed_enqueue_wakes_the_promoter,
+            wake::a_retry_wakes_the_promoter,
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    /// Every public async function of the suite's files is in the list above.
+    #[test]
+    fn every_promise_is_listed() {
+        macro_rules! names {
+            ($($module:ident::$name:ident),* $(,)?) => {
+                [$((stringify!($module), stringify!($name))),*]
+            };
+        }
+        let listed = for_each_promise!(names);
+        let sources = [
+            ("dead_letters", include_str!("conformance/dead_letters.rs")),
+            ("enqueue", include_str!("conformance/enqueue.rs")),
+            ("fetch", include_str!("conformance/fetch.rs")),
+            ("inspect", include_str!("conformance/inspect.rs")),
+            ("lease", include_str!("conformance/lease.rs")),
+            ("promote", include_str!("conformance/promote.rs")),
+            ("results", include_str!("conformance/results.rs")),
+            ("settle", include_str!("conformance/settle.rs")),
+            ("wake", include_str!("conformance/wake.rs")),
+        ];
+        for (module, source) in sources {
+            for rest in source.split("pub async fn ").skip(1) {
+                let name = rest.split('(').next().unwrap_or_default();
+                assert!(
+                    listed.contains(&(module, name)),
+                    "{module}::{name} is not in for_each_promise!"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Promises to operators: numbers, lists, purges, consumers.
+
+use std::time::Duration;
+
+use super::fixture::{Fixture, eventually, give_up, ids, message, messages, settle};
+use crate::{Clock, QueueStats, Settled, Settlement};
+
+/// Each message is counted where it is.
+pub async fn the_numbers_are_right(fixture: &Fixture) {
+    assert_eq!(fixture.stats().await, QueueStats::default());
+    let mut late = messages("late", 3);
+    for message in &mut late {
+        message.eta = Some(fixture.ahead(60));
+    }
+    fixture.enqueue(&late).await;
+    fixture.enqueue(&messages("m", 7)).await;
+    let deliveries = fixture.fetch("one", 4).await;
+    let failed_at = fixture.clock.now();
+    fixture.settle(give_up(&deliveries[0], failed_at)).await;
+    fixture
+        .settle(settle(&deliveries[1], Settlement::Complete))
+        .await;
+    let stats = fixture.stats().await;
+    let expected = QueueStats {
+        size: 5,
+        pending: 2,
+        delayed: 3,
+        dead: 1,
+        consumers: 1,
+    };
+    assert_eq!(stats, expected);
+    assert_eq!(stats.ready(), 3);
+    let elsewhere = fixture.connected.inspect.stats("elsewhere").await;
+    assert_eq!(elsewhere.expect("stats"), QueueStats::default());
+}
+
+/// Wherever a queue has something.
+pub async fn queues_are_listed(fixture: &Fixture) {
+    let inspect = &fixture.connected.inspect;
+    assert!(inspect.queues().await.expect("queues").is_empty());
+    let broker = &fixture.connected.broker;
+    let mut late = message("late");
+    late.eta = Some(fixture.ahead(60));
+    broker
+        .enqueue("ready", &[message("m")])
+        .await
+        .expect("enqueue");
+    broker.enqueue("delayed", &[late]).await.expect("enqueue");
+    let delivery = fixture.deliver(&message("dead"), "one").await;
+    fixture
+        .settle(give_up(&delivery, fixture.clock.now()))
+        .await;
+    let mut queues = inspect.queues().await.expect("queues");
+    queues.sort();
+    assert_eq!(queues, ["default", "delayed", "ready"]);
+}
+
+/// The next due first.
+pub async fn delayed_messages_are_listed_by_time(fixture: &Fixture) {
+    let mut all = messages("m", 3);
+    for (seconds, message) in [30, 10, 20].into_iter().zip(&mut all) {
+        message.eta = Some(fixture.ahead(seconds));
+    }
+    fixture.enqueue(&all).await;
+    let inspect = &fixture.connected.inspect;
+    let listed = inspect.delayed(&fixture.queue, 2).await.expect("delayed");
+    assert_eq!(listed.len(), 2);
+    for (entry, expected) in listed.iter().zip([&all[1], &all[2]]) {
+        assert_eq!(Some(entry.due), expected.eta);
+        assert_eq!(entry.message.as_ref(), Some(expected));
+    }
+}
+
+/// Workers in the middle of a task lose their lease, and go on with what comes next.
+pub async fn a_purge_takes_all_but_dead_letters(fixture: &Fixture) {
+    let dead = fixture.deliver(&message("dead"), "one").await;
+    fixture.settle(give_up(&dead, fixture.clock.now())).await;
+    let held = fixture.deliver(&message("held"), "one").await;
+    let mut late = message("late");
+    late.eta = Some(fixture.ahead(60));
+    fixture.enqueue(&[message("ready"), late]).await;
+
+    let inspect = &fixture.connected.inspect;
+    let purged = inspect.purge(&fixture.queue).await.expect("purge");
+    assert_eq!(purged, 3);
+    let stats = fixture.stats().await;
+    let numbers = (stats.size, stats.pending, stats.delayed, stats.dead);
+    assert_eq!(numbers, (0, 0, 0, 1));
+    let answer = fixture.settle(settle(&held, Settlement::Complete)).await;
+    assert_eq!(answer, Settled::LeaseLost);
+
+    fixture.enqueue(&[message("next")]).await;
+    let next = fixture.fetch("one", 10).await;
+    assert_eq!(ids(&next), ["next"]);
+    let answer = fixture.settle(settle(&next[0], Settlement::Complete)).await;
+    assert_eq!(answer, Settled::Applied);
+    let again = inspect.purge(&fixture.queue).await.expect("purge");
+    assert_eq!(again, 0);
+}
+
+/// With what they hold.
+pub async fn consumers_are_known_once_they_fetched(fixture: &Fixture) {
+    let inspect = &fixture.connected.inspect;
+    let none = inspect.consumers(&fixture.queue).await;
+    assert!(none.expect("consumers").is_empty());
+    fixture.enqueue(&messages("m", 3)).await;
+    fixture.fetch("one", 2).await;
+    fixture.fetch("two", 1).await;
+    let consumers = inspect.consumers(&fixture.queue).await.expect("consumers");
+    let mut known: Vec<_> = consumers
+        .iter()
+        .map(|consumer| (consumer.name.as_str(), consumer.pending))
+        .collect();
+    known.sort_unstable();
+    assert_eq!(known, [("one", 2), ("two", 1)]);
+    assert_eq!(fixture.stats().await.consumers, 2);
+}
+
+/// A consumer that holds something is never forgotten, or the messages would be with it.
+pub async fn stale_consumers_go_unless_they_hold_something(fixture: &Fixture) {
+    let done = fixture.deliver(&message("done"), "idle").await;
+    fixture.settle(settle(&done, Settlement::Complete)).await;
+    fixture.deliver(&message("held"), "busy").await;
+    let inspect = &fixture.connected.inspect;
+    let day = Duration::from_hours(24);
+    let removed = inspect.remove_stale_consumers(&fixture.queue, day).await;
+    assert_eq!(removed.expect("remove"), 0);
+
+    let removed = eventually("an idle consumer is forgotten", || async {
+        let idle = Duration::from_millis(1);
+        let removed = inspect.remove_stale_consumers(&fixture.queue, idle).await;
+        Some(removed.expect("remove")).filter(|removed| *removed > 0)
+    })
+    .await;
+    assert_eq!(removed, 1);
+    let consumers = inspect.consumers(&fixture.queue).await.expect("consumers");
+    assert_eq!(consumers.len(), 1);
+    assert_eq!((&*consumers[0].name, consumers[0].pending), ("busy", 1));
+    let taken = fixture.reclaimed("other", 10).await;
+    assert_eq!(ids(&taken), ["held"]);
+}

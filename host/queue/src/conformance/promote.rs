@@ -1,0 +1,72 @@
+//! Promises about messages that wait for their time.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::fixture::{Fixture, Settings, ids, messages, sent};
+use crate::TaskMessage;
+
+fn spread(fixture: &Fixture, count: usize) -> Vec<TaskMessage> {
+    let mut all = messages("m", count);
+    for (seconds, message) in (1..).zip(&mut all) {
+        message.eta = Some(fixture.ahead(seconds));
+    }
+    all
+}
+
+/// However they came, and none before its time.
+pub async fn due_messages_come_in_the_order_of_their_times(fixture: &Fixture) {
+    let all = spread(fixture, 5);
+    let mut shuffled = all.clone();
+    shuffled.rotate_left(2);
+    shuffled.swap(0, 1);
+    fixture.enqueue(&shuffled).await;
+    assert_eq!(fixture.promote(10).await, (0, all[0].eta));
+    fixture.clock.advance(Duration::from_secs(3));
+    assert_eq!(fixture.promote(10).await, (3, all[3].eta));
+    assert_eq!(fixture.promote(10).await, (0, all[3].eta));
+    let got = fixture.fetch("one", 10).await;
+    assert_eq!(ids(&got), sent(&all[..3]));
+    fixture.clock.advance(Duration::from_secs(3));
+    assert_eq!(fixture.promote(10).await, (2, None));
+    assert_eq!(fixture.promote(10).await, (0, None));
+    assert_eq!(ids(&fixture.fetch("one", 10).await), sent(&all[3..]));
+}
+
+/// The rest is due still: the answer says so.
+pub async fn promote_moves_at_most_its_limit(fixture: &Fixture) {
+    let all = spread(fixture, 5);
+    fixture.enqueue(&all).await;
+    fixture.clock.advance(Duration::from_mins(1));
+    assert_eq!(fixture.promote(2).await, (2, all[2].eta));
+    let stats = fixture.stats().await;
+    assert_eq!((stats.size, stats.delayed), (2, 3));
+    assert_eq!(fixture.promote(10).await, (3, None));
+    assert_eq!(ids(&fixture.fetch("one", 10).await), sent(&all));
+}
+
+/// Each due message becomes ready once.
+pub async fn racing_promoters_move_each_message_once(fixture: &Fixture) {
+    let all = spread(fixture, 2_000);
+    fixture.enqueue(&all).await;
+    fixture.clock.advance(Duration::from_hours(1));
+    let mut promoters = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let broker = fixture.again(Settings::default()).await.broker;
+        let queue = fixture.queue.clone();
+        promoters.spawn(async move {
+            let mut moved = 0;
+            loop {
+                match broker.promote(&queue, 37).await.expect("promote") {
+                    (0, None) => return moved,
+                    (some, _) => moved += some,
+                }
+            }
+        });
+    }
+    let moved: usize = promoters.join_all().await.into_iter().sum();
+    assert_eq!(moved, all.len());
+    let got = fixture.fetch("one", 3_000).await;
+    let distinct: HashSet<_> = ids(&got).into_iter().collect();
+    assert_eq!((got.len(), distinct.len()), (all.len(), all.len()));
+}

@@ -1,0 +1,35 @@
+//! Runs the conformance suite on both brokers: one test per promise and broker.
+//!
+//! Must not know what the promises are.
+#![cfg(feature = "conformance")]
+
+mod stores;
+
+macro_rules! on_sqlite {
+    ($($module:ident::$promise:ident),* $(,)?) => {
+        mod sqlite {$(
+            #[tokio::test]
+            async fn $promise() {
+                let store = crate::stores::SqliteStore::new();
+                let fixture = chicory_queue::conformance::Fixture::new(store.open()).await;
+                chicory_queue::conformance::$module::$promise(&fixture).await;
+            }
+        )*}
+    };
+}
+
+macro_rules! on_redis {
+    ($($module:ident::$promise:ident),* $(,)?) => {
+        mod redis {$(
+            #[tokio::test]
+            async fn $promise() {
+                let store = crate::stores::RedisStore::new();
+                let fixture = chicory_queue::conformance::Fixture::new(store.open()).await;
+                chicory_queue::conformance::$module::$promise(&fixture).await;
+            }
+        )*}
+    };
+}
+
+chicory_queue::for_each_promise!(on_sqlite);
+chicory_queue::for_each_promise!(on_redis);
