@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{cleanup, completions, dlq, enqueue, queue, result, settings, workers};
+use crate::command::{
+    cleanup, completions, demo, dlq, enqueue, inspect, queue, result, run, settings, worker,
+    workers,
+};
 use crate::config::FlagValue;
 use crate::exit::CODES;
 
@@ -34,7 +37,7 @@ pub(crate) struct Global {
     /// Which broker: sqlite:PATH, redis://…, rediss://…, unix://…, redis-sentinel://…, redis-cluster://…
     /// [default: redis, as set in chicory.toml or the environment]
     #[arg(long, global = true, value_name = "URL", display_order = 1000)]
-    broker: Option<String>,
+    pub(crate) broker: Option<String>,
     /// The settings file [default: chicory.toml, where it exists]
     #[arg(long, global = true, value_name = "FILE", display_order = 1001)]
     pub(crate) config: Option<PathBuf>,
@@ -63,6 +66,8 @@ impl Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run tasks from queues until told to stop
+    Worker(Box<worker::WorkerArgs>),
     /// Enqueue a task, or many from a file
     Enqueue(enqueue::EnqueueArgs),
     /// Show how a task ended, or wait for its end
@@ -77,6 +82,12 @@ pub(crate) enum Command {
     Workers(workers::WorkersArgs),
     /// Forget workers that are gone and consumers that hold nothing
     Cleanup(cleanup::CleanupArgs),
+    /// Run a module's task once, without a broker
+    Run(run::RunArgs),
+    /// Show a module's tasks with their types, its imports, and what must be granted
+    Inspect(inspect::InspectArgs),
+    /// Watch the example modules run: successes, retries, a dead letter, tasks that are stopped
+    Demo(demo::DemoArgs),
     /// Print the settings
     #[command(subcommand)]
     Config(settings::ConfigCommand),

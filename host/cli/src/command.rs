@@ -2,15 +2,20 @@
 //!
 //! Must not know what a command does.
 
-pub(crate) mod call;
+mod call;
 pub(crate) mod cleanup;
 pub(crate) mod completions;
+pub(crate) mod demo;
 pub(crate) mod dlq;
 pub(crate) mod enqueue;
-pub(crate) mod enqueue_file;
+mod enqueue_file;
+pub(crate) mod inspect;
+mod module;
 pub(crate) mod queue;
 pub(crate) mod result;
+pub(crate) mod run;
 pub(crate) mod settings;
+pub(crate) mod worker;
 pub(crate) mod workers;
 
 use std::process::ExitCode;
@@ -18,7 +23,7 @@ use std::process::ExitCode;
 use chicory_queue::{BrokerError, Connected};
 
 use crate::args::{Cli, Command};
-use crate::config::{Config, Layers, Level, Raw};
+use crate::config::{Config, FlagValue, Layers, Level, Raw};
 use crate::connect;
 use crate::output::Output;
 
@@ -47,36 +52,71 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(settings::ConfigCommand::Default) => return settings::print_default(),
         _ => {}
     }
-    let flags = cli.global.settings();
-    let raw = Layers::of_process(cli.global.config.as_deref(), flags)?.merge()?;
+    let raw = Layers::of_process(cli.global.config.as_deref(), flags(&cli))?.merge()?;
     let config = Config::from_raw(&raw)?;
     crate::log::start(level(&cli, &config));
     let context = Context { config, output };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(run(cli.command, &context, &raw))?;
-    Ok(ExitCode::SUCCESS)
+    let runtime = runtime(&cli.command)?;
+    let ended = runtime.block_on(run(cli, &context, &raw));
+    // What still blocks (a compilation that nobody waits for) must not hold up the end.
+    runtime.shutdown_background();
+    ended
 }
 
-/// A command for a moment logs only what is wrong, unless it is told otherwise.
+fn flags(cli: &Cli) -> Vec<FlagValue> {
+    let mut flags = cli.global.settings();
+    match &cli.command {
+        Command::Worker(args) => flags.extend(args.settings()),
+        Command::Demo(args) => flags.extend(args.settings()),
+        _ => {}
+    }
+    flags
+}
+
+/// A worker logs what it does. Other commands log only what is wrong, and the demo, in which failures
+/// are part of the play, only errors; unless they are told otherwise.
 fn level(cli: &Cli, config: &Config) -> Level {
-    if cli.global.log_level.is_some() {
-        config.worker.log_level
-    } else {
-        Level::Warning
+    match &cli.command {
+        Command::Worker(_) => config.worker.log_level,
+        _ if cli.global.log_level.is_some() => config.worker.log_level,
+        Command::Demo(_) => Level::Error,
+        _ => Level::Warning,
     }
 }
 
-async fn run(command: Command, context: &Context, raw: &Raw) -> anyhow::Result<()> {
-    match command {
+/// Threads for a worker's duties; its sandboxes have their own. One is enough for anything else.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let serves = match command {
+        Command::Worker(args) => !args.supervises(),
+        Command::Demo(_) => true,
+        _ => false,
+    };
+    if serves {
+        return tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("duties")
+            .enable_all()
+            .build();
+    }
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Worker(args) => return worker::run(*args, context).await,
+        Command::Demo(_) => return demo::run(context, cli.global.broker.is_some()).await,
+        Command::Completions(args) => return completions::run(&args),
         Command::Enqueue(args) => enqueue::run(args, context).await,
         Command::Result(args) => result::run(args, context).await,
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Queue(command) => queue::run(command, context).await,
         Command::Workers(args) => workers::run(args, context).await,
         Command::Cleanup(args) => cleanup::run(args, context).await,
+        Command::Run(args) => run::run(args, context).await,
+        Command::Inspect(args) => inspect::run(args, context).await,
         Command::Config(command) => settings::run(command, raw, context.output),
-        Command::Completions(args) => completions::run(&args).map(|_| ()),
     }
+    .map(|()| ExitCode::SUCCESS)
 }

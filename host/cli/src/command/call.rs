@@ -1,4 +1,4 @@
-//! A task and its arguments as the command line has them.
+//! A task's arguments as the command line has them.
 //!
 //! Must not know whether they are enqueued or run at once.
 
@@ -7,12 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::config::parse;
 
-/// A task and its arguments.
+/// A task's arguments.
 #[derive(Debug, Args)]
 pub(crate) struct CallArgs {
-    /// The task: module.function, or module.interface.function
-    #[arg(value_name = "TASK")]
-    pub(crate) task: Option<String>,
     /// Arguments by position: each is JSON if it parses as JSON, else a string
     #[arg(value_name = "ARG", value_parser = argument, allow_negative_numbers = true)]
     pub(crate) args: Vec<Value>,

@@ -19,6 +19,8 @@ use crate::output::write_line;
 #[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["task", "file"]))]
 pub(crate) struct EnqueueArgs {
+    /// The task: module.function, or module.interface.function
+    task: Option<String>,
     #[command(flatten)]
     call: CallArgs,
     /// Messages from a file with one JSON object a line ({"name", "args", "kwargs", "eta", "id", …}); - for stdin
@@ -144,7 +146,7 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
 }
 
 fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<TaskMessage> {
-    let mut message = TaskMessage::new(args.call.task.as_deref().unwrap_or_default());
+    let mut message = TaskMessage::new(args.task.as_deref().unwrap_or_default());
     if message.name.is_empty() {
         return Err(CommandError::Usage("the task's name is empty".into()).into());
     }

@@ -56,6 +56,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     plain("backend.redis.key_prefix"),
     plain("worker.concurrency"),
     plain("worker.threads"),
+    plain("worker.max_memory"),
     plain("worker.queue"),
     plain("worker.modules"),
     plain("worker.cache_dir"),

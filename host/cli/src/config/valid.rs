@@ -31,6 +31,8 @@ pub(crate) struct Config {
 pub(crate) struct WorkerSettings {
     pub(crate) concurrency: usize,
     pub(crate) threads: usize,
+    /// Bytes.
+    pub(crate) max_memory: u64,
     pub(crate) queues: Vec<String>,
     pub(crate) modules: PathBuf,
     pub(crate) cache_dir: Option<PathBuf>,
@@ -112,6 +114,11 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
                 number(text, 1, 1024)
             })?
             .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        max_memory: raw.required(
+            "worker.max_memory",
+            "a size from 64KiB, in bytes or such as 256MiB",
+            memory,
+        )?,
         queues: raw.required(
             "worker.queue",
             "queue names, separated by commas, without spaces or braces",
@@ -178,6 +185,12 @@ pub(super) fn number<N: std::str::FromStr + PartialOrd>(
 
 fn some_path(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+/// At least one page of a WebAssembly memory.
+fn memory(text: &str) -> Option<u64> {
+    let bytes: chicory_runtime::Bytes = text.parse().ok()?;
+    Some(bytes.into()).filter(|bytes| *bytes >= 64 << 10)
 }
 
 /// The user's cache folder as the XDG base directories say; none where there is no home.
@@ -259,6 +272,7 @@ mod tests {
         let worker = config(&[
             ("CHICORY_WORKER_CONCURRENCY", "7"),
             ("CHICORY_WORKER_THREADS", "3"),
+            ("CHICORY_WORKER_MAX_MEMORY", "1GiB"),
             ("CHICORY_WORKER_QUEUE", "a,b"),
             ("CHICORY_WORKER_MODULES", "/m"),
             ("CHICORY_WORKER_CACHE_DIR", "/c"),

@@ -1,0 +1,278 @@
+//! `chicory demo`: the whole of Chicory in a few seconds, on the embedded broker or on Redis.
+//!
+//! A worker in this process runs the tasks of `examples/`: successes, retries, a dead letter, a delay,
+//! an endless loop, a memory bomb; then the dead letter is replayed. Ends with 0 only if every end is
+//! the expected one. Must not leave anything behind on a broker that is the user's.
+
+mod cases;
+mod observe;
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use chicory_queue::{
+    BrokerConfig, Connected, DeadLetterRange, ReplayOptions, SqliteConfig, Timestamp,
+};
+use chicory_worker::{Stop, WorkerConfig, WorkerEvent};
+use clap::Args;
+use serde_json::json;
+use tokio::sync::broadcast;
+
+use super::Context;
+use super::worker::serve;
+use crate::config::FlagValue;
+use crate::connect;
+use crate::exit::CommandError;
+use crate::output::write_line;
+use cases::Case;
+use report::Row;
+
+/// Flags of `chicory demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --broker it needs no server: the embedded broker works in a temporary folder. With --broker
+redis://… it uses keys of its own, and removes them at the end.
+Example: chicory demo --modules target/guests/examples")]
+pub(crate) struct DemoArgs {
+    /// The folder with the example modules, as scripts/guests builds them
+    #[arg(long, short, value_name = "DIR")]
+    modules: Option<PathBuf>,
+}
+
+impl DemoArgs {
+    /// The settings among the flags.
+    pub(crate) fn settings(&self) -> Vec<FlagValue> {
+        let modules = self.modules.as_ref();
+        modules
+            .map(|dir| ("worker.modules", "--modules", dir.display().to_string()))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// The demo's surroundings.
+struct Stage {
+    connected: Connected,
+    queue: String,
+    place: String,
+    /// Keeps the embedded broker's folder until the end.
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// Runs the demo. `named` says that the broker was named by a flag.
+pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCode> {
+    let settings = &context.config.worker;
+    say(
+        context,
+        &format!("loading modules from {}", settings.modules.display()),
+    )?;
+    let sandbox = serve::sandbox(settings)?;
+    let loaded = serve::load(settings, sandbox.clone()).await?;
+    let cases = cases::all();
+    let missing = cases
+        .iter()
+        .find(|case| loaded.catalog.resolve(case.task).is_none());
+    if let Some(case) = missing {
+        let reason = loaded.report.refused.first().map_or_else(
+            || loaded.catalog.why_missing(case.task),
+            |(file, reason)| format!("{file} was refused: {reason}"),
+        );
+        let message = format!(
+            "the task {} is missing: {reason}; `scripts/guests examples` builds the modules",
+            case.task
+        );
+        return Err(CommandError::Usage(message).into());
+    }
+    let (stage, broker) = Stage::set(context, named).await?;
+    let worker = serve::worker_config(&context.config, &broker);
+    let worker = WorkerConfig {
+        queues: vec![stage.queue.clone()],
+        dead_letters: true,
+        ..worker
+    };
+    say(
+        context,
+        &format!(
+            "a worker serves {} modules on {}; {}",
+            loaded.report.loaded.len(),
+            stage.place,
+            sandbox.describe()
+        ),
+    )?;
+    let worker = serve::assemble(stage.connected.clone(), sandbox, loaded.catalog, worker);
+    let mut events = worker.events();
+    let stop = Stop::new();
+    let serving = tokio::spawn(worker.run(stop.clone()));
+    let played = stage.play(&cases, &mut events, context).await;
+    stop.drain();
+    serving.await??;
+    let ids = played
+        .as_ref()
+        .map_or_else(|_| Vec::new(), |(_, ids)| ids.clone());
+    stage.clear(&ids, named).await?;
+    finish(played?.0, context)
+}
+
+fn say(context: &Context, text: &str) -> anyhow::Result<()> {
+    if context.output.is_json() {
+        return Ok(());
+    }
+    write_line(text)
+}
+
+/// What came of all tasks, and of the dead letter's replay.
+struct Played {
+    rows: Vec<Row>,
+    replayed: Row,
+}
+
+impl Stage {
+    /// A broker, and a queue of the demo's own on it.
+    async fn set(context: &Context, named: bool) -> anyhow::Result<(Self, BrokerConfig)> {
+        let unique = format!("demo-{}", uuid::Uuid::new_v4().simple());
+        let (broker, folder) = if named {
+            (apart(context.config.broker.clone(), &unique), None)
+        } else {
+            let folder = tempfile::tempdir()?;
+            let path = folder.path().join("demo.db");
+            (BrokerConfig::Sqlite(SqliteConfig::new(path)), Some(folder))
+        };
+        let stage = Self {
+            connected: connect::once(&broker).await?,
+            queue: unique,
+            place: connect::place(&broker),
+            _folder: folder,
+        };
+        Ok((stage, broker))
+    }
+
+    /// Enqueues everything, waits for all ends, then replays the dead letter.
+    async fn play(
+        &self,
+        cases: &[Case],
+        events: &mut broadcast::Receiver<WorkerEvent>,
+        context: &Context,
+    ) -> anyhow::Result<(Played, Vec<String>)> {
+        let now = Timestamp::now();
+        let begun = Instant::now();
+        let messages: Vec<_> = cases.iter().map(|case| case.message(now)).collect();
+        self.connected
+            .broker
+            .enqueue(&self.queue, &messages)
+            .await?;
+        say(
+            context,
+            &format!(
+                "enqueued {} messages in queue {}\n",
+                messages.len(),
+                self.queue
+            ),
+        )?;
+        let ids: Vec<String> = messages.into_iter().map(|message| message.id).collect();
+        let ends = observe::until_ended(events, &ids, begun, context.output).await?;
+        let mut rows = Vec::new();
+        for (case, id) in cases.iter().zip(&ids) {
+            let stored = self.connected.results.result(id).await?;
+            rows.push(Row::new(case, id, ends.get(id), stored));
+        }
+        if !context.output.is_json() {
+            write_line(&format!("\n{}\n", report::human(&rows)))?;
+        }
+        let replayed = self.replay(cases, &ids, events, context).await?;
+        Ok((Played { rows, replayed }, ids))
+    }
+
+    async fn replay(
+        &self,
+        cases: &[Case],
+        ids: &[String],
+        events: &mut broadcast::Receiver<WorkerEvent>,
+        context: &Context,
+    ) -> anyhow::Result<Row> {
+        let found = cases
+            .iter()
+            .zip(ids)
+            .find(|(case, _)| case.task == cases::REPLAYED);
+        let Some((case, id)) = found else {
+            unreachable!("{} is among the cases", cases::REPLAYED)
+        };
+        let inspect = &self.connected.inspect;
+        let letters = inspect
+            .dead_letters(&self.queue, DeadLetterRange::default())
+            .await?;
+        say(
+            context,
+            &format!(
+                "replaying one of {} dead letters, {}, with its retries reset\n",
+                letters.len(),
+                case.task
+            ),
+        )?;
+        let begun = Instant::now();
+        let options = ReplayOptions {
+            reset_retries: true,
+        };
+        let replayed = inspect.replay(&self.queue, id, options).await?;
+        anyhow::ensure!(replayed, "the dead letter of {} is not there", case.task);
+        let id = std::slice::from_ref(id);
+        let ends = observe::until_ended(events, id, begun, context.output).await?;
+        let stored = self.connected.results.result(&id[0]).await?;
+        let row = Row::new(case, &id[0], ends.get(&id[0]), stored);
+        if !context.output.is_json() {
+            write_line(&format!(
+                "\n{}\n",
+                report::human(std::slice::from_ref(&row))
+            ))?;
+        }
+        Ok(row)
+    }
+
+    /// Removes what the demo left on a broker that is the user's.
+    async fn clear(&self, ids: &[String], named: bool) -> anyhow::Result<()> {
+        if !named {
+            return Ok(());
+        }
+        self.connected.inspect.purge(&self.queue).await?;
+        self.connected
+            .inspect
+            .purge_dead_letters(&self.queue)
+            .await?;
+        for id in ids {
+            self.connected.results.delete(id).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The same broker with keys of the demo's own, which end by themselves should the demo be killed.
+fn apart(broker: BrokerConfig, unique: &str) -> BrokerConfig {
+    match broker {
+        BrokerConfig::Redis(mut redis, mut results) => {
+            redis.key_prefix = format!("{}-{unique}", redis.key_prefix);
+            results.key_prefix.clone_from(&redis.key_prefix);
+            results.ttl = Duration::from_secs(600);
+            BrokerConfig::Redis(redis, results)
+        }
+        sqlite @ BrokerConfig::Sqlite(_) => sqlite,
+    }
+}
+
+fn finish(played: Played, context: &Context) -> anyhow::Result<ExitCode> {
+    let wrong = played
+        .rows
+        .iter()
+        .chain([&played.replayed])
+        .filter(|row| !row.as_expected())
+        .count();
+    let body = json!({ "tasks": played.rows, "replayed": played.replayed, "ok": wrong == 0 });
+    context.output.value(&body, |_| match wrong {
+        0 => "every end is the expected one".into(),
+        _ => String::new(),
+    })?;
+    match wrong {
+        0 => Ok(ExitCode::SUCCESS),
+        _ => Err(CommandError::Failed(format!("{wrong} tasks did not end as expected")).into()),
+    }
+}

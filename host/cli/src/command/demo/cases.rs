@@ -1,0 +1,174 @@
+//! What the demo enqueues, and which end is expected of each task.
+//!
+//! Knows the tasks of `examples/`. Must not know how they are run or watched.
+
+use std::time::Duration;
+
+use chicory_queue::{TaskMessage, Timestamp};
+use serde_json::{Map, Value, json};
+
+/// A task to enqueue.
+#[derive(Debug)]
+pub(super) struct Case {
+    /// What it shows, for people.
+    pub(super) about: &'static str,
+    pub(super) task: &'static str,
+    args: Value,
+    kwargs: Value,
+    /// Not to start before so long from now.
+    pub(super) delay: Option<Duration>,
+    /// Tries until its end.
+    pub(super) attempts: u32,
+    pub(super) end: End,
+}
+
+/// The end that is expected.
+#[derive(Debug)]
+pub(super) enum End {
+    /// It returns, and the result passes the check.
+    Returns(fn(&Value) -> bool),
+    /// It ends as a dead letter whose error has this name.
+    Dies(&'static str),
+}
+
+impl Case {
+    fn new(about: &'static str, task: &'static str, args: Value, end: End) -> Self {
+        Self {
+            about,
+            task,
+            args,
+            kwargs: json!({}),
+            delay: None,
+            attempts: 1,
+            end,
+        }
+    }
+
+    /// The message to enqueue now.
+    pub(super) fn message(&self, now: Timestamp) -> TaskMessage {
+        let mut message = TaskMessage::new(self.task);
+        if let Value::Array(args) = &self.args {
+            message.args.clone_from(args);
+        }
+        if let Value::Object(kwargs) = &self.kwargs {
+            message.kwargs = Map::clone(kwargs);
+        }
+        message.eta = self.delay.map(|delay| now.after(delay));
+        message
+    }
+}
+
+/// A picture of 64 by 48 pixels.
+const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAEAAAAAwCAIAAAAuKetIAAAAWklEQVR42u3PQRHAMAwDsAALiMExnIEowGFw99WdCGhmUtlSSqc0AgICAgICAgICAgL3gSeVLaV0SgICAgICAgICAgICPwJvKltK6ZQEBAQEBAQEBAQEBK4DH9gAmMSGMu9AAAAAAElFTkSuQmCC";
+
+/// The case whose dead letter is replayed.
+pub(super) const REPLAYED: &str = "demo.always-fails";
+
+/// Everything that the demo shows.
+pub(super) fn all() -> Vec<Case> {
+    [succeeding(), failing()].into_iter().flatten().collect()
+}
+
+fn succeeding() -> Vec<Case> {
+    let text = "to be or not to be";
+    let table = "city,sales\nOslo,3\nRome,4\nOslo,5\n";
+    vec![
+        Case::new(
+            "adds",
+            "demo.add",
+            json!([1, 2]),
+            End::Returns(|sum| *sum == json!(3)),
+        ),
+        Case::new(
+            "reports progress",
+            "demo.log-and-progress",
+            json!([3]),
+            End::Returns(|steps| *steps == json!(3)),
+        ),
+        Case::new(
+            "Markdown to HTML",
+            "markdown.render",
+            json!(["# Chicory\n\n*Sandboxed* tasks"]),
+            End::Returns(|html| contains(html, "<h1>Chicory</h1>")),
+        ),
+        Case::new(
+            "sums of a CSV column",
+            "csv-stats.aggregate",
+            json!([table, "city", "sales"]),
+            End::Returns(|groups| groups[0]["sum"] == json!(8.0)),
+        ),
+        Case::new(
+            "a smaller picture",
+            "thumbnail.resize",
+            json!([PICTURE, 16]),
+            End::Returns(|picture| picture["width"] == json!(16)),
+        ),
+        Case {
+            kwargs: json!({ "stdin": text }),
+            ..Case::new(
+                "a command-line program",
+                "wordcount.run",
+                json!([]),
+                End::Returns(|words| contains(words, "2 be")),
+            )
+        },
+        Case {
+            kwargs: json!({ "stdin": text }),
+            ..Case::new(
+                "the same in C",
+                "wordcount-c.run",
+                json!([]),
+                End::Returns(|words| contains(words, "6 words")),
+            )
+        },
+        Case {
+            delay: Some(Duration::from_secs(1)),
+            ..Case::new(
+                "delayed by a second",
+                "demo.greet",
+                json!(["world"]),
+                End::Returns(|greeting| contains(greeting, "Hello, world")),
+            )
+        },
+        Case {
+            attempts: 3,
+            ..Case::new(
+                "fails twice, then succeeds",
+                "demo.flaky",
+                json!([]),
+                End::Returns(|attempt| *attempt == json!(3)),
+            )
+        },
+    ]
+}
+
+fn failing() -> Vec<Case> {
+    vec![
+        Case {
+            attempts: 2,
+            ..Case::new("always fails", REPLAYED, json!([]), End::Dies("TaskError"))
+        },
+        Case::new(
+            "loops for ever",
+            "demo.spin",
+            json!([]),
+            End::Dies("Timeout"),
+        ),
+        Case::new(
+            "eats memory",
+            "demo.eat-memory",
+            json!([]),
+            End::Dies("OutOfMemory"),
+        ),
+        Case::new(
+            "wrong arguments",
+            "demo.add",
+            json!([1, "two"]),
+            End::Dies("ValidationError"),
+        ),
+    ]
+}
+
+fn contains(value: &Value, part: &str) -> bool {
+    value.as_str().is_some_and(|text| text.contains(part))
+}

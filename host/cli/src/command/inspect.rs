@@ -1,0 +1,109 @@
+//! `chicory inspect`: what a module offers, what it imports, and what it must be granted.
+//!
+//! Must not run anything of the module.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use chicory_runtime::Description;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Context, module};
+use crate::output::printable;
+
+/// Flags of `chicory inspect`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: chicory inspect thumbnail.wasm")]
+pub(crate) struct InspectArgs {
+    /// The module: a component, or a core module that can be made one
+    file: PathBuf,
+}
+
+/// Describes the module.
+pub(crate) async fn run(args: InspectArgs, context: &Context) -> anyhow::Result<()> {
+    let request = module::read(&args.file)?;
+    let described = module::sandbox(&context.config)?.inspect(request).await?;
+    context
+        .output
+        .value(&body(&described), |_| human(&described))
+}
+
+fn body(module: &Description) -> Value {
+    let tasks = module.tasks.iter();
+    let others = module.not_tasks.iter();
+    let needs = module.needs.iter();
+    json!({
+        "name": module.name,
+        "digest": format!("sha256:{}", module.digest),
+        "size": module.size,
+        "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature })).collect::<Vec<_>>(),
+        "not_tasks": others.map(|(name, reason)| json!({ "name": name, "reason": reason })).collect::<Vec<_>>(),
+        "imports": module.imports,
+        "needs": needs.map(|need| json!({ "interface": need.interface, "manifest": need.lines })).collect::<Vec<_>>(),
+    })
+}
+
+fn human(module: &Description) -> String {
+    let mut text = format!(
+        "module  {}\ndigest  sha256:{}\nsize    {} bytes\n",
+        module.name, module.digest, module.size
+    );
+    section(
+        &mut text,
+        "tasks",
+        module
+            .tasks
+            .iter()
+            .map(|(name, signature)| format!("{name}: {signature}")),
+    );
+    section(
+        &mut text,
+        "not tasks",
+        module
+            .not_tasks
+            .iter()
+            .map(|(name, reason)| format!("{name}: {reason}")),
+    );
+    section(&mut text, "imports", module.imports.iter().cloned());
+    let needs = module.needs.iter();
+    section(
+        &mut text,
+        "must be granted",
+        needs.map(|need| format!("{}, by {}", need.interface, need.lines)),
+    );
+    printable(&text)
+}
+
+fn section(text: &mut String, title: &str, lines: impl ExactSizeIterator<Item = String>) {
+    if lines.len() == 0 {
+        return;
+    }
+    let _ = writeln!(text, "\n{title}");
+    for line in lines {
+        let _ = writeln!(text, "  {line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_described() {
+        let described = Description {
+            name: "demo".into(),
+            digest: "ab".repeat(32),
+            size: 57_344,
+            tasks: vec![(
+                "add".into(),
+                "func(a: u32, b: u32) -> result<u32, string>".into(),
+            )],
+            not_tasks: vec![("open".into(), "it takes a resource".into())],
+            imports: vec!["wasi:http/outgoing-handler@0.2.0".into()],
+            needs: Vec::new(),
+        };
+        insta::assert_snapshot!(human(&described));
+        insta::assert_json_snapshot!(body(&described));
+    }
+}

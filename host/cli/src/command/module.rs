@@ -1,0 +1,36 @@
+//! A module from a file, and a sandbox to look at it or run it in, without a worker.
+//!
+//! Must not know what is done with the module.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use chicory_runtime::{LoadRequest, Sandbox, SandboxConfig};
+use chicory_worker::Manifest;
+
+use crate::config::Config;
+use crate::exit::CommandError;
+
+/// A sandbox for one call at a time.
+pub(super) fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
+    let worker = &config.worker;
+    Ok(Sandbox::new(SandboxConfig {
+        concurrency: 1,
+        max_memory: worker.max_memory,
+        cache_dir: worker.cache_dir.clone(),
+        ..SandboxConfig::default()
+    })?)
+}
+
+/// The module's bytes, and the manifest beside it.
+pub(super) fn read(file: &Path) -> anyhow::Result<LoadRequest> {
+    let wasm = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
+    let manifest =
+        Manifest::beside(file).map_err(|error| CommandError::Usage(error.to_string()))?;
+    let stem = file.file_stem().unwrap_or_default();
+    Ok(LoadRequest {
+        name: (manifest.name.clone()).unwrap_or_else(|| stem.to_string_lossy().into_owned()),
+        wasm,
+        settings: manifest.settings(),
+    })
+}

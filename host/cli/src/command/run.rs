@@ -1,0 +1,138 @@
+//! `chicory run`: one call of a module's task, without any broker, for writing and debugging it.
+//!
+//! Must not know messages: what runs here is what a worker runs, but nothing is retried.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chicory_runtime::{Ended, How, Invocation, Module, Note, Source, Task};
+use clap::Args;
+use serde_json::json;
+
+use super::call::CallArgs;
+use super::{Context, module};
+use crate::exit::CommandError;
+use crate::output::{Output, printable};
+
+/// Flags of `chicory run`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The manifest beside FILE (NAME.toml) holds as it does on a worker. The result goes to stdout; the
+task's log and what it used go to stderr.
+Examples:
+  chicory run demo.wasm add 1 2
+  chicory run wordcount.wasm run --kwargs '{\"stdin\": \"to be or not to be\"}'
+  chicory run tool.wasm run --env MODE=fast -- --flag-of-the-task")]
+pub(crate) struct RunArgs {
+    /// The module: a component, or a core module that can be made one
+    file: PathBuf,
+    /// The task inside the module: function, or interface.function
+    task: String,
+    #[command(flatten)]
+    call: CallArgs,
+    /// An environment variable for the guest, as if the manifest granted it; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    env: Vec<(String, String)>,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(format!("{text:?}: give NAME=VALUE")),
+    }
+}
+
+/// Runs the task; its failure is an error of the command.
+pub(crate) async fn run(args: RunArgs, context: &Context) -> anyhow::Result<()> {
+    let sandbox = module::sandbox(&context.config)?;
+    let mut request = module::read(&args.file)?;
+    request.settings.grants.env.extend(args.env);
+    let module = sandbox.load(request).await?;
+    let task = find(&module, &args.task)?;
+    let kwargs = args.call.kwargs.unwrap_or_default();
+    let mut invocation = Invocation::new(task, args.call.args, kwargs);
+    invocation.context.id = "run".into();
+    if !context.output.is_json() {
+        invocation.observer = Some(Arc::new(|note| say(&note)));
+    }
+    let ended = sandbox.run(invocation).await;
+    show(&ended, context.output)
+}
+
+/// The task of this name, which may start with the module's.
+fn find(module: &Module, name: &str) -> Result<Arc<Task>, CommandError> {
+    let inside = name
+        .strip_prefix(module.name())
+        .and_then(|rest| rest.strip_prefix('.'));
+    let task = module
+        .task(name)
+        .or_else(|| inside.and_then(|name| module.task(name)));
+    task.cloned().ok_or_else(|| {
+        let names: Vec<&str> = module.tasks().map(|task| task.name()).collect();
+        CommandError::Usage(format!(
+            "module {} has no task {name:?}; it has {}",
+            module.name(),
+            names.join(", ")
+        ))
+    })
+}
+
+fn say(note: &Note) {
+    match note {
+        Note::Log(line) => match line.source {
+            Source::Guest => {
+                eprintln!(
+                    "{:<5} {}",
+                    format!("{:?}", line.level).to_uppercase(),
+                    line.message
+                );
+            }
+            Source::Stdout | Source::Stderr | Source::Host => eprintln!("{}", line.message),
+        },
+        Note::Progress { percent, message } => {
+            eprintln!(
+                "{percent:>4.0} % {}",
+                message.as_deref().unwrap_or_default()
+            );
+        }
+    }
+}
+
+fn show(ended: &Ended, output: Output) -> anyhow::Result<()> {
+    let error = ended
+        .how
+        .error_name()
+        .map(|name| format!("{name}: {}", ended.how.message()));
+    let result = match &ended.how {
+        How::Returned(result) => serde_json::from_str(result.get())?,
+        _ => serde_json::Value::Null,
+    };
+    if output.is_json() {
+        let body = json!({
+            "result": result, "error": error, "usage": ended.usage, "log": ended.log,
+        });
+        output.value(&body, |_| String::new())?;
+    } else {
+        if error.is_none() {
+            output.result(&result)?;
+        }
+        eprintln!("{}", used(ended));
+    }
+    match error {
+        None => Ok(()),
+        Some(error) => Err(CommandError::Failed(printable(&error)).into()),
+    }
+}
+
+fn used(ended: &Ended) -> String {
+    let usage = &ended.usage;
+    let fuel = usage
+        .fuel
+        .map_or_else(String::new, |fuel| format!(", fuel {fuel}"));
+    format!(
+        "took {:.3?}, cpu {:.3?}, peak memory {} KiB{fuel}",
+        usage.wall,
+        usage.cpu,
+        usage.peak_memory.div_ceil(1024),
+    )
+}
