@@ -1,0 +1,68 @@
+//! Delayed tasks with two workers racing for them, and a task that outlasts its lease: each runs once.
+//!
+//! Must not know who promotes.
+
+use std::time::Duration;
+
+use chicory_queue::Timestamp;
+use redis::Commands;
+use serde_json::json;
+
+use crate::batch::Batch;
+use crate::site::Site;
+use crate::worker_process::{WorkerProcess, assert_each_once};
+
+#[test]
+fn ten_thousand_due_at_once_run_once_each() {
+    let batch = Batch { size: 10_000 };
+    let site = Site::new();
+    let mut workers = [site.worker(&[]), site.worker(&[])];
+    let due = Timestamp::now().after(Duration::from_secs(3));
+    batch.enqueue_additions(&site, &json!({ "eta": due.to_string() }));
+    Batch::until_empty(&site);
+    workers.iter_mut().for_each(WorkerProcess::stop);
+    workers.iter().for_each(WorkerProcess::read_to_the_end);
+    let done: Vec<_> = workers
+        .iter()
+        .flat_map(|worker| worker.tasks("done"))
+        .collect();
+    assert_eq!(done.len(), batch.size);
+    assert_each_once(&done);
+    for message in ["took over", "the lease was lost"] {
+        assert!(
+            workers.iter().all(|worker| worker.count(message) == 0),
+            "{message}"
+        );
+    }
+    batch.assert_all_added(&site);
+}
+
+#[test]
+fn a_task_of_ten_lease_times_runs_once() {
+    let site = Site::new().set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "1000");
+    site.deploy("sleeping");
+    let mut workers = [site.worker(&[]), site.worker(&[])];
+    // One that waits in its host, and one that keeps a processor busy.
+    let ids = [["sleeping.sleep", "10000"], ["sleeping.busy", "5000"]]
+        .map(|[task, time]| site.run(&["enqueue", task, time]).ok().to_owned());
+    for id in &ids {
+        assert_eq!(site.wait_for(id)["state"], "SUCCESS");
+    }
+    workers.iter_mut().for_each(WorkerProcess::stop);
+    workers.iter().for_each(WorkerProcess::read_to_the_end);
+    let mut done: Vec<_> = workers
+        .iter()
+        .flat_map(|worker| worker.tasks("done"))
+        .collect();
+    done.sort_unstable();
+    let mut expected = ids.to_vec();
+    expected.sort_unstable();
+    assert_eq!(done, expected);
+    assert!(workers.iter().all(|worker| worker.count("took over") == 0));
+    assert_eq!(
+        site.connection()
+            .xlen::<_, usize>("chicory:stream:default")
+            .unwrap(),
+        0
+    );
+}

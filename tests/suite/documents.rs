@@ -1,0 +1,152 @@
+//! Commands in the documents: each `chicory …` and `make …` line of a shell block must exist as written.
+//!
+//! Must not run them: only their commands, flags and targets are looked at.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::program::all_commands;
+use crate::site::{Site, root};
+
+/// A command line in a document, with where it stands.
+#[derive(Debug)]
+struct Line {
+    place: String,
+    words: Vec<String>,
+}
+
+/// The Markdown files that users read.
+fn documents() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in ["", "examples", "examples/*", "tests/guests"] {
+        let folders = match folder.strip_suffix("/*") {
+            Some(parent) => fs::read_dir(root().join(parent))
+                .unwrap()
+                .map(|entry| entry.unwrap().path())
+                .collect(),
+            None => vec![root().join(folder)],
+        };
+        for folder in folders.into_iter().filter(|path| path.is_dir()) {
+            let files = fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
+            found.extend(files.filter(|path| path.extension().is_some_and(|kind| kind == "md")));
+        }
+    }
+    found
+}
+
+/// The lines of `sh` blocks that start with `program`, continuation lines joined.
+fn lines(program: &str) -> Vec<Line> {
+    let mut found = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        let mut inside = false;
+        let joined = text.replace("\\\n", " ");
+        for (number, line) in joined.lines().enumerate() {
+            if let Some(kind) = line.trim_start().strip_prefix("```") {
+                inside = !inside && ["sh", "bash", "console", "shell"].contains(&kind.trim());
+                continue;
+            }
+            let line = line
+                .trim()
+                .trim_start_matches("$ ")
+                .trim_start_matches("target/debug/");
+            if inside && line.split_whitespace().next() == Some(program) {
+                let place = format!("{}:{}", document.display(), number + 1);
+                found.push(Line {
+                    place,
+                    words: words(line),
+                });
+            }
+        }
+    }
+    found
+}
+
+/// The words up to a pipe, a redirection or a comment; quotes keep words together.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for c in line.chars() {
+        let last = words.last_mut().expect("there is always a last word");
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '#') if last.is_empty() => break,
+            (None, '|' | '>' | '<' | ';' | '&') => break,
+            (None, _) if c.is_whitespace() => words.push(String::new()),
+            _ => last.push(c),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[test]
+fn commands_and_flags_exist() {
+    let site = Site::new();
+    let commands = all_commands(&site);
+    for line in lines("chicory") {
+        let words: Vec<&str> = line.words[1..].iter().map(String::as_str).collect();
+        let path = (0..=words.len().min(2)).rev().find_map(|length| {
+            let path = &words[..length];
+            commands
+                .iter()
+                .any(|command| command == path)
+                .then_some(path)
+        });
+        let path = path.unwrap_or_default();
+        let bare = words.first().is_none_or(|word| word.starts_with('-'));
+        assert!(
+            !path.is_empty() || bare,
+            "{}: no such command: {words:?}",
+            line.place
+        );
+        let help = site.run(&[path, &["--help"]].concat());
+        let help = help.ok();
+        for flag in words
+            .iter()
+            .filter(|word| word.starts_with('-') && word.len() > 1)
+        {
+            let name = flag.split('=').next().unwrap_or_default();
+            let negative_number = name[1..].parse::<f64>().is_ok();
+            assert!(
+                negative_number || has_flag(help, name),
+                "{}: {path:?} has no flag {name}",
+                line.place
+            );
+        }
+    }
+}
+
+fn has_flag(help: &str, name: &str) -> bool {
+    let words = help.split(|c: char| c.is_whitespace() || "[],=<>".contains(c));
+    words.into_iter().any(|word| word == name)
+}
+
+#[test]
+fn make_targets_exist() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    for line in lines("make") {
+        let targets = line.words[1..]
+            .iter()
+            .filter(|word| !word.contains('=') && !word.starts_with('-'));
+        for target in targets {
+            let rule = format!("\n{target}:");
+            assert!(
+                makefile.contains(&rule),
+                "{}: the Makefile has no target {target}",
+                line.place
+            );
+        }
+    }
+}
+
+#[test]
+fn words_end_where_the_command_does() {
+    assert_eq!(
+        words("chicory run a 'b c' --x=\"d e\" | head # f"),
+        ["chicory", "run", "a", "b c", "--x=d e"]
+    );
+}

@@ -1,0 +1,141 @@
+//! A worker that is asked to stop: it ends what is at work or gives it back, and charges nobody.
+//!
+//! Must not kill: that is another file's.
+
+use nix::sys::signal::Signal;
+use redis::Commands;
+use serde_json::json;
+
+use crate::batch::Batch;
+use crate::site::Site;
+use crate::until::until;
+use crate::worker_process::{WorkerProcess, assert_each_once};
+
+const STREAM: &str = "chicory:stream:default";
+
+fn pending(site: &Site) -> usize {
+    let reply: redis::RedisResult<redis::streams::StreamPendingReply> =
+        site.connection().xpending(STREAM, "chicory-workers");
+    reply.map_or(0, |reply| reply.count())
+}
+
+#[test]
+fn under_load_what_is_at_work_ends_and_another_worker_does_the_rest() {
+    let batch = Batch { size: 8_000 };
+    let site = Site::new();
+    batch.enqueue_additions(&site, &json!({}));
+    let mut first = site.starting_worker(&[]);
+    first.line("done");
+    first.signal(Signal::SIGTERM);
+    assert!(first.ended().success());
+    first.read_to_the_end();
+    assert_eq!(pending(&site), 0, "nothing is left to a lease's end");
+    assert_eq!(first.count("took over"), 0);
+
+    let mut second = site.worker(&[]);
+    Batch::until_empty(&site);
+    second.stop();
+    second.read_to_the_end();
+    batch.assert_all_added(&site);
+    let done = [first.tasks("done"), second.tasks("done")].concat();
+    assert_eq!(done.len(), batch.size);
+    assert_each_once(&done);
+    assert!(
+        second
+            .lines()
+            .iter()
+            .all(|line| line["message"] != "done" || line["attempt"] == 1)
+    );
+}
+
+/// Starts a worker, and four tasks on it that sleep for so long.
+fn at_work(site: &Site, milliseconds: u32, flags: &[&str]) -> WorkerProcess {
+    site.deploy("sleeping");
+    Batch { size: 4 }.enqueue(
+        site,
+        |_| json!({ "name": "sleeping.sleep", "args": [milliseconds] }),
+    );
+    let worker = site.worker(flags);
+    until("all four at work", || pending(site) == 4);
+    worker
+}
+
+#[test]
+fn shutdown_timeout_gives_back_what_does_not_end_without_a_charge() {
+    for (variable, flags) in [("0.2", &[][..]), ("", &["--shutdown-timeout", "0.2"])] {
+        let site = Site::new().set("CHICORY_WORKER_SHUTDOWN_TIMEOUT", variable);
+        let mut first = at_work(&site, 2_500, flags);
+        first.signal(Signal::SIGTERM);
+        assert!(first.ended().success());
+        assert_eq!(first.count("done"), 0);
+        assert_eq!(pending(&site), 0);
+        assert_eq!(site.connection().xlen::<_, usize>(STREAM).unwrap(), 4);
+
+        let second = site.worker(&[]);
+        for number in 0..4 {
+            assert_eq!(second.line_about("done", &Batch::id(number))["attempt"], 1);
+        }
+        assert_eq!(
+            second.count("took over"),
+            0,
+            "a lease that was given back needs not expire"
+        );
+    }
+}
+
+#[test]
+fn a_second_signal_stops_at_once_and_gives_back() {
+    for (first, second) in [
+        (Signal::SIGTERM, Signal::SIGTERM),
+        (Signal::SIGINT, Signal::SIGINT),
+    ] {
+        let site = Site::new().set("CHICORY_WORKER_SHUTDOWN_TIMEOUT", "600");
+        let mut worker = at_work(&site, 600_000, &[]);
+        worker.signal(first);
+        worker.line("draining");
+        worker.signal(second);
+        let status = worker.ended();
+        assert!(
+            status.code().is_some(),
+            "it ends by itself, not by the signal: {status}"
+        );
+        assert_eq!(pending(&site), 0);
+        assert_eq!(site.connection().xlen::<_, usize>(STREAM).unwrap(), 4);
+        let workers: Vec<String> = site.connection().smembers("chicory:workers").unwrap();
+        assert!(workers.is_empty(), "{workers:?}");
+    }
+}
+
+#[test]
+fn an_idle_worker_stops_without_waiting_for_its_block() {
+    let site = Site::new().set("CHICORY_BROKER_REDIS_BLOCK_MS", "3600000");
+    let mut worker = site.worker(&[]);
+    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    worker.line_about("done", &id);
+    worker.stop();
+}
+
+/// At most once: what was acknowledged may not run again, and its result says why it is not there.
+#[test]
+fn at_most_once_says_that_it_was_cancelled() {
+    let site = Site::new().set("CHICORY_DELIVERY_MODE", "at_most_once");
+    site.deploy("sleeping");
+    let id = site
+        .run(&["enqueue", "sleeping.sleep", "600000"])
+        .ok()
+        .to_owned();
+    let mut worker = site.worker(&["--shutdown-timeout", "0.1"]);
+    until("the task at work", || {
+        site.connection()
+            .get::<_, Option<String>>(format!("chicory:state:{id}"))
+            .unwrap()
+            .is_some()
+    });
+    worker.stop();
+    let result = site.wait_for(&id);
+    assert_eq!(result["state"], "FAILURE");
+    assert!(
+        result["error"].as_str().unwrap().starts_with("Cancelled: "),
+        "{result}"
+    );
+}

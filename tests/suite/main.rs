@@ -1,0 +1,31 @@
+//! The suite: drives the real program against real servers, and looks at what can be seen from outside.
+//!
+//! Each test owns a [`site::Site`]: a redis-server, a folder, the program's environment. Tests wait
+//! for events (a log line, a key) and never for a time. Must not know the crates' insides.
+
+#[path = "../../host/queue/tests/redis_server/mod.rs"]
+mod redis_server;
+
+mod batch;
+mod ran;
+mod site;
+mod until;
+mod worker_process;
+
+mod delayed;
+mod documents;
+mod drain;
+mod guests;
+mod guests_grants;
+mod guests_limits;
+mod guests_types;
+mod kill;
+mod outage;
+mod program;
+mod program_enqueue;
+mod program_supervisor;
+mod seed_delivery;
+mod seed_operations;
+mod seed_results;
+mod seed_settings;
+mod seed_written_by_hand;

@@ -1,0 +1,134 @@
+//! Redis goes away in the middle of a batch, and comes back: with its append-only file, or empty.
+//!
+//! Must not touch workers: they have to go on by themselves.
+
+use serde_json::json;
+
+use crate::batch::Batch;
+use crate::redis_server::RedisServer;
+use crate::site::Site;
+use crate::worker_process::WorkerProcess;
+
+const LOST: &str = "the broker can't be used";
+const BACK: &str = "the broker is back";
+
+/// Lines that complain, about anything.
+fn complaints(worker: &WorkerProcess) -> Vec<String> {
+    let lines = worker.lines().into_iter();
+    let loud = lines.filter(|line| line["level"] == "WARN" || line["level"] == "ERROR");
+    loud.map(|line| line.to_string()).collect()
+}
+
+#[test]
+fn a_server_that_keeps_its_file_loses_nothing() {
+    let batch = Batch { size: 5_000 };
+    let mut site = Site::on(RedisServer::start_with(&[
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+    ]));
+    let worker = site.worker(&["--concurrency", "64"]);
+    batch.enqueue_additions(&site, &json!({}));
+    worker.line_where("the first hundreds of tasks done", |line| {
+        line["message"] == "done" && line["task_id"] == Batch::id(700)
+    });
+    site.redis.stop();
+    worker.line(LOST);
+    site.redis.start_again();
+    Batch::until_empty(&site);
+    batch.assert_all_added(&site);
+    let about_tasks = ["the lease was lost", "took over"]
+        .map(|message| worker.count(message))
+        .iter()
+        .sum::<usize>();
+    let complaints = complaints(&worker);
+    assert!(
+        complaints.len() - about_tasks <= 2,
+        "said once, not many times: {complaints:#?}"
+    );
+}
+
+#[test]
+fn a_server_that_comes_back_empty_gets_new_work_done() {
+    let mut site = Site::new();
+    let worker = site.worker(&[]);
+    let before = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    worker.line_about("done", &before);
+    for outage in 1..=2 {
+        site.redis.stop();
+        worker.line_where("another outage", |_| worker.count(LOST) == outage);
+        site.redis.start_again();
+        let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
+        worker.line_about("done", &id);
+        worker.line_where("the end of the outage", |_| worker.count(BACK) == outage);
+    }
+    let complaints = complaints(&worker);
+    assert!(
+        complaints.len() <= 4,
+        "said once, not many times: {complaints:#?}"
+    );
+}
+
+/// What is at work when the server goes away is finished, and settled once it is back.
+#[test]
+fn a_task_at_work_survives_the_outage() {
+    let mut site = Site::on(RedisServer::start_with(&[
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+    ]));
+    site.deploy("sleeping");
+    let worker = site.worker(&[]);
+    let id = site
+        .run(&["enqueue", "sleeping.sleep", "1200"])
+        .ok()
+        .to_owned();
+    worker.line_where("the task at work", |_| true);
+    crate::until::until("the task at work", || {
+        site.run(&["queue", "show", "--json"]).json()["pending"] == 1
+    });
+    site.redis.stop();
+    worker.line(LOST);
+    site.redis.start_again();
+    worker.line_about("done", &id);
+    assert_eq!(site.wait_for(&id)["state"], "SUCCESS");
+    assert_eq!(worker.tasks("done"), [id]);
+}
+
+/// A worker that starts before its server waits for it.
+#[test]
+fn a_worker_waits_for_its_server() {
+    let mut site = Site::new();
+    site.redis.stop();
+    let worker = site.starting_worker(&[]);
+    worker.line("the broker is not there yet");
+    site.redis.start_again();
+    let worker = worker.ready();
+    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    worker.line_about("done", &id);
+    assert_eq!(worker.count("the broker is not there yet"), 1);
+}
+
+/// The server loses its scripts and its group while it runs.
+#[test]
+fn scripts_and_groups_are_made_again() {
+    let site = Site::new();
+    let worker = site.worker(&[]);
+    let mut redis = site.connection();
+    let run = || {
+        let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+        worker.line_about("done", &id);
+    };
+    run();
+    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut redis).unwrap();
+    run();
+    redis::cmd("XGROUP")
+        .arg(&["DESTROY", "chicory:stream:default", "chicory-workers"])
+        .exec(&mut redis)
+        .unwrap();
+    run();
+    redis::cmd("FLUSHALL").exec(&mut redis).unwrap();
+    run();
+}

@@ -1,0 +1,72 @@
+//! Several worker processes under one supervisor: restarted after a crash, stopped together.
+//!
+//! Must not know how a supervisor watches.
+
+use std::collections::BTreeSet;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use redis::Commands;
+
+use crate::ran::json;
+use crate::site::Site;
+use crate::until::{until, until_some};
+
+/// The processes of all workers that have a heartbeat.
+fn processes(site: &Site) -> BTreeSet<i32> {
+    let mut redis = site.connection();
+    let workers: Vec<String> = redis.smembers("chicory:workers").unwrap();
+    let beats = workers.iter().filter_map(|id| {
+        redis
+            .get::<_, Option<String>>(format!("chicory:heartbeat:{id}"))
+            .unwrap()
+    });
+    beats
+        .map(|beat| i32::try_from(json(&beat)["pid"].as_i64().unwrap()).unwrap())
+        .collect()
+}
+
+fn is_alive(process: i32) -> bool {
+    kill(Pid::from_raw(process), None).is_ok()
+}
+
+#[test]
+fn a_crashed_process_is_started_again() {
+    let site = Site::new();
+    let mut supervisor = site.starting_worker(&["--workers", "2"]);
+    let first = until_some("two processes", || {
+        Some(processes(&site)).filter(|all| all.len() == 2)
+    });
+    let victim = *first.first().unwrap();
+    kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
+    until("a third process", || {
+        processes(&site).difference(&first).count() == 1
+    });
+    supervisor.line_where("the supervisor says so", |line| {
+        line.to_string().contains(&victim.to_string())
+    });
+    let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
+    assert_eq!(site.wait_for(&id)["result"], 3);
+
+    let all = processes(&site);
+    supervisor.stop();
+    assert!(
+        all.into_iter()
+            .all(|process| process == victim || !is_alive(process))
+    );
+}
+
+/// A supervisor that is killed takes its processes with it: they drain, and nothing is left over.
+#[test]
+fn no_process_outlives_its_supervisor() {
+    let site = Site::new();
+    let mut supervisor = site.starting_worker(&["-w", "2"]);
+    let all = until_some("two processes", || {
+        Some(processes(&site)).filter(|all| all.len() == 2)
+    });
+    supervisor.kill();
+    until("the end of all processes", || {
+        all.iter().all(|process| !is_alive(*process))
+    });
+    until("their signing off", || processes(&site).is_empty());
+}

@@ -1,0 +1,195 @@
+//! A worker as a process of its own, with its log lines as values; killed in `Drop`.
+//!
+//! Must not know what a worker does.
+
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Instant;
+
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+use crate::until::{PATIENCE, until_some};
+
+/// A running worker (or a supervisor with several). Leads a process group, so that none is left over.
+#[derive(Debug)]
+pub(crate) struct WorkerProcess {
+    child: Child,
+    log: Arc<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    lines: Mutex<(Vec<Value>, bool)>,
+    grown: Condvar,
+}
+
+impl WorkerProcess {
+    /// Starts the command; its log is read from then on.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("the program can be started");
+        let log = Arc::new(Log::default());
+        let errors = child.stderr.take().expect("its errors are piped");
+        let writer = Arc::clone(&log);
+        std::thread::spawn(move || writer.fill(errors));
+        Self { child, log }
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(pid(self.pid()), signal).expect("the worker is ours to signal");
+    }
+
+    /// Kills it, as a crash of the machine would, and waits until it is gone.
+    pub(crate) fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.child.wait().expect("it is our child");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        until_some("the worker's end", || {
+            child.try_wait().expect("it is our child")
+        })
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let status = self.ended();
+        assert!(status.success(), "{status}: {}", self.log.tail());
+    }
+
+    /// Waits until it serves its queues.
+    pub(crate) fn ready(self) -> Self {
+        self.line("serving");
+        self
+    }
+
+    /// Waits for a line that says `message`.
+    pub(crate) fn line(&self, message: &str) -> Value {
+        self.line_where(message, |line| said(line, message))
+    }
+
+    /// Waits for a line that says `message` about the task `id`.
+    pub(crate) fn line_about(&self, message: &str, id: &str) -> Value {
+        let what = format!("{message} about {id}");
+        self.line_where(&what, |line| said(line, message) && line["task_id"] == id)
+    }
+
+    /// Waits for a line.
+    pub(crate) fn line_where(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        let begun = Instant::now();
+        let mut seen = 0;
+        let mut state = self.log.lines.lock().expect("no reader panics");
+        loop {
+            if let Some(line) = state.0[seen..].iter().find(|line| is_it(line)) {
+                return line.clone();
+            }
+            seen = state.0.len();
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            if state.1 || left.is_zero() {
+                drop(state);
+                panic!("no log line: {what}; the last ones: {}", self.log.tail());
+            }
+            state = self
+                .log
+                .grown
+                .wait_timeout(state, left)
+                .expect("no reader panics")
+                .0;
+        }
+    }
+
+    /// All lines so far.
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        self.log.lines.lock().expect("no reader panics").0.clone()
+    }
+
+    /// How many lines so far say `message`.
+    pub(crate) fn count(&self, message: &str) -> usize {
+        let lines = self.log.lines.lock().expect("no reader panics");
+        lines.0.iter().filter(|line| said(line, message)).count()
+    }
+
+    /// The tasks about which a line says `message`, each as often as there is a line.
+    pub(crate) fn tasks(&self, message: &str) -> Vec<String> {
+        let lines = self.log.lines.lock().expect("no reader panics");
+        let about = lines.0.iter().filter(|line| said(line, message));
+        about
+            .map(|line| line["task_id"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// Waits until all that it wrote has been read; it must have ended.
+    pub(crate) fn read_to_the_end(&self) {
+        until_some("the end of the log", || {
+            self.log
+                .lines
+                .lock()
+                .expect("no reader panics")
+                .1
+                .then_some(())
+        });
+    }
+}
+
+/// The message of a line, where it starts like this.
+fn said(line: &Value, message: &str) -> bool {
+    line["message"]
+        .as_str()
+        .is_some_and(|text| text.starts_with(message))
+}
+
+/// Fails where a task is named twice.
+pub(crate) fn assert_each_once(ids: &[String]) {
+    let mut seen = HashSet::new();
+    let twice: Vec<_> = ids.iter().filter(|id| !seen.insert(id.as_str())).collect();
+    assert!(twice.is_empty(), "done more than once: {twice:?}");
+}
+
+impl Log {
+    fn fill(&self, stream: impl Read) {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let value = serde_json::from_str(&line).unwrap_or_else(|_| json!({ "text": line }));
+            self.lines.lock().expect("no reader panics").0.push(value);
+            self.grown.notify_all();
+        }
+        self.lines.lock().expect("no reader panics").1 = true;
+        self.grown.notify_all();
+    }
+
+    fn tail(&self) -> String {
+        let lines = self.lines.lock().expect("no reader panics");
+        let last = &lines.0[lines.0.len().saturating_sub(15)..];
+        last.iter().map(|line| format!("\n  {line}")).collect()
+    }
+}
+
+fn pid(id: u32) -> Pid {
+    Pid::from_raw(i32::try_from(id).expect("process ids are small"))
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        // Fails where all of the group have ended.
+        let _ = killpg(pid(self.pid()), Signal::SIGKILL);
+        let _ = self.child.wait();
+    }
+}
