@@ -16,11 +16,7 @@ use crate::exit::CODES;
 /// A distributed task queue whose tasks are sandboxed WebAssembly components.
 #[derive(Debug, Parser)]
 #[command(name = "chicory", version, after_help = CODES, max_term_width = 100)]
-#[command(
-    propagate_version = true,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// Flags of every command.
     #[command(flatten)]

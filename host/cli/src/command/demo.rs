@@ -7,6 +7,7 @@
 mod cases;
 mod observe;
 mod report;
+mod sweep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,8 +56,8 @@ impl DemoArgs {
 /// The demo's surroundings.
 struct Stage {
     connected: Connected,
+    broker: BrokerConfig,
     queue: String,
-    place: String,
     /// Keeps the embedded broker's folder until the end.
     _folder: Option<tempfile::TempDir>,
 }
@@ -71,22 +72,9 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
     let sandbox = serve::sandbox(settings)?;
     let loaded = serve::load(settings, sandbox.clone()).await?;
     let cases = cases::all();
-    let missing = cases
-        .iter()
-        .find(|case| loaded.catalog.resolve(case.task).is_none());
-    if let Some(case) = missing {
-        let reason = loaded.report.refused.first().map_or_else(
-            || loaded.catalog.why_missing(case.task),
-            |(file, reason)| format!("{file} was refused: {reason}"),
-        );
-        let message = format!(
-            "the task {} is missing: {reason}; `scripts/guests examples` builds the modules",
-            case.task
-        );
-        return Err(CommandError::Usage(message).into());
-    }
-    let (stage, broker) = Stage::set(context, named).await?;
-    let worker = serve::worker_config(&context.config, &broker);
+    check_deployed(&cases, &loaded)?;
+    let stage = Stage::set(context, named).await?;
+    let worker = serve::worker_config(&context.config, &stage.broker);
     let worker = WorkerConfig {
         queues: vec![stage.queue.clone()],
         dead_letters: true,
@@ -97,7 +85,7 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
         &format!(
             "a worker serves {} modules on {}; {}",
             loaded.report.loaded.len(),
-            stage.place,
+            connect::place(&stage.broker),
             sandbox.describe()
         ),
     )?;
@@ -111,8 +99,26 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
     let ids = played
         .as_ref()
         .map_or_else(|_| Vec::new(), |(_, ids)| ids.clone());
-    stage.clear(&ids, named).await?;
+    if named {
+        stage.clear(&ids).await?;
+    }
     finish(played?.0, context)
+}
+
+/// Every case needs its module.
+fn check_deployed(cases: &[Case], loaded: &serve::Loaded) -> Result<(), CommandError> {
+    let resolves = |case: &&Case| loaded.catalog.resolve(case.task).is_some();
+    let Some(case) = cases.iter().find(|case| !resolves(case)) else {
+        return Ok(());
+    };
+    let reason = match loaded.report.refused.first() {
+        Some((file, reason)) => format!("{file} was refused: {reason}"),
+        None => loaded.catalog.why_missing(case.task),
+    };
+    Err(CommandError::Usage(format!(
+        "the task {} is missing: {reason}; `scripts/guests examples` builds the modules",
+        case.task
+    )))
 }
 
 fn say(context: &Context, text: &str) -> anyhow::Result<()> {
@@ -130,7 +136,7 @@ struct Played {
 
 impl Stage {
     /// A broker, and a queue of the demo's own on it.
-    async fn set(context: &Context, named: bool) -> anyhow::Result<(Self, BrokerConfig)> {
+    async fn set(context: &Context, named: bool) -> anyhow::Result<Self> {
         let unique = format!("demo-{}", uuid::Uuid::new_v4().simple());
         let (broker, folder) = if named {
             (apart(context.config.broker.clone(), &unique), None)
@@ -142,10 +148,10 @@ impl Stage {
         let stage = Self {
             connected: connect::once(&broker).await?,
             queue: unique,
-            place: connect::place(&broker),
+            broker,
             _folder: folder,
         };
-        Ok((stage, broker))
+        Ok(stage)
     }
 
     /// Enqueues everything, waits for all ends, then replays the dead letter.
@@ -230,10 +236,7 @@ impl Stage {
     }
 
     /// Removes what the demo left on a broker that is the user's.
-    async fn clear(&self, ids: &[String], named: bool) -> anyhow::Result<()> {
-        if !named {
-            return Ok(());
-        }
+    async fn clear(&self, ids: &[String]) -> anyhow::Result<()> {
         self.connected.inspect.purge(&self.queue).await?;
         self.connected
             .inspect
@@ -241,6 +244,9 @@ impl Stage {
             .await?;
         for id in ids {
             self.connected.results.delete(id).await?;
+        }
+        if let BrokerConfig::Redis(redis, _) = &self.broker {
+            sweep::sweep(redis).await?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use chicory_runtime::Description;
 use clap::Args;
 use serde_json::{Value, json};
@@ -23,7 +24,9 @@ pub(crate) struct InspectArgs {
 /// Describes the module.
 pub(crate) async fn run(args: InspectArgs, context: &Context) -> anyhow::Result<()> {
     let request = module::read(&args.file)?;
-    let described = module::sandbox(&context.config)?.inspect(request).await?;
+    let file = args.file.display().to_string();
+    let sandbox = module::sandbox(&context.config)?;
+    let described = sandbox.inspect(request).await.context(file)?;
     context
         .output
         .value(&body(&described), |_| human(&described))

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use chicory_runtime::{Ended, How, Invocation, Module, Note, Source, Task};
 use clap::Args;
 use serde_json::json;
@@ -47,7 +48,8 @@ pub(crate) async fn run(args: RunArgs, context: &Context) -> anyhow::Result<()> 
     let sandbox = module::sandbox(&context.config)?;
     let mut request = module::read(&args.file)?;
     request.settings.grants.env.extend(args.env);
-    let module = sandbox.load(request).await?;
+    let file = args.file.display().to_string();
+    let module = sandbox.load(request).await.context(file)?;
     let task = find(&module, &args.task)?;
     let kwargs = args.call.kwargs.unwrap_or_default();
     let mut invocation = Invocation::new(task, args.call.args, kwargs);

@@ -91,9 +91,17 @@ impl Setting {
     /// `text` as it may be shown: masked if it is a secret, without a URL's password.
     pub(crate) fn shown(&self, text: &str) -> String {
         if self.secret {
-            "***".to_owned()
-        } else {
-            without_password(text)
+            return "***".to_owned();
+        }
+        if !self.path.ends_with("url") {
+            return text.to_owned();
+        }
+        match text.rsplit_once('@') {
+            // No URL, but somebody may have meant one.
+            Some((_, place)) if !text.contains("://") && !text.starts_with("sqlite:") => {
+                format!("***@{place}")
+            }
+            _ => without_password(text),
         }
     }
 }
@@ -186,6 +194,7 @@ mod tests {
             ("redis://u:p/@x@h/0", "redis://h/0"),
             ("unix:///run/r.sock?pass=secret", "unix:///run/r.sock"),
             ("sqlite:a@b.db", "sqlite:a@b.db"),
+            ("user:secret@host", "***@host"),
         ] {
             assert_eq!(at_path("broker.url").unwrap().shown(url), shown);
         }

@@ -66,11 +66,14 @@ pub(super) const REPLAYED: &str = "demo.always-fails";
 
 /// Everything that the demo shows.
 pub(super) fn all() -> Vec<Case> {
-    [succeeding(), failing()].into_iter().flatten().collect()
+    [of_every_kind(), programs(), in_time(), failing()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
-fn succeeding() -> Vec<Case> {
-    let text = "to be or not to be";
+/// Modules with typed functions.
+fn of_every_kind() -> Vec<Case> {
     let table = "city,sales\nOslo,3\nRome,4\nOslo,5\n";
     vec![
         Case::new(
@@ -103,6 +106,13 @@ fn succeeding() -> Vec<Case> {
             json!([PICTURE, 16]),
             End::Returns(|picture| picture["width"] == json!(16)),
         ),
+    ]
+}
+
+/// Command-line programs.
+fn programs() -> Vec<Case> {
+    let text = "to be or not to be";
+    vec![
         Case {
             kwargs: json!({ "stdin": text }),
             ..Case::new(
@@ -121,6 +131,12 @@ fn succeeding() -> Vec<Case> {
                 End::Returns(|words| contains(words, "6 words")),
             )
         },
+    ]
+}
+
+/// Tasks that need time: a delay, or further tries.
+fn in_time() -> Vec<Case> {
+    vec![
         Case {
             delay: Some(Duration::from_secs(1)),
             ..Case::new(
@@ -142,6 +158,7 @@ fn succeeding() -> Vec<Case> {
     ]
 }
 
+/// Tasks that end as dead letters.
 fn failing() -> Vec<Case> {
     vec![
         Case {

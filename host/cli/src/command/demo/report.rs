@@ -16,7 +16,7 @@ pub(super) struct Row {
     task: &'static str,
     about: &'static str,
     id: String,
-    /// `SUCCESS`, `FAILURE`, `DEAD LETTER`, or what is missing.
+    /// `SUCCESS`, `FAILURE`, or what is missing.
     state: &'static str,
     attempts: u32,
     /// The last try's time, milliseconds.
@@ -57,9 +57,12 @@ impl Row {
     }
 }
 
+/// A dead letter is a failure for clients, too.
+const DEAD: &str = "FAILURE, dead letter";
+
 fn state(finish: &Finish) -> &'static str {
     match (&finish.end.settlement, &finish.end.error) {
-        (Settlement::DeadLetter { .. }, _) => "DEAD LETTER",
+        (Settlement::DeadLetter { .. }, _) => DEAD,
         (_, Some(_)) => "FAILURE",
         (_, None) => "SUCCESS",
     }
@@ -75,8 +78,7 @@ fn as_expected(case: &Case, finish: &Finish, stored: Option<&TaskResult>) -> boo
         }
         End::Dies(name) => {
             let error = stored.error.as_deref().unwrap_or_default();
-            state(finish) == "DEAD LETTER"
-                && error.split(':').next().is_some_and(|start| start == name)
+            state(finish) == DEAD && error.split(':').next().is_some_and(|start| start == name)
         }
     };
     let early = case.delay.is_some_and(|delay| finish.after < delay);

@@ -67,9 +67,11 @@ async fn keep(seat: u16, mut stopping: watch::Receiver<u32>) -> anyhow::Result<(
     while *stopping.borrow() == 0 {
         let started = Instant::now();
         let mut child = start()?;
+        let process = child.id().unwrap_or_default();
+        tracing::info!(seat, process, "started a worker");
         let status = wait(&mut child, &mut stopping).await?;
         if *stopping.borrow() > 0 {
-            tracing::info!(seat, %status, "worker stopped");
+            tracing::info!(seat, process, %status, "a worker stopped");
             return Ok(());
         }
         if status.code() == Some(MISCONFIGURED) {
@@ -79,7 +81,7 @@ async fn keep(seat: u16, mut stopping: watch::Receiver<u32>) -> anyhow::Result<(
         if started.elapsed() > STEADY {
             pause = FIRST_PAUSE;
         }
-        tracing::warn!(seat, %status, ?pause, "a worker ended; starting another");
+        tracing::warn!(seat, process, %status, ?pause, "a worker ended; starting another");
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             _ = count_above(&mut stopping, 0) => {}
