@@ -48,6 +48,32 @@ impl RedisServer {
         panic!("redis-server does not start; is it installed?");
     }
 
+    /// Starts a sentinel that watches the master on `port` of 127.0.0.1 by the name `master`.
+    pub(crate) fn start_sentinel(master: &str, port: u16) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = directory.path().join("sentinel.conf");
+        let line = format!("sentinel monitor {master} 127.0.0.1 {port} 1\n");
+        std::fs::write(&file, line).expect("a configuration file");
+        let mut sentinel = Self {
+            child: None,
+            directory,
+            port: 0,
+            arguments: Vec::new(),
+        };
+        for _ in 0..20 {
+            sentinel.port = free_port();
+            let mut command = Command::new("redis-server");
+            command
+                .arg(&file)
+                .args(["--sentinel", "--bind", "127.0.0.1", "--port"])
+                .arg(sentinel.port.to_string());
+            if sentinel.run(&mut command, "+monitor master") {
+                return sentinel;
+            }
+        }
+        panic!("no sentinel starts");
+    }
+
     /// The port on 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.port
@@ -102,32 +128,39 @@ impl RedisServer {
     }
 
     fn try_start(&mut self) -> bool {
-        let mut child = Command::new("redis-server")
+        let mut command = Command::new("redis-server");
+        command
             .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
             .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
             .arg("--dir")
             .arg(self.directory.path())
             .arg("--unixsocket")
             .arg(self.socket())
-            .args(&self.arguments)
+            .args(&self.arguments);
+        self.run(&mut command, "Ready to accept connections")
+    }
+
+    /// Starts the command and waits for the line that says it is ready; false where it ends before.
+    fn run(&mut self, command: &mut Command, ready: &str) -> bool {
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .expect("redis-server is installed and can be started");
         let output = child.stdout.take().expect("its output is piped");
         let mut lines = BufReader::new(output).lines();
-        let ready = lines
+        let is_ready = lines
             .by_ref()
             .map_while(Result::ok)
-            .any(|line| line.contains("Ready to accept connections"));
-        if ready {
+            .any(|line| line.contains(ready));
+        if is_ready {
             // Read on, or the server would block once the pipe is full. Ends with the server.
             std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
             self.child = Some(child);
         } else {
             child.wait().expect("the server ends");
         }
-        ready
+        is_ready
     }
 }
 

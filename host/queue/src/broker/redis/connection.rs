@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, RedisError, RedisResult};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -86,6 +86,20 @@ impl Connection {
         self.query(cmd)
             .await
             .map_err(|error| self.server.broker_error(&error))
+    }
+
+    /// Sends several commands at once; their answers are of no interest.
+    pub(super) async fn commit(&self, commands: &Pipeline) -> Result<(), BrokerError> {
+        let sent = async {
+            let (mut link, opened) = self.link().await?;
+            let answer = commands.exec_async(&mut link).await;
+            if let Err(error) = &answer {
+                self.note(error, opened).await;
+            }
+            answer
+        };
+        sent.await
+            .map_err(|error: RedisError| self.server.broker_error(&error))
     }
 
     /// Runs a script by a command of [`Script::command`]; loads it first where the server has lost it.

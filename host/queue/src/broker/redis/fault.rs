@@ -8,6 +8,7 @@ use crate::BrokerError;
 
 /// The broker's error for one of the client's. `place` is where the server is, without secrets.
 pub(super) fn broker_error(place: &str, error: &RedisError) -> BrokerError {
+    let error = &cause(error);
     match advice(error) {
         Some(advice) => {
             BrokerError::Invalid(format!("the Redis at {place} refuses: {error}; {advice}"))
@@ -16,6 +17,15 @@ pub(super) fn broker_error(place: &str, error: &RedisError) -> BrokerError {
             place: place.to_owned(),
             reason: error.to_string(),
         },
+    }
+}
+
+/// A transaction's error names those of its commands: the first of them is the cause.
+fn cause(error: &RedisError) -> RedisError {
+    let errors = error.clone().into_server_errors();
+    match errors.as_deref() {
+        Some([(_, first), ..]) => first.clone().into(),
+        _ => error.clone(),
     }
 }
 
@@ -58,6 +68,7 @@ const PERMISSIONS: &str = "allow the user the commands, keys and channels that s
 pub(super) fn spoils_connection(error: &RedisError) -> bool {
     // After a fail-over the old master answers READONLY for as long as we stay: look for the new one.
     // After a timeout the connection may be dead, or its next answer may be the late one.
+    let error = &cause(error);
     error.is_unrecoverable_error()
         || error.is_io_error()
         || matches!(code(error), Some("READONLY" | "MASTERDOWN" | "UNBLOCKED"))

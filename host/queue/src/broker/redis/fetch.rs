@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::RedisBroker;
 use super::connection::RESPONSE_TIMEOUT;
 use super::entry::{Recipient, array, delivery};
-use super::fault::is_no_group;
+use super::fault::{is_no_group, spoils_connection};
 use super::link::Link;
 use crate::{BrokerError, Delivery, FetchRequest};
 
@@ -66,8 +66,13 @@ pub(super) async fn fetch(
             broker.readers.put_back(reader);
             Ok(deliveries)
         }
-        // The connection goes with the error: a fresh one costs little, a spoilt one a lot.
-        Err(error) => Err(broker.connection.server().broker_error(&error)),
+        Err(error) => {
+            // The connection goes with the error, and those that broke with it go, too.
+            if spoils_connection(&error) {
+                broker.readers.clear();
+            }
+            Err(broker.connection.server().broker_error(&error))
+        }
     }
 }
 
@@ -217,18 +222,16 @@ async fn send(
         answer = &mut answer => return answer,
         () = interrupt.cancelled() => {}
     }
-    let unblock = async {
-        loop {
-            let mut command = cmd("CLIENT");
-            command.arg("UNBLOCK").arg(client);
-            // Where this fails the read ends by its own time.
-            let _ = broker.connection.query::<Value>(&command).await;
-            tokio::time::sleep(UNBLOCK_AGAIN).await;
+    loop {
+        let mut command = cmd("CLIENT");
+        command.arg("UNBLOCK").arg(client);
+        // Where this fails the read ends by its own time. It is awaited, so that it can't hit the next.
+        let _ = broker.connection.query::<Value>(&command).await;
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            () = tokio::time::sleep(UNBLOCK_AGAIN) => {}
         }
-    };
-    tokio::select! {
-        answer = &mut answer => answer,
-        never = unblock => never,
     }
 }
 
@@ -314,6 +317,10 @@ impl Readers {
             .lock()
             .expect("no panic while it is held")
             .push(reader);
+    }
+
+    fn clear(&self) {
+        self.idle.lock().expect("no panic while it is held").clear();
     }
 
     /// The queues, each time with another one first.
