@@ -195,11 +195,7 @@ fn link_base(l: &mut Linker<State>, interface: &str) -> wasmtime::Result<()> {
 fn link_cli(l: &mut Linker<State>, interface: &str) -> wasmtime::Result<()> {
     match interface {
         "wasi:cli/environment" => cli::environment::add_to_linker::<State, WasiCli>(l, State::cli),
-        "wasi:cli/exit" => cli::exit::add_to_linker::<State, WasiCli>(
-            l,
-            &(&LinkOptions::default()).into(),
-            State::cli,
-        ),
+        "wasi:cli/exit" => cli::exit::add_to_linker::<State, WasiCli>(l, State::cli),
         "wasi:cli/stdin" => cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli),
         "wasi:cli/stdout" => cli::stdout::add_to_linker::<State, WasiCli>(l, State::cli),
         "wasi:cli/stderr" => cli::stderr::add_to_linker::<State, WasiCli>(l, State::cli),

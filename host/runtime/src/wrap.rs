@@ -85,9 +85,11 @@ fn encode(wasm: &[u8]) -> Result<Vec<u8>, String> {
         ));
     }
     let component = (|| {
-        let mut encoder = ComponentEncoder::default().validate(false).module(wasm)?;
+        let mut encoder = ComponentEncoder::default();
+        encoder.validate(false);
+        encoder.module(wasm)?;
         if core.preview1 {
-            encoder = encoder.adapter(PREVIEW1, if core.command { COMMAND } else { REACTOR })?;
+            encoder.adapter(PREVIEW1, if core.command { COMMAND } else { REACTOR })?;
         }
         encoder.encode()
     })();
