@@ -43,6 +43,7 @@ macro_rules! for_each_promise {
             lease::an_extended_lease_is_kept,
             settle::complete_removes_the_message,
             settle::settling_twice_is_lease_lost,
+            settle::a_late_settlement_hits_no_other_message,
             settle::only_the_holder_settles,
             settle::a_batch_is_answered_in_order,
             settle::a_lost_settlement_writes_no_result,

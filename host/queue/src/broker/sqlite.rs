@@ -15,6 +15,8 @@ mod promote;
 mod reclaim;
 mod results;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod wakes;
 
@@ -100,7 +102,7 @@ impl Sqlite {
         let claim = Claim {
             queues: self.take_turn(request.queues),
             consumer: request.consumer.clone(),
-            limit: request.limit.max(1),
+            limit: request.limit,
             lease: self.config.lease,
         };
         let leased = self
@@ -146,7 +148,7 @@ impl Broker for Sqlite {
     }
 
     async fn fetch(&self, request: FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
-        if request.interrupt.is_cancelled() {
+        if request.interrupt.is_cancelled() || request.queues.is_empty() || request.limit == 0 {
             return Ok(Vec::new());
         }
         let _waiting = (!request.block.is_zero()).then(|| self.wakes.waiting());

@@ -39,6 +39,18 @@ pub async fn settling_twice_is_lease_lost(fixture: &Fixture) {
     assert_eq!((stats.size, stats.delayed, stats.dead), (0, 0, 0));
 }
 
+/// Ids are never given twice.
+pub async fn a_late_settlement_hits_no_other_message(fixture: &Fixture) {
+    let first = fixture.deliver(&message("first"), "one").await;
+    let done = settle(&first, Settlement::Complete);
+    fixture.settle(done.clone()).await;
+    let purged = fixture.connected.inspect.purge(&fixture.queue).await;
+    assert_eq!(purged.expect("purge"), 0);
+    fixture.deliver(&message("second"), "one").await;
+    assert_eq!(fixture.settle(done).await, Settled::LeaseLost);
+    assert_eq!(fixture.stats().await.pending, 1);
+}
+
 fn every_kind(fixture: &Fixture) -> [Settlement; 4] {
     [
         Settlement::Complete,

@@ -260,3 +260,49 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is kept here is valid after every step, so a panic elsewhere does not spoil it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_promoter_hears_of_the_earliest_of_its_own_queues() {
+        let wakes = Wakes::default();
+        let (mine, other): (Arc<str>, Arc<str>) = ("mine".into(), "other".into());
+        let mut promoter = wakes.promoter(std::slice::from_ref(&mine));
+        let mut changes = Changes::default();
+        for (queue, micros) in [(&other, 1), (&mine, 7), (&mine, 5), (&mine, 9)] {
+            changes.delayed(queue, Timestamp::from_micros(micros));
+        }
+        wakes.tell(changes);
+        let due = Timestamp::from_micros(5);
+        assert_eq!(promoter.try_recv(), Ok(Wake { queue: mine, due }));
+        assert!(promoter.try_recv().is_err());
+    }
+
+    #[test]
+    fn the_file_is_left_alone_while_nobody_waits() {
+        let wakes = Arc::new(Wakes::default());
+        let file = Connection::open_in_memory().expect("a file");
+        let mut watch = Watch::new(wakes.clone());
+        assert_eq!(watch.look(&file), None);
+        let waiting = wakes.waiting();
+        let promoter = wakes.promoter(&["q".into()]);
+        assert!(watch.look(&file).is_some());
+        drop(waiting);
+        assert!(watch.look(&file).is_some());
+        drop(promoter);
+        assert_eq!(watch.look(&file), None);
+    }
+
+    #[test]
+    fn a_wait_that_is_over_leaves_nothing_behind() {
+        let wakes = Arc::new(Wakes::default());
+        let (first, second) = (wakes.ended("m"), wakes.ended("m"));
+        drop(first);
+        assert_eq!(lock(&wakes.ended).len(), 1);
+        drop(second);
+        assert!(lock(&wakes.ended).is_empty());
+        assert!(!wakes.somebody_waits());
+    }
+}
