@@ -18,7 +18,7 @@ all: guests
 	cargo build --locked -p chicory-cli
 
 demo:
-	scripts/setup wasm linker
+	scripts/setup wasm c linker
 	scripts/guests examples
 	cargo build --locked -p chicory-cli
 	$(CHICORY) demo --modules $(GUESTS) $${REDIS_URL:+--broker "$$REDIS_URL"}

@@ -39,7 +39,8 @@ wasm_linker() {
     compgen -c wasm-ld | sort -Vru | head -n 1
 }
 
-# Prints the command of a C compiler for WASI, with the arguments that it needs.
+# Prints the command of a C compiler for WASI, with the arguments that it needs: wasi-sdk, clang with a
+# distribution's wasi-libc, or Zig from PyPI. To be run in the project's folder.
 wasi_c_compiler() {
     if [ -n "${WASI_SDK_PATH:-}" ] && [ -x "$WASI_SDK_PATH/bin/clang" ]; then
         echo "$WASI_SDK_PATH/bin/clang --target=wasm32-wasip1"
@@ -52,8 +53,12 @@ wasi_c_compiler() {
             return
         fi
     done
-    return 1
+    [ -d "$tools/ziglang" ] || return 1
+    echo "env PYTHONPATH=$tools ZIG_GLOBAL_CACHE_DIR=$tools/zig-cache python3 -m ziglang cc --target=wasm32-wasi"
 }
+
+# Where setup puts what it installs for this project alone.
+tools=target/tools
 
 wasi_arguments='--target=wasm32-wasi --sysroot=/usr -isystem /usr/include/wasm32-wasi'
 
