@@ -23,9 +23,10 @@ demo:
 	cargo build --locked -p chicory-cli
 	$(CHICORY) demo --modules $(GUESTS) $${REDIS_URL:+--broker "$$REDIS_URL"}
 
-# The program is built first: the suite drives the real one.
+# The program is built first, since the suite drives the real one; with the tests, so that both share
+# one build of the dependencies.
 test: setup guests gates
-	cargo build --locked -p chicory-cli
+	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace
 
 gates:
