@@ -24,7 +24,7 @@ macro_rules! on_redis {
             #[tokio::test]
             async fn $promise() {
                 let store = crate::stores::RedisStore::new();
-                let fixture = chicory_queue::conformance::Fixture::new(store.open()).await;
+                let fixture = chicory_queue::conformance::Fixture::new(store.open("chicory")).await;
                 chicory_queue::conformance::$module::$promise(&fixture).await;
             }
         )*}

@@ -45,17 +45,20 @@ impl RedisStore {
         Self(RedisServer::start())
     }
 
-    pub(crate) fn open(&self) -> Open {
-        let server = self.0.redis_config();
+    /// A store of its own on the same server: all keys start with this.
+    pub(crate) fn open(&self, prefix: &str) -> Open {
+        let (server, prefix) = (self.0.redis_config(), prefix.to_owned());
         Arc::new(move |settings: Settings, clock: Arc<dyn Clock>| {
             let redis = RedisConfig {
                 claim_min_idle: settings.lease,
                 max_stream_length: settings.max_length,
                 dlq_max_length: settings.dlq_max_length,
+                key_prefix: prefix.clone(),
                 ..server.clone()
             };
             let results = ResultsConfig {
                 ttl: settings.result_ttl,
+                key_prefix: prefix.clone(),
                 ..ResultsConfig::default()
             };
             let config = BrokerConfig::Redis(redis, results);
