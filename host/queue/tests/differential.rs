@@ -231,7 +231,7 @@ impl Pair {
     /// All that can be seen of a broker without changing it.
     async fn compare(&self) {
         agree(self, async |side, _| {
-            let mut view = String::new();
+            let mut view = Vec::new();
             for queue in QUEUES {
                 let mut stats = side.inspect.stats(queue).await.expect("stats");
                 // When a consumer is first known differs among servers' versions.
@@ -246,14 +246,16 @@ impl Pair {
                         ..letter
                     })
                     .collect();
-                view += &format!("{queue}: {stats:?}\ndelayed {delayed:#?}\ndead {letters:#?}\n");
+                view.push(format!(
+                    "{queue}: {stats:?}\ndelayed {delayed:#?}\ndead {letters:#?}"
+                ));
             }
             for id in &self.sent {
                 let state = side.results.state(id).await.expect("state");
                 let result = side.results.result(id).await.expect("result");
-                view += &format!("{id}: {state:?} {result:?}\n");
+                view.push(format!("{id}: {state:?} {result:?}"));
             }
-            (view, ())
+            (view.join("\n"), ())
         })
         .await;
     }

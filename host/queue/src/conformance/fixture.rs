@@ -172,7 +172,7 @@ impl Default for Settings {
             lease: Duration::from_millis(200),
             max_length: None,
             dlq_max_length: Some(10_000),
-            result_ttl: Duration::from_secs(600),
+            result_ttl: Duration::from_mins(10),
         }
     }
 }
@@ -213,10 +213,10 @@ pub(super) async fn eventually<T, F: Future<Output = Option<T>>>(
 
 /// The future's value, unless it does not come.
 pub(super) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(PATIENCE, future).await {
-        Ok(value) => value,
-        Err(_) => panic!("broken promise: {what}, but not within {PATIENCE:?}"),
-    }
+    let Ok(value) = tokio::time::timeout(PATIENCE, future).await else {
+        panic!("broken promise: {what}, but not within {PATIENCE:?}");
+    };
+    value
 }
 
 /// A message with this id.

@@ -159,8 +159,8 @@ pub async fn a_retry_replaces_the_message(fixture: &Fixture) {
     let stats = fixture.stats().await;
     assert_eq!((stats.size, stats.pending, stats.delayed), (0, 0, 1));
     let results = &fixture.connected.results;
-    let state = results.state("m").await.expect("state");
-    assert_eq!(state, Some(TaskState::Retry));
+    let known = results.state("m").await.expect("state");
+    assert_eq!(known, Some(TaskState::Retry));
     assert_eq!(results.result("m").await.expect("result"), None);
 
     assert_eq!(fixture.promote(10).await, (0, Some(at)));
