@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    cleanup, completions, demo, dlq, enqueue, inspect, queue, result, run, settings, worker,
+    bench, cleanup, completions, demo, dlq, enqueue, inspect, queue, result, run, settings, worker,
     workers,
 };
 use crate::config::FlagValue;
@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Inspect(inspect::InspectArgs),
     /// Watch the example modules run: successes, retries, a dead letter, tasks that are stopped
     Demo(demo::DemoArgs),
+    /// Measure throughput and latency on this machine
+    Bench(bench::BenchArgs),
     /// Print the settings
     #[command(subcommand)]
     Config(settings::ConfigCommand),

@@ -2,6 +2,7 @@
 //!
 //! Must not know what a command does.
 
+pub(crate) mod bench;
 mod call;
 pub(crate) mod cleanup;
 pub(crate) mod completions;
@@ -106,6 +107,7 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
 async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Worker(args) => return worker::run(*args, context).await,
+        Command::Bench(args) => bench::run(args, context, cli.global.broker).await,
         Command::Demo(_) => return demo::run(context, cli.global.broker.is_some()).await,
         Command::Completions(args) => return completions::run(&args),
         Command::Enqueue(args) => enqueue::run(args, context).await,

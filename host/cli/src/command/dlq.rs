@@ -65,7 +65,7 @@ Examples:
 #[derive(Debug, Args)]
 pub(crate) struct QueueArg {
     /// The queue
-    #[arg(long = "queue", short, default_value = "default", value_parser = parse::queue)]
+    #[arg(long = "queue", short = 'q', default_value = "default", value_parser = parse::queue)]
     name: String,
 }
 

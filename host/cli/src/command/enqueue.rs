@@ -210,15 +210,15 @@ mod tests {
 
     #[test]
     fn wrong_usage_says_what_is_right() {
-        for line in [
-            &["m.f", "--kwargs", "[1]"][..],
-            &["m.f", "--delay", "soon"],
-            &["m.f", "--queue", "a b"],
-            &["m.f", "--eta", "tomorrow"],
-            &[],
-            &["m.f", "--wait", "--ignore-result"],
+        for (name, line) in [
+            ("kwargs_no_object", &["m.f", "--kwargs", "[1]"][..]),
+            ("delay", &["m.f", "--delay", "soon"]),
+            ("queue", &["m.f", "--queue", "a b"]),
+            ("eta", &["m.f", "--eta", "tomorrow"]),
+            ("nothing", &[]),
+            ("wait_for_nothing", &["m.f", "--wait", "--ignore-result"]),
         ] {
-            insta::assert_snapshot!(format!("usage {line:?}"), parse(line).unwrap_err());
+            insta::assert_snapshot!(format!("usage_{name}"), parse(line).unwrap_err());
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The figures: runs, medians and spread, as a table for people and JSON for machines.
 
-use comfy_table::Table;
 use serde::Serialize;
 
 use super::BenchArgs;
 use super::machine::Machine;
+use crate::output::{Output, table};
 
 /// All measures so far.
 #[derive(Debug, Serialize)]
@@ -46,24 +46,38 @@ impl Report {
         }
     }
 
-    pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
-        if json {
-            println!("{}", serde_json::to_string_pretty(self)?);
-            return Ok(());
-        }
-        println!("{}", self.machine.describe());
-        println!("{} tasks a run, {} worker process(es), concurrency {}", self.tasks, self.workers, self.concurrency);
-        let mut table = Table::new();
-        table.set_header(["measure", "unit", "median", "min", "max", "runs"]);
-        for series in &self.measures {
-            let show = |value: f64| if value >= 100.0 { format!("{value:.0}") } else { format!("{value:.3}") };
-            table.add_row([
-                series.name.to_owned(), series.unit.to_owned(), show(series.median),
-                show(series.min), show(series.max), series.runs.len().to_string(),
-            ]);
-        }
-        println!("{table}");
-        Ok(())
+    /// As a table for people, or JSON for machines.
+    pub(super) fn print(&self, output: Output) -> anyhow::Result<()> {
+        output.value(self, Self::describe)
+    }
+
+    fn describe(&self) -> String {
+        let rows = self.measures.iter().map(|series| {
+            [
+                series.name.to_owned(),
+                series.unit.to_owned(),
+                rounded(series.median),
+                rounded(series.min),
+                rounded(series.max),
+                series.runs.len().to_string(),
+            ]
+        });
+        format!(
+            "{}\n{} tasks a run, {} worker process(es), concurrency {}\n{}",
+            self.machine.describe(),
+            self.tasks,
+            self.workers,
+            self.concurrency,
+            table(["measure", "unit", "median", "min", "max", "runs"], rows)
+        )
+    }
+}
+
+fn rounded(value: f64) -> String {
+    if value >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.3}")
     }
 }
 

@@ -30,7 +30,7 @@ impl Fleet {
         let target = modules.path().join(format!("{MODULE}.wasm"));
         match &args.module {
             Some(file) => copy(file, &target)?,
-            None => std::fs::write(&target, BUILT_IN)?,
+            None => std::fs::write(&target, wat::parse_str(BUILT_IN)?)?,
         }
         Ok(Self { args: args.clone(), url, queue: queue.into(), modules })
     }

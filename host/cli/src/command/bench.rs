@@ -18,14 +18,13 @@ use anyhow::Context as _;
 use chicory_queue::{BrokerConfig, Connected, SystemClock, TaskMessage, connect};
 use clap::{Args, ValueEnum};
 
+use super::Context;
 use fleet::Fleet;
 use report::Report;
 use server::Server;
 
-/// Measure throughput and latency on this machine.
-///
-/// Every task runs in a fresh sandbox, with its result stored, at least once. Without --broker a
-/// private redis-server is started for each run.
+/// What to measure, and how often. Every task runs in a fresh sandbox, with its result stored, at
+/// least once; without `--broker`, on a private redis-server for each run.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BenchArgs {
     /// What to measure.
@@ -80,7 +79,12 @@ struct Bench {
 const MODULE: &str = "bench";
 
 /// Runs the benchmark and prints its report.
-pub(crate) async fn run(args: BenchArgs, broker: Option<(String, BrokerConfig)>, json: bool) -> anyhow::Result<()> {
+pub(crate) async fn run(
+    args: BenchArgs,
+    context: &Context,
+    broker: Option<String>,
+) -> anyhow::Result<()> {
+    let broker = broker.map(|url| (url, context.config.broker.clone()));
     anyhow::ensure!(args.runs > 0 && args.tasks > 0 && args.samples > 0, "--runs, --tasks and --samples are at least 1");
     let mut report = Report::new(&args);
     for measure in args.measures.clone() {
@@ -100,7 +104,7 @@ pub(crate) async fn run(args: BenchArgs, broker: Option<(String, BrokerConfig)>,
             outcome?;
         }
     }
-    report.print(json)
+    report.print(context.output)
 }
 
 impl Bench {
@@ -124,7 +128,7 @@ impl Bench {
         Ok(())
     }
 
-    /// A broker that is the user's is left as it was, but for results that expire within a minute.
+    /// A broker that is the user's is left as it was, but for results that expire in time.
     async fn clear(&self, users_own: bool) -> anyhow::Result<()> {
         if users_own {
             self.connected.inspect.purge(&self.queue).await?;
