@@ -39,7 +39,7 @@ pub enum How {
     },
     /// A command-line program ended with another exit code than 0.
     Exited {
-        /// The exit code.
+        /// The exit code; WASI 0.2 has only 0 and 1, and a program's other codes become 1.
         code: i32,
         /// The end of what it wrote to stdout.
         stdout: String,

@@ -11,12 +11,7 @@ use crate::ended::Level;
 use crate::state::State;
 use bindings::chicory::task::{context, log, progress};
 
-#[expect(
-    missing_docs,
-    unreachable_pub,
-    clippy::pedantic,
-    reason = "generated from wit/"
-)]
+#[expect(clippy::pedantic, reason = "generated from wit/")]
 mod bindings {
     wasmtime::component::bindgen!({ path: "../../wit", world: "chicory:task/imports" });
 }

@@ -230,3 +230,128 @@ static TLS: LazyLock<TlsConnector> = LazyLock::new(|| {
         .with_no_client_auth();
     TlsConnector::from(Arc::new(config))
 });
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http_body_util::Empty;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::journal::Journal;
+    use crate::settings::{Limits, ResolvedLimits};
+
+    fn gate(grants: &[&str]) -> Gate {
+        let limits = ResolvedLimits::resolve(&Limits::default(), 1 << 20).unwrap();
+        let watch = Arc::new(Watch::start(Journal::new(&limits, None, false)));
+        Gate::new(
+            grants
+                .iter()
+                .map(|text| HostGrant::parse(text).unwrap())
+                .collect(),
+            watch,
+        )
+    }
+
+    async fn get(gate: &mut Gate, url: &str) -> Result<(u16, Bytes), Error> {
+        let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+        let request = Request::builder().uri(url).body(body).unwrap();
+        let (answer, driver) =
+            Pin::from(gate.send_request(request, None, Box::new(async { Ok(()) }))).await?;
+        let status = answer.status().as_u16();
+        let (body, driven) = tokio::join!(answer.into_body().collect(), Pin::from(driver));
+        driven?;
+        Ok((status, body?.to_bytes()))
+    }
+
+    /// Serves one request, and answers with the first line of what was asked.
+    async fn serve_once() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = vec![0; 1000];
+            let length = stream.read(&mut asked).await.unwrap();
+            let text = String::from_utf8_lossy(&asked[..length]);
+            let line = text.lines().next().unwrap();
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}",
+                line.len()
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        port
+    }
+
+    #[tokio::test]
+    async fn a_granted_host_is_called() {
+        let port = serve_once().await;
+        let mut gate = gate(&[&format!("127.0.0.1:{port}")]);
+        let (status, body) = get(&mut gate, &format!("http://127.0.0.1:{port}/path?q=1"))
+            .await
+            .unwrap();
+        assert_eq!((status, &body[..]), (200, &b"GET /path?q=1 HTTP/1.1"[..]));
+        assert_eq!(gate.watch.journal().denied(), None);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_not_listed_is_refused_with_the_line_that_grants_it() {
+        let mut gate = gate(&["example.com"]);
+        let refused = get(&mut gate, "http://127.0.0.1:9000/").await.unwrap_err();
+        assert!(matches!(refused, Error::HttpRequestDenied), "{refused:?}");
+        let expected = "HTTP to `127.0.0.1` on port 9000 is not granted; add to the manifest: [grants] http = [\"127.0.0.1:9000\"]";
+        assert_eq!(gate.watch.journal().denied(), Some(expected));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_private_address_is_refused_unless_the_address_is_named() {
+        // As if the name server gave a loopback address for a name that is granted.
+        let gate = gate(&["*.test"]);
+        let target = Target {
+            host: "localhost".into(),
+            port: 80,
+            tls: false,
+            granted: gate.grants.to_vec(),
+            watch: Arc::clone(&gate.watch),
+            permit: Arc::clone(&gate.connections).try_acquire_owned().unwrap(),
+        };
+        let refused = target.resolve().await.unwrap_err();
+        assert!(
+            matches!(refused, Error::DestinationIpProhibited),
+            "{refused:?}"
+        );
+        assert!(
+            gate.watch
+                .journal()
+                .denied()
+                .unwrap()
+                .contains("which is not a public address")
+        );
+
+        let port = serve_once().await;
+        let mut open = self::gate(&[&format!("localhost:{port}")]);
+        assert_eq!(
+            get(&mut open, &format!("http://localhost:{port}/"))
+                .await
+                .unwrap()
+                .0,
+            200
+        );
+    }
+
+    #[tokio::test]
+    async fn connections_are_counted() {
+        let gate = gate(&["example.com"]);
+        let uri: Uri = "http://example.com/".parse().unwrap();
+        let open: Vec<_> = (0..MAX_CONNECTIONS)
+            .map(|_| gate.admit(&uri).unwrap())
+            .collect();
+        assert!(matches!(
+            gate.admit(&uri),
+            Err(Error::ConnectionLimitReached)
+        ));
+        drop(open);
+        assert!(gate.admit(&uri).is_ok());
+    }
+}

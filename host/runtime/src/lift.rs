@@ -197,9 +197,8 @@ mod tests {
             any::<i64>().prop_map(|v| (Shape::S64, json!(v))),
             any::<u64>().prop_map(|v| (Shape::U64, json!(v))),
             any::<i16>().prop_map(|v| (Shape::F32, json!(f32::from(v) / 2.0))),
-            any::<f64>()
-                .prop_filter("finite", |v| v.is_finite())
-                .prop_map(|v| (Shape::F64, json!(v))),
+            // Of few digits: serde_json reads others to the last bit only with a feature of its own.
+            any::<i32>().prop_map(|v| (Shape::F64, json!(f64::from(v) / 8.0))),
             any::<char>().prop_map(|v| (Shape::Char, json!(v))),
             ".*".prop_map(|v| (Shape::String, json!(v))),
             vec(any::<u8>(), 0..20).prop_map(|v| (Shape::Bytes, json!(STANDARD.encode(v)))),

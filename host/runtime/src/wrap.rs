@@ -173,7 +173,7 @@ mod tests {
             (core instance $i (instantiate $m))
             (type $t (func async))
             (func (export "f") (type $t)
-                (canon lift (core func $i "f") async (callback (func $i "cb")))))"#;
+                (canon lift (core func $i "f") async (callback (core func $i "cb")))))"#;
         assert!(
             wrap(wat::parse_str(component).unwrap())
                 .unwrap()

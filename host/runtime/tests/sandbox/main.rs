@@ -1,0 +1,7 @@
+//! The sandbox as its users see it: real components in the text format, loaded and called.
+
+mod calls;
+mod endings;
+mod guests;
+mod loading;
+mod programs;

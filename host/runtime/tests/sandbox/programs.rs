@@ -1,0 +1,127 @@
+//! Command-line programs as tasks: argv, stdin, stdout, stderr, exit codes.
+
+use chicory_runtime::{How, Source};
+use serde_json::json;
+
+use crate::guests::{call, load, returned, sandbox};
+
+/// A WASI preview1 command that writes its second argument to stdout, its input to stderr, and
+/// exits with the number of its arguments, less two.
+const PROGRAM: &str = r#"(module
+    (import "wasi_snapshot_preview1" "args_sizes_get" (func $sizes (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "args_get" (func $args (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 2)
+    (func $length (param $at i32) (result i32)
+        (local $end i32)
+        (local.set $end (local.get $at))
+        (loop $again
+            (if (i32.load8_u (local.get $end))
+                (then (local.set $end (i32.add (local.get $end) (i32.const 1))) (br $again))))
+        (i32.sub (local.get $end) (local.get $at)))
+    (func (export "_start")
+        (drop (call $sizes (i32.const 0) (i32.const 4)))
+        (drop (call $args (i32.const 1024) (i32.const 4096)))
+        (i32.store (i32.const 8) (i32.load (i32.const 1028)))
+        (i32.store (i32.const 12) (call $length (i32.load (i32.const 1028))))
+        (drop (call $write (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 16)))
+        (i32.store (i32.const 8) (i32.const 8192))
+        (i32.store (i32.const 12) (i32.const 1000))
+        (drop (call $read (i32.const 0) (i32.const 8) (i32.const 1) (i32.const 16)))
+        (i32.store (i32.const 12) (i32.load (i32.const 16)))
+        (drop (call $write (i32.const 2) (i32.const 8) (i32.const 1) (i32.const 16)))
+        (call $exit (i32.sub (i32.load (i32.const 0)) (i32.const 2)))))"#;
+
+#[tokio::test]
+async fn a_programs_stdout_is_its_result() {
+    let sandbox = sandbox();
+    let module = load(&sandbox, PROGRAM, json!({})).await.unwrap();
+    let ended = call(
+        &sandbox,
+        &module,
+        "run",
+        json!(["hello"]),
+        json!({"stdin": "to stderr\n"}),
+    )
+    .await;
+    assert_eq!(returned(&ended), json!("hello"), "{ended:?}");
+    let [line] = ended.log.as_slice() else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(
+        (line.source, line.message.as_str()),
+        (Source::Stderr, "to stderr")
+    );
+}
+
+#[tokio::test]
+async fn another_exit_code_than_0_is_a_failure() {
+    let sandbox = sandbox();
+    let module = load(&sandbox, PROGRAM, json!({})).await.unwrap();
+    let ended = call(
+        &sandbox,
+        &module,
+        "run",
+        json!(["a", {"b": 1}, 7]),
+        json!({"stdin": "it broke"}),
+    )
+    .await;
+    let How::Exited {
+        code,
+        stdout,
+        stderr,
+    } = &ended.how
+    else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(
+        (*code, stdout.as_str(), stderr.as_str()),
+        (1, "a", "it broke")
+    );
+    assert_eq!(ended.how.error_name(), Some("TaskError"));
+    assert_eq!(ended.how.message(), "exit code 1: it broke");
+}
+
+#[tokio::test]
+async fn more_output_than_a_result_may_have_is_refused() {
+    let sandbox = sandbox();
+    let module = load(&sandbox, PROGRAM, json!({"limits": {"result_bytes": 4}}))
+        .await
+        .unwrap();
+    let ended = call(&sandbox, &module, "run", json!(["hello"]), json!({})).await;
+    assert!(
+        matches!(
+            ended.how,
+            How::TooLarge {
+                what: "result",
+                limit: 4
+            }
+        ),
+        "{ended:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_program_takes_no_named_arguments_but_its_input() {
+    let sandbox = sandbox();
+    let module = load(&sandbox, PROGRAM, json!({})).await.unwrap();
+    let task = module.task("run").unwrap();
+    assert_eq!(
+        task.signature(),
+        "command(argv...; stdin: string) -> stdout"
+    );
+    let ended = call(
+        &sandbox,
+        &module,
+        "run",
+        json!([]),
+        json!({"verbose": true}),
+    )
+    .await;
+    assert!(
+        ended.how.message().contains("unknown argument `verbose`"),
+        "{ended:?}"
+    );
+}
