@@ -156,7 +156,10 @@ impl Lines {
 }
 
 fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String> {
-    let mut value: Value = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    // The parser counts lines from here; the file's own number is said already.
+    let said =
+        |error: serde_json::Error| error.to_string().replace(" at line 1 column", " at column");
+    let mut value: Value = serde_json::from_slice(line).map_err(said)?;
     let Some(fields) = value.as_object_mut() else {
         return Err(
             "give a JSON object, such as {\"name\": \"demo.add\", \"args\": [1, 2]}".into(),

@@ -72,7 +72,7 @@ fn human(module: &Description) -> String {
     let needs = module.needs.iter();
     section(
         &mut text,
-        "must be granted",
+        "needs these grants (clocks, random and stdio are granted by default)",
         needs.map(|need| format!("{}, by {}", need.interface, need.lines)),
     );
     printable(&text)
