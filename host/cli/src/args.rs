@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn the_help_of_every_command() {
-        let mut root = Cli::command();
+        // Whatever the terminal at hand is like.
+        let mut root = Cli::command().term_width(100);
         root.build();
         insta::assert_snapshot!("help_chicory", root.render_long_help());
         snapshot_commands(&mut root, "chicory");

@@ -38,14 +38,14 @@ impl Output {
         };
         write_line(&text)
     }
+}
 
-    /// A task's result: a text as it is, anything else as JSON.
-    pub(crate) fn result(self, result: &Value) -> anyhow::Result<()> {
-        match result {
-            Value::String(text) if io::stdout().is_terminal() => write_line(&printable(text)),
-            Value::String(text) => write_line(text),
-            other => write_line(&serde_json::to_string_pretty(other)?),
-        }
+/// Writes a task's result for people: a text as it is, anything else as JSON.
+pub(crate) fn write_result(result: &Value) -> anyhow::Result<()> {
+    match result {
+        Value::String(text) if io::stdout().is_terminal() => write_line(&printable(text)),
+        Value::String(text) => write_line(text),
+        other => write_line(&serde_json::to_string_pretty(other)?),
     }
 }
 

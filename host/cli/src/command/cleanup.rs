@@ -14,7 +14,7 @@ use crate::config::parse;
 #[derive(Debug, Args)]
 pub(crate) struct CleanupArgs {
     /// Idle time after which a consumer that holds nothing is forgotten [default:
-    /// worker.stale_workers_timeout]
+    /// `worker.stale_workers_timeout`]
     #[arg(long, value_name = "SECONDS", value_parser = parse::seconds)]
     stale_seconds: Option<Duration>,
 }

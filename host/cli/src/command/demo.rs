@@ -102,7 +102,7 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
     if named {
         stage.clear(&ids).await?;
     }
-    finish(played?.0, context)
+    finish(&played?.0, context)
 }
 
 /// Every case needs its module.
@@ -181,7 +181,7 @@ impl Stage {
         let mut rows = Vec::new();
         for (case, id) in cases.iter().zip(&ids) {
             let stored = self.connected.results.result(id).await?;
-            rows.push(Row::new(case, id, ends.get(id), stored));
+            rows.push(Row::new(case, id, ends.get(id), stored.as_ref()));
         }
         if !context.output.is_json() {
             write_line(&format!("\n{}\n", report::human(&rows)))?;
@@ -225,7 +225,7 @@ impl Stage {
         let id = std::slice::from_ref(id);
         let ends = observe::until_ended(events, id, begun, context.output).await?;
         let stored = self.connected.results.result(&id[0]).await?;
-        let row = Row::new(case, &id[0], ends.get(&id[0]), stored);
+        let row = Row::new(case, &id[0], ends.get(&id[0]), stored.as_ref());
         if !context.output.is_json() {
             write_line(&format!(
                 "\n{}\n",
@@ -258,14 +258,14 @@ fn apart(broker: BrokerConfig, unique: &str) -> BrokerConfig {
         BrokerConfig::Redis(mut redis, mut results) => {
             redis.key_prefix = format!("{}-{unique}", redis.key_prefix);
             results.key_prefix.clone_from(&redis.key_prefix);
-            results.ttl = Duration::from_secs(600);
+            results.ttl = Duration::from_mins(10);
             BrokerConfig::Redis(redis, results)
         }
         sqlite @ BrokerConfig::Sqlite(_) => sqlite,
     }
 }
 
-fn finish(played: Played, context: &Context) -> anyhow::Result<ExitCode> {
+fn finish(played: &Played, context: &Context) -> anyhow::Result<ExitCode> {
     let wrong = played
         .rows
         .iter()

@@ -46,7 +46,7 @@ pub(crate) struct EnqueueArgs {
     /// Wait for the end, and print the result
     #[arg(long)]
     wait: bool,
-    /// Wait no longer than this [default: result.default_timeout, or for ever]
+    /// Wait no longer than this [default: `result.default_timeout`, or for ever]
     #[arg(long, value_name = "DURATION", value_parser = parse::seconds, requires = "wait")]
     timeout: Option<Duration>,
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use super::Context;
 use crate::config::parse;
 use crate::exit::CommandError;
-use crate::output::{Output, printable};
+use crate::output::{Output, printable, write_result};
 
 /// Flags of `chicory result`.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(crate) struct ResultArgs {
     /// Wait for the end
     #[arg(long)]
     wait: bool,
-    /// Wait no longer than this [default: result.default_timeout, or for ever]
+    /// Wait no longer than this [default: `result.default_timeout`, or for ever]
     #[arg(long, value_name = "DURATION", value_parser = parse::seconds, requires = "wait")]
     timeout: Option<Duration>,
 }
@@ -64,7 +64,7 @@ fn show(result: &TaskResult, output: Output) -> anyhow::Result<()> {
     }
     if result.state == TaskState::Success {
         if !output.is_json() {
-            output.result(result.result.as_ref().unwrap_or(&serde_json::Value::Null))?;
+            write_result(result.result.as_ref().unwrap_or(&serde_json::Value::Null))?;
         }
         return Ok(());
     }

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::call::CallArgs;
 use super::{Context, module};
 use crate::exit::CommandError;
-use crate::output::{Output, printable};
+use crate::output::{Output, printable, write_result};
 
 /// Flags of `chicory run`.
 #[derive(Debug, Args)]
@@ -116,7 +116,7 @@ fn show(ended: &Ended, output: Output) -> anyhow::Result<()> {
         output.value(&body, |_| String::new())?;
     } else {
         if error.is_none() {
-            output.result(&result)?;
+            write_result(&result)?;
         }
         eprintln!("{}", used(ended));
     }

@@ -43,7 +43,7 @@ pub(crate) struct WorkerArgs {
     /// Keep no dead letters
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "dlq")]
     no_dlq: bool,
-    /// at_least_once or at_most_once
+    /// `at_least_once` or `at_most_once`
     #[arg(long, value_name = "MODE")]
     delivery_mode: Option<String>,
     /// Give up on a message after so many deliveries without an end

@@ -54,8 +54,12 @@ fn redis(raw: &Raw, url: Option<&str>) -> Result<BrokerConfig, ConfigError> {
             MILLISECONDS,
             milliseconds,
         )?,
-        max_stream_length: raw.required("broker.redis.max_stream_length", LIMIT, parse::limit)?,
-        dlq_max_length: raw.required("broker.redis.dlq_max_length", LIMIT, parse::limit)?,
+        max_stream_length: raw
+            .required("broker.redis.max_stream_length", LIMIT, parse::limit)?
+            .0,
+        dlq_max_length: raw
+            .required("broker.redis.dlq_max_length", LIMIT, parse::limit)?
+            .0,
         key_prefix: raw.required("broker.redis.key_prefix", "a name", text)?,
         server,
     };
@@ -149,8 +153,12 @@ fn sqlite(raw: &Raw, path: Option<&str>) -> Result<SqliteConfig, ConfigError> {
             MILLISECONDS,
             milliseconds,
         )?,
-        max_queue_length: raw.required("broker.sqlite.max_queue_length", LIMIT, parse::limit)?,
-        dlq_max_length: raw.required("broker.sqlite.dlq_max_length", LIMIT, parse::limit)?,
+        max_queue_length: raw
+            .required("broker.sqlite.max_queue_length", LIMIT, parse::limit)?
+            .0,
+        dlq_max_length: raw
+            .required("broker.sqlite.dlq_max_length", LIMIT, parse::limit)?
+            .0,
         result_ttl: raw.required("broker.sqlite.result_ttl", SECONDS, seconds)?,
     })
 }

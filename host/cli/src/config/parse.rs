@@ -28,12 +28,17 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("{text:?} is no duration: give seconds, or such as 500ms, 30s, 2h"))
 }
 
+/// A number, or no limit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Limit(pub(crate) Option<u64>);
+
 /// A limit: a number from 1, or `none`.
-pub(crate) fn limit(text: &str) -> Option<Option<u64>> {
+pub(crate) fn limit(text: &str) -> Option<Limit> {
     if text.eq_ignore_ascii_case("none") {
-        return Some(None);
+        return Some(Limit(None));
     }
-    text.parse().ok().filter(|n| *n > 0).map(Some)
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.map(|number| Limit(Some(number)))
 }
 
 /// Names separated by commas, each at least a character long and without spaces or braces (which
@@ -107,8 +112,8 @@ mod tests {
 
     #[test]
     fn limits_and_names() {
-        assert_eq!(limit("None"), Some(None));
-        assert_eq!(limit("5"), Some(Some(5)));
+        assert_eq!(limit("None"), Some(Limit(None)));
+        assert_eq!(limit("5"), Some(Limit(Some(5))));
         assert_eq!((limit("0"), limit("-1"), limit("x")), (None, None, None));
         assert_eq!(names("a, b").unwrap(), ["a", "b"]);
         assert_eq!(

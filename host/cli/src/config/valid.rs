@@ -174,7 +174,7 @@ fn check_heartbeat(raw: &Raw, worker: &WorkerSettings) -> Result<(), ConfigError
 }
 
 /// A whole number within bounds.
-pub(super) fn number<N: std::str::FromStr + PartialOrd>(
+pub(super) fn number<N: std::str::FromStr + PartialOrd + Copy>(
     text: &str,
     least: N,
     most: N,

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chicory_queue::{TaskMessage, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// A task to enqueue.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Case {
             message.args.clone_from(args);
         }
         if let Value::Object(kwargs) = &self.kwargs {
-            message.kwargs = Map::clone(kwargs);
+            message.kwargs.clone_from(kwargs);
         }
         message.eta = self.delay.map(|delay| now.after(delay));
         message

@@ -54,7 +54,7 @@ pub(super) async fn until_ended(
 }
 
 /// Far beyond what the demo takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn is_final(end: &TaskEnd) -> bool {
     end.applied

@@ -34,9 +34,8 @@ impl Row {
         case: &Case,
         id: &str,
         finish: Option<&Finish>,
-        stored: Option<TaskResult>,
+        stored: Option<&TaskResult>,
     ) -> Self {
-        let stored = stored.as_ref();
         Self {
             task: case.task,
             about: case.about,

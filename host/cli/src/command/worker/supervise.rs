@@ -20,7 +20,7 @@ use crate::exit::CommandError;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A worker that was up for so long has not crashed in a row.
-const STEADY: Duration = Duration::from_secs(60);
+const STEADY: Duration = Duration::from_mins(1);
 /// The exit code of a configuration that can't be used: starting again does not help.
 const MISCONFIGURED: i32 = 2;
 
