@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, cmd};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -144,7 +144,7 @@ impl Connection {
             delay = (outage.delay * 2).min(LONGEST_DELAY);
             tokio::time::sleep_until(outage.at + outage.delay).await;
         }
-        match self.server.open(Some(RESPONSE_TIMEOUT)).await {
+        match self.open().await {
             Ok(link) => {
                 state.outage = None;
                 state.opened += 1;
@@ -160,6 +160,13 @@ impl Connection {
                 Err(error)
             }
         }
+    }
+
+    /// Opens a connection that is let in: a server that wants a password says so only when asked.
+    async fn open(&self) -> RedisResult<Link> {
+        let mut link = self.server.open(Some(RESPONSE_TIMEOUT)).await?;
+        cmd("PING").exec_async(&mut link).await?;
+        Ok(link)
     }
 
     /// Drops the connection after a failure that it will not recover from.

@@ -35,12 +35,9 @@ fn advice(error: &RedisError) -> Option<&'static str> {
         ErrorKind::AuthenticationFailed => return Some(CREDENTIALS),
         ErrorKind::InvalidClientConfig => return Some("correct the Redis settings or URL"),
         ErrorKind::Server(ServerErrorKind::NoPerm) => return Some(PERMISSIONS),
-        ErrorKind::Server(ServerErrorKind::CrossSlot) => {
-            return Some("use a redis-cluster:// URL for a Redis Cluster");
-        }
-        ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask) => {
-            return Some("use a redis-cluster:// URL for a Redis Cluster");
-        }
+        ErrorKind::Server(
+            ServerErrorKind::CrossSlot | ServerErrorKind::Moved | ServerErrorKind::Ask,
+        ) => return Some("use a redis-cluster:// URL for a Redis Cluster"),
         _ => {}
     }
     match code(error)? {
@@ -74,9 +71,15 @@ pub(super) fn spoils_connection(error: &RedisError) -> bool {
         || matches!(code(error), Some("READONLY" | "MASTERDOWN" | "UNBLOCKED"))
 }
 
-/// Whether the consumer group or its stream is missing.
+/// Whether the consumer group or its stream is missing, or went while a read was blocked.
 pub(super) fn is_no_group(error: &RedisError) -> bool {
-    code(error) == Some("NOGROUP")
+    match code(error) {
+        Some("NOGROUP") => true,
+        Some("UNBLOCKED") => error
+            .detail()
+            .is_some_and(|detail| detail.contains("no longer exists")),
+        _ => false,
+    }
 }
 
 /// The error's code. Before Redis 7 a script's errors are wrapped in one of code ERR.
@@ -150,6 +153,16 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_stream_that_goes_in_mid_read_is_no_outage() {
+        let gone = server_error("UNBLOCKED the stream key no longer exists");
+        assert!(is_no_group(&gone));
+        let demoted = server_error(
+            "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+        );
+        assert!(!is_no_group(&demoted) && spoils_connection(&demoted));
     }
 
     #[test]

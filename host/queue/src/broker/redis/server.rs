@@ -46,7 +46,7 @@ impl Server {
         let place = place(settings);
         let target = match &settings.url {
             Some(url) => target_of_url(&url.0),
-            None => single(ConnectionInfo::clone(&plain(settings)?)),
+            None => single(plain(settings)?),
         };
         match target {
             Ok(target) => Ok(Self { place, target }),

@@ -1,0 +1,268 @@
+//! The ways to reach a Redis: users and passwords, Unix sockets, databases, a Cluster, Sentinels.
+
+mod redis_server;
+mod redis_support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chicory_queue::{
+    BrokerConfig, BrokerError, RedisConfig, RedisServer as Address, ResultsConfig, Secret, Settled,
+    Settlement,
+};
+use redis_server::RedisServer;
+use redis_support::{Queue, message, messages, open, settle, success};
+
+fn config(address: Address) -> BrokerConfig {
+    let redis = RedisConfig {
+        server: address,
+        ..RedisConfig::default()
+    };
+    BrokerConfig::Redis(redis, ResultsConfig::default())
+}
+
+fn url(url: String) -> BrokerConfig {
+    config(Address {
+        url: Some(Secret(url)),
+        ..Address::default()
+    })
+}
+
+/// A message's whole life, and its result.
+async fn works(config: &BrokerConfig) {
+    let queue = Queue::open(config).await;
+    queue.enqueue(&messages("m", 5)).await;
+    let deliveries = queue
+        .try_fetch(10, Duration::from_secs(20))
+        .await
+        .expect("fetch");
+    assert_eq!(deliveries.len(), 5);
+    let results = &queue.connected.results;
+    let batch: Vec<_> = deliveries
+        .iter()
+        .map(|delivery| {
+            let mut done = settle(delivery, &Settlement::Complete);
+            done.record = Some(success(&delivery.task_id));
+            done
+        })
+        .collect();
+    let (waited, settled) = tokio::join!(
+        results.wait("m0", Some(Duration::from_secs(20))),
+        queue.connected.broker.settle(&batch)
+    );
+    assert_eq!(settled.expect("settle"), [Settled::Applied; 5]);
+    assert!(waited.expect("wait").is_some());
+    assert_eq!(queue.stats().await.size, 0);
+    assert_eq!(
+        queue.connected.inspect.queues().await.expect("queues"),
+        ["default"]
+    );
+}
+
+#[tokio::test]
+async fn a_user_and_a_password() {
+    let server = RedisServer::start();
+    redis::cmd("ACL")
+        .arg(&[
+            "SETUSER",
+            "app",
+            "on",
+            ">geheim/@1",
+            "~chicory:*",
+            "&chicory:*",
+            "+@all",
+            "-@admin",
+        ])
+        .exec(&mut server.connection())
+        .expect("a user");
+    let with = |password: &str| {
+        config(Address {
+            username: Some("app".into()),
+            password: Some(Secret(password.into())),
+            ..server.address()
+        })
+    };
+    works(&with("geheim/@1")).await;
+    works(&url(format!(
+        "redis://app:geheim%2F%401@127.0.0.1:{}/0",
+        server.port()
+    )))
+    .await;
+
+    let wrong = with("verraten");
+    assert!(!format!("{wrong:?}").contains("verraten"));
+    let error = open(&wrong).await.expect_err("a wrong password");
+    assert!(
+        matches!(&error, BrokerError::Invalid(said) if said.contains("password")),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("verraten"), "{error}");
+}
+
+#[tokio::test]
+async fn a_missing_password_and_a_missing_right() {
+    let server = RedisServer::start_with(&["--requirepass", "geheim"]);
+    let error = open(&server.config()).await.expect_err("no password");
+    assert!(
+        matches!(&error, BrokerError::Invalid(said) if said.contains("password")),
+        "{error}"
+    );
+    let admin = url(format!("redis://:geheim@127.0.0.1:{}", server.port()));
+    works(&admin).await;
+
+    let mut connection =
+        redis::Client::open(format!("redis://:geheim@127.0.0.1:{}", server.port()))
+            .and_then(|client| client.get_connection())
+            .expect("a connection");
+    redis::cmd("ACL")
+        .arg(&["SETUSER", "other", "on", ">pw", "~else:*", "&*", "+@all"])
+        .exec(&mut connection)
+        .expect("a user");
+    let queue = Queue::open(&url(format!(
+        "redis://other:pw@127.0.0.1:{}",
+        server.port()
+    )))
+    .await;
+    let error = queue
+        .try_enqueue(&[message("a")])
+        .await
+        .expect_err("no right");
+    assert!(
+        matches!(&error, BrokerError::Invalid(said) if said.contains("ACL")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_unix_socket() {
+    let server = RedisServer::start();
+    works(&url(format!("unix://{}", server.socket().display()))).await;
+    works(&url(format!(
+        "redis+unix://{}?db=2",
+        server.socket().display()
+    )))
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_by_number() {
+    let server = RedisServer::start();
+    let in_third = config(Address {
+        db: 3,
+        ..server.address()
+    });
+    works(&in_third).await;
+    let first: usize = redis::cmd("DBSIZE")
+        .query(&mut server.connection())
+        .expect("size");
+    assert_eq!(first, 0);
+}
+
+/// One node that has all slots: keys of several slots in one script would be refused all the same.
+#[tokio::test]
+async fn a_cluster() {
+    let server = RedisServer::start_with(&[
+        "--cluster-enabled",
+        "yes",
+        "--cluster-announce-ip",
+        "127.0.0.1",
+    ]);
+    redis::cmd("CLUSTER")
+        .arg(&["ADDSLOTSRANGE", "0", "16383"])
+        .exec(&mut server.connection())
+        .expect("slots");
+    let mut connection = server.connection();
+    while !redis::cmd("CLUSTER")
+        .arg("INFO")
+        .query::<String>(&mut connection)
+        .expect("info")
+        .contains("cluster_state:ok")
+    {
+        tokio::task::yield_now().await;
+    }
+    let config = url(format!("redis-cluster://127.0.0.1:{}", server.port()));
+    works(&config).await;
+    let stream: bool = redis::cmd("EXISTS")
+        .arg("chicory:stream:{default}")
+        .query(&mut connection)
+        .expect("exists");
+    assert!(stream);
+
+    // What touches several keys of a queue.
+    let queue = Queue::open(&config).await;
+    let mut late = message("late");
+    late.eta = Some(chicory_queue::Timestamp::now().after(Duration::from_mins(10)));
+    queue.enqueue(&[message("dead"), late]).await;
+    let deliveries = queue.fetch(1).await;
+    let failed_at = chicory_queue::Timestamp::now();
+    let error = "Broken: it is".to_owned();
+    let answers = queue
+        .settle(&deliveries, &Settlement::DeadLetter { error, failed_at })
+        .await;
+    assert_eq!(answers, [Settled::Applied]);
+    assert_eq!(
+        queue
+            .connected
+            .broker
+            .promote("default", 10)
+            .await
+            .expect("promote")
+            .0,
+        0
+    );
+    let options = chicory_queue::ReplayOptions {
+        reset_retries: true,
+    };
+    assert!(
+        queue
+            .connected
+            .inspect
+            .replay("default", "dead", options)
+            .await
+            .expect("replay")
+    );
+    assert_eq!(
+        queue
+            .connected
+            .inspect
+            .purge("default")
+            .await
+            .expect("purge"),
+        2
+    );
+
+    // Queues of several slots are read one after another.
+    let several: [Arc<str>; 3] = ["a".into(), "b".into(), "c".into()];
+    let request = chicory_queue::FetchRequest {
+        queues: &several,
+        consumer: &queue.consumer,
+        limit: 3,
+        block: Duration::ZERO,
+        interrupt: &tokio_util::sync::CancellationToken::new(),
+    };
+    assert!(
+        queue
+            .connected
+            .broker
+            .fetch(request)
+            .await
+            .expect("fetch")
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn the_master_that_sentinels_name() {
+    let server = RedisServer::start();
+    let sentinel = RedisServer::start_sentinel("mymaster", server.port());
+    works(&url(format!(
+        "redis-sentinel://127.0.0.1:{}/mymaster/1",
+        sentinel.port()
+    )))
+    .await;
+    let unknown = url(format!(
+        "redis-sentinel://127.0.0.1:{}/nobody",
+        sentinel.port()
+    ));
+    assert!(open(&unknown).await.is_err());
+}

@@ -1,0 +1,258 @@
+//! The Redis broker when the server loses what it knew, refuses, or goes away.
+
+mod redis_server;
+mod redis_support;
+
+use std::time::Duration;
+
+use chicory_queue::{BrokerError, Settled, Settlement};
+use redis_server::RedisServer;
+use redis_support::{Queue, message, messages, open, settle};
+
+#[tokio::test]
+async fn lost_scripts_are_loaded_again() {
+    let server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    queue.enqueue(&[message("a")]).await;
+    redis::cmd("SCRIPT")
+        .arg("FLUSH")
+        .exec(&mut server.connection())
+        .expect("flush");
+    queue.enqueue(&[message("b")]).await;
+    let deliveries = queue.fetch(10).await;
+    assert_eq!(deliveries.len(), 2);
+    redis::cmd("SCRIPT")
+        .arg("FLUSH")
+        .exec(&mut server.connection())
+        .expect("flush");
+    let answers = queue.settle(&deliveries, &Settlement::Complete).await;
+    assert_eq!(answers, [Settled::Applied; 2]);
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_empty_is_used_again() {
+    let mut server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    queue.enqueue(&[message("lost")]).await;
+    let lost = queue.fetch(1).await;
+    server.stop();
+    let error = queue
+        .try_enqueue(&[message("a")])
+        .await
+        .expect_err("nobody is there");
+    assert!(error.is_transient(), "{error}");
+    let error = queue
+        .try_fetch(1, Duration::ZERO)
+        .await
+        .expect_err("nobody is there");
+    assert!(error.is_transient(), "{error}");
+
+    server.start_again();
+    queue.enqueue(&[message("b")]).await;
+    assert_eq!(queue.fetch(10).await[0].task_id, "b");
+    assert_eq!(
+        queue.settle(&lost, &Settlement::Complete).await,
+        [Settled::LeaseLost]
+    );
+    assert!(queue.reclaim(10).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_blocked_fetch_ends_with_its_server() {
+    let mut server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    queue.fetch(1).await;
+    let (ended, ()) = tokio::join!(queue.try_fetch(1, Duration::from_mins(1)), async {
+        queue.blocked(&server).await;
+        server.stop();
+    });
+    assert!(ended.expect_err("the server is gone").is_transient());
+}
+
+#[tokio::test]
+async fn a_blocked_fetch_survives_a_flush() {
+    let server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    queue.fetch(1).await;
+    let (fetched, ()) = tokio::join!(queue.try_fetch(1, Duration::from_mins(1)), async {
+        queue.blocked(&server).await;
+        redis::cmd("FLUSHALL")
+            .exec(&mut server.connection())
+            .expect("flush");
+        queue.enqueue(&[message("a")]).await;
+    });
+    assert_eq!(fetched.expect("the group is made again")[0].task_id, "a");
+}
+
+#[tokio::test]
+async fn a_replica_is_unavailable_until_it_is_a_master_again() {
+    let server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    queue.enqueue(&[message("a")]).await;
+    let deliveries = queue.fetch(1).await;
+    let replica_of = |host: &str, port: &str| {
+        let mut command = redis::cmd("REPLICAOF");
+        command
+            .arg(host)
+            .arg(port)
+            .exec(&mut server.connection())
+            .expect("replicaof");
+    };
+    // No master is there: it keeps its data and refuses writes.
+    replica_of("127.0.0.1", "1");
+    for _ in 0..2 {
+        let error = queue
+            .try_enqueue(&[message("b")])
+            .await
+            .expect_err("READONLY");
+        assert!(
+            error.is_transient() && error.to_string().contains("read only"),
+            "{error}"
+        );
+    }
+    let batch = [settle(&deliveries[0], &Settlement::Complete)];
+    let error = queue
+        .connected
+        .broker
+        .settle(&batch)
+        .await
+        .expect_err("READONLY");
+    assert!(error.is_transient(), "{error}");
+    replica_of("NO", "ONE");
+    queue.enqueue(&[message("b")]).await;
+    assert_eq!(
+        queue.settle(&deliveries, &Settlement::Complete).await,
+        [Settled::Applied]
+    );
+}
+
+#[tokio::test]
+async fn out_of_memory_changes_nothing_and_passes() {
+    let server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    queue.enqueue(&messages("m", 2)).await;
+    let deliveries = queue.fetch(1).await;
+    let max_memory = |bytes: &str| {
+        let mut command = redis::cmd("CONFIG");
+        command
+            .arg("SET")
+            .arg("maxmemory")
+            .arg(bytes)
+            .exec(&mut server.connection())
+            .expect("config");
+    };
+    max_memory("1");
+    let error = queue
+        .try_enqueue(&messages("n", 100))
+        .await
+        .expect_err("OOM");
+    assert!(
+        error.is_transient() && error.to_string().contains("OOM"),
+        "{error}"
+    );
+    let batch = [settle(&deliveries[0], &Settlement::Release)];
+    let error = queue
+        .connected
+        .broker
+        .settle(&batch)
+        .await
+        .expect_err("OOM");
+    assert!(error.is_transient(), "{error}");
+    max_memory("0");
+    assert_eq!(queue.stats().await.size, 2);
+    assert_eq!(
+        queue.settle(&deliveries, &Settlement::Release).await,
+        [Settled::Applied]
+    );
+    assert_eq!(queue.stats().await.size, 2);
+}
+
+#[tokio::test]
+async fn a_subscription_outlives_the_server() {
+    let mut server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    let mut wakes = queue
+        .connected
+        .broker
+        .subscribe(std::slice::from_ref(&queue.name))
+        .await
+        .expect("subscribe");
+    server.start_again();
+    // The first is to look for what was missed.
+    assert_eq!(wakes.recv().await.expect("it goes on").queue, queue.name);
+    let mut late = message("late");
+    late.eta = Some(chicory_queue::Timestamp::now().after(Duration::from_mins(1)));
+    // The connection broke with the server: the first to use it may find out.
+    while let Err(error) = queue.try_enqueue(std::slice::from_ref(&late)).await {
+        assert!(error.is_transient(), "{error}");
+    }
+    assert_eq!(Some(wakes.recv().await.expect("it goes on").due), late.eta);
+}
+
+#[tokio::test]
+async fn a_wait_outlives_the_server() {
+    let mut server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    let results = &queue.connected.results;
+    // Opens the subscription, which then breaks.
+    let none = results
+        .wait("a", Some(Duration::from_millis(1)))
+        .await
+        .expect("wait");
+    assert_eq!(none, None);
+    server.start_again();
+    let (result, ()) = tokio::join!(
+        async {
+            loop {
+                match results.wait("a", Some(Duration::from_secs(20))).await {
+                    Err(error) => assert!(error.is_transient(), "{error}"),
+                    Ok(result) => return result,
+                }
+            }
+        },
+        async {
+            let record = redis_support::success("a");
+            while let Err(error) = results.store(std::slice::from_ref(&record)).await {
+                assert!(error.is_transient(), "{error}");
+            }
+        }
+    );
+    assert!(result.is_some());
+}
+
+#[tokio::test]
+async fn connecting_to_nobody_fails_at_once() {
+    let mut server = RedisServer::start();
+    server.stop();
+    let error = open(&server.config()).await.expect_err("nobody is there");
+    assert!(
+        matches!(&error, BrokerError::Unavailable { place, .. } if *place == format!("127.0.0.1:{}", server.port())),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_of_another_program_is_named() {
+    let server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    redis::cmd("SET")
+        .arg("chicory:stream:default")
+        .arg("x")
+        .exec(&mut server.connection())
+        .expect("set");
+    for error in [
+        queue
+            .try_enqueue(&[message("a")])
+            .await
+            .expect_err("WRONGTYPE"),
+        queue
+            .try_fetch(1, Duration::ZERO)
+            .await
+            .expect_err("WRONGTYPE"),
+    ] {
+        assert!(
+            matches!(&error, BrokerError::Invalid(said) if said.contains("key_prefix")),
+            "{error}"
+        );
+    }
+}
