@@ -170,7 +170,7 @@ async fn a_huge_result_is_refused() {
     let text = format!(
         "(component (core module $m {MEMORY}
             (func (export \"huge\") (result i32)
-                (i32.store (i32.const 0) (i32.const 0)) (i32.store (i32.const 4) (i32.const 60000)) (i32.const 0)))
+                (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 60000)) (i32.const 0)))
          (core instance $i (instantiate $m))
          (func (export \"huge\") (result string) (canon lift (core func $i \"huge\") (memory (core memory $i \"memory\")))))"
     );
