@@ -252,7 +252,7 @@ impl Stage {
     }
 }
 
-/// The same broker with keys of the demo's own, which end by themselves should the demo be killed.
+/// The same broker with keys of the demo's own; its results expire soon, should the demo be killed.
 fn apart(broker: BrokerConfig, unique: &str) -> BrokerConfig {
     match broker {
         BrokerConfig::Redis(mut redis, mut results) => {
