@@ -55,7 +55,10 @@ pub struct LoadReport {
 impl Catalog {
     /// An empty catalog whose modules run in `sandbox`.
     pub fn new(sandbox: Sandbox) -> Arc<Self> {
-        Arc::new(Self { sandbox, deployed: ArcSwap::default() })
+        Arc::new(Self {
+            sandbox,
+            deployed: ArcSwap::default(),
+        })
     }
 
     /// Compiles a module and makes it the active one of its name.
@@ -69,8 +72,16 @@ impl Catalog {
                 "{name:?} can't be a module's name: use letters, digits, `-`, `_`, and dots between parts"
             ));
         }
-        let request = LoadRequest { name: name.clone(), wasm, settings: manifest.settings() };
-        let module = self.sandbox.load(request).await.map_err(|error| error.to_string())?;
+        let request = LoadRequest {
+            name: name.clone(),
+            wasm,
+            settings: manifest.settings(),
+        };
+        let module = self
+            .sandbox
+            .load(request)
+            .await
+            .map_err(|error| error.to_string())?;
         check_task_names(&module, &manifest)?;
         let deployed = Arc::new(DeployedModule { module, manifest });
         self.change(|modules| {
@@ -90,7 +101,10 @@ impl Catalog {
         self.deployed.rcu(|before| {
             let mut modules = before.modules.clone();
             change(&mut modules);
-            let tasks = modules.iter().flat_map(|(name, module)| named_tasks(name, module)).collect();
+            let tasks = modules
+                .iter()
+                .flat_map(|(name, module)| named_tasks(name, module))
+                .collect();
             Deployed { modules, tasks }
         });
     }
@@ -103,7 +117,10 @@ impl Catalog {
         }
         // Mixed spellings are rare: take the longest module's name, and spell the rest as WIT does.
         let (module, rest) = split(&deployed, name)?;
-        deployed.tasks.get(&format!("{module}.{}", rest.replace('_', "-"))).cloned()
+        deployed
+            .tasks
+            .get(&format!("{module}.{}", rest.replace('_', "-")))
+            .cloned()
     }
 
     /// Why [`Self::resolve`] found nothing, for the reader of an error.
@@ -111,14 +128,24 @@ impl Catalog {
         let deployed = self.deployed.load();
         match split(&deployed, name) {
             Some((module, rest)) => {
-                let mut tasks: Vec<_> = deployed.modules[module].module.tasks().map(|task| task.name()).collect();
+                let mut tasks: Vec<_> = deployed.modules[module]
+                    .module
+                    .tasks()
+                    .map(|task| task.name())
+                    .collect();
                 tasks.sort_unstable();
-                format!("module {module:?} has no task {rest:?}; it has {}", listed(&tasks))
+                format!(
+                    "module {module:?} has no task {rest:?}; it has {}",
+                    listed(&tasks)
+                )
             }
             None => {
                 let mut modules: Vec<_> = deployed.modules.keys().map(String::as_str).collect();
                 modules.sort_unstable();
-                format!("no module for {name:?} is deployed on this worker; it has {}", listed(&modules))
+                format!(
+                    "no module for {name:?} is deployed on this worker; it has {}",
+                    listed(&modules)
+                )
             }
         }
     }
@@ -127,7 +154,12 @@ impl Catalog {
     pub fn task_names(&self) -> Vec<String> {
         let deployed = self.deployed.load();
         let mut names: Vec<String> = (deployed.modules.iter())
-            .flat_map(|(name, module)| module.module.tasks().map(move |task| format!("{name}.{}", task.name())))
+            .flat_map(|(name, module)| {
+                module
+                    .module
+                    .tasks()
+                    .map(move |task| format!("{name}.{}", task.name()))
+            })
             .collect();
         names.sort_unstable();
         names
@@ -142,15 +174,26 @@ fn split<'a>(deployed: &'a Deployed, name: &'a str) -> Option<(&'a str, &'a str)
 }
 
 fn listed(names: &[&str]) -> String {
-    if names.is_empty() { "none".into() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), String> {
-    let Some(unknown) = manifest.tasks.keys().find(|name| module.task(name).is_none()) else {
+    let Some(unknown) = manifest
+        .tasks
+        .keys()
+        .find(|name| module.task(name).is_none())
+    else {
         return Ok(());
     };
     let names: Vec<_> = module.tasks().map(|task| task.name()).collect();
-    Err(format!("the manifest's [tasks.{unknown}] names no task of the module; it has {}", listed(&names)))
+    Err(format!(
+        "the manifest's [tasks.{unknown}] names no task of the module; it has {}",
+        listed(&names)
+    ))
 }
 
 fn named_tasks(
@@ -167,13 +210,21 @@ fn named_tasks(
 
 fn settings(task: &Arc<Task>, manifest: &Manifest) -> CatalogTask {
     let spelled = |name: &&String| name.replace('_', "-") == task.name();
-    let own = manifest.tasks.keys().find(spelled).and_then(|name| manifest.tasks.get(name));
+    let own = manifest
+        .tasks
+        .keys()
+        .find(spelled)
+        .and_then(|name| manifest.tasks.get(name));
     CatalogTask {
         task: Arc::clone(task),
         policy: (own.and_then(|own| own.retry.clone()))
             .or_else(|| manifest.retry.clone())
             .unwrap_or_else(RetryPolicy::none),
-        delivery_mode: own.and_then(|own| own.delivery_mode).or(manifest.delivery_mode),
-        ignore_result: own.and_then(|own| own.ignore_result).unwrap_or(manifest.ignore_result),
+        delivery_mode: own
+            .and_then(|own| own.delivery_mode)
+            .or(manifest.delivery_mode),
+        ignore_result: own
+            .and_then(|own| own.ignore_result)
+            .unwrap_or(manifest.ignore_result),
     }
 }

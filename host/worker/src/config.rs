@@ -69,5 +69,8 @@ fn new_worker_id() -> String {
 
 /// This machine's name.
 pub(crate) fn host_name() -> String {
-    hostname::get().map_or_else(|_| "unknown".into(), |name| name.to_string_lossy().into_owned())
+    hostname::get().map_or_else(
+        |_| "unknown".into(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }

@@ -39,7 +39,10 @@ pub(crate) async fn execute(
 ) {
     let begun = Instant::now();
     let Attempt { mut delivery, task } = attempt;
-    let payload = std::mem::replace(&mut delivery.payload, Payload::Message(TaskMessage::default()));
+    let payload = std::mem::replace(
+        &mut delivery.payload,
+        Payload::Message(TaskMessage::default()),
+    );
     let (message, outcome, usage) = match payload {
         Payload::Unreadable(reason) => {
             let failure = failure("UnreadableMessage", reason.to_string(), Advice::Never);
@@ -47,7 +50,18 @@ pub(crate) async fn execute(
         }
         Payload::Message(message) => run(&shift, &delivery, message, task.as_deref()).await,
     };
-    let finished = finish(&shift, Ended { ticket, delivery, message, task, outcome, usage, duration: begun.elapsed() });
+    let finished = finish(
+        &shift,
+        Ended {
+            ticket,
+            delivery,
+            message,
+            task,
+            outcome,
+            usage,
+            duration: begun.elapsed(),
+        },
+    );
     // The receiver is gone only when the worker has stopped; then the lease is released there.
     let _ = shift.finished.send(finished).await;
     drop(permit);
@@ -64,12 +78,20 @@ struct Ended {
 }
 
 fn failure(name: &str, message: String, advice: Advice) -> Failure {
-    Failure { name: name.into(), message, traceback: None, advice }
+    Failure {
+        name: name.into(),
+        message,
+        traceback: None,
+        advice,
+    }
 }
 
 /// Stands for a message that can't be read, so that it is settled as any other.
 fn nameless(delivery: &Delivery) -> TaskMessage {
-    TaskMessage { id: delivery.task_id.clone(), ..TaskMessage::default() }
+    TaskMessage {
+        id: delivery.task_id.clone(),
+        ..TaskMessage::default()
+    }
 }
 
 async fn run(
@@ -84,11 +106,19 @@ async fn run(
             "handed out {} times and never settled, so it may be what ends its workers (max_deliveries is {limit})",
             delivery.deliveries
         );
-        return (message, Outcome::Failed(failure("LeaseExpired", text, Advice::Never)), None);
+        return (
+            message,
+            Outcome::Failed(failure("LeaseExpired", text, Advice::Never)),
+            None,
+        );
     }
     let Some(task) = task else {
         let text = shift.catalog.why_missing(&message.name);
-        return (message, Outcome::Failed(failure("TaskNotFound", text, Advice::Policy)), None);
+        return (
+            message,
+            Outcome::Failed(failure("TaskNotFound", text, Advice::Policy)),
+            None,
+        );
     };
     let policy = message.retry.as_ref().unwrap_or(&task.policy);
     let invocation = Invocation {
@@ -101,8 +131,16 @@ async fn run(
             tenant: None,
         },
         // A retry needs the arguments again; where none can come, they move.
-        args: if policy.max_retries > message.retries { message.args.clone() } else { std::mem::take(&mut message.args) },
-        kwargs: if policy.max_retries > message.retries { message.kwargs.clone() } else { std::mem::take(&mut message.kwargs) },
+        args: if policy.max_retries > message.retries {
+            message.args.clone()
+        } else {
+            std::mem::take(&mut message.args)
+        },
+        kwargs: if policy.max_retries > message.retries {
+            message.kwargs.clone()
+        } else {
+            std::mem::take(&mut message.kwargs)
+        },
         task: Arc::clone(&task.task),
         observer: None,
         cancel: None,
@@ -123,7 +161,15 @@ fn log_lines(message: &TaskMessage, lines: &[chicory_runtime::LogLine]) {
 
 /// Decides, and puts together all that the settlement needs.
 fn finish(shift: &Shift, ended: Ended) -> Finished {
-    let Ended { ticket, delivery, message, task, outcome, usage, duration } = ended;
+    let Ended {
+        ticket,
+        delivery,
+        message,
+        task,
+        outcome,
+        usage,
+        duration,
+    } = ended;
     let none = RetryPolicy::none();
     let terms = Terms {
         policy: task.as_ref().map_or(&none, |task| &task.policy),
@@ -136,7 +182,12 @@ fn finish(shift: &Shift, ended: Ended) -> Finished {
     let record = match settlement {
         Settlement::Release => None,
         _ if ignored => None,
-        _ => Some(translate::record(&message.id, &outcome, &settlement, usage.as_ref())),
+        _ => Some(translate::record(
+            &message.id,
+            &outcome,
+            &settlement,
+            usage.as_ref(),
+        )),
     };
     let error = match &outcome {
         Outcome::Failed(failure) => Some(failure.describe()),
@@ -162,5 +213,9 @@ fn finish(shift: &Shift, ended: Ended) -> Finished {
         settlement,
         record,
     };
-    Finished { ticket, settle, end }
+    Finished {
+        ticket,
+        settle,
+        end,
+    }
 }

@@ -129,14 +129,21 @@ async fn acknowledge_first(shift: &Shift, attempts: &mut Vec<Attempt>) {
         .into_iter()
         .partition(|attempt| mode(attempt) == Some(DeliveryMode::AtMostOnce));
     if !now.is_empty() {
-        let leases: Vec<_> = now.iter().map(|attempt| attempt.delivery.lease.clone()).collect();
+        let leases: Vec<_> = now
+            .iter()
+            .map(|attempt| attempt.delivery.lease.clone())
+            .collect();
         let answer = shift.connected.broker.acknowledge(&leases).await;
         // Without an answer they may or may not be acknowledged: run none, and let leases expire.
         let settled = shift.note(answer).unwrap_or_default();
-        later.extend(now.into_iter().zip(settled).filter_map(|(mut attempt, settled)| {
-            attempt.delivery.lease.acknowledged = true;
-            (settled == Settled::Applied).then_some(attempt)
-        }));
+        later.extend(
+            now.into_iter()
+                .zip(settled)
+                .filter_map(|(mut attempt, settled)| {
+                    attempt.delivery.lease.acknowledged = true;
+                    (settled == Settled::Applied).then_some(attempt)
+                }),
+        );
     }
     *attempts = later;
 }

@@ -37,7 +37,11 @@ pub(crate) async fn beat(shift: &Shift, is_running: bool) {
         is_running,
         extra: serde_json::Map::new(),
     };
-    let answer = shift.connected.results.heartbeat(&info, shift.config.heartbeat_ttl).await;
+    let answer = shift
+        .connected
+        .results
+        .heartbeat(&info, shift.config.heartbeat_ttl)
+        .await;
     shift.note(answer);
 }
 
@@ -50,7 +54,11 @@ pub(crate) async fn clean(shift: Arc<Shift>) {
         let mut consumers = 0;
         for queue in &shift.queues {
             let idle = shift.config.stale_workers_timeout;
-            let answer = shift.connected.inspect.remove_stale_consumers(queue, idle).await;
+            let answer = shift
+                .connected
+                .inspect
+                .remove_stale_consumers(queue, idle)
+                .await;
             consumers += shift.note(answer).unwrap_or(0);
         }
         if workers + consumers > 0 {

@@ -115,7 +115,10 @@ impl Manifest {
 /// Whether `name` can be the name of a module.
 pub(crate) fn is_module_name(name: &str) -> bool {
     name.split('.').all(|part| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     })
 }
 
@@ -147,14 +150,20 @@ mod tests {
         .unwrap();
         assert_eq!(manifest.name.as_deref(), Some("myapp.tasks"));
         assert_eq!(manifest.retry.as_ref().unwrap().max_retries, 2);
-        assert_eq!(manifest.tasks["fetch"].retry.as_ref().unwrap().max_retries, 9);
+        assert_eq!(
+            manifest.tasks["fetch"].retry.as_ref().unwrap().max_retries,
+            9
+        );
         assert!(manifest.settings().task_limits.contains_key("fetch"));
     }
 
     #[test]
     fn a_misspelt_key_names_the_line_and_what_is_allowed() {
         let error = Manifest::parse("[grants]\nhtpp = []\n").unwrap_err();
-        assert!(error.contains("htpp") && error.contains("http") && error.contains("line 2"), "{error}");
+        assert!(
+            error.contains("htpp") && error.contains("http") && error.contains("line 2"),
+            "{error}"
+        );
         let error = Manifest::parse("name = \"a..b\"").unwrap_err();
         assert!(error.contains("a..b"), "{error}");
     }

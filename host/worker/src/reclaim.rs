@@ -34,7 +34,11 @@ async fn take_over(shift: &Arc<Shift>, queue: &Arc<str>) -> bool {
     if limit == 0 {
         return false;
     }
-    let request = ReclaimRequest { queue, consumer: &shift.consumer, limit };
+    let request = ReclaimRequest {
+        queue,
+        consumer: &shift.consumer,
+        limit,
+    };
     let answer = shift.connected.broker.reclaim(request).await;
     let Some(mut deliveries) = shift.note(answer) else {
         return false;

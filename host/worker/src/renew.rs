@@ -56,7 +56,11 @@ async fn announce(shift: &Shift) {
         if lasting && !held.announced {
             held.announced = true;
             if !held.ignore_result && !held.task_id.is_empty() {
-                records.push(ResultRecord { task_id: held.task_id.clone(), state: TaskState::Started, body: None });
+                records.push(ResultRecord {
+                    task_id: held.task_id.clone(),
+                    state: TaskState::Started,
+                    body: None,
+                });
             }
         }
         lasting

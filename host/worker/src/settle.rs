@@ -27,7 +27,12 @@ pub(crate) async fn settle(shift: Arc<Shift>, mut finished: mpsc::Receiver<Finis
         let mut tickets = Vec::with_capacity(gathered.len());
         let mut batch = Vec::with_capacity(gathered.len());
         let mut ends = Vec::with_capacity(gathered.len());
-        for Finished { ticket, settle, end } in gathered.drain(..) {
+        for Finished {
+            ticket,
+            settle,
+            end,
+        } in gathered.drain(..)
+        {
             tickets.push(ticket);
             batch.push(settle);
             ends.push(end);
@@ -65,7 +70,7 @@ fn log(end: &TaskEnd) {
     let (id, task, attempt) = (&end.task_id, &end.task_name, end.attempt);
     let took_ms = end.duration.as_secs_f64() * 1e3;
     if !end.applied {
-        tracing::warn!(task_id = %id, %task, attempt, "the lease was lost: another worker has this task by now");
+        tracing::warn!(task_id = %id, %task, attempt, "the lease was lost: another worker has this task by now, or it was purged");
         return;
     }
     let error = end.error.as_deref().unwrap_or_default();
@@ -73,13 +78,17 @@ fn log(end: &TaskEnd) {
         Settlement::Complete if end.error.is_none() => {
             tracing::info!(task_id = %id, %task, attempt, took_ms, "done");
         }
-        Settlement::Complete => tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and given up on"),
+        Settlement::Complete => {
+            tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and given up on")
+        }
         Settlement::Retry { at, .. } => {
             tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, %at, "failed; to be retried");
         }
         Settlement::DeadLetter { .. } => {
             tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and dead-lettered");
         }
-        Settlement::Release => tracing::info!(task_id = %id, %task, attempt, "interrupted, and released"),
+        Settlement::Release => {
+            tracing::info!(task_id = %id, %task, attempt, "interrupted, and released")
+        }
     }
 }

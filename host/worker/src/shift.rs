@@ -12,11 +12,11 @@ use chicory_queue::{BrokerError, Clock, Connected, Delivery, Lease, Timestamp};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use crate::WorkerConfig;
 use crate::catalog::Catalog;
 use crate::event::{Events, WorkerEvent};
 use crate::execute::Finished;
 use crate::runner::Runner;
-use crate::WorkerConfig;
 
 /// The shared state of one run of a worker.
 pub(crate) struct Shift {
@@ -100,7 +100,9 @@ impl HeldDeliveries {
 
     /// Whether this very delivery is in hand already.
     pub(crate) fn has(&self, lease: &Lease) -> bool {
-        self.lock().values().any(|held| held.lease.entry == lease.entry && held.lease.queue == lease.queue)
+        self.lock()
+            .values()
+            .any(|held| held.lease.entry == lease.entry && held.lease.queue == lease.queue)
     }
 
     /// Looks at each delivery, oldest first, until `look` returns false.
@@ -130,12 +132,19 @@ impl HeldDeliveries {
 
     /// No code panics under this lock; were it to happen, the map would still be whole.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Held>> {
-        self.by_ticket.lock().unwrap_or_else(PoisonError::into_inner)
+        self.by_ticket
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Held {
-    pub(crate) fn new(delivery: &Delivery, task_name: String, retries: u32, ignore_result: bool) -> Self {
+    pub(crate) fn new(
+        delivery: &Delivery,
+        task_name: String,
+        retries: u32,
+        ignore_result: bool,
+    ) -> Self {
         let now = Instant::now();
         Self {
             lease: delivery.lease.clone(),
@@ -168,7 +177,9 @@ impl Health {
     pub(crate) fn failed(&self, error: &BrokerError, events: &Events) {
         if !self.lost.swap(true, Ordering::AcqRel) {
             tracing::warn!(%error, "the broker can't be used; tasks at work go on, and it is tried again");
-            events.send(|| WorkerEvent::BrokerLost { reason: error.to_string() });
+            events.send(|| WorkerEvent::BrokerLost {
+                reason: error.to_string(),
+            });
         }
     }
 }

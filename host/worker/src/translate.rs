@@ -13,7 +13,9 @@ pub fn outcome(how: How) -> Outcome {
     let how = match how {
         How::Returned(result) => {
             let result: Box<str> = result.into();
-            return Outcome::Completed { result: result.into() };
+            return Outcome::Completed {
+                result: result.into(),
+            };
         }
         How::Cancelled => return Outcome::Interrupted,
         other => other,
@@ -21,12 +23,18 @@ pub fn outcome(how: How) -> Outcome {
     let advice = advice(&how);
     let name = how.error_name().unwrap_or("TaskError").to_owned();
     let (message, traceback) = match &how {
-        How::Trapped { .. } | How::TimedOut { .. } | How::OutOfCpu { .. } | How::OutOfMemory { .. } => {
-            first_line(how.message())
-        }
+        How::Trapped { .. }
+        | How::TimedOut { .. }
+        | How::OutOfCpu { .. }
+        | How::OutOfMemory { .. } => first_line(how.message()),
         _ => (how.message(), None),
     };
-    Outcome::Failed(Failure { name, message, traceback, advice })
+    Outcome::Failed(Failure {
+        name,
+        message,
+        traceback,
+        advice,
+    })
 }
 
 /// The rest, where there is any, is the guest's backtrace.
@@ -39,12 +47,20 @@ fn first_line(text: String) -> (String, Option<String>) {
 
 fn advice(how: &How) -> Advice {
     match how {
-        How::Refused { retry: GuestAdvice::RetryAfter(after), .. } => {
-            after.map_or(Advice::Policy, Advice::After)
-        }
+        How::Refused {
+            retry: GuestAdvice::RetryAfter(after),
+            ..
+        } => after.map_or(Advice::Policy, Advice::After),
         // The same arguments stay wrong, and what is not granted stays so.
-        How::Refused { retry: GuestAdvice::Never, .. } | How::Invalid(_) | How::Denied { .. } => Advice::Never,
-        How::TooLarge { what: "arguments", .. } => Advice::Never,
+        How::Refused {
+            retry: GuestAdvice::Never,
+            ..
+        }
+        | How::Invalid(_)
+        | How::Denied { .. } => Advice::Never,
+        How::TooLarge {
+            what: "arguments", ..
+        } => Advice::Never,
         _ => Advice::Policy,
     }
 }
@@ -53,7 +69,8 @@ fn advice(how: &How) -> Advice {
 pub(crate) fn cancelled() -> Failure {
     Failure {
         name: "Cancelled".into(),
-        message: "the worker stopped while the task was at work; at most once, it is not run again".into(),
+        message: "the worker stopped while the task was at work; at most once, it is not run again"
+            .into(),
         traceback: None,
         advice: Advice::Never,
     }
@@ -75,7 +92,9 @@ pub(crate) fn record(
     ResultRecord {
         task_id: task_id.to_owned(),
         state,
-        body: state.is_final().then(|| body(task_id, state, outcome, usage)),
+        body: state
+            .is_final()
+            .then(|| body(task_id, state, outcome, usage)),
     }
 }
 
@@ -83,13 +102,21 @@ pub(crate) fn record(
 fn body(task_id: &str, state: TaskState, outcome: &Outcome, usage: Option<&Usage>) -> String {
     let (result, error, traceback) = match outcome {
         Outcome::Completed { result } => (result.as_str(), None, None),
-        Outcome::Failed(failure) => ("null", Some(failure.describe()), failure.traceback.as_deref()),
+        Outcome::Failed(failure) => (
+            "null",
+            Some(failure.describe()),
+            failure.traceback.as_deref(),
+        ),
         Outcome::Interrupted => ("null", None, None),
     };
     let mut text = String::with_capacity(result.len() + 192);
     text.push_str("{\"task_id\":");
     text.push_str(&quoted(task_id));
-    let _ = write!(text, ",\"state\":\"{}\",\"result\":{result},\"error\":", state.name());
+    let _ = write!(
+        text,
+        ",\"state\":\"{}\",\"result\":{result},\"error\":",
+        state.name()
+    );
     text.push_str(&error.as_deref().map_or_else(null, quoted));
     text.push_str(",\"traceback\":");
     text.push_str(&traceback.map_or_else(null, quoted));
@@ -97,7 +124,9 @@ fn body(task_id: &str, state: TaskState, outcome: &Outcome, usage: Option<&Usage
         let _ = write!(
             text,
             ",\"usage\":{{\"wall_ms\":{},\"cpu_ms\":{},\"peak_memory_bytes\":{}",
-            milliseconds(usage.wall), milliseconds(usage.cpu), usage.peak_memory
+            milliseconds(usage.wall),
+            milliseconds(usage.cpu),
+            usage.peak_memory
         );
         if let Some(fuel) = usage.fuel {
             let _ = write!(text, ",\"fuel\":{fuel}");
@@ -133,22 +162,34 @@ mod tests {
     #[test]
     fn a_result_is_stored_as_clients_read_it() {
         let outcome = outcome(How::Returned(raw(r#"{"a":[1,"x"]}"#)));
-        let usage = Usage { wall: Duration::from_micros(1500), fuel: Some(7), ..Usage::default() };
+        let usage = Usage {
+            wall: Duration::from_micros(1500),
+            fuel: Some(7),
+            ..Usage::default()
+        };
         let record = record("id \"1\"", &outcome, &Settlement::Complete, Some(&usage));
         let read: TaskResult = serde_json::from_str(&record.body.unwrap()).unwrap();
-        assert_eq!((read.task_id.as_str(), read.state), ("id \"1\"", TaskState::Success));
+        assert_eq!(
+            (read.task_id.as_str(), read.state),
+            ("id \"1\"", TaskState::Success)
+        );
         assert_eq!(read.result.unwrap()["a"][1], "x");
         assert_eq!(read.extra["usage"], serde_json::to_value(usage).unwrap());
     }
 
     #[test]
     fn a_trap_keeps_its_backtrace_apart() {
-        let Outcome::Failed(failure) = outcome(How::Trapped { message: "unreachable\n  at work".into() }) else {
+        let Outcome::Failed(failure) = outcome(How::Trapped {
+            message: "unreachable\n  at work".into(),
+        }) else {
             panic!("a trap is a failure");
         };
         assert_eq!(failure.describe(), "Trap: unreachable");
         assert_eq!(failure.traceback.as_deref(), Some("  at work"));
-        let dead = Settlement::DeadLetter { error: failure.describe(), failed_at: chicory_queue::Timestamp::now() };
+        let dead = Settlement::DeadLetter {
+            error: failure.describe(),
+            failed_at: chicory_queue::Timestamp::now(),
+        };
         let record = record("a", &Outcome::Failed(failure), &dead, None);
         assert_eq!(record.state, TaskState::Failure);
         let read: TaskResult = serde_json::from_str(&record.body.unwrap()).unwrap();
@@ -157,14 +198,22 @@ mod tests {
 
     #[test]
     fn the_guests_advice_is_passed_on() {
-        let refused = |retry| How::Refused { name: "e".into(), message: "m".into(), retry, details: raw("1") };
+        let refused = |retry| How::Refused {
+            name: "e".into(),
+            message: "m".into(),
+            retry,
+            details: raw("1"),
+        };
         let advice = |how| match outcome(how) {
             Outcome::Failed(failure) => failure.advice,
             other => panic!("{other:?}"),
         };
         assert_eq!(advice(refused(GuestAdvice::Never)), Advice::Never);
         let after = Duration::from_secs(3);
-        assert_eq!(advice(refused(GuestAdvice::RetryAfter(Some(after)))), Advice::After(after));
+        assert_eq!(
+            advice(refused(GuestAdvice::RetryAfter(Some(after)))),
+            Advice::After(after)
+        );
         assert_eq!(advice(refused(GuestAdvice::Policy)), Advice::Policy);
         assert!(matches!(outcome(How::Cancelled), Outcome::Interrupted));
     }
@@ -173,7 +222,10 @@ mod tests {
     fn a_retry_changes_only_the_state() {
         let failed = Outcome::Failed(cancelled());
         let message = Box::new(chicory_queue::TaskMessage::new("m.f"));
-        let retry = Settlement::Retry { at: chicory_queue::Timestamp::now(), message };
+        let retry = Settlement::Retry {
+            at: chicory_queue::Timestamp::now(),
+            message,
+        };
         let record = record("a", &failed, &retry, None);
         assert_eq!((record.state, record.body), (TaskState::Retry, None));
     }

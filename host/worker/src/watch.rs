@@ -31,7 +31,11 @@ type Stamp = [Option<(SystemTime, u64)>; 2];
 impl ModuleDir {
     /// A directory, of which nothing is loaded yet.
     pub fn new(path: impl Into<PathBuf>, catalog: Arc<Catalog>) -> Self {
-        Self { path: path.into(), catalog, known: HashMap::new() }
+        Self {
+            path: path.into(),
+            catalog,
+            known: HashMap::new(),
+        }
     }
 
     /// Loads what is new or changed, and forgets what is gone.
@@ -40,12 +44,22 @@ impl ModuleDir {
     /// When the directory can't be read. A module that can't be used is in the report.
     pub async fn refresh(&mut self) -> std::io::Result<LoadReport> {
         let files = wasm_files(&self.path).map_err(|error| {
-            std::io::Error::new(error.kind(), format!("can't read the modules' directory {}: {error}", self.path.display()))
+            std::io::Error::new(
+                error.kind(),
+                format!(
+                    "can't read the modules' directory {}: {error}",
+                    self.path.display()
+                ),
+            )
         })?;
         let mut report = LoadReport::default();
         for file in &files {
             let stamp = stamp(file);
-            if self.known.get(file).is_none_or(|known| known.stamp != stamp) {
+            if self
+                .known
+                .get(file)
+                .is_none_or(|known| known.stamp != stamp)
+            {
                 self.load(file.clone(), stamp, &mut report).await;
             }
         }
@@ -122,8 +136,14 @@ fn log(report: &LoadReport) {
 
 async fn deploy(catalog: &Catalog, file: &Path) -> Result<String, String> {
     let manifest = Manifest::beside(file).map_err(|error| error.to_string())?;
-    let wasm = tokio::fs::read(file).await.map_err(|error| format!("can't be read: {error}"))?;
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let wasm = tokio::fs::read(file)
+        .await
+        .map_err(|error| format!("can't be read: {error}"))?;
+    let stem = file
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let name = manifest.name.clone().unwrap_or(stem);
     catalog.load(&name, wasm, manifest).await?;
     Ok(name)
@@ -132,7 +152,10 @@ async fn deploy(catalog: &Catalog, file: &Path) -> Result<String, String> {
 fn wasm_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(dir)?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "wasm")
+        })
         .collect();
     files.sort_unstable();
     Ok(files)

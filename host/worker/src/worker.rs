@@ -50,7 +50,14 @@ impl Worker {
         clock: Arc<dyn Clock>,
         config: WorkerConfig,
     ) -> Self {
-        Self { connected, runner, catalog, clock, config, events: Events::new() }
+        Self {
+            connected,
+            runner,
+            catalog,
+            clock,
+            config,
+            events: Events::new(),
+        }
     }
 
     /// What happens from now on. A reader who is too slow is told how much it missed.
@@ -103,12 +110,20 @@ impl Worker {
         })
     }
 
-    fn shift(self, sandboxes: tokio::runtime::Handle) -> (Shift, mpsc::Receiver<crate::execute::Finished>) {
+    fn shift(
+        self,
+        sandboxes: tokio::runtime::Handle,
+    ) -> (Shift, mpsc::Receiver<crate::execute::Finished>) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         // Room for a few round trips of ends: more would let a broker that is away pile them up.
         let (finished, ends) = mpsc::channel(concurrency * 2 + 1024);
         let shift = Shift {
-            queues: self.config.queues.iter().map(|queue| Arc::from(queue.as_str())).collect(),
+            queues: self
+                .config
+                .queues
+                .iter()
+                .map(|queue| Arc::from(queue.as_str()))
+                .collect(),
             consumer: Arc::from(self.config.worker_id.as_str()),
             permits: Arc::new(Semaphore::new(concurrency)),
             held: HeldDeliveries::default(),
@@ -138,7 +153,10 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 async fn finish(shift: &Arc<Shift>, settling: tokio::task::JoinHandle<()>) -> usize {
     shift.closing.cancel();
     let abort = settling.abort_handle();
-    if tokio::time::timeout(SETTLE_TIMEOUT, settling).await.is_err() {
+    if tokio::time::timeout(SETTLE_TIMEOUT, settling)
+        .await
+        .is_err()
+    {
         abort.abort();
         tracing::warn!("the broker did not take the last settlements in time; their leases expire");
     }

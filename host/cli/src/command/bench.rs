@@ -85,7 +85,10 @@ pub(crate) async fn run(
     broker: Option<String>,
 ) -> anyhow::Result<()> {
     let broker = broker.map(|url| (url, context.config.broker.clone()));
-    anyhow::ensure!(args.runs > 0 && args.tasks > 0 && args.samples > 0, "--runs, --tasks and --samples are at least 1");
+    anyhow::ensure!(
+        args.runs > 0 && args.tasks > 0 && args.samples > 0,
+        "--runs, --tasks and --samples are at least 1"
+    );
     let mut report = Report::new(&args);
     for measure in args.measures.clone() {
         for _ in 0..args.runs {
@@ -111,8 +114,14 @@ impl Bench {
     async fn new(args: &BenchArgs, url: String, config: &BrokerConfig) -> anyhow::Result<Self> {
         let connected = connect(config, Arc::new(SystemClock)).await?;
         let queue = format!("bench-{}", uuid::Uuid::new_v4().simple());
-        let fleet = Fleet::new(args, url, &queue).context("can't set up the benchmark's workers")?;
-        Ok(Self { args: args.clone(), connected, fleet, queue })
+        let fleet =
+            Fleet::new(args, url, &queue).context("can't set up the benchmark's workers")?;
+        Ok(Self {
+            args: args.clone(),
+            connected,
+            fleet,
+            queue,
+        })
     }
 
     async fn measure(&self, measure: Measure, report: &mut Report) -> anyhow::Result<()> {
@@ -132,7 +141,10 @@ impl Bench {
     async fn clear(&self, users_own: bool) -> anyhow::Result<()> {
         if users_own {
             self.connected.inspect.purge(&self.queue).await?;
-            self.connected.inspect.purge_dead_letters(&self.queue).await?;
+            self.connected
+                .inspect
+                .purge_dead_letters(&self.queue)
+                .await?;
         }
         Ok(())
     }

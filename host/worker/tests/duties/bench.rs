@@ -7,7 +7,9 @@ use chicory_queue::{
     BrokerConfig, Connected, SqliteConfig, SystemClock, TaskMessage, TaskResult, TaskState, connect,
 };
 use chicory_runtime::{Ended, How, Invocation, Sandbox, SandboxConfig, Usage};
-use chicory_worker::{Catalog, FnRunner, Manifest, Stop, Summary, TaskEnd, Worker, WorkerConfig, WorkerEvent};
+use chicory_worker::{
+    Catalog, FnRunner, Manifest, Stop, Summary, TaskEnd, Worker, WorkerConfig, WorkerEvent,
+};
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
 
@@ -43,9 +45,18 @@ impl Bench {
     pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let lease = Duration::from_millis(300);
-        let sqlite = SqliteConfig { lease, ..SqliteConfig::new(directory.path().join("queue.db")) };
-        let connected = connect(&BrokerConfig::Sqlite(sqlite), Arc::new(SystemClock)).await.unwrap();
-        let sandbox = Sandbox::new(SandboxConfig { concurrency: 2, ..SandboxConfig::default() }).unwrap();
+        let sqlite = SqliteConfig {
+            lease,
+            ..SqliteConfig::new(directory.path().join("queue.db"))
+        };
+        let connected = connect(&BrokerConfig::Sqlite(sqlite), Arc::new(SystemClock))
+            .await
+            .unwrap();
+        let sandbox = Sandbox::new(SandboxConfig {
+            concurrency: 2,
+            ..SandboxConfig::default()
+        })
+        .unwrap();
         let bench = Self {
             connected,
             catalog: Catalog::new(sandbox),
@@ -67,7 +78,9 @@ impl Bench {
         let path = directory.path().join("m.toml");
         std::fs::write(&path, manifest).unwrap();
         let manifest = Manifest::read(&path).map_err(|error| error.to_string())?;
-        self.catalog.load(name, wat::parse_str(MODULE).unwrap(), manifest).await
+        self.catalog
+            .load(name, wat::parse_str(MODULE).unwrap(), manifest)
+            .await
     }
 
     pub(crate) fn start<F, Fut>(&self, run: F) -> Running
@@ -78,22 +91,47 @@ impl Bench {
         let run = Arc::new(run);
         let runner = FnRunner(move |invocation| {
             let run = Arc::clone(&run);
-            async move { Ended { how: run(invocation).await, usage: Usage::default(), log: Vec::new() } }
+            async move {
+                Ended {
+                    how: run(invocation).await,
+                    usage: Usage::default(),
+                    log: Vec::new(),
+                }
+            }
         });
         let (connected, catalog) = (self.connected.clone(), Arc::clone(&self.catalog));
-        let worker = Worker::new(connected, Arc::new(runner), catalog, Arc::new(SystemClock), self.config.clone());
+        let worker = Worker::new(
+            connected,
+            Arc::new(runner),
+            catalog,
+            Arc::new(SystemClock),
+            self.config.clone(),
+        );
         let (stop, events) = (Stop::new(), worker.events());
         let stopping = stop.clone();
         let worker = tokio::spawn(async move { worker.run(stopping).await.unwrap() });
-        Running { stop, events, worker }
+        Running {
+            stop,
+            events,
+            worker,
+        }
     }
 
     pub(crate) async fn send(&self, message: &TaskMessage) {
-        self.connected.broker.enqueue("default", std::slice::from_ref(message)).await.unwrap();
+        self.connected
+            .broker
+            .enqueue("default", std::slice::from_ref(message))
+            .await
+            .unwrap();
     }
 
     pub(crate) async fn result(&self, id: &str) -> TaskResult {
-        let waited = self.connected.results.wait(id, Some(PATIENCE)).await.unwrap();
+        let waited = self
+            .connected
+            .results
+            .wait(id, Some(PATIENCE))
+            .await
+            .unwrap();
         waited.unwrap_or_else(|| panic!("no result of {id}"))
     }
 
@@ -112,19 +150,27 @@ impl Running {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, next).await.expect("an end in time")
+        tokio::time::timeout(PATIENCE, next)
+            .await
+            .expect("an end in time")
     }
 
     /// Drains and ends.
     pub(crate) async fn drain(self) -> Summary {
         self.stop.drain();
-        tokio::time::timeout(PATIENCE, self.worker).await.expect("an end in time").unwrap()
+        tokio::time::timeout(PATIENCE, self.worker)
+            .await
+            .expect("an end in time")
+            .unwrap()
     }
 
     /// Stops at once.
     pub(crate) async fn now(self) -> Summary {
         self.stop.now();
-        tokio::time::timeout(PATIENCE, self.worker).await.expect("an end in time").unwrap()
+        tokio::time::timeout(PATIENCE, self.worker)
+            .await
+            .expect("an end in time")
+            .unwrap()
     }
 }
 

@@ -26,7 +26,12 @@ async fn never_more_at_work_than_permits() {
         }
     });
     let messages: Vec<_> = (0..200).map(|_| message()).collect();
-    bench.connected.broker.enqueue("default", &messages).await.unwrap();
+    bench
+        .connected
+        .broker
+        .enqueue("default", &messages)
+        .await
+        .unwrap();
     for _ in 0..200 {
         assert!(running.end().await.applied);
     }
@@ -57,8 +62,20 @@ async fn a_task_longer_than_its_lease_runs_once_and_is_announced() {
     })
     .await
     .expect("announced in time");
-    let request = ReclaimRequest { queue: &"default".into(), consumer: &"thief".into(), limit: 10 };
-    assert!(bench.connected.broker.reclaim(request).await.unwrap().is_empty());
+    let request = ReclaimRequest {
+        queue: &"default".into(),
+        consumer: &"thief".into(),
+        limit: 10,
+    };
+    assert!(
+        bench
+            .connected
+            .broker
+            .reclaim(request)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     release.notify_one();
     let end = running.end().await;
     assert_eq!((end.attempt, end.applied), (1, true));
@@ -79,12 +96,21 @@ async fn a_message_that_ends_its_workers_is_given_up_on() {
         block: Duration::ZERO,
         interrupt: &CancellationToken::new(),
     };
-    assert_eq!(bench.connected.broker.fetch(request).await.unwrap().len(), 1);
+    assert_eq!(
+        bench.connected.broker.fetch(request).await.unwrap().len(),
+        1
+    );
     let running = bench.start(|_| async { returned("1") });
     let result = bench.result(&message.id).await;
     let error = result.error.unwrap();
-    assert!(error.starts_with("LeaseExpired: handed out 2 times"), "{error}");
-    assert_eq!(bench.connected.inspect.stats("default").await.unwrap().dead, 1);
+    assert!(
+        error.starts_with("LeaseExpired: handed out 2 times"),
+        "{error}"
+    );
+    assert_eq!(
+        bench.connected.inspect.stats("default").await.unwrap().dead,
+        1
+    );
     running.drain().await;
 }
 

@@ -9,14 +9,24 @@ use crate::bench::{Bench, message, refused, returned};
 #[tokio::test]
 async fn a_task_that_returns_is_done_and_its_result_stored() {
     let bench = Bench::new().await;
-    let mut running = bench.start(|invocation| async move { returned(&invocation.args[0].to_string()) });
+    let mut running =
+        bench.start(|invocation| async move { returned(&invocation.args[0].to_string()) });
     let message = message();
     bench.send(&message).await;
     let result = bench.result(&message.id).await;
-    assert_eq!((result.state, result.result), (TaskState::Success, Some(1.into())));
+    assert_eq!(
+        (result.state, result.result),
+        (TaskState::Success, Some(1.into()))
+    );
     let end = running.end().await;
-    assert_eq!((end.attempt, end.applied, end.settlement), (1, true, Settlement::Complete));
-    assert_eq!(bench.connected.inspect.stats("default").await.unwrap().size, 0);
+    assert_eq!(
+        (end.attempt, end.applied, end.settlement),
+        (1, true, Settlement::Complete)
+    );
+    assert_eq!(
+        bench.connected.inspect.stats("default").await.unwrap().size,
+        0
+    );
     assert_eq!(running.drain().await.processed, 1);
 }
 
@@ -27,15 +37,31 @@ async fn a_task_that_fails_twice_is_retried_twice() {
     let mut running = bench.start(move |invocation| {
         let count = tries.fetch_add(1, Ordering::SeqCst);
         assert_eq!(invocation.context.retries, count);
-        async move { if count < 2 { refused("not-yet") } else { returned("7") } }
+        async move {
+            if count < 2 {
+                refused("not-yet")
+            } else {
+                returned("7")
+            }
+        }
     });
     let mut message = message();
-    message.retry = Some(RetryPolicy { retry_delay: 0.01, backoff: Backoff::Fixed, ..RetryPolicy::default() });
+    message.retry = Some(RetryPolicy {
+        retry_delay: 0.01,
+        backoff: Backoff::Fixed,
+        ..RetryPolicy::default()
+    });
     bench.send(&message).await;
     for attempt in 1..=2 {
         let end = running.end().await;
-        assert_eq!((end.attempt, end.error.as_deref()), (attempt, Some("not-yet: no")));
-        assert!(matches!(end.settlement, Settlement::Retry { .. }), "{end:?}");
+        assert_eq!(
+            (end.attempt, end.error.as_deref()),
+            (attempt, Some("not-yet: no"))
+        );
+        assert!(
+            matches!(end.settlement, Settlement::Retry { .. }),
+            "{end:?}"
+        );
     }
     assert_eq!(bench.result(&message.id).await.result, Some(7.into()));
     running.drain().await;
@@ -48,9 +74,20 @@ async fn a_task_that_fails_for_good_leaves_a_dead_letter_and_a_failure() {
     let message = message();
     bench.send(&message).await;
     let result = bench.result(&message.id).await;
-    assert_eq!((result.state, result.error.as_deref()), (TaskState::Failure, Some("broken: no")));
-    let dead = bench.connected.inspect.dead_letters("default", DeadLetterRange::default()).await.unwrap();
-    assert_eq!((dead[0].task_id.as_str(), dead[0].error.as_str()), (message.id.as_str(), "broken: no"));
+    assert_eq!(
+        (result.state, result.error.as_deref()),
+        (TaskState::Failure, Some("broken: no"))
+    );
+    let dead = bench
+        .connected
+        .inspect
+        .dead_letters("default", DeadLetterRange::default())
+        .await
+        .unwrap();
+    assert_eq!(
+        (dead[0].task_id.as_str(), dead[0].error.as_str()),
+        (message.id.as_str(), "broken: no")
+    );
     running.drain().await;
 }
 
@@ -72,12 +109,21 @@ async fn a_task_that_is_not_deployed_is_a_dead_letter_that_says_what_is() {
     let bench = Bench::new().await;
     let running = bench.start(|_| async { returned("1") });
     for (name, expected) in [
-        ("other.f", "TaskNotFound: no module for \"other.f\" is deployed on this worker; it has m"),
-        ("m.g", "TaskNotFound: module \"m\" has no task \"g\"; it has f, long-name"),
+        (
+            "other.f",
+            "TaskNotFound: no module for \"other.f\" is deployed on this worker; it has m",
+        ),
+        (
+            "m.g",
+            "TaskNotFound: module \"m\" has no task \"g\"; it has f, long-name",
+        ),
     ] {
         let message = chicory_queue::TaskMessage::new(name);
         bench.send(&message).await;
-        assert_eq!(bench.result(&message.id).await.error.as_deref(), Some(expected));
+        assert_eq!(
+            bench.result(&message.id).await.error.as_deref(),
+            Some(expected)
+        );
     }
     running.drain().await;
 }

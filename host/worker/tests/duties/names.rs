@@ -6,7 +6,13 @@ use crate::bench::Bench;
 async fn the_longest_modules_name_wins_and_both_spellings_do() {
     let bench = Bench::new().await;
     bench.deploy("myapp", "").await.unwrap();
-    bench.deploy("x", "name = \"myapp.tasks\"\nversion = \"2\"\nignore_result = true").await.unwrap();
+    bench
+        .deploy(
+            "x",
+            "name = \"myapp.tasks\"\nversion = \"2\"\nignore_result = true",
+        )
+        .await
+        .unwrap();
     let ignores = |name| bench.catalog.resolve(name).map(|task| task.ignore_result);
     assert_eq!(ignores("myapp.long-name"), Some(false));
     assert_eq!(ignores("myapp.long_name"), Some(false));
@@ -28,7 +34,13 @@ async fn settings_of_a_task_go_before_the_modules() {
 #[tokio::test]
 async fn settings_of_a_task_that_is_not_there_are_an_error_and_change_nothing() {
     let bench = Bench::new().await;
-    let error = bench.deploy("m", "[tasks.g]\nignore_result = true").await.unwrap_err();
-    assert_eq!(error, "the manifest's [tasks.g] names no task of the module; it has f, long-name");
+    let error = bench
+        .deploy("m", "[tasks.g]\nignore_result = true")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error,
+        "the manifest's [tasks.g] names no task of the module; it has f, long-name"
+    );
     assert!(bench.catalog.resolve("m.f").is_some());
 }

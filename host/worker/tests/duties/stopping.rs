@@ -22,7 +22,10 @@ async fn a_drain_waits_for_tasks_at_work() {
     });
     let message = message();
     bench.send(&message).await;
-    tokio::time::timeout(PATIENCE, started.recv()).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, started.recv())
+        .await
+        .unwrap()
+        .unwrap();
     running.stop.drain();
     release.send(true).unwrap();
     let summary = running.drain().await;
@@ -44,7 +47,10 @@ async fn a_stop_at_once_gives_tasks_back_without_a_charge() {
     });
     let message = message();
     bench.send(&message).await;
-    tokio::time::timeout(PATIENCE, started.recv()).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, started.recv())
+        .await
+        .unwrap()
+        .unwrap();
     let summary = running.now().await;
     assert_eq!((summary.processed, summary.released), (0, 1));
 
@@ -65,9 +71,18 @@ async fn at_most_once_is_not_given_back_but_said() {
     });
     let message = message();
     bench.send(&message).await;
-    tokio::time::timeout(PATIENCE, started.recv()).await.unwrap().unwrap();
+    tokio::time::timeout(PATIENCE, started.recv())
+        .await
+        .unwrap()
+        .unwrap();
     running.now().await;
-    assert_eq!(bench.connected.inspect.stats("default").await.unwrap().size, 0);
+    assert_eq!(
+        bench.connected.inspect.stats("default").await.unwrap().size,
+        0
+    );
     let result = bench.result(&message.id).await;
-    assert!(result.error.unwrap().starts_with("Cancelled: "), "at most once");
+    assert!(
+        result.error.unwrap().starts_with("Cancelled: "),
+        "at most once"
+    );
 }

@@ -15,7 +15,10 @@ pub(super) async fn rate(bench: &Bench) -> anyhow::Result<f64> {
     let (first, left, last) = watch(bench).await?;
     workers.stop().await?;
     let dead = bench.connected.inspect.stats(&bench.queue).await?.dead;
-    ensure!(dead == 0, "{dead} of the benchmark's tasks failed; see `chicory dlq list`");
+    ensure!(
+        dead == 0,
+        "{dead} of the benchmark's tasks failed; see `chicory dlq list`"
+    );
     Ok(left as f64 / last.duration_since(first).as_secs_f64())
 }
 
@@ -32,13 +35,19 @@ async fn watch(bench: &Bench) -> anyhow::Result<(Instant, u64, Instant)> {
         }
         match first {
             Some((first, left)) if size == 0 => {
-                ensure!(left > 0, "the queue was empty at the second look; use more --tasks");
+                ensure!(
+                    left > 0,
+                    "the queue was empty at the second look; use more --tasks"
+                );
                 return Ok((first, left, now));
             }
-            _ => ensure!(now < deadline, "{size} of {all} tasks are still queued after {PATIENCE:?}; do the workers start?"),
+            _ => ensure!(
+                now < deadline,
+                "{size} of {all} tasks are still queued after {PATIENCE:?}; do the workers start?"
+            ),
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);

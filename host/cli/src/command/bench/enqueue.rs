@@ -21,7 +21,11 @@ pub(super) async fn fill(bench: &Bench) -> anyhow::Result<()> {
     while sent < bench.args.tasks {
         let next = (sent + CHUNK).min(bench.args.tasks);
         let messages: Vec<_> = (sent..next).map(Bench::message).collect();
-        bench.connected.broker.enqueue(&bench.queue, &messages).await?;
+        bench
+            .connected
+            .broker
+            .enqueue(&bench.queue, &messages)
+            .await?;
         sent = next;
     }
     Ok(())

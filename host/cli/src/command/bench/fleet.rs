@@ -32,7 +32,12 @@ impl Fleet {
             Some(file) => copy(file, &target)?,
             None => std::fs::write(&target, wat::parse_str(BUILT_IN)?)?,
         }
-        Ok(Self { args: args.clone(), url, queue: queue.into(), modules })
+        Ok(Self {
+            args: args.clone(),
+            url,
+            queue: queue.into(),
+            modules,
+        })
     }
 
     pub(super) fn start(&self) -> anyhow::Result<Workers> {
@@ -57,7 +62,8 @@ impl Fleet {
 }
 
 fn copy(file: &Path, target: &Path) -> anyhow::Result<()> {
-    std::fs::copy(file, target).with_context(|| format!("can't read the module {}", file.display()))?;
+    std::fs::copy(file, target)
+        .with_context(|| format!("can't read the module {}", file.display()))?;
     Ok(())
 }
 

@@ -40,10 +40,19 @@ pub(super) async fn times(bench: &Bench) -> anyhow::Result<Times> {
 async fn sample(bench: &Bench, number: usize) -> anyhow::Result<Duration> {
     let message = Bench::message(number);
     let begun = Instant::now();
-    bench.connected.broker.enqueue(&bench.queue, std::slice::from_ref(&message)).await?;
-    let waited = bench.connected.results.wait(&message.id, Some(PATIENCE)).await?;
+    bench
+        .connected
+        .broker
+        .enqueue(&bench.queue, std::slice::from_ref(&message))
+        .await?;
+    let waited = bench
+        .connected
+        .results
+        .wait(&message.id, Some(PATIENCE))
+        .await?;
     let taken = begun.elapsed();
-    let result = waited.with_context(|| format!("no result of a benchmark's task within {PATIENCE:?}"))?;
+    let result =
+        waited.with_context(|| format!("no result of a benchmark's task within {PATIENCE:?}"))?;
     ensure!(
         result.state == TaskState::Success && result.result == Some((number + 1).into()),
         "a benchmark's task ended otherwise than expected: {result:?}"

@@ -27,13 +27,26 @@ impl Machine {
 
     /// For people, in one line.
     pub(super) fn describe(&self) -> String {
-        let build = if self.optimised { "" } else { " (a debug build: build with --release for figures that count)" };
-        format!("chicory {}{build} on {} cores of {}; {}", self.chicory, self.cores, self.cpu, self.redis)
+        let build = if self.optimised {
+            ""
+        } else {
+            " (a debug build: build with --release for figures that count)"
+        };
+        format!(
+            "chicory {}{build} on {} cores of {}; {}",
+            self.chicory, self.cores, self.cpu, self.redis
+        )
     }
 }
 
 fn first_line(path: &str) -> Option<String> {
-    Some(std::fs::read_to_string(path).ok()?.lines().next()?.to_owned())
+    Some(
+        std::fs::read_to_string(path)
+            .ok()?
+            .lines()
+            .next()?
+            .to_owned(),
+    )
 }
 
 fn cpu() -> Option<String> {
@@ -43,7 +56,15 @@ fn cpu() -> Option<String> {
 }
 
 fn redis() -> Option<String> {
-    let output = std::process::Command::new("redis-server").arg("--version").output().ok()?;
+    let output = std::process::Command::new("redis-server")
+        .arg("--version")
+        .output()
+        .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    Some(text.split_whitespace().take(3).collect::<Vec<_>>().join(" "))
+    Some(
+        text.split_whitespace()
+            .take(3)
+            .collect::<Vec<_>>()
+            .join(" "),
+    )
 }

@@ -42,7 +42,14 @@ impl Report {
     pub(super) fn add(&mut self, name: &'static str, unit: &'static str, value: f64) {
         match self.measures.iter_mut().find(|series| series.name == name) {
             Some(series) => series.add(value),
-            None => self.measures.push(Series { name, unit, median: value, min: value, max: value, runs: vec![value] }),
+            None => self.measures.push(Series {
+                name,
+                unit,
+                median: value,
+                min: value,
+                max: value,
+                runs: vec![value],
+            }),
         }
     }
 
@@ -98,7 +105,14 @@ mod tests {
 
     #[test]
     fn the_median_lies_in_the_middle() {
-        let mut series = Series { name: "x", unit: "y", median: 4.0, min: 4.0, max: 4.0, runs: vec![4.0] };
+        let mut series = Series {
+            name: "x",
+            unit: "y",
+            median: 4.0,
+            min: 4.0,
+            max: 4.0,
+            runs: vec![4.0],
+        };
         series.add(1.0);
         assert_eq!((series.median, series.min, series.max), (2.5, 1.0, 4.0));
         series.add(9.0);

@@ -29,9 +29,16 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .context("can't start redis-server; install it, or give the benchmark a broker with --broker")?;
-        let server = Self { child, port, _directory: directory };
+        let server = Self {
+            child,
+            port,
+            _directory: directory,
+        };
         for _ in 0..200 {
-            if tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+            if tokio::net::TcpStream::connect(("127.0.0.1", port))
+                .await
+                .is_ok()
+            {
                 return Ok(server);
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
@@ -44,8 +51,18 @@ impl Server {
     }
 
     pub(super) fn config(&self) -> BrokerConfig {
-        let server = RedisServer { host: "127.0.0.1".into(), port: self.port, ..RedisServer::default() };
-        BrokerConfig::Redis(RedisConfig { server, ..RedisConfig::default() }, ResultsConfig::default())
+        let server = RedisServer {
+            host: "127.0.0.1".into(),
+            port: self.port,
+            ..RedisServer::default()
+        };
+        BrokerConfig::Redis(
+            RedisConfig {
+                server,
+                ..RedisConfig::default()
+            },
+            ResultsConfig::default(),
+        )
     }
 }
 
