@@ -10,9 +10,8 @@ use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
-use wasmtime_wasi::p2::bindings::{LinkOptions, cli, clocks, filesystem, io, random, sockets};
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random};
 use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 use wasmtime_wasi_http::p2::bindings as web;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 
@@ -24,7 +23,7 @@ use crate::state::State;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Key {
     /// Nothing: it gives the guest nothing that was not put there by other grants. The environment
-    /// is empty without `env`, there are no directories without `dirs`, and no socket can be made.
+    /// is empty without `env`, and there are no directories without `dirs`.
     Inert,
     Clocks,
     Random,
@@ -123,9 +122,6 @@ fn key(interface: &str) -> Option<Key> {
         | "wasi:cli/exit"
         | "wasi:filesystem/types"
         | "wasi:filesystem/preopens" => Key::Inert,
-        // Types of sockets, without a way to make one: language runtimes import them for their
-        // libraries' sake. Sockets can't be granted.
-        "wasi:sockets/network" | "wasi:sockets/tcp" | "wasi:sockets/udp" => Key::Inert,
         "wasi:clocks/wall-clock" | "wasi:clocks/monotonic-clock" => Key::Clocks,
         "wasi:random/random" | "wasi:random/insecure" | "wasi:random/insecure-seed" => Key::Random,
         "wasi:cli/stdin"
@@ -226,13 +222,6 @@ fn link_outside(l: &mut Linker<State>, interface: &str) -> wasmtime::Result<()> 
         "wasi:filesystem/preopens" => {
             filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)
         }
-        "wasi:sockets/network" => sockets::network::add_to_linker::<State, WasiSockets>(
-            l,
-            &(&LinkOptions::default()).into(),
-            State::sockets,
-        ),
-        "wasi:sockets/tcp" => sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets),
-        "wasi:sockets/udp" => sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets),
         "wasi:http/types" => web::http::types::add_to_linker::<State, WasiHttp>(
             l,
             &(&web::LinkOptions::default()).into(),

@@ -92,7 +92,6 @@ async fn language_runtimes_may_import_what_gives_them_nothing() {
     for interface in [
         "wasi:cli/environment",
         "wasi:filesystem/preopens",
-        "wasi:sockets/tcp",
         "wasi:io/streams",
     ] {
         let module = load(
