@@ -1,7 +1,8 @@
 //! Duty: takes ready messages, never more than can start now, and hands them to the sandboxes.
 //!
 //! Under load it waits a moment for several permits, so that a round trip to the broker brings
-//! many deliveries; idle, it waits for one message with one permit.
+//! many deliveries; idle, it waits for one message with all permits. Since it then has them all, what is
+//! to be reclaimed is taken here as well, by [`Reclaim`], before the next fetch.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::execute::{Attempt, execute};
+use crate::reclaim::Reclaim;
 use crate::shift::{Held, Patience, Shift};
 
 /// More than this in one reply brings nothing more, and makes replies long.
@@ -21,14 +23,19 @@ const GATHER: Duration = Duration::from_millis(1);
 /// Fetches until `interrupt` is cancelled.
 pub(crate) async fn fetch(shift: Arc<Shift>, interrupt: CancellationToken) {
     let mut patience = Patience::new();
+    let mut reclaim = Reclaim::new(&shift.config);
     let mut backlog = false;
-    while let Some(permits) = permits(&shift, backlog, &interrupt).await {
+    while let Some(mut permits) = permits(&shift, backlog, &interrupt).await {
+        reclaim.when_due(&shift, &mut permits).await;
         let limit = permits.num_permits();
+        if limit == 0 {
+            continue;
+        }
         let request = FetchRequest {
             queues: &shift.queues,
             consumer: &shift.consumer,
             limit,
-            block: shift.config.block,
+            block: shift.config.block.min(reclaim.pause()),
             interrupt: &interrupt,
         };
         let answer = shift.connected.broker.fetch(request).await;
@@ -36,7 +43,7 @@ pub(crate) async fn fetch(shift: Arc<Shift>, interrupt: CancellationToken) {
             Some(deliveries) => {
                 patience.reset();
                 backlog = deliveries.len() == limit;
-                hand_over(&shift, deliveries, permits).await;
+                hand_over(&shift, deliveries, &mut permits).await;
             }
             None => tokio::select! {
                 () = patience.wait() => {}
@@ -76,11 +83,11 @@ fn count(permits: usize) -> u32 {
     u32::try_from(permits).unwrap_or(u32::MAX)
 }
 
-/// Starts the deliveries, each with a permit of its own; permits left over are free again.
+/// Starts the deliveries, each with one of the permits.
 pub(crate) async fn hand_over(
     shift: &Arc<Shift>,
     deliveries: Vec<Delivery>,
-    mut permits: OwnedSemaphorePermit,
+    permits: &mut OwnedSemaphorePermit,
 ) {
     if deliveries.is_empty() {
         return;

@@ -106,6 +106,7 @@ impl Manifest {
             grants: self.grants.clone(),
             limits: self.limits.clone(),
             task_limits: (self.tasks.iter())
+                .filter(|(_, task)| task.limits != Limits::default())
                 .map(|(name, task)| (name.clone(), task.limits.clone()))
                 .collect(),
         }

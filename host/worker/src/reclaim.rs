@@ -3,47 +3,68 @@
 //! How often a message may be handed out is decided where it is executed, not here.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chicory_queue::ReclaimRequest;
+use tokio::sync::OwnedSemaphorePermit;
 
+use crate::WorkerConfig;
 use crate::fetch::hand_over;
 use crate::shift::Shift;
 
-/// More at once than this brings nothing.
-const LARGEST_BATCH: usize = 256;
+/// When to look for expired leases again.
+#[derive(Debug)]
+pub(crate) struct Reclaim {
+    every: Duration,
+    next: Instant,
+}
 
-/// Runs until it is dropped.
-pub(crate) async fn reclaim(shift: Arc<Shift>) {
-    let pause = (shift.config.lease / 4).clamp(Duration::from_millis(20), Duration::from_secs(10));
-    loop {
-        tokio::time::sleep(pause).await;
+impl Reclaim {
+    /// Looks four times in a lease's time, but not all the time.
+    pub(crate) fn new(config: &WorkerConfig) -> Self {
+        let every = (config.lease / 4).clamp(Duration::from_millis(20), Duration::from_secs(10));
+        Self {
+            every,
+            next: Instant::now() + every,
+        }
+    }
+
+    /// How long until it is due.
+    pub(crate) fn pause(&self) -> Duration {
+        self.next.saturating_duration_since(Instant::now())
+    }
+
+    /// Where it is due, takes over what has expired, with as many of the permits as that needs.
+    pub(crate) async fn when_due(
+        &mut self,
+        shift: &Arc<Shift>,
+        permits: &mut OwnedSemaphorePermit,
+    ) {
+        if !self.pause().is_zero() {
+            return;
+        }
         for queue in &shift.queues {
-            while take_over(&shift, queue).await {}
+            let limit = permits.num_permits();
+            if limit == 0 {
+                // Due still: looked at again with the next permits.
+                return;
+            }
+            take_over(shift, queue, permits).await;
+        }
+        if permits.num_permits() > 0 {
+            self.next = Instant::now() + self.every;
         }
     }
 }
 
-/// One batch; true where there may be more that can start now.
-async fn take_over(shift: &Arc<Shift>, queue: &Arc<str>) -> bool {
-    let limit = shift.permits.available_permits().min(LARGEST_BATCH);
-    let wanted = u32::try_from(limit).unwrap_or(u32::MAX);
-    let Ok(permits) = Arc::clone(&shift.permits).try_acquire_many_owned(wanted) else {
-        return false;
-    };
-    if limit == 0 {
-        return false;
-    }
+async fn take_over(shift: &Arc<Shift>, queue: &Arc<str>, permits: &mut OwnedSemaphorePermit) {
     let request = ReclaimRequest {
         queue,
         consumer: &shift.consumer,
-        limit,
+        limit: permits.num_permits(),
     };
     let answer = shift.connected.broker.reclaim(request).await;
-    let Some(mut deliveries) = shift.note(answer) else {
-        return false;
-    };
-    let taken = deliveries.len();
+    let mut deliveries = shift.note(answer).unwrap_or_default();
     // A lease of our own that ran out while the broker was away: the task is still at work here.
     deliveries.retain(|delivery| !shift.held.has(&delivery.lease));
     for delivery in &deliveries {
@@ -53,5 +74,4 @@ async fn take_over(shift: &Arc<Shift>, queue: &Arc<str>) -> bool {
         );
     }
     hand_over(shift, deliveries, permits).await;
-    taken == limit
 }

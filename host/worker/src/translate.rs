@@ -3,7 +3,6 @@
 //! Pure. Must not decide what happens to a message.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use chicory_queue::{Advice, Failure, Outcome, ResultRecord, Settlement, TaskState};
 use chicory_runtime::{Advice as GuestAdvice, How, Usage};
@@ -120,25 +119,11 @@ fn body(task_id: &str, state: TaskState, outcome: &Outcome, usage: Option<&Usage
     text.push_str(&error.as_deref().map_or_else(null, quoted));
     text.push_str(",\"traceback\":");
     text.push_str(&traceback.map_or_else(null, quoted));
-    if let Some(usage) = usage {
-        let _ = write!(
-            text,
-            ",\"usage\":{{\"wall_ms\":{},\"cpu_ms\":{},\"peak_memory_bytes\":{}",
-            milliseconds(usage.wall),
-            milliseconds(usage.cpu),
-            usage.peak_memory
-        );
-        if let Some(fuel) = usage.fuel {
-            let _ = write!(text, ",\"fuel\":{fuel}");
-        }
-        text.push('}');
+    if let Some(usage) = usage.and_then(|usage| serde_json::to_string(usage).ok()) {
+        let _ = write!(text, ",\"usage\":{usage}");
     }
     text.push('}');
     text
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1000.0
 }
 
 fn quoted(text: &str) -> String {
@@ -154,6 +139,7 @@ mod tests {
     use super::*;
     use chicory_queue::TaskResult;
     use serde_json::value::RawValue;
+    use std::time::Duration;
 
     fn raw(json: &str) -> Box<RawValue> {
         RawValue::from_string(json.to_owned()).unwrap()

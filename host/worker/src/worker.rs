@@ -16,8 +16,7 @@ use crate::drain::{Phase, release_rest, wait_for_tasks};
 use crate::event::Events;
 use crate::shift::{Counts, Health, HeldDeliveries, Shift};
 use crate::{
-    Catalog, Runner, Stop, WorkerConfig, WorkerEvent, fetch, heartbeat, promote, reclaim, renew,
-    settle,
+    Catalog, Runner, Stop, WorkerConfig, WorkerEvent, fetch, heartbeat, promote, renew, settle,
 };
 
 /// Takes messages from queues and runs them, until it is stopped.
@@ -83,7 +82,6 @@ impl Worker {
         let settling = tokio::spawn(settle::settle(Arc::clone(&shift), finished));
         let mut takers = JoinSet::new();
         takers.spawn(promote::promote(Arc::clone(&shift)));
-        takers.spawn(reclaim::reclaim(Arc::clone(&shift)));
         takers.spawn(heartbeat::clean(Arc::clone(&shift)));
         let mut keepers = JoinSet::new();
         keepers.spawn(renew::renew(Arc::clone(&shift)));
