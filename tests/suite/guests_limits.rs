@@ -76,6 +76,21 @@ fn memory_is_limited_as_a_sum_over_all_memories() {
     );
 }
 
+/// The worker's own limit holds for modules that set none, and no module may go beyond it.
+#[test]
+fn max_memory_is_the_ceiling_of_all_modules() {
+    let site = Site::new().set("CHICORY_WORKER_MAX_MEMORY", "48MiB");
+    let file = site.deploy_with("memory-bomb", "");
+    let file = file.to_str().unwrap();
+    // Forty MiB fit, and as many again don't.
+    site.run(&["run", file, "grow", "640"]).ok();
+    site.run(&["run", file, "grow", "1280"]).fails(1);
+    site.deploy_with("memory-bomb", "[limits]\nmemory = \"64MiB\"\n");
+    let refused = site.run(&["inspect", file]);
+    let refused = if refused.code == Some(0) { site.run(&["run", file, "grow", "1"]) } else { refused };
+    assert!(refused.stderr.contains("max_memory"), "{refused:?}");
+}
+
 #[test]
 fn tables_are_limited() {
     let limit = "[limits]\ntable_elements = 1000\n";

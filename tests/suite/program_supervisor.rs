@@ -26,8 +26,10 @@ fn processes(site: &Site) -> BTreeSet<i32> {
         .collect()
 }
 
+/// Not where it has ended and only its parent has not asked how.
 fn is_alive(process: i32) -> bool {
-    kill(Pid::from_raw(process), None).is_ok()
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    !status.is_empty() && !status.contains("State:\tZ")
 }
 
 #[test]
