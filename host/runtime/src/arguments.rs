@@ -62,8 +62,8 @@ pub(crate) fn bind_program(
         Some(Value::String(text)) => Bytes::from(text.clone()),
         Some(_) => return Err(at(wrong("expected a string"), "kwargs.stdin")),
     };
-    let mut argv = Vec::with_capacity(1 + args.len());
-    argv.push(name.to_owned());
+    let mut line = Vec::with_capacity(1 + args.len());
+    line.push(name.to_owned());
     for (index, arg) in args.iter().enumerate() {
         let text = arg.as_str().map_or_else(|| arg.to_string(), str::to_owned);
         if text.contains('\0') {
@@ -72,9 +72,9 @@ pub(crate) fn bind_program(
                 &format!("args[{index}]"),
             ));
         }
-        argv.push(text);
+        line.push(text);
     }
-    Ok(Program { argv, stdin })
+    Ok(Program { argv: line, stdin })
 }
 
 /// About how many bytes the arguments have as JSON.

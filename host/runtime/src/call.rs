@@ -13,7 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wasmtime::component::Val;
-use wasmtime::{Store, StoreContextMut, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline};
 
 use crate::arguments::{bind, bind_program, weigh};
 use crate::discover::Kind;
@@ -22,7 +22,6 @@ use crate::http::Gate;
 use crate::invocation::Invocation;
 use crate::journal::Journal;
 use crate::lift::lift;
-use crate::limiter::Limiter;
 use crate::module::Task;
 use crate::refusal::refused;
 use crate::shape::Shape;
@@ -43,7 +42,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
     let limits = &task.limits;
     let journal = Journal::new(limits, observer, task.kind == Kind::Command);
     let watch = Arc::new(Watch::start(journal));
-    let (params, program) = match arguments(&task, args, &kwargs) {
+    let (params, program) = match arguments(&task, &args, &kwargs) {
         Ok(bound) => bound,
         Err(how) => return ended(how, &watch, Usage::default()),
     };
@@ -51,14 +50,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
         Ok(wasi) => wasi,
         Err(how) => return ended(how, &watch, Usage::default()),
     };
-    let limiter = Limiter::new(limits.memory, limits.table_elements);
-    let state = State::new(
-        limiter,
-        Arc::clone(&watch),
-        context,
-        (limits.timeout, limits.cpu_time),
-        wasi,
-    );
+    let state = State::new(limits, Arc::clone(&watch), context, wasi);
     let mut store = match open(&task, state) {
         Ok(store) => store,
         Err(error) => {
@@ -110,19 +102,19 @@ fn ended(how: How, watch: &Watch, usage: Usage) -> Ended {
 /// The arguments as the task takes them.
 fn arguments(
     task: &Task,
-    args: Vec<Value>,
+    args: &[Value],
     kwargs: &serde_json::Map<String, Value>,
 ) -> Result<(Vec<Val>, Program), How> {
-    if weigh(&args, kwargs) > task.limits.args_bytes {
+    if weigh(args, kwargs) > task.limits.args_bytes {
         return Err(How::TooLarge {
             what: "arguments",
             limit: task.limits.args_bytes,
         });
     }
     match task.kind {
-        Kind::Function => bind(&task.params, &args, kwargs).map(|vals| (vals, Program::default())),
+        Kind::Function => bind(&task.params, args, kwargs).map(|vals| (vals, Program::default())),
         Kind::Command => {
-            bind_program(&task.loaded.name, &args, kwargs).map(|program| (Vec::new(), program))
+            bind_program(&task.loaded.name, args, kwargs).map(|program| (Vec::new(), program))
         }
     }
     .map_err(How::Invalid)
@@ -145,7 +137,7 @@ fn open(task: &Task, state: State) -> wasmtime::Result<Store<State>> {
     let limits = &task.limits;
     let mut store = Store::new(task.loaded.pre.engine(), state);
     store.limiter(|state| &mut state.limiter);
-    store.epoch_deadline_callback(tick);
+    store.epoch_deadline_callback(|store| tick(store.data()));
     store.set_epoch_deadline(1);
     store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
     if task.loaded.needs.fuel {
@@ -155,8 +147,7 @@ fn open(task: &Task, state: State) -> wasmtime::Result<Store<State>> {
 }
 
 /// Asked at every tick of a guest that is computing: stop it, or let others have the thread.
-fn tick(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
-    let state = store.data();
+fn tick(state: &State) -> wasmtime::Result<UpdateDeadline> {
     if Instant::now() >= state.deadline {
         return Err(Stop::Timeout.into());
     }

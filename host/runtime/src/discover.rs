@@ -45,7 +45,7 @@ impl Discovery {
             };
             match export.ty {
                 ComponentItem::ComponentFunc(func) => {
-                    discovery.add(name.to_owned(), Kind::Function, &func, index)
+                    discovery.add(name.to_owned(), Kind::Function, &func, index);
                 }
                 ComponentItem::ComponentInstance(instance) => {
                     for (function, export) in instance.exports(engine) {

@@ -103,12 +103,13 @@ impl Imports {
 fn interface(import: &str) -> Option<&str> {
     let (name, version) = import.split_once('@')?;
     let ours = name.starts_with("chicory:task/") && version.starts_with("0.1.");
-    let known = match ours {
-        true => matches!(
+    let known = if ours {
+        matches!(
             &name["chicory:task/".len()..],
             "context" | "log" | "progress" | "types"
-        ),
-        false => version.starts_with("0.2.") && key(name).is_some(),
+        )
+    } else {
+        version.starts_with("0.2.") && key(name).is_some()
     };
     known.then_some(name)
 }

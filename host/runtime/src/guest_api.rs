@@ -11,7 +11,6 @@ use crate::ended::Level;
 use crate::state::State;
 use bindings::chicory::task::{context, log, progress};
 
-#[expect(clippy::pedantic, reason = "generated from wit/")]
 mod bindings {
     wasmtime::component::bindgen!({ path: "../../wit", world: "chicory:task/imports" });
 }

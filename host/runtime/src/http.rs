@@ -29,7 +29,7 @@ use crate::watch::Watch;
 const MAX_CONNECTIONS: usize = 32;
 
 /// How long a connection may take to be made, and an answer to begin, unless the guest says less.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 type Done = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 type Answer = (
@@ -260,8 +260,8 @@ mod tests {
         let (answer, driver) =
             Pin::from(gate.send_request(request, None, Box::new(async { Ok(()) }))).await?;
         let status = answer.status().as_u16();
-        let (body, driven) = tokio::join!(answer.into_body().collect(), Pin::from(driver));
-        driven?;
+        let (body, end) = tokio::join!(answer.into_body().collect(), Pin::from(driver));
+        end?;
         Ok((status, body?.to_bytes()))
     }
 

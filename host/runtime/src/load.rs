@@ -3,6 +3,7 @@
 //!
 //! Blocking, and not quick: for threads that may block. Must not know who asks.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -272,11 +273,14 @@ fn directories(settings: &ModuleSettings) -> Result<(), String> {
 fn no_tasks(discovery: &Discovery) -> String {
     let mut reason = String::from("it exports no function that can be a task");
     for (name, why) in &discovery.others {
-        reason.push_str(&format!("\n  `{name}`: {why}"));
+        let _ = write!(reason, "\n  `{name}`: {why}");
     }
     reason
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -106,7 +106,7 @@ impl Module {
         self.tasks.iter()
     }
 
-    /// The task of this name, `function` or `interface.function`, in kebab-case or snake_case.
+    /// The task of this name, `function` or `interface.function`, in kebab-case or `snake_case`.
     pub fn task(&self, name: &str) -> Option<&Arc<Task>> {
         let index = self
             .by_name

@@ -43,7 +43,7 @@ impl Default for SandboxConfig {
             max_memory: 256 << 20,
             cache_dir: None,
             max_module_bytes: 64 << 20,
-            compile_timeout: Duration::from_secs(120),
+            compile_timeout: Duration::from_mins(2),
             parallel_compilations: 1,
         }
     }

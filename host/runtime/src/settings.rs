@@ -164,7 +164,7 @@ impl ResolvedLimits {
         }
         let or = |given: Option<Bytes>, default: u64| given.map_or(default, u64::from);
         Ok(ResolvedLimits {
-            timeout: seconds("timeout", limits.timeout)?.unwrap_or(Duration::from_secs(300)),
+            timeout: seconds("timeout", limits.timeout)?.unwrap_or(Duration::from_mins(5)),
             cpu_time: seconds("cpu_time", limits.cpu_time)?,
             memory,
             table_elements: limits.table_elements.unwrap_or(100_000),

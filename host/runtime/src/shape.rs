@@ -131,7 +131,7 @@ impl Case {
     }
 }
 
-/// Whether `given` is WIT's name `wit`, in kebab-case or snake_case. WIT tells names apart without
+/// Whether `given` is WIT's name `wit`, in kebab-case or `snake_case`. WIT tells names apart without
 /// regard to case, so this does as well.
 pub(crate) fn names(wit: &str, given: &str) -> bool {
     wit.len() == given.len()

@@ -15,7 +15,7 @@ use crate::http::Gate;
 use crate::invocation::TaskContext;
 use crate::journal::Stream;
 use crate::limiter::Limiter;
-use crate::settings::Grants;
+use crate::settings::{Grants, ResolvedLimits};
 use crate::stdio::Output;
 use crate::watch::Watch;
 
@@ -95,21 +95,19 @@ impl Wasi {
 impl State {
     /// The data for a call that begins now.
     pub(crate) fn new(
-        limiter: Limiter,
+        limits: &ResolvedLimits,
         watch: Arc<Watch>,
         context: TaskContext,
-        (timeout, cpu_time): (Duration, Option<Duration>),
         wasi: Option<Wasi>,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        let deadline = watch.started() + timeout;
         State {
-            limiter,
+            limiter: Limiter::new(limits.memory, limits.table_elements),
+            deadline: watch.started() + limits.timeout,
+            cpu_time: limits.cpu_time,
             watch,
             context,
-            deadline,
-            cpu_time,
             table,
             wasi: wasi.map(Box::new),
         }

@@ -49,7 +49,7 @@ impl Core {
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
                 Payload::CustomSection(section) => {
-                    core.typed |= section.name().starts_with("component-type")
+                    core.typed |= section.name().starts_with("component-type");
                 }
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports() {

@@ -238,7 +238,7 @@ async fn a_task_knows_its_context_and_is_heard() {
         source: Source::Guest,
         message: "id-7[2J".into(),
     };
-    assert_eq!(ended.log, [line.clone()]);
+    assert_eq!(ended.log, std::slice::from_ref(&line));
     assert_eq!(
         *heard.lock().unwrap(),
         [

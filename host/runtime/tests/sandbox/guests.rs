@@ -18,7 +18,7 @@ pub(crate) fn config() -> SandboxConfig {
     SandboxConfig {
         concurrency: 4,
         max_memory: 64 << 20,
-        compile_timeout: Duration::from_secs(600),
+        compile_timeout: Duration::from_mins(10),
         ..SandboxConfig::default()
     }
 }

@@ -253,7 +253,7 @@ async fn compiled_modules_are_cached_and_damaged_ones_made_again() {
     );
     fs::write(&file, &good[..good.len() - 1]).unwrap();
     run().await;
-    assert_eq!(files(), [file.clone()]);
+    assert_eq!(files(), std::slice::from_ref(&file));
     assert_eq!(
         fs::read(&file).unwrap().len(),
         good.len(),
