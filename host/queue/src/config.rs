@@ -18,6 +18,7 @@ impl fmt::Debug for Secret {
 
 /// Which broker, and how it is set.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one in a process")]
 pub enum BrokerConfig {
     /// A Redis server, and where results go.
     Redis(RedisConfig, ResultsConfig),
@@ -104,7 +105,7 @@ impl Default for ResultsConfig {
     fn default() -> Self {
         Self {
             server: None,
-            ttl: Duration::from_secs(3600),
+            ttl: Duration::from_hours(1),
             key_prefix: "chicory".into(),
         }
     }
@@ -133,7 +134,7 @@ impl SqliteConfig {
             lease: Duration::from_secs(30),
             max_queue_length: None,
             dlq_max_length: Some(10_000),
-            result_ttl: Duration::from_secs(3600),
+            result_ttl: Duration::from_hours(1),
         }
     }
 }

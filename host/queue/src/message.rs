@@ -48,9 +48,7 @@ pub struct TaskMessage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableMessage {
     /// The Python system's default encoding, which can run code when it is read.
-    #[error(
-        "a Python pickle, which is refused because reading one can run code; send JSON"
-    )]
+    #[error("a Python pickle, which is refused because reading one can run code; send JSON")]
     Pickle,
     /// A format of the future.
     #[error(
@@ -220,11 +218,7 @@ mod tests {
     fn a_pickle_is_refused_by_name() {
         let error = TaskMessage::decode(b"\x80\x05\x95\x10\x00").unwrap_err();
         assert_eq!(error, UnreadableMessage::Pickle);
-        assert!(
-            error
-                .to_string()
-                .starts_with("a Python pickle")
-        );
+        assert!(error.to_string().starts_with("a Python pickle"));
     }
 
     #[test]

@@ -120,11 +120,11 @@ mod tests {
                 max_delay: 5.0,
                 ..RetryPolicy::default()
             };
-            [1, 2, 3, 4].map(|n| policy.delay(n, "a").as_secs_f64())
+            [1, 2, 3, 4].map(|n| policy.delay(n, "a").as_secs())
         };
-        assert_eq!(delays(Backoff::Fixed), [1.0, 1.0, 1.0, 1.0]);
-        assert_eq!(delays(Backoff::Linear), [1.0, 2.0, 3.0, 4.0]);
-        assert_eq!(delays(Backoff::Exponential), [1.0, 2.0, 4.0, 5.0]);
+        assert_eq!(delays(Backoff::Fixed), [1, 1, 1, 1]);
+        assert_eq!(delays(Backoff::Linear), [1, 2, 3, 4]);
+        assert_eq!(delays(Backoff::Exponential), [1, 2, 4, 5]);
     }
 
     #[test]

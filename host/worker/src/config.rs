@@ -54,8 +54,8 @@ impl Default for WorkerConfig {
             block: Duration::from_secs(5),
             heartbeat_interval: Duration::from_secs(10),
             heartbeat_ttl: Duration::from_secs(30),
-            cleanup_interval: Duration::from_secs(900),
-            stale_workers_timeout: Duration::from_secs(300),
+            cleanup_interval: Duration::from_mins(15),
+            stale_workers_timeout: Duration::from_mins(5),
             shutdown_timeout: Duration::from_secs(30),
         }
     }

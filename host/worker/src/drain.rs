@@ -79,7 +79,7 @@ pub(crate) async fn release_rest(shift: &Shift) -> usize {
     match tokio::time::timeout(RELEASE_TIMEOUT, shift.connected.broker.settle(&rest)).await {
         Ok(Ok(_)) => tracing::info!(released = rest.len(), "gave back the tasks still at work"),
         Ok(Err(error)) => {
-            tracing::warn!(%error, tasks = rest.len(), "could not give back tasks; their leases expire")
+            tracing::warn!(%error, tasks = rest.len(), "could not give back tasks; their leases expire");
         }
         Err(_) => tracing::warn!(
             tasks = rest.len(),

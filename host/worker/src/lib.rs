@@ -1,7 +1,7 @@
 //! Chicory's worker: the joint of queue and sandbox, and the duties around it.
 //!
 //! Alone turns a `Delivery` into an `Invocation` and an `Ended` into an `Outcome`. Must not know
-//! Redis or SQLite, nor how a sandbox works inside.
+//! Redis or `SQLite`, nor how a sandbox works inside.
 
 mod catalog;
 mod config;

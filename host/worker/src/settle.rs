@@ -79,7 +79,7 @@ fn log(end: &TaskEnd) {
             tracing::info!(task_id = %id, %task, attempt, took_ms, "done");
         }
         Settlement::Complete => {
-            tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and given up on")
+            tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and given up on");
         }
         Settlement::Retry { at, .. } => {
             tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, %at, "failed; to be retried");
@@ -88,7 +88,7 @@ fn log(end: &TaskEnd) {
             tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and dead-lettered");
         }
         Settlement::Release => {
-            tracing::info!(task_id = %id, %task, attempt, "interrupted, and released")
+            tracing::info!(task_id = %id, %task, attempt, "interrupted, and released");
         }
     }
 }

@@ -56,8 +56,8 @@ fn advice(how: &How) -> Advice {
             ..
         }
         | How::Invalid(_)
-        | How::Denied { .. } => Advice::Never,
-        How::TooLarge {
+        | How::Denied { .. }
+        | How::TooLarge {
             what: "arguments", ..
         } => Advice::Never,
         _ => Advice::Policy,

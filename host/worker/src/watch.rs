@@ -98,10 +98,10 @@ impl ModuleDir {
 
     /// Refreshes whenever files change; runs until it is dropped.
     pub async fn watch(mut self) {
-        let (changed, mut changes) = mpsc::channel(1);
+        let (tell, mut changes) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |_| {
             // A full channel says already that something has changed.
-            let _ = changed.try_send(());
+            let _ = tell.try_send(());
         });
         let watching = watcher.and_then(|mut watcher| {
             watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
