@@ -242,9 +242,9 @@ mod tests {
                 &[
                     "wasmtime",
                     "chicory_runtime",
-                    "chicory-runtime",
+                    "chicory-runtime.",
                     "chicory_worker",
-                    "chicory-worker",
+                    "chicory-worker.",
                 ][..],
             ),
             (
@@ -253,13 +253,13 @@ mod tests {
                     "redis",
                     "rusqlite",
                     "chicory_queue",
-                    "chicory-queue",
+                    "chicory-queue.",
                     "chicory_worker",
-                    "chicory-worker",
+                    "chicory-worker.",
                 ],
             ),
             ("host/worker", &["wasmtime", "redis::", "rusqlite"]),
-            ("host", &["chicory-tests", "chicory_tests"]),
+            ("host", &["chicory-tests.", "chicory_tests"]),
         ];
         let mut broken = Vec::new();
         for (folder, forbidden) in rules {

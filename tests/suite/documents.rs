@@ -89,17 +89,17 @@ fn commands_and_flags_exist() {
     let commands = all_commands(&site);
     for line in lines("chicory") {
         let words: Vec<&str> = line.words[1..].iter().map(String::as_str).collect();
-        let path = (0..=words.len().min(2)).rev().find_map(|length| {
-            let path = &words[..length];
+        let named = &words[global_flags(&words)..];
+        let path = (0..=named.len().min(2)).rev().find_map(|length| {
+            let path = &named[..length];
             commands
                 .iter()
                 .any(|command| command == path)
                 .then_some(path)
         });
         let path = path.unwrap_or_default();
-        let bare = words.first().is_none_or(|word| word.starts_with('-'));
         assert!(
-            !path.is_empty() || bare,
+            !path.is_empty() || named.is_empty(),
             "{}: no such command: {words:?}",
             line.place
         );
@@ -118,6 +118,17 @@ fn commands_and_flags_exist() {
             );
         }
     }
+}
+
+/// How many words stand before the command: flags that all commands have, with their values.
+fn global_flags(words: &[&str]) -> usize {
+    let mut before = 0;
+    while let Some(flag) = words.get(before).filter(|word| word.starts_with('-')) {
+        let has_value =
+            !flag.contains('=') && ["--broker", "--config", "--log-level"].contains(flag);
+        before += if has_value { 2 } else { 1 };
+    }
+    before.min(words.len())
 }
 
 fn has_flag(help: &str, name: &str) -> bool {

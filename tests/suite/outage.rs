@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::batch::Batch;
 use crate::redis_server::RedisServer;
 use crate::site::Site;
+use crate::until::until;
 use crate::worker_process::WorkerProcess;
 
 const LOST: &str = "the broker can't be used";
@@ -27,9 +28,10 @@ fn a_server_that_keeps_its_file_loses_nothing() {
         "yes",
         "--appendfsync",
         "always",
-    ]));
-    let worker = site.worker(&["--concurrency", "64"]);
+    ]))
+    .set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "2000");
     batch.enqueue_additions(&site, &json!({}));
+    let worker = site.worker(&["--concurrency", "64"]);
     worker.line_where("the first hundreds of tasks done", |line| {
         line["message"] == "done" && line["task_id"] == Batch::id(700)
     });
@@ -57,11 +59,11 @@ fn a_server_that_comes_back_empty_gets_new_work_done() {
     worker.line_about("done", &before);
     for outage in 1..=2 {
         site.redis.stop();
-        worker.line_where("another outage", |_| worker.count(LOST) == outage);
+        until("another outage", || worker.count(LOST) == outage);
         site.redis.start_again();
         let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
         worker.line_about("done", &id);
-        worker.line_where("the end of the outage", |_| worker.count(BACK) == outage);
+        until("the end of the outage", || worker.count(BACK) == outage);
     }
     let complaints = complaints(&worker);
     assert!(
@@ -85,8 +87,7 @@ fn a_task_at_work_survives_the_outage() {
         .run(&["enqueue", "sleeping.sleep", "1200"])
         .ok()
         .to_owned();
-    worker.line_where("the task at work", |_| true);
-    crate::until::until("the task at work", || {
+    until("the task at work", || {
         site.run(&["queue", "show", "--json"]).json()["pending"] == 1
     });
     site.redis.stop();

@@ -85,7 +85,7 @@ fn wrong_usage_has_exit_code_two_and_says_what_is_right() {
         (&["enqueue"], "TASK"),
         (&["enqueue", "demo.add", "--kwargs", "[1]"], "JSON object"),
         (&["enqueue", "demo.add", "--delay", "soon"], "500ms"),
-        (&["dlq", "replay"], "--all"),
+        (&["dlq", "replay"], "<ID>"),
         (&["completions", "cmd.exe"], "bash"),
     ] {
         let ran = site.run(args);

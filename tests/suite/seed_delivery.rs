@@ -15,7 +15,7 @@ const STREAM: &str = "chicory:stream:default";
 /// A message that is at work: its id, and how many entries the stream and the group have meanwhile.
 fn at_work(site: &Site) -> (String, usize, usize) {
     let id = site
-        .run(&["enqueue", "sleeping.sleep", "1500"])
+        .run(&["enqueue", "sleeping.sleep", "4000"])
         .ok()
         .to_owned();
     let mut redis = site.connection();

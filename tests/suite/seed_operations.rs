@@ -256,7 +256,7 @@ fn a_worker_survives_a_purge() {
     site.deploy("sleeping");
     let worker = site.worker(&[]);
     let purged = site
-        .run(&["enqueue", "sleeping.sleep", "1500"])
+        .run(&["enqueue", "sleeping.sleep", "4000"])
         .ok()
         .to_owned();
     let mut redis = site.connection();

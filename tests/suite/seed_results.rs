@@ -143,7 +143,8 @@ fn backend_host_and_port_are_a_server_of_its_own() {
 
 #[test]
 fn backend_url_username_and_password() {
-    let results = RedisServer::start_with(&["--user", "bob on >pass-word ~* &* +@all"]);
+    let results =
+        RedisServer::start_with(&["--user", "bob", "on", ">pass-word", "~*", "&*", "+@all"]);
     let url = format!("redis://bob:pass-word@127.0.0.1:{}/4", results.port());
     let site = Site::new().set("CHICORY_BACKEND_REDIS_URL", &url);
     let id = add(&site);

@@ -232,7 +232,10 @@ fn dlq_max_length() {
     assert_eq!(site.run(&["dlq", "count"]).ok(), "10");
     site.run(&["dlq", "show", "dead-5"]).ok();
     let gone = site.run(&["dlq", "show", "dead-4"]);
-    assert!(gone.fails(1).contains("dead-4"), "the oldest go first: {gone:?}");
+    assert!(
+        gone.fails(1).contains("dead-4"),
+        "the oldest go first: {gone:?}"
+    );
 }
 
 #[test]
