@@ -12,6 +12,9 @@ use crate::config::Level;
 pub(crate) fn start(level: Level) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter(level)))
+        // By default a line that can't be written is complained about on stderr, which panics where
+        // nobody reads that: a worker must outlive the reader of its log, and still heed signals.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
         builder.with_target(false).compact().init();
