@@ -115,6 +115,18 @@ fn an_idle_worker_stops_without_waiting_for_its_block() {
     worker.stop();
 }
 
+/// Whoever read the log may be gone: the worker goes on, and still stops when it is asked to.
+#[test]
+fn a_worker_outlives_the_reader_of_its_log() {
+    let site = Site::new();
+    let mut worker = WorkerProcess::start_unread(site.command(&["worker"]));
+    for _ in 0..2 {
+        let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+        assert_eq!(site.wait_for(&id)["state"], "SUCCESS");
+    }
+    worker.stop();
+}
+
 /// At most once: what was acknowledged may not run again, and its result says why it is not there.
 #[test]
 fn at_most_once_says_that_it_was_cancelled() {

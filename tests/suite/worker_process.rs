@@ -45,6 +45,20 @@ impl WorkerProcess {
         Self { child, log }
     }
 
+    /// Starts the command with a log that nobody reads: each line written to it fails.
+    pub(crate) fn start_unread(mut command: Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("the program can be started");
+        drop(child.stderr.take());
+        let log = Arc::default();
+        Self { child, log }
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
