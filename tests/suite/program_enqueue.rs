@@ -10,11 +10,11 @@ const STREAM: &str = "chicory:stream:default";
 
 /// `count` messages, of which the one with the number `bad` (from 1) is none.
 fn lines(count: usize, bad: usize) -> String {
-    let line = |number: usize| match number == bad {
-        true => "{\"nome\": 1}\n".to_owned(),
-        false => {
-            format!("{{\"name\": \"demo.add\", \"args\": [{number}, 1], \"id\": \"n-{number}\"}}\n")
+    let line = |number: usize| {
+        if number == bad {
+            return "{\"nome\": 1}\n".to_owned();
         }
+        format!("{{\"name\": \"demo.add\", \"args\": [{number}, 1], \"id\": \"n-{number}\"}}\n")
     };
     (1..=count).map(line).collect()
 }

@@ -136,7 +136,7 @@ fn block_ms() {
     let site = Site::new().set("CHICORY_BROKER_REDIS_BLOCK_MS", "1234");
     let mut monitor = site.connection();
     monitor
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_mins(1)))
         .unwrap();
     monitor
         .send_packed_command(&redis::cmd("MONITOR").get_packed_command())

@@ -192,7 +192,8 @@ impl Log {
     fn tail(&self) -> String {
         let lines = self.lines.lock().expect("no reader panics");
         let last = &lines.0[lines.0.len().saturating_sub(15)..];
-        last.iter().map(|line| format!("\n  {line}")).collect()
+        let texts: Vec<String> = last.iter().map(Value::to_string).collect();
+        texts.join("\n  ")
     }
 }
 
