@@ -187,9 +187,12 @@ async fn a_cluster() {
         .query(&mut connection)
         .expect("exists");
     assert!(stream);
-
-    // What touches several keys of a queue.
     let queue = Queue::open(&config).await;
+    several_keys_of_a_queue(&queue).await;
+    queues_of_several_slots(&queue).await;
+}
+
+async fn several_keys_of_a_queue(queue: &Queue) {
     let mut late = message("late");
     late.eta = Some(chicory_queue::Timestamp::now().after(Duration::from_mins(10)));
     queue.enqueue(&[message("dead"), late]).await;
@@ -230,8 +233,10 @@ async fn a_cluster() {
             .expect("purge"),
         2
     );
+}
 
-    // Queues of several slots are read one after another.
+/// They are read one after another.
+async fn queues_of_several_slots(queue: &Queue) {
     let several: [Arc<str>; 3] = ["a".into(), "b".into(), "c".into()];
     let request = chicory_queue::FetchRequest {
         queues: &several,

@@ -77,15 +77,18 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
         },
         Err(Halt::Cancelled) => How::Cancelled,
     };
-    let usage = Usage {
+    ended(how, &watch, usage(&task, &watch, &store))
+}
+
+/// What the call used, but for the wall clock's time, which is not over yet.
+fn usage(task: &Task, watch: &Watch, store: &Store<State>) -> Usage {
+    let left = |limit: u64| Some(limit.saturating_sub(store.get_fuel().ok()?));
+    Usage {
         wall: Duration::ZERO,
         cpu: watch.cpu(),
         peak_memory: store.data().limiter.memory(),
-        fuel: limits
-            .fuel
-            .and_then(|fuel| Some(fuel.saturating_sub(store.get_fuel().ok()?))),
-    };
-    ended(how, &watch, usage)
+        fuel: task.limits.fuel.and_then(left),
+    }
 }
 
 fn ended(how: How, watch: &Watch, usage: Usage) -> Ended {

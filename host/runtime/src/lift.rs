@@ -184,9 +184,9 @@ mod tests {
         format!("name-{index}")
     }
 
-    /// Types with a value for each, in the form in which the host writes it.
-    fn typed() -> impl Strategy<Value = (Shape, Value)> {
-        let leaf = prop_oneof![
+    /// Types without others inside, with a value for each, in the form in which the host writes it.
+    fn leaf() -> impl Strategy<Value = (Shape, Value)> {
+        prop_oneof![
             any::<bool>().prop_map(|v| (Shape::Bool, json!(v))),
             any::<i8>().prop_map(|v| (Shape::S8, json!(v))),
             any::<u8>().prop_map(|v| (Shape::U8, json!(v))),
@@ -205,16 +205,15 @@ mod tests {
             (1..9usize, 0..9usize)
                 .prop_map(|(n, i)| (Shape::Enum((0..n).map(name).collect()), json!(name(i % n)))),
             vec(any::<bool>(), 1..40).prop_map(|set| {
-                let on: Vec<_> = set
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, on)| **on)
-                    .map(|(i, _)| name(i))
-                    .collect();
+                let on: Vec<_> = (0..set.len()).filter(|i| set[*i]).map(name).collect();
                 (Shape::Flags((0..set.len()).map(name).collect()), json!(on))
             }),
-        ];
-        leaf.prop_recursive(3, 24, 5, |inner| {
+        ]
+    }
+
+    /// The same for types that have others inside, too.
+    fn typed() -> impl Strategy<Value = (Shape, Value)> {
+        leaf().prop_recursive(3, 24, 5, |inner| {
             let several = vec(inner.clone(), 1..5);
             prop_oneof![
                 (inner.clone(), 0..4usize)
@@ -227,33 +226,8 @@ mod tests {
                     let (shapes, values): (Vec<_>, Vec<_>) = items.into_iter().unzip();
                     (Shape::Tuple(shapes.into()), json!(values))
                 }),
-                several.clone().prop_map(|items| {
-                    let object: serde_json::Map<_, _> = items
-                        .iter()
-                        .enumerate()
-                        .map(|(i, (_, v))| (name(i), v.clone()))
-                        .collect();
-                    let field = |(i, (shape, _))| Field {
-                        name: name(i),
-                        shape,
-                    };
-                    (
-                        Shape::Record(items.into_iter().enumerate().map(field).collect()),
-                        Value::Object(object),
-                    )
-                }),
-                (several, 0..5usize).prop_map(|(items, chosen)| {
-                    let chosen = chosen % items.len();
-                    let value = json!({name(chosen): items[chosen].1});
-                    let case = |(i, (shape, _))| Case {
-                        name: name(i),
-                        payload: Some(shape),
-                    };
-                    (
-                        Shape::Variant(items.into_iter().enumerate().map(case).collect()),
-                        value,
-                    )
-                }),
+                several.clone().prop_map(record),
+                (several, 0..5usize).prop_map(|(items, chosen)| variant(items, chosen)),
                 (inner.clone(), any::<bool>()).prop_map(|((s, v), some)| {
                     // An option of an option has no JSON of its own: null is the outer none.
                     let v = if some { v } else { Value::Null };
@@ -275,6 +249,35 @@ mod tests {
                 }),
             ]
         })
+    }
+
+    fn record(items: Vec<(Shape, Value)>) -> (Shape, Value) {
+        let object: serde_json::Map<_, _> = items
+            .iter()
+            .enumerate()
+            .map(|(i, (_, v))| (name(i), v.clone()))
+            .collect();
+        let field = |(i, (shape, _))| Field {
+            name: name(i),
+            shape,
+        };
+        (
+            Shape::Record(items.into_iter().enumerate().map(field).collect()),
+            Value::Object(object),
+        )
+    }
+
+    fn variant(items: Vec<(Shape, Value)>, chosen: usize) -> (Shape, Value) {
+        let chosen = chosen % items.len();
+        let value = json!({name(chosen): items[chosen].1});
+        let case = |(i, (shape, _))| Case {
+            name: name(i),
+            payload: Some(shape),
+        };
+        (
+            Shape::Variant(items.into_iter().enumerate().map(case).collect()),
+            value,
+        )
     }
 
     proptest! {
