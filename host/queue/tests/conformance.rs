@@ -1,7 +1,6 @@
 //! Runs the conformance suite on both brokers: one test per promise and broker.
 //!
 //! Must not know what the promises are.
-#![cfg(feature = "conformance")]
 
 mod stores;
 

@@ -2,7 +2,6 @@
 //!
 //! Must not know what is right: only that the two agree. Where they may differ, it does not look: the
 //! ids that a broker gives, and the moment when a lease expires, which is real time.
-#![cfg(feature = "conformance")]
 
 mod operations;
 mod stores;
