@@ -43,7 +43,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, short = 'w', default_value_t = 1)]
     workers: usize,
     /// Tasks at once in each worker process.
-    #[arg(long, short = 'c', default_value_t = 256)]
+    #[arg(long, short = 'c', default_value_t = 512)]
     concurrency: usize,
     /// Threads for sandboxes in each worker process; the number of cores unless given.
     #[arg(long)]
