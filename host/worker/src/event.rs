@@ -2,10 +2,12 @@
 //!
 //! Must not know its readers.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chicory_queue::Settlement;
-use chicory_runtime::Usage;
+use chicory_queue::{Settlement, TaskMessage};
+use chicory_runtime::{Note, Observer, Usage};
 use tokio::sync::broadcast;
 
 /// Something that happened in a worker.
@@ -13,6 +15,8 @@ use tokio::sync::broadcast;
 pub enum WorkerEvent {
     /// The worker serves its queues.
     Started,
+    /// A task at work has logged a line or reported its progress.
+    Said(Box<Said>),
     /// A try has ended and is settled (or its lease was lost).
     Ended(Box<TaskEnd>),
     /// The broker can't be reached.
@@ -26,6 +30,19 @@ pub enum WorkerEvent {
     Draining,
     /// The worker has stopped.
     Stopped,
+}
+
+/// What a task said while it ran.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// The message's id.
+    pub task_id: String,
+    /// The task's name.
+    pub task_name: String,
+    /// Counted from 1.
+    pub attempt: u32,
+    /// The line, or how far the task is.
+    pub note: Note,
 }
 
 /// How a try ended.
@@ -51,24 +68,52 @@ pub struct TaskEnd {
     pub usage: Option<Usage>,
 }
 
-/// Sends to whoever listens; costs next to nothing where nobody does.
+/// Sends to whoever listens; costs next to nothing where nobody ever did.
 #[derive(Debug, Clone)]
-pub(crate) struct Events(broadcast::Sender<WorkerEvent>);
+pub(crate) struct Events {
+    sender: broadcast::Sender<WorkerEvent>,
+    /// Whether there ever was a listener: asked without the channel's lock.
+    listened: Arc<AtomicBool>,
+}
 
 impl Events {
     pub(crate) fn new() -> Self {
-        Self(broadcast::channel(4096).0)
+        Self {
+            sender: broadcast::channel(4096).0,
+            listened: Arc::default(),
+        }
     }
 
     pub(crate) fn subscribe(&self) -> broadcast::Receiver<WorkerEvent> {
-        self.0.subscribe()
+        self.listened.store(true, Ordering::Relaxed);
+        self.sender.subscribe()
     }
 
     /// Builds the event only for a listener.
     pub(crate) fn send(&self, event: impl FnOnce() -> WorkerEvent) {
-        if self.0.receiver_count() > 0 {
+        if self.listened.load(Ordering::Relaxed) && self.sender.receiver_count() > 0 {
             // An error means that the last listener has just gone.
-            let _ = self.0.send(event());
+            let _ = self.sender.send(event());
         }
+    }
+
+    /// Passes on what the task of `message` says, if there may be a listener.
+    pub(crate) fn observer(&self, message: &TaskMessage) -> Option<Observer> {
+        if !self.listened.load(Ordering::Relaxed) {
+            return None;
+        }
+        let events = self.clone();
+        let (id, name) = (message.id.clone(), message.name.clone());
+        let attempt = message.retries + 1;
+        Some(Arc::new(move |note| {
+            events.send(|| {
+                WorkerEvent::Said(Box::new(Said {
+                    task_id: id.clone(),
+                    task_name: name.clone(),
+                    attempt,
+                    note,
+                }))
+            });
+        }))
     }
 }

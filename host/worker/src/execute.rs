@@ -142,7 +142,7 @@ async fn run(
             std::mem::take(&mut message.kwargs)
         },
         task: Arc::clone(&task.task),
-        observer: None,
+        observer: shift.events.observer(&message),
         cancel: None,
     };
     let ended = shift.runner.run(invocation).await;

@@ -24,7 +24,7 @@ mod worker;
 pub use catalog::{Catalog, CatalogTask, LoadReport};
 pub use config::WorkerConfig;
 pub use drain::Stop;
-pub use event::{TaskEnd, WorkerEvent};
+pub use event::{Said, TaskEnd, WorkerEvent};
 pub use manifest::{Manifest, ManifestError, TaskSettings};
 pub use runner::{FnRunner, Runner};
 pub use translate::outcome;

@@ -8,7 +8,7 @@ use chicory_queue::{
 };
 use chicory_runtime::{Ended, How, Invocation, Sandbox, SandboxConfig, Usage};
 use chicory_worker::{
-    Catalog, FnRunner, Manifest, Stop, Summary, TaskEnd, Worker, WorkerConfig, WorkerEvent,
+    Catalog, FnRunner, Manifest, Said, Stop, Summary, TaskEnd, Worker, WorkerConfig, WorkerEvent,
 };
 use serde_json::value::RawValue;
 use tokio::sync::broadcast;
@@ -153,6 +153,20 @@ impl Running {
         tokio::time::timeout(PATIENCE, next)
             .await
             .expect("an end in time")
+    }
+
+    /// The next thing that a task says.
+    pub(crate) async fn said(&mut self) -> Said {
+        let next = async {
+            loop {
+                if let WorkerEvent::Said(said) = self.events.recv().await.unwrap() {
+                    return *said;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, next)
+            .await
+            .expect("a note in time")
     }
 
     /// Drains and ends.

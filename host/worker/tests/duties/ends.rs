@@ -1,8 +1,11 @@
 //! What becomes of messages, by how their tasks end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chicory_queue::{Backoff, DeadLetterRange, RetryPolicy, Settlement, TaskState};
+use chicory_runtime::Note;
+use tokio::sync::Notify;
 
 use crate::bench::{Bench, message, refused, returned};
 
@@ -137,5 +140,32 @@ async fn results_are_left_out_where_nobody_wants_them() {
     bench.send(&message).await;
     assert!(running.end().await.applied);
     assert_eq!(bench.state(&message.id).await, None);
+    running.drain().await;
+}
+
+#[tokio::test]
+async fn what_a_task_says_is_heard_while_it_runs() {
+    let bench = Bench::new().await;
+    let heard = Arc::new(Notify::new());
+    let told = Arc::clone(&heard);
+    let mut running = bench.start(move |invocation| {
+        let heard = Arc::clone(&heard);
+        async move {
+            let observer = invocation.observer.expect("somebody listens");
+            observer(Note::Progress {
+                percent: 40.0,
+                message: None,
+            });
+            heard.notified().await;
+            returned("1")
+        }
+    });
+    let message = message();
+    bench.send(&message).await;
+    let said = running.said().await;
+    assert_eq!((said.task_id, said.attempt), (message.id, 1));
+    assert!(matches!(said.note, Note::Progress { percent: 40.0, .. }));
+    told.notify_one();
+    assert!(running.end().await.applied);
     running.drain().await;
 }
