@@ -34,6 +34,7 @@ pub(crate) struct Needs {
 /// The engines of one sandbox, each made when first needed.
 pub(crate) struct Engines {
     size: PoolSize,
+    source_lines: bool,
     made: [OnceLock<Engine>; 4],
 }
 
@@ -48,9 +49,11 @@ pub(crate) struct PoolSize {
 
 impl Engines {
     /// Makes the plain engine, and starts the thread that ticks. It stops when the engines are dropped.
-    pub(crate) fn start(size: PoolSize) -> wasmtime::Result<Arc<Engines>> {
+    /// With `source_lines`, backtraces read the modules' DWARF.
+    pub(crate) fn start(size: PoolSize, source_lines: bool) -> wasmtime::Result<Arc<Engines>> {
         let engines = Arc::new(Engines {
             size,
+            source_lines,
             made: Default::default(),
         });
         engines.get(Needs::default())?;
@@ -66,7 +69,11 @@ impl Engines {
         let slot = &self.made[usize::from(needs.fuel) + 2 * usize::from(needs.concurrency)];
         if slot.get().is_none() {
             // Two callers at once may both make one; the second is dropped again.
-            let _ = slot.set(Engine::new(&configure(self.size, needs))?);
+            let _ = slot.set(Engine::new(&configure(
+                self.size,
+                needs,
+                self.source_lines,
+            ))?);
         }
         Ok(slot.get().expect("it was set above"))
     }
@@ -104,7 +111,7 @@ fn tick(engines: &Weak<Engines>) {
     }
 }
 
-fn configure(size: PoolSize, needs: Needs) -> Config {
+fn configure(size: PoolSize, needs: Needs, source_lines: bool) -> Config {
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(size)))
@@ -113,8 +120,12 @@ fn configure(size: PoolSize, needs: Needs) -> Config {
         .concurrency_support(needs.concurrency)
         .async_stack_zeroing(true)
         .cranelift_opt_level(OptLevel::Speed)
-        // Reading a hostile module's DWARF at a trap could take seconds; names suffice.
-        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        // Reading a hostile module's DWARF at a trap could take seconds; to workers, names suffice.
+        .wasm_backtrace_details(if source_lines {
+            WasmBacktraceDetails::Enable
+        } else {
+            WasmBacktraceDetails::Disable
+        })
         .wasm_memory64(false)
         .wasm_component_model(true);
     if needs.concurrency {

@@ -46,3 +46,4 @@ pub use sandbox::{Sandbox, SandboxConfig};
 pub use settings::{DirGrant, Grants, Limits, ModuleSettings, ResolvedLimits};
 pub use size::Bytes;
 pub use tokio_util::sync::CancellationToken;
+pub use wrap::to_component;

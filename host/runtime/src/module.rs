@@ -15,7 +15,7 @@ use crate::discover::{Found, Kind};
 use crate::ended::ValidationError;
 use crate::engine::Needs;
 use crate::grant::Need;
-use crate::settings::{Grants, ResolvedLimits};
+use crate::settings::{Grants, Limits, ResolvedLimits};
 use crate::shape::{Field, Shape, listed};
 use crate::state::State;
 
@@ -188,6 +188,29 @@ impl Task {
     /// Its type as WIT text, such as `func(a: u32, b: u32) -> result<u32, string>`.
     pub fn signature(&self) -> String {
         signature(self.kind, &self.params, self.result.as_ref())
+    }
+
+    /// The same task with limits of its own, which go before those it has.
+    ///
+    /// # Errors
+    /// A sentence that names the limit and what is allowed. Fuel can be limited only where the module
+    /// was loaded with a limit of fuel.
+    pub fn limited(&self, limits: &Limits) -> Result<Arc<Task>, String> {
+        if limits.fuel.is_some() && !self.loaded.needs.fuel {
+            return Err(
+                "fuel is not counted: the module was loaded without a limit of fuel".into(),
+            );
+        }
+        let held = self.limits.as_limits();
+        Ok(Arc::new(Task {
+            loaded: Arc::clone(&self.loaded),
+            kind: self.kind,
+            export: self.export,
+            params: self.params.clone(),
+            result: self.result.clone(),
+            limits: ResolvedLimits::resolve(&limits.or(&held), self.limits.memory)?,
+            name: self.name.clone(),
+        }))
     }
 
     /// Whether these arguments fit, without a call.

@@ -34,6 +34,9 @@ pub struct SandboxConfig {
     pub compile_timeout: Duration,
     /// Compilations at the same time; more wait.
     pub parallel_compilations: usize,
+    /// Whether backtraces have files and lines, where a module has them (DWARF). Only for modules of
+    /// one's own: a hostile one's could keep the host busy.
+    pub source_lines: bool,
 }
 
 impl Default for SandboxConfig {
@@ -45,6 +48,7 @@ impl Default for SandboxConfig {
             max_module_bytes: 64 << 20,
             compile_timeout: Duration::from_mins(2),
             parallel_compilations: 1,
+            source_lines: false,
         }
     }
 }
@@ -70,8 +74,8 @@ impl Sandbox {
             calls: u32::try_from(config.concurrency.max(1)).map_err(|_| wrong("concurrency"))?,
             memory: usize::try_from(config.max_memory).map_err(|_| wrong("max_memory"))?,
         };
-        let engines =
-            Engines::start(size).map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+        let engines = Engines::start(size, config.source_lines)
+            .map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
         let cache = config.cache_dir.map(|dir| {
             Cache::open(&dir).map_err(|error| SandboxError::Cache {
                 path: dir.display().to_string(),

@@ -152,6 +152,22 @@ pub struct ResolvedLimits {
 const MIB: u64 = 1 << 20;
 
 impl ResolvedLimits {
+    /// These limits as a manifest would give them.
+    pub(crate) fn as_limits(&self) -> Limits {
+        Limits {
+            timeout: Some(self.timeout.as_secs_f64()),
+            cpu_time: self.cpu_time.map(|limit| limit.as_secs_f64()),
+            memory: Some(self.memory.into()),
+            table_elements: Some(self.table_elements),
+            fuel: self.fuel,
+            output_bytes: Some(self.output_bytes.into()),
+            log_bytes: Some(self.log_bytes.into()),
+            args_bytes: Some(self.args_bytes.into()),
+            result_bytes: Some(self.result_bytes.into()),
+            host_call_bytes: Some(self.host_call_bytes.into()),
+        }
+    }
+
     /// Fills in the defaults. `ceiling` is the most memory that a task of this worker can have.
     ///
     /// The error is a sentence that names the limit and what is allowed.
@@ -205,6 +221,20 @@ mod tests {
         assert_eq!(slow.timeout, Duration::from_millis(90_500));
         assert_eq!(slow.memory, 32 * MIB);
         assert_eq!(slow.result_bytes, 16 * MIB);
+    }
+
+    #[test]
+    fn limits_in_force_can_be_given_again() {
+        let limits = Limits {
+            timeout: Some(1.5),
+            fuel: Some(7),
+            ..Limits::default()
+        };
+        let held = ResolvedLimits::resolve(&limits, MIB).unwrap();
+        assert_eq!(
+            ResolvedLimits::resolve(&held.as_limits(), MIB).unwrap(),
+            held
+        );
     }
 
     #[test]

@@ -34,6 +34,14 @@ pub(crate) fn wrap(wasm: Vec<u8>) -> Result<Wrapped, String> {
     Ok(Wrapped { bytes, concurrency })
 }
 
+/// Makes a component of a core module, as loading it does; a component stays as it is.
+///
+/// # Errors
+/// A sentence that says what is wrong with `wasm`, and what to do.
+pub fn to_component(wasm: Vec<u8>) -> Result<Vec<u8>, String> {
+    wrap(wasm).map(|wrapped| wrapped.bytes)
+}
+
 /// What a core module shows about itself.
 #[derive(Debug, Default)]
 struct Core {
