@@ -22,6 +22,12 @@ const INSTANCES: u32 = 100;
 const MEMORIES: u32 = 4;
 const TABLES: u32 = 40;
 
+/// A call's stack: wasm may use half of it, the host's functions the rest. It is cleared after each call:
+/// the uppermost part, which most calls don't leave, by writing zeros; the rest is given back to the
+/// kernel, which takes the longer the larger it is.
+const STACK: usize = 1 << 20;
+const STACK_KEPT: usize = 16 << 10;
+
 /// What a module needs of its engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
@@ -119,6 +125,7 @@ fn configure(size: PoolSize, needs: Needs, source_lines: bool) -> Config {
         .consume_fuel(needs.fuel)
         .concurrency_support(needs.concurrency)
         .async_stack_zeroing(true)
+        .async_stack_size(STACK)
         .cranelift_opt_level(OptLevel::Speed)
         // Reading a hostile module's DWARF at a trap could take seconds; to workers, names suffice.
         .wasm_backtrace_details(if source_lines {
@@ -154,7 +161,7 @@ fn pool(size: PoolSize) -> PoolingAllocationConfig {
         .max_unused_warm_slots(size.calls.saturating_mul(2))
         .linear_memory_keep_resident(4 << 20)
         .table_keep_resident(8 << 10)
-        .async_stack_keep_resident(64 << 10)
+        .async_stack_keep_resident(STACK_KEPT)
         .pagemap_scan(Enabled::Auto);
     pool
 }

@@ -1,19 +1,20 @@
-//! Runs one delivery in a sandbox, and says what is to be done about it.
+//! Begins one delivery's call in a sandbox, and says what is to be done about its end.
 //!
-//! The path of every task: resolve (done at fetch), run, translate, decide. Must not talk to a broker.
+//! The path of every task: resolve (done at fetch), run, translate, decide. Must not talk to a broker, nor
+//! know who waits for the call: [`crate::lane`] does.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chicory_queue::{
     Advice, Delivery, Failure, Outcome, Payload, RetryPolicy, Settle, Settlement, TaskMessage,
     Terms, decide,
 };
 use chicory_runtime::{Invocation, TaskContext, Usage};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::catalog::CatalogTask;
 use crate::event::TaskEnd;
+use crate::runner::Running;
 use crate::shift::Shift;
 use crate::translate;
 
@@ -30,51 +31,61 @@ pub(crate) struct Finished {
     pub(crate) end: TaskEnd,
 }
 
-/// Runs the attempt; the permit is free once the end is handed on.
-pub(crate) async fn execute(
-    shift: Arc<Shift>,
+/// A try that has begun, with what its end needs.
+pub(crate) struct Case {
     ticket: u64,
-    attempt: Attempt,
-    permit: OwnedSemaphorePermit,
-) {
+    delivery: Delivery,
+    message: TaskMessage,
+    task: Option<Arc<CatalogTask>>,
+    begun: Instant,
+}
+
+/// How a try begins.
+pub(crate) enum Begun {
+    /// In a sandbox.
+    Running(Running),
+    /// With its end: there is nothing that a sandbox could run.
+    Over(Outcome),
+}
+
+/// Begins the attempt: nothing has run yet when this returns.
+pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begun) {
     let begun = Instant::now();
     let Attempt { mut delivery, task } = attempt;
     let payload = std::mem::replace(
         &mut delivery.payload,
         Payload::Message(TaskMessage::default()),
     );
-    let (message, outcome, usage) = match payload {
+    let (message, how) = match payload {
         Payload::Unreadable(reason) => {
             let failure = failure("UnreadableMessage", reason.to_string(), Advice::Never);
-            (nameless(&delivery), Outcome::Failed(failure), None)
+            let over = Begun::Over(Outcome::Failed(failure));
+            (nameless(&delivery), over)
         }
-        Payload::Message(message) => run(&shift, &delivery, message, task.as_deref()).await,
+        Payload::Message(mut message) => {
+            let how = run(shift, &delivery, &mut message, task.as_deref());
+            (message, how.unwrap_or_else(Begun::Over))
+        }
     };
-    let finished = finish(
-        &shift,
-        Ended {
-            ticket,
-            delivery,
-            message,
-            task,
-            outcome,
-            usage,
-            duration: begun.elapsed(),
-        },
-    );
-    // The receiver is gone only when the worker has stopped; then the lease is released there.
-    let _ = shift.finished.send(finished).await;
-    drop(permit);
+    let case = Case {
+        ticket,
+        delivery,
+        message,
+        task,
+        begun,
+    };
+    (case, how)
 }
 
-struct Ended {
-    ticket: u64,
-    delivery: Delivery,
-    message: TaskMessage,
-    task: Option<Arc<CatalogTask>>,
-    outcome: Outcome,
-    usage: Option<Usage>,
-    duration: Duration,
+/// What follows from the end of a call.
+pub(crate) fn conclude(shift: &Shift, case: Case, ended: chicory_runtime::Ended) -> Finished {
+    log_lines(&case.message, &ended.log);
+    finish(
+        shift,
+        case,
+        &translate::outcome(ended.how),
+        Some(ended.usage),
+    )
 }
 
 fn failure(name: &str, message: String, advice: Advice) -> Failure {
@@ -94,60 +105,65 @@ fn nameless(delivery: &Delivery) -> TaskMessage {
     }
 }
 
-async fn run(
+/// The call that the message asks for, or the failure that stands for it.
+fn run(
     shift: &Shift,
     delivery: &Delivery,
-    mut message: TaskMessage,
+    message: &mut TaskMessage,
     task: Option<&CatalogTask>,
-) -> (TaskMessage, Outcome, Option<Usage>) {
+) -> Result<Begun, Outcome> {
     let limit = shift.config.max_deliveries;
     if delivery.deliveries > limit {
         let text = format!(
             "handed out {} times and never settled, so it may be what ends its workers (max_deliveries is {limit})",
             delivery.deliveries
         );
-        return (
-            message,
-            Outcome::Failed(failure("LeaseExpired", text, Advice::Never)),
-            None,
-        );
+        return Err(Outcome::Failed(failure(
+            "LeaseExpired",
+            text,
+            Advice::Never,
+        )));
     }
     let Some(task) = task else {
         let text = shift.catalog.why_missing(&message.name);
-        return (
-            message,
-            Outcome::Failed(failure("TaskNotFound", text, Advice::Policy)),
-            None,
-        );
+        return Err(Outcome::Failed(failure(
+            "TaskNotFound",
+            text,
+            Advice::Policy,
+        )));
     };
+    let invocation = invocation(shift, message, task);
+    Ok(Begun::Running(shift.runner.run(invocation)))
+}
+
+fn invocation(shift: &Shift, message: &mut TaskMessage, task: &CatalogTask) -> Invocation {
     let policy = message.retry.as_ref().unwrap_or(&task.policy);
-    let invocation = Invocation {
+    let max_retries = policy.max_retries;
+    // A retry needs the arguments again; where none can come, they move.
+    let again = max_retries > message.retries;
+    Invocation {
         context: TaskContext {
             id: message.id.clone(),
             name: message.name.clone(),
             retries: message.retries,
-            max_retries: policy.max_retries,
+            max_retries,
             last_error: message.last_error.clone(),
             tenant: None,
         },
-        // A retry needs the arguments again; where none can come, they move.
-        args: if policy.max_retries > message.retries {
+        observer: shift.events.observer(message),
+        args: if again {
             message.args.clone()
         } else {
             std::mem::take(&mut message.args)
         },
-        kwargs: if policy.max_retries > message.retries {
+        kwargs: if again {
             message.kwargs.clone()
         } else {
             std::mem::take(&mut message.kwargs)
         },
         task: Arc::clone(&task.task),
-        observer: shift.events.observer(&message),
         cancel: None,
-    };
-    let ended = shift.runner.run(invocation).await;
-    log_lines(&message, &ended.log);
-    (message, translate::outcome(ended.how), Some(ended.usage))
+    }
 }
 
 fn log_lines(message: &TaskMessage, lines: &[chicory_runtime::LogLine]) {
@@ -160,16 +176,19 @@ fn log_lines(message: &TaskMessage, lines: &[chicory_runtime::LogLine]) {
 }
 
 /// Decides, and puts together all that the settlement needs.
-fn finish(shift: &Shift, ended: Ended) -> Finished {
-    let Ended {
+pub(crate) fn finish(
+    shift: &Shift,
+    case: Case,
+    outcome: &Outcome,
+    usage: Option<Usage>,
+) -> Finished {
+    let Case {
         ticket,
         delivery,
         message,
         task,
-        outcome,
-        usage,
-        duration,
-    } = ended;
+        begun,
+    } = case;
     let none = RetryPolicy::none();
     let terms = Terms {
         policy: task.as_ref().map_or(&none, |task| &task.policy),
@@ -177,19 +196,19 @@ fn finish(shift: &Shift, ended: Ended) -> Finished {
         dead_letters: shift.config.dead_letters || message.name.is_empty(),
         now: shift.clock.now(),
     };
-    let settlement = decide(&outcome, &message, terms);
+    let settlement = decide(outcome, &message, terms);
     let ignored = message.ignore_result || task.is_some_and(|task| task.ignore_result);
     let record = match settlement {
         Settlement::Release => None,
         _ if ignored => None,
         _ => Some(translate::record(
             &message.id,
-            &outcome,
+            outcome,
             &settlement,
             usage.as_ref(),
         )),
     };
-    let error = match &outcome {
+    let error = match outcome {
         Outcome::Failed(failure) => Some(failure.describe()),
         Outcome::Completed { .. } | Outcome::Interrupted => None,
     };
@@ -201,7 +220,7 @@ fn finish(shift: &Shift, ended: Ended) -> Finished {
         error,
         settlement: settlement.clone(),
         applied: false,
-        duration,
+        duration: begun.elapsed(),
         usage,
     };
     let settle = Settle {

@@ -11,7 +11,8 @@ use chicory_queue::{Delivery, DeliveryMode, FetchRequest, Payload, Settled};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use crate::execute::{Attempt, execute};
+use crate::execute::Attempt;
+use crate::lane::Ready;
 use crate::reclaim::Reclaim;
 use crate::shift::{Held, Patience, Shift};
 
@@ -95,18 +96,18 @@ pub(crate) async fn hand_over(
     let mut attempts: Vec<Attempt> = deliveries.into_iter().map(|d| prepare(shift, d)).collect();
     acknowledge_first(shift, &mut attempts).await;
     let first = shift.held.insert(attempts.iter().map(held));
-    let ready: Vec<_> = (first..)
-        .zip(attempts)
-        .filter_map(|(ticket, attempt)| permits.split(1).map(|permit| (ticket, attempt, permit)))
-        .collect();
-    let at_work = Arc::clone(shift);
-    // Spawned from within, so that the tasks go to a thread's own queue and are stolen from there:
-    // cheaper than one hand-over between runtimes for each.
-    shift.sandboxes.spawn(async move {
-        for (ticket, attempt, permit) in ready {
-            tokio::spawn(execute(Arc::clone(&at_work), ticket, attempt, permit));
-        }
-    });
+    for (ticket, attempt) in (first..).zip(attempts) {
+        let Some(permit) = permits.split(1) else {
+            return;
+        };
+        let ready = Ready {
+            ticket,
+            attempt,
+            permit,
+        };
+        // Unbounded, since permits bound it; closed only when the worker has stopped.
+        let _ = shift.ready.try_send(ready);
+    }
 }
 
 fn prepare(shift: &Shift, delivery: Delivery) -> Attempt {

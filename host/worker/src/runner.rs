@@ -3,21 +3,22 @@
 //! Must not know queues.
 
 use std::fmt;
+use std::pin::Pin;
 
-use async_trait::async_trait;
 use chicory_runtime::{Ended, Invocation, Sandbox};
 
+/// A call that goes on whenever it is polled.
+pub type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
+
 /// Runs one invocation to its end.
-#[async_trait]
 pub trait Runner: Send + Sync + 'static {
     /// What the guest does is in the answer; this never fails.
-    async fn run(&self, invocation: Invocation) -> Ended;
+    fn run(&self, invocation: Invocation) -> Running;
 }
 
-#[async_trait]
 impl Runner for Sandbox {
-    async fn run(&self, invocation: Invocation) -> Ended {
-        Sandbox::run(self, invocation).await
+    fn run(&self, invocation: Invocation) -> Running {
+        Box::pin(self.clone().run_owned(invocation))
     }
 }
 
@@ -30,13 +31,12 @@ impl<F> fmt::Debug for FnRunner<F> {
     }
 }
 
-#[async_trait]
 impl<F, Fut> Runner for FnRunner<F>
 where
     F: Fn(Invocation) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Ended> + Send,
+    Fut: Future<Output = Ended> + Send + 'static,
 {
-    async fn run(&self, invocation: Invocation) -> Ended {
-        (self.0)(invocation).await
+    fn run(&self, invocation: Invocation) -> Running {
+        Box::pin((self.0)(invocation))
     }
 }

@@ -16,13 +16,17 @@ use crate::shift::{Patience, Shift};
 const LARGEST_BATCH: usize = 256;
 
 /// Settles until the worker closes and nothing is left.
-pub(crate) async fn settle(shift: Arc<Shift>, mut finished: mpsc::Receiver<Finished>) {
-    let mut gathered = Vec::with_capacity(LARGEST_BATCH);
+pub(crate) async fn settle(shift: Arc<Shift>, mut finished: mpsc::Receiver<Vec<Finished>>) {
     loop {
-        tokio::select! {
+        let mut gathered = tokio::select! {
             biased;
-            _ = finished.recv_many(&mut gathered, LARGEST_BATCH) => {}
+            Some(first) = finished.recv() => first,
             () = shift.closing.cancelled() => return,
+        };
+        while gathered.len() < LARGEST_BATCH
+            && let Ok(more) = finished.try_recv()
+        {
+            gathered.extend(more);
         }
         let mut tickets = Vec::with_capacity(gathered.len());
         let mut batch = Vec::with_capacity(gathered.len());
@@ -31,7 +35,7 @@ pub(crate) async fn settle(shift: Arc<Shift>, mut finished: mpsc::Receiver<Finis
             ticket,
             settle,
             end,
-        } in gathered.drain(..)
+        } in gathered
         {
             tickets.push(ticket);
             batch.push(settle);

@@ -16,6 +16,7 @@ use crate::WorkerConfig;
 use crate::catalog::Catalog;
 use crate::event::{Events, WorkerEvent};
 use crate::execute::Finished;
+use crate::lane::Ready;
 use crate::runner::Runner;
 
 /// The shared state of one run of a worker.
@@ -31,9 +32,9 @@ pub(crate) struct Shift {
     /// One permit per task that may be at work.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) held: HeldDeliveries,
-    pub(crate) finished: mpsc::Sender<Finished>,
-    /// Where sandboxes run, apart from the duties.
-    pub(crate) sandboxes: tokio::runtime::Handle,
+    /// To the lanes.
+    pub(crate) ready: async_channel::Sender<Ready>,
+    pub(crate) finished: mpsc::Sender<Vec<Finished>>,
     /// Cancelled when no sandbox is at work any more.
     pub(crate) closing: CancellationToken,
     pub(crate) counts: Counts,

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use async_channel::Receiver;
 use chicory_queue::{Clock, Connected};
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio::task::JoinSet;
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::drain::{Phase, release_rest, wait_for_tasks};
 use crate::event::Events;
+use crate::execute::Finished;
+use crate::lane::{self, Ready};
 use crate::shift::{Counts, Health, HeldDeliveries, Shift};
 use crate::{
     Catalog, Runner, Stop, WorkerConfig, WorkerEvent, fetch, heartbeat, promote, renew, settle,
@@ -75,8 +78,14 @@ impl Worker {
             .enable_all()
             .build()
             .context("can't start the threads for sandboxes")?;
-        let (shift, finished) = self.shift(sandboxes.handle().clone());
+        let threads = self.config.threads.max(1);
+        let (shift, ready, finished) = self.shift();
         let shift = Arc::new(shift);
+        for _ in 0..threads {
+            // Without the executor's budget: a lane looks at the clock itself.
+            let lane = lane::lane(Arc::clone(&shift), ready.clone());
+            sandboxes.spawn(tokio::task::unconstrained(lane));
+        }
         let interrupt = CancellationToken::new();
         let fetching = tokio::spawn(fetch::fetch(Arc::clone(&shift), interrupt.clone()));
         let settling = tokio::spawn(settle::settle(Arc::clone(&shift), finished));
@@ -108,13 +117,11 @@ impl Worker {
         })
     }
 
-    fn shift(
-        self,
-        sandboxes: tokio::runtime::Handle,
-    ) -> (Shift, mpsc::Receiver<crate::execute::Finished>) {
+    fn shift(self) -> (Shift, Receiver<Ready>, mpsc::Receiver<Vec<Finished>>) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        let (ready, readies) = async_channel::unbounded();
         // Room for a few round trips of ends: more would let a broker that is away pile them up.
-        let (finished, ends) = mpsc::channel(concurrency * 2 + 1024);
+        let (finished, ends) = mpsc::channel(BATCHES);
         let shift = Shift {
             queues: self
                 .config
@@ -135,13 +142,15 @@ impl Worker {
             clock: self.clock,
             events: self.events,
             config: self.config,
+            ready,
             finished,
-            sandboxes,
         };
-        (shift, ends)
+        (shift, readies, ends)
     }
 }
 
+/// Batches of ends that may wait to be settled.
+const BATCHES: usize = 64;
 /// Sandboxes yield every few milliseconds; one that does not by then is not waited for.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(1);
 /// What ended in the last moments has this long to be settled.

@@ -19,16 +19,17 @@ if ARGV[5] ~= '0' then
   is_held = held_leases(stream, group, ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]))
 end
 
+local call, states, results = redis.call, prefix .. ':state:', prefix .. ':result:'
 local function store(task, state, result)
   if ttl == '0' then
-    redis.call('SET', prefix .. ':state:' .. task, state)
+    call('SET', states .. task, state)
     if result ~= '' then
-      redis.call('SET', prefix .. ':result:' .. task, result)
+      call('SET', results .. task, result)
     end
   else
-    redis.call('SETEX', prefix .. ':state:' .. task, ttl, state)
+    call('SETEX', states .. task, ttl, state)
     if result ~= '' then
-      redis.call('SETEX', prefix .. ':result:' .. task, ttl, result)
+      call('SETEX', results .. task, ttl, result)
     end
   end
 end

@@ -1,0 +1,115 @@
+//! Lanes: one for each thread of the sandboxes. A lane takes deliveries one after the other, and
+//! runs each on the spot up to the first time that it waits; only one that does wait becomes a task of
+//! the executor. Ends are handed on in batches. Most tasks never wait, so they cost no scheduling.
+//!
+//! Must not know what a call does, nor what becomes of its end.
+
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use async_channel::Receiver;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::execute::{Attempt, Begun, Case, Finished, begin, conclude, finish};
+use crate::runner::Running;
+use crate::shift::Shift;
+
+/// How long a lane keeps its thread before others have their turn: as long as a guest does.
+const TURN: Duration = Duration::from_millis(2);
+/// More ends than this are not kept back.
+const LARGEST_BATCH: usize = 64;
+
+/// A delivery that may start.
+pub(crate) struct Ready {
+    pub(crate) ticket: u64,
+    pub(crate) attempt: Attempt,
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// Runs what is ready until there can be no more.
+pub(crate) async fn lane(shift: Arc<Shift>, ready: Receiver<Ready>) {
+    let mut ends = Ends::new(&shift);
+    while let Ok(first) = ready.recv().await {
+        let turn = Instant::now();
+        let mut next = Some(first);
+        while let Some(ready_now) = next {
+            run(&shift, ready_now, &mut ends).await;
+            if ends.is_full() {
+                ends.hand_on(&shift).await;
+            }
+            next = match turn.elapsed() {
+                spent if spent < TURN => ready.try_recv().ok(),
+                _ => None,
+            };
+        }
+        ends.hand_on(&shift).await;
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Ends that were not handed on yet, and their permits, which are free once they are.
+struct Ends {
+    finished: Vec<Finished>,
+    permits: Option<OwnedSemaphorePermit>,
+    largest: usize,
+}
+
+impl Ends {
+    /// Keeps back an eighth of what may be at work at most, so that there is always more to fetch.
+    fn new(shift: &Shift) -> Self {
+        Self {
+            finished: Vec::new(),
+            permits: None,
+            largest: (shift.config.concurrency / 8).clamp(1, LARGEST_BATCH),
+        }
+    }
+
+    fn add(&mut self, finished: Finished, permit: OwnedSemaphorePermit) {
+        self.finished.push(finished);
+        match &mut self.permits {
+            Some(permits) => permits.merge(permit),
+            None => self.permits = Some(permit),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.finished.len() >= self.largest
+    }
+
+    async fn hand_on(&mut self, shift: &Shift) {
+        if self.finished.is_empty() {
+            return;
+        }
+        let finished = std::mem::replace(&mut self.finished, Vec::with_capacity(self.largest));
+        // The receiver is gone only when the worker has stopped; then the leases are released there.
+        let _ = shift.finished.send(finished).await;
+        self.permits = None;
+    }
+}
+
+async fn run(shift: &Arc<Shift>, ready: Ready, ends: &mut Ends) {
+    let Ready {
+        ticket,
+        attempt,
+        permit,
+    } = ready;
+    let (case, begun) = begin(shift, ticket, attempt);
+    match begun {
+        Begun::Over(outcome) => ends.add(finish(shift, case, &outcome, None), permit),
+        Begun::Running(mut running) => match futures::poll!(&mut running) {
+            Poll::Ready(ended) => ends.add(conclude(shift, case, ended), permit),
+            Poll::Pending => {
+                tokio::spawn(wait(Arc::clone(shift), case, running, permit));
+            }
+        },
+    }
+}
+
+/// Runs the rest of a call that waits, or that computes for long.
+async fn wait(shift: Arc<Shift>, case: Case, running: Running, permit: OwnedSemaphorePermit) {
+    let ended = running.await;
+    let finished = vec![conclude(&shift, case, ended)];
+    let _ = shift.finished.send(finished).await;
+    drop(permit);
+}
