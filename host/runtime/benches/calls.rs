@@ -44,23 +44,23 @@ const MIRRORS: &str = r#"(component
     (func (export "enum") (param "x" $colour) (result $colour) (canon lift (core func $i "one")))
     (func (export "flags") (param "x" $rights) (result $rights) (canon lift (core func $i "one")))
     (func (export "option") (param "x" (option u32)) (result (option u32))
-        (canon lift (core func $i "two") (memory $i "memory")))
+        (canon lift (core func $i "two") (memory (core memory $i "memory"))))
     (func (export "result") (param "x" (result u32 (error u32))) (result (result u32 (error u32)))
-        (canon lift (core func $i "two") (memory $i "memory")))
+        (canon lift (core func $i "two") (memory (core memory $i "memory"))))
     (func (export "tuple") (param "x" (tuple u32 u32)) (result (tuple u32 u32))
-        (canon lift (core func $i "two") (memory $i "memory")))
+        (canon lift (core func $i "two") (memory (core memory $i "memory"))))
     (func (export "record") (param "x" $point) (result $point)
-        (canon lift (core func $i "two") (memory $i "memory")))
+        (canon lift (core func $i "two") (memory (core memory $i "memory"))))
     (func (export "variant") (param "x" $shape) (result $shape)
-        (canon lift (core func $i "two") (memory $i "memory")))
+        (canon lift (core func $i "two") (memory (core memory $i "memory"))))
     (func (export "string") (param "x" string) (result string)
-        (canon lift (core func $i "two") (memory $i "memory") (realloc (func $i "realloc"))))
+        (canon lift (core func $i "two") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
     (func (export "bytes") (param "x" (list u8)) (result (list u8))
-        (canon lift (core func $i "two") (memory $i "memory") (realloc (func $i "realloc"))))
+        (canon lift (core func $i "two") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
     (func (export "numbers") (param "x" (list u32)) (result (list u32))
-        (canon lift (core func $i "two") (memory $i "memory") (realloc (func $i "realloc"))))
+        (canon lift (core func $i "two") (memory (core memory $i "memory")) (realloc (core func $i "realloc"))))
     (func (export "records") (param "x" (list $point)) (result (list $point))
-        (canon lift (core func $i "two") (memory $i "memory") (realloc (func $i "realloc")))))"#;
+        (canon lift (core func $i "two") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))"#;
 
 /// A value for each function, by the function's name; a second part of the name says what is special.
 fn values() -> Vec<(&'static str, Value)> {

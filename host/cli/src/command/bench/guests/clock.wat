@@ -6,7 +6,7 @@
     (export "now" (func (result $datetime)))))
   (core module $memory (memory (export "memory") 1))
   (core instance $mem (instantiate $memory))
-  (core func $now (canon lower (func $clock "now") (memory $mem "memory")))
+  (core func $now (canon lower (func $clock "now") (memory (core memory $mem "memory"))))
   (core module $m
     (import "mem" "memory" (memory 1))
     (import "host" "now" (func $now (param i32)))

@@ -12,4 +12,4 @@
       (i32.sub (global.get $heap) (local.get 3))))
   (core instance $i (instantiate $m))
   (func (export "echo") (param "text" string) (result string)
-    (canon lift (core func $i "echo") (memory $i "memory") (realloc (func $i "realloc")))))
+    (canon lift (core func $i "echo") (memory (core memory $i "memory")) (realloc (core func $i "realloc")))))
