@@ -34,7 +34,8 @@ impl Place {
     fn new() -> Self {
         let runtime = Runtime::new().expect("threads can be started");
         let server = RedisServer::start();
-        let connecting = connect(&server.config(), Arc::new(SystemClock));
+        let config = server.config();
+        let connecting = connect(&config, Arc::new(SystemClock));
         Self {
             connected: runtime.block_on(connecting).expect("the server is there"),
             queues: vec![Arc::from(QUEUE)],

@@ -35,7 +35,7 @@ pub(super) struct Drained {
 pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let ids = enqueue::fill(bench).await?;
     let workers = bench.fleet.start(&bench.crew(&bench.queue))?;
-    let drained = drain(bench, &[bench.queue.clone()], workers).await?;
+    let drained = drain(bench, std::slice::from_ref(&bench.queue), workers).await?;
     check_sums(bench, &ids).await?;
     report.add("drain", Unit::PerSecond, drained.rate);
     report.add_some("worker_cpu", Unit::MicrosecondsPerTask, drained.worker_cpu);

@@ -32,7 +32,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
     }
     let spent = process::cpu(&pids)
         .zip(cpu)
-        .map(|(after, before)| after - before);
+        .map(|(after, before)| after.saturating_sub(before));
     let share = spent.map(|spent| spent.as_secs_f64() / seconds * 100.0);
     report.add_some("idle_cpu", Unit::PercentOfCore, share);
     report.add_some("idle_memory", Unit::Mebibytes, process::memory(&pids));
