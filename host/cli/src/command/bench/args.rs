@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
-use anyhow::ensure;
 use clap::{Args, ValueEnum};
+
+use crate::exit::CommandError;
 
 /// What to measure, and how often. Every task runs in a fresh sandbox, with its result stored, at
 /// least once; without `--broker`, on a private redis-server for each run.
@@ -94,22 +95,18 @@ pub(super) enum Measure {
 
 impl BenchArgs {
     /// Whether these arguments go together.
-    pub(super) fn check(&self, has_broker: bool) -> anyhow::Result<()> {
+    pub(super) fn check(&self, has_broker: bool) -> Result<(), CommandError> {
         let counts = [self.runs, self.tasks, self.samples, self.backlog];
-        ensure!(
-            counts.iter().all(|count| *count > 0) && self.modules > 0,
-            "--runs, --tasks, --samples, --backlog and --modules are at least 1"
-        );
-        ensure!(
-            self.workers > 0 && self.concurrency > 0,
-            "--workers and --concurrency are at least 1"
-        );
+        let sizes = [self.modules, self.workers, self.concurrency];
         let sends = |measure: &Measure| matches!(measure, Measure::Enqueue | Measure::Latency);
-        ensure!(
-            self.queue.is_none() || has_broker && self.measures.iter().all(sends),
+        let wrong = if counts.contains(&0) || sizes.contains(&0) {
+            "--runs, --tasks, --samples, --backlog, --modules, --workers and --concurrency are at least 1"
+        } else if self.queue.is_some() && !(has_broker && self.measures.iter().all(sends)) {
             "--queue is for enqueue and latency on workers that are there: give --broker, and only those measures"
-        );
-        Ok(())
+        } else {
+            return Ok(());
+        };
+        Err(CommandError::Usage(wrong.into()))
     }
 }
 
