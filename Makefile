@@ -5,6 +5,8 @@
 #   make test    every gate and every test
 #   make gates   formatting, lints, documentation, direction of dependencies
 #   make bench   throughput and latency on this machine, with a redis-server of its own
+#   make bench-micro  single steps of a task's path, by criterion
+#   make budget  record what a task costs in counts, which make test guards
 
 GUESTS := target/guests/examples
 CHICORY := target/debug/chicory
@@ -12,7 +14,7 @@ CHICORY := target/debug/chicory
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
 
-.PHONY: all demo test gates setup guests bench clean-guests
+.PHONY: all demo test gates setup guests bench bench-micro budget clean-guests
 
 all: guests
 	cargo build --locked -p chicory-cli
@@ -47,6 +49,14 @@ bench:
 	scripts/setup redis linker
 	cargo build --locked --release -p chicory-cli
 	target/release/chicory bench
+
+bench-micro:
+	scripts/setup redis linker
+	cargo bench --locked --workspace --bench calls --bench messages --bench scripts
+
+budget:
+	scripts/setup redis valgrind linker
+	BUDGET=record cargo test --locked --workspace --test budget
 
 clean-guests:
 	rm -rf target/guests

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     fn ours() -> Vec<Source> {
-        ["host", "tests", "examples"]
+        ["bench", "host", "tests", "examples"]
             .iter()
             .flat_map(|folder| sources(folder, ".rs"))
             .collect()

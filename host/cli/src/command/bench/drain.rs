@@ -1,53 +1,206 @@
-//! How fast workers empty a full queue: from the first completion seen to the last.
+//! How fast workers empty a full queue, and what that costs: from the first completion seen to the last.
 //!
-//! A completed message is deleted from the queue, so the queue's size counts completions.
+//! A completed message is deleted from its queue, so queues' sizes count completions.
 
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
+use chicory_queue::TaskState;
 
-use super::{Bench, enqueue};
+use super::fleet::{Crew, Workers};
+use super::probe::Work;
+use super::report::{Report, Unit};
+use super::{Bench, enqueue, process};
 
-/// Tasks a second.
-pub(super) async fn rate(bench: &Bench) -> anyhow::Result<f64> {
-    enqueue::fill(bench).await?;
-    let workers = bench.fleet.start()?;
-    let (first, left, last) = watch(bench).await?;
-    workers.stop().await?;
-    let dead = bench.connected.inspect.stats(&bench.queue).await?.dead;
-    ensure!(
-        dead == 0,
-        "{dead} of the benchmark's tasks failed; see `chicory dlq list`"
-    );
-    Ok(left as f64 / last.duration_since(first).as_secs_f64())
+/// Between two looks at a queue.
+const PAUSE: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_mins(10);
+/// So many results are read back, spread over all tasks.
+const CHECKED: usize = 200;
+
+/// A drain's figures.
+pub(super) struct Drained {
+    /// Tasks a second.
+    pub(super) rate: f64,
+    /// Processor time of all workers per task, µs.
+    worker_cpu: Option<f64>,
+    /// Processor time of the Redis server per task, µs.
+    redis_cpu: Option<f64>,
+    /// Redis commands per task, those inside scripts included.
+    commands: Option<f64>,
+    /// Memory of all workers at its peak, MiB.
+    peak_memory: Option<f64>,
 }
 
-/// When the first completion was seen, how many tasks were left then, and when none was left.
-async fn watch(bench: &Bench) -> anyhow::Result<(Instant, u64, Instant)> {
-    let deadline = Instant::now() + PATIENCE;
-    let all = bench.args.tasks as u64;
-    let mut first = None;
-    loop {
-        let size = bench.connected.inspect.stats(&bench.queue).await?.size;
-        let now = Instant::now();
-        if size < all && first.is_none() {
-            first = Some((now, size));
+pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+    let ids = enqueue::fill(bench).await?;
+    let workers = bench.fleet.start(&bench.crew(&bench.queue))?;
+    let drained = drain(bench, std::slice::from_ref(&bench.queue), workers).await?;
+    check_sums(bench, &ids).await?;
+    report.add("drain", Unit::PerSecond, drained.rate);
+    report.add_some("worker_cpu", Unit::MicrosecondsPerTask, drained.worker_cpu);
+    report.add_some("redis_cpu", Unit::MicrosecondsPerTask, drained.redis_cpu);
+    report.add_some("redis_commands", Unit::PerTask, drained.commands);
+    report.add_some("peak_memory", Unit::Mebibytes, drained.peak_memory);
+    Ok(())
+}
+
+/// Starts these workers on queues that are full already, and waits until they are empty.
+pub(super) async fn rate(bench: &Bench, crew: &Crew) -> anyhow::Result<f64> {
+    let workers = bench.fleet.start(crew)?;
+    Ok(drain(bench, &crew.queues, workers).await?.rate)
+}
+
+/// Waits until the workers have emptied the queues; they are stopped then.
+pub(super) async fn drain(
+    bench: &Bench,
+    queues: &[String],
+    mut workers: Workers,
+) -> anyhow::Result<Drained> {
+    let mut watch = Watch::new(bench, queues).await?;
+    let drained = watch.until_empty(&mut workers).await?;
+    workers.stop().await?;
+    for queue in queues {
+        let dead = bench.connected.inspect.stats(queue).await?.dead;
+        ensure!(dead == 0, "{dead} of the benchmark's tasks failed");
+    }
+    Ok(drained)
+}
+
+/// Results are what they should be: `add(number, 1)`.
+async fn check_sums(bench: &Bench, ids: &[String]) -> anyhow::Result<()> {
+    for number in (0..ids.len()).step_by(ids.len().div_ceil(CHECKED)) {
+        let result = bench.connected.results.result(&ids[number]).await?;
+        let right = result.as_ref().is_some_and(|result| {
+            result.state == TaskState::Success && result.result == Some((number + 1).into())
+        });
+        ensure!(right, "the result of add({number}, 1) is {result:?}");
+    }
+    Ok(())
+}
+
+/// Looks at queues, one at a time: one that was seen empty stays so.
+struct Watch<'a> {
+    bench: &'a Bench,
+    queues: &'a [String],
+    /// Tasks at the start.
+    all: u64,
+    /// Commands that one look costs.
+    price: u64,
+    looks: u64,
+}
+
+/// What had been spent when the first completion was seen.
+struct Start {
+    at: Instant,
+    left: u64,
+    cpu: Option<Duration>,
+    work: Option<Work>,
+    looks: u64,
+}
+
+impl<'a> Watch<'a> {
+    async fn new(bench: &'a Bench, queues: &'a [String]) -> anyhow::Result<Self> {
+        let mut watch = Self {
+            bench,
+            queues,
+            all: 0,
+            price: 0,
+            looks: 0,
+        };
+        watch.all = watch.left().await?;
+        let before = watch.work().await?;
+        watch.look(0).await?;
+        let after = watch.work().await?;
+        if let (Some(before), Some(after)) = (before, after) {
+            watch.price = after.commands - before.commands;
         }
-        match first {
-            Some((first, left)) if size == 0 => {
-                ensure!(
-                    left > 0,
-                    "the queue was empty at the second look; use more --tasks"
-                );
-                return Ok((first, left, now));
+        Ok(watch)
+    }
+
+    async fn until_empty(&mut self, workers: &mut Workers) -> anyhow::Result<Drained> {
+        let pids = workers.pids();
+        let start = self.first_completion(workers).await?;
+        let deadline = Instant::now() + PATIENCE;
+        let mut queue = 0;
+        while queue < self.queues.len() {
+            let size = self.look(queue).await?;
+            if size == 0 {
+                queue += 1;
+                continue;
             }
-            _ => ensure!(
-                now < deadline,
-                "{size} of {all} tasks are still queued after {PATIENCE:?}; do the workers start?"
-            ),
+            workers.check()?;
+            ensure!(
+                Instant::now() < deadline,
+                "{size} tasks are still queued after {PATIENCE:?}"
+            );
+            tokio::time::sleep(PAUSE).await;
         }
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        let taken = start.at.elapsed();
+        let tasks = start.left as f64;
+        let cpu = process::cpu(&pids).zip(start.cpu);
+        let work = self.work().await?.zip(start.work);
+        let looks = (self.looks - start.looks) * self.price;
+        Ok(Drained {
+            rate: tasks / taken.as_secs_f64(),
+            worker_cpu: cpu.map(|(after, before)| micros(after.saturating_sub(before)) / tasks),
+            redis_cpu: work
+                .map(|(after, before)| micros(after.cpu.saturating_sub(before.cpu)) / tasks),
+            commands: work
+                .map(|(after, before)| (after.commands - before.commands).saturating_sub(looks))
+                .map(|commands| commands as f64 / tasks),
+            peak_memory: process::peak_memory(&pids),
+        })
+    }
+
+    async fn first_completion(&mut self, workers: &mut Workers) -> anyhow::Result<Start> {
+        let full = self.look(0).await?;
+        let deadline = Instant::now() + PATIENCE;
+        // Several queues are served with the same right, so the first one stands for all.
+        while self.look(0).await? == full && full * self.queues.len() as u64 >= self.all {
+            workers.check()?;
+            ensure!(
+                Instant::now() < deadline,
+                "no task has ended after {PATIENCE:?}"
+            );
+            tokio::time::sleep(PAUSE).await;
+        }
+        let left = self.left().await?;
+        ensure!(
+            left > 0,
+            "the queue was empty at the second look; use more --tasks"
+        );
+        Ok(Start {
+            at: Instant::now(),
+            left,
+            cpu: process::cpu(&workers.pids()),
+            work: self.work().await?,
+            looks: self.looks,
+        })
+    }
+
+    async fn look(&mut self, queue: usize) -> anyhow::Result<u64> {
+        self.looks += 1;
+        let stats = self.bench.connected.inspect.stats(&self.queues[queue]);
+        Ok(stats.await?.size)
+    }
+
+    async fn left(&mut self) -> anyhow::Result<u64> {
+        let mut left = 0;
+        for queue in 0..self.queues.len() {
+            left += self.look(queue).await?;
+        }
+        Ok(left)
+    }
+
+    async fn work(&self) -> anyhow::Result<Option<Work>> {
+        match &self.bench.probe {
+            Some(probe) => Ok(Some(probe.work().await?)),
+            None => Ok(None),
+        }
     }
 }
 
-const PATIENCE: Duration = Duration::from_mins(5);
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}

@@ -1,32 +1,98 @@
-//! How fast one producer sends: in bulk, from a warm connection, to the last confirmation.
+//! How fast one producer sends: in bulk, and one by one beside a bare round trip.
+//!
+//! From a warm connection, to the confirmation.
 
-use std::time::Instant;
+use std::fs;
+use std::time::{Duration, Instant};
 
-use super::Bench;
+use anyhow::Context as _;
+use chicory_queue::TaskMessage;
+
+use super::report::{Report, Unit};
+use super::{Bench, guests};
 
 /// Messages per call, as `chicory enqueue --file` sends them.
-const CHUNK: usize = 1000;
+pub(super) const CHUNK: usize = 1000;
+/// Tasks sent one by one.
+const SINGLES: usize = 1000;
 
-/// Tasks a second. They stay queued.
-pub(super) async fn rate(bench: &Bench) -> anyhow::Result<f64> {
-    bench.connected.inspect.stats(&bench.queue).await?;
-    let begun = Instant::now();
-    fill(bench).await?;
-    Ok(bench.args.tasks as f64 / begun.elapsed().as_secs_f64())
+/// Tasks to be sent to one queue.
+pub(super) struct Batch<'a> {
+    pub(super) queue: &'a str,
+    pub(super) tasks: usize,
+    /// Messages in one call.
+    pub(super) chunk: usize,
+    /// The message with this number.
+    pub(super) message: &'a dyn Fn(usize) -> TaskMessage,
 }
 
-/// Enqueues all tasks.
-pub(super) async fn fill(bench: &Bench) -> anyhow::Result<()> {
-    let mut sent = 0;
-    while sent < bench.args.tasks {
-        let next = (sent + CHUNK).min(bench.args.tasks);
-        let messages: Vec<_> = (sent..next).map(Bench::message).collect();
-        bench
-            .connected
-            .broker
-            .enqueue(&bench.queue, &messages)
-            .await?;
-        sent = next;
+impl Batch<'_> {
+    /// Sends all of them; gives back their ids.
+    pub(super) async fn send(&self, bench: &Bench) -> anyhow::Result<Vec<String>> {
+        let mut ids = Vec::with_capacity(self.tasks);
+        while ids.len() < self.tasks {
+            let numbers = ids.len()..(ids.len() + self.chunk).min(self.tasks);
+            let messages: Vec<_> = numbers.map(self.message).collect();
+            bench
+                .connected
+                .broker
+                .enqueue(self.queue, &messages)
+                .await?;
+            ids.extend(messages.into_iter().map(|message| message.id));
+        }
+        Ok(ids)
+    }
+}
+
+pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+    bench.connected.inspect.stats(&bench.queue).await?;
+    let begun = Instant::now();
+    let ids = fill(bench).await?;
+    let rate = ids.len() as f64 / begun.elapsed().as_secs_f64();
+    report.add("enqueue", Unit::PerSecond, rate);
+    if let Some(file) = &bench.args.ids {
+        fs::write(file, ids.join("\n"))
+            .with_context(|| format!("can't write {}", file.display()))?;
+    }
+    if bench.args.queue.is_none() {
+        singles(bench, report).await?;
     }
     Ok(())
+}
+
+/// Enqueues all tasks of `add`; gives back their ids.
+pub(super) async fn fill(bench: &Bench) -> anyhow::Result<Vec<String>> {
+    let batch = Batch {
+        queue: &bench.queue,
+        tasks: bench.args.tasks,
+        chunk: CHUNK,
+        message: &|number| guests::add(guests::ADD, number),
+    };
+    batch.send(bench).await
+}
+
+/// Turn and turn about, so that both meet the same moods of the machine.
+async fn singles(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+    let queue = bench.further_queue("singles");
+    let (mut sends, mut trips) = (Vec::new(), Vec::new());
+    for number in 0..SINGLES {
+        let batch = [guests::add(guests::ADD, number)];
+        let begun = Instant::now();
+        let sending = bench.connected.broker.enqueue(&queue, &batch);
+        sending.await?;
+        sends.push(begun.elapsed());
+        if let Some(probe) = &bench.probe {
+            trips.push(probe.round_trip().await?);
+        }
+    }
+    report.add("enqueue_single_p50", Unit::Milliseconds, median(&mut sends));
+    if !trips.is_empty() {
+        report.add("round_trip_p50", Unit::Milliseconds, median(&mut trips));
+    }
+    Ok(())
+}
+
+fn median(times: &mut [Duration]) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64() * 1e3
 }

@@ -1,10 +1,31 @@
 //! The figures: runs, medians and spread, as a table for people and JSON for machines.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::BenchArgs;
 use super::machine::Machine;
 use crate::output::{Output, table};
+
+/// What a figure counts.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) enum Unit {
+    #[serde(rename = "1/s")]
+    PerSecond,
+    #[serde(rename = "ms")]
+    Milliseconds,
+    #[serde(rename = "µs/task")]
+    MicrosecondsPerTask,
+    #[serde(rename = "1/task")]
+    PerTask,
+    #[serde(rename = "MiB")]
+    Mebibytes,
+    #[serde(rename = "% of a core")]
+    PercentOfCore,
+    #[serde(rename = "times")]
+    Times,
+}
 
 /// All measures so far.
 #[derive(Debug, Serialize)]
@@ -13,14 +34,16 @@ pub(super) struct Report {
     tasks: usize,
     workers: usize,
     concurrency: usize,
+    threads: Option<usize>,
+    aof: bool,
     measures: Vec<Series>,
 }
 
 /// One measure's runs.
 #[derive(Debug, Serialize)]
 struct Series {
-    name: &'static str,
-    unit: &'static str,
+    name: String,
+    unit: Unit,
     median: f64,
     min: f64,
     max: f64,
@@ -34,12 +57,15 @@ impl Report {
             tasks: args.tasks,
             workers: args.workers,
             concurrency: args.concurrency,
+            threads: args.threads,
+            aof: args.aof,
             measures: Vec::new(),
         }
     }
 
     /// Adds a run to a measure.
-    pub(super) fn add(&mut self, name: &'static str, unit: &'static str, value: f64) {
+    pub(super) fn add(&mut self, name: impl Into<String>, unit: Unit, value: f64) {
+        let name = name.into();
         match self.measures.iter_mut().find(|series| series.name == name) {
             Some(series) => series.add(value),
             None => self.measures.push(Series {
@@ -53,6 +79,13 @@ impl Report {
         }
     }
 
+    /// Adds a run to a measure that not every machine or broker has.
+    pub(super) fn add_some(&mut self, name: &str, unit: Unit, value: Option<f64>) {
+        if let Some(value) = value {
+            self.add(name, unit, value);
+        }
+    }
+
     /// As a table for people, or JSON for machines.
     pub(super) fn print(&self, output: Output) -> anyhow::Result<()> {
         output.value(self, Self::describe)
@@ -61,8 +94,8 @@ impl Report {
     fn describe(&self) -> String {
         let rows = self.measures.iter().map(|series| {
             [
-                series.name.to_owned(),
-                series.unit.to_owned(),
+                series.name.clone(),
+                series.unit.to_string(),
                 rounded(series.median),
                 rounded(series.min),
                 rounded(series.max),
@@ -77,6 +110,12 @@ impl Report {
             self.concurrency,
             table(["measure", "unit", "median", "min", "max", "runs"], rows)
         )
+    }
+}
+
+impl fmt::Display for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 
@@ -106,8 +145,8 @@ mod tests {
     #[test]
     fn the_median_lies_in_the_middle() {
         let mut series = Series {
-            name: "x",
-            unit: "y",
+            name: "x".into(),
+            unit: Unit::Times,
             median: 4.0,
             min: 4.0,
             max: 4.0,

@@ -1,0 +1,196 @@
+//! Micro-benchmarks of the Redis broker's commands and scripts, on a server of the benchmark's own.
+//!
+//! One figure is one verb on a whole batch, round trip included: the verb before it is not timed.
+
+#[path = "../tests/redis_server/mod.rs"]
+mod redis_server;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chicory_queue::{
+    Connected, Delivery, FetchRequest, ResultRecord, Settle, Settlement, SystemClock, TaskMessage,
+    TaskState, Timestamp, connect,
+};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use redis_server::RedisServer;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+const QUEUE: &str = "bench";
+const SIZES: [usize; 3] = [1, 16, 256];
+
+/// A connected broker on a server that ends with this value.
+struct Place {
+    runtime: Runtime,
+    connected: Connected,
+    queues: Vec<Arc<str>>,
+    consumer: Arc<str>,
+    _server: RedisServer,
+}
+
+impl Place {
+    fn new() -> Self {
+        let runtime = Runtime::new().expect("threads can be started");
+        let server = RedisServer::start();
+        let config = server.config();
+        let connecting = connect(&config, Arc::new(SystemClock));
+        Self {
+            connected: runtime.block_on(connecting).expect("the server is there"),
+            queues: vec![Arc::from(QUEUE)],
+            consumer: Arc::from("bench"),
+            runtime,
+            _server: server,
+        }
+    }
+
+    async fn enqueue(&self, messages: &[TaskMessage]) {
+        let sent = self.connected.broker.enqueue(QUEUE, messages).await;
+        sent.expect("the server takes messages");
+    }
+
+    async fn fetch(&self, limit: usize) -> Vec<Delivery> {
+        let request = FetchRequest {
+            queues: &self.queues,
+            consumer: &self.consumer,
+            limit,
+            block: Duration::ZERO,
+            interrupt: &CancellationToken::new(),
+        };
+        let deliveries = self.connected.broker.fetch(request).await;
+        let deliveries = deliveries.expect("the server gives messages");
+        assert_eq!(deliveries.len(), limit, "all that was sent");
+        deliveries
+    }
+
+    async fn settle(&self, batch: &[Settle]) {
+        let settled = self.connected.broker.settle(batch).await;
+        settled.expect("the server takes settlements");
+    }
+}
+
+fn messages(count: usize) -> Vec<TaskMessage> {
+    let message = |number| {
+        let mut message = TaskMessage::new("shop.add");
+        message.args = vec![json!(number), json!(22)];
+        message
+    };
+    (0..count).map(message).collect()
+}
+
+fn completions(deliveries: Vec<Delivery>) -> Vec<Settle> {
+    let completion = |delivery: Delivery| Settle {
+        record: Some(ResultRecord {
+            task_id: delivery.task_id.clone(),
+            state: TaskState::Success,
+            body: Some(
+                json!({"task_id": delivery.task_id, "state": "SUCCESS", "result": 42}).to_string(),
+            ),
+        }),
+        lease: delivery.lease,
+        raw: delivery.raw,
+        task_id: delivery.task_id,
+        task_name: "shop.add".into(),
+        retries: 0,
+        settlement: Settlement::Complete,
+    };
+    deliveries.into_iter().map(completion).collect()
+}
+
+/// The verb of a cycle that is timed.
+#[derive(Clone, Copy, PartialEq)]
+enum Verb {
+    Enqueue,
+    Fetch,
+    Settle,
+}
+
+/// Sends, takes and settles a batch; how long the verb took.
+async fn cycle(place: &Place, size: usize, timed: Verb) -> Duration {
+    let batch = messages(size);
+    let mut taken = Duration::ZERO;
+    let mut clock = |verb, begun: Instant| {
+        if verb == timed {
+            taken = begun.elapsed();
+        }
+    };
+    let begun = Instant::now();
+    place.enqueue(&batch).await;
+    clock(Verb::Enqueue, begun);
+    let begun = Instant::now();
+    let deliveries = place.fetch(size).await;
+    clock(Verb::Fetch, begun);
+    let batch = completions(deliveries);
+    let begun = Instant::now();
+    place.settle(&batch).await;
+    clock(Verb::Settle, begun);
+    taken
+}
+
+fn verbs(c: &mut Criterion) {
+    let place = Place::new();
+    let mut group = c.benchmark_group("redis");
+    for (name, verb) in [
+        ("enqueue", Verb::Enqueue),
+        ("fetch", Verb::Fetch),
+        ("settle", Verb::Settle),
+    ] {
+        for size in SIZES {
+            group.throughput(Throughput::Elements(size as u64));
+            group.bench_with_input(BenchmarkId::new(name, size), &size, |b, &size| {
+                b.iter_custom(|times| {
+                    place.runtime.block_on(async {
+                        let mut sum = Duration::ZERO;
+                        for _ in 0..times {
+                            sum += cycle(&place, size, verb).await;
+                        }
+                        sum
+                    })
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+fn promotion(c: &mut Criterion) {
+    let place = Place::new();
+    let size = 1000;
+    let mut group = c.benchmark_group("redis");
+    group.throughput(Throughput::Elements(size as u64));
+    group.sample_size(10);
+    group.bench_function(BenchmarkId::new("promote", size), |b| {
+        b.iter_custom(|times| {
+            place.runtime.block_on(async {
+                let mut sum = Duration::ZERO;
+                for _ in 0..times {
+                    sum += promote(&place, size).await;
+                }
+                sum
+            })
+        });
+    });
+    group.finish();
+}
+
+/// Sends a batch that is due in a moment, and promotes it then.
+async fn promote(place: &Place, size: usize) -> Duration {
+    let soon = Timestamp::now().after(Duration::from_millis(100));
+    let mut batch = messages(size);
+    for message in &mut batch {
+        message.eta = Some(soon);
+    }
+    place.enqueue(&batch).await;
+    tokio::time::sleep(soon.since(Timestamp::now()) + Duration::from_millis(2)).await;
+    let begun = Instant::now();
+    let promoted = place.connected.broker.promote(QUEUE, size).await;
+    let taken = begun.elapsed();
+    assert_eq!(promoted.expect("the server promotes").0, size);
+    let deliveries = place.fetch(size).await;
+    place.settle(&completions(deliveries)).await;
+    taken
+}
+
+criterion_group!(scripts, verbs, promotion);
+criterion_main!(scripts);
