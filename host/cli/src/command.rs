@@ -78,13 +78,13 @@ fn flags(cli: &Cli) -> Vec<FlagValue> {
     flags
 }
 
-/// A worker logs what it does. Other commands log only what is wrong, and the demo, in which failures
-/// are part of the play, only errors; unless they are told otherwise.
+/// A worker logs what it does. Other commands log only what is wrong, and the demo and dev, which tell
+/// of failures themselves, only errors; unless they are told otherwise.
 fn level(cli: &Cli, config: &Config) -> Level {
     match &cli.command {
         Command::Worker(_) => config.worker.log_level,
         _ if cli.global.log_level.is_some() => config.worker.log_level,
-        Command::Demo(_) => Level::Error,
+        Command::Demo(_) | Command::Dev(_) => Level::Error,
         _ => Level::Warning,
     }
 }

@@ -22,20 +22,25 @@ use crate::exit::CommandError;
 pub(crate) use build::{Built, Request, build};
 pub(crate) use template::write as write_template;
 
-/// The languages that Chicory knows how to build.
+/// The languages that Chicory knows how to build. Those without a template are no choice for a new project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Language {
     /// Cargo and rustc
     Rust,
     /// componentize-py
+    #[value(skip)]
     Python,
     /// componentize-js
+    #[value(skip)]
     Javascript,
     /// componentize-js
+    #[value(skip)]
     Typescript,
     /// clang with a library for WASI
+    #[value(skip)]
     C,
     /// The Go toolchain
+    #[value(skip)]
     Go,
 }
 

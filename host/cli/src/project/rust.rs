@@ -161,7 +161,7 @@ fn remaps(project: &Project, toolchain: &Toolchain) -> Vec<String> {
         (sysroot, "/rust"),
         (home, "/cargo"),
         (target, "/target"),
-        (Some(project.root.clone()), "/src"),
+        (Some(project.root.clone()), "."),
     ];
     paths
         .into_iter()
