@@ -41,7 +41,12 @@ fn main() {
         let _ = writeln!(text, "static {name}: &[File] = &[");
         for file in files {
             let below = file.strip_prefix(&folder).expect("it was found there");
-            let _ = writeln!(text, "    ({below:?}, include_bytes!({file:?})),");
+            let _ = writeln!(
+                text,
+                "    (r\"{}\", include_bytes!(r\"{}\")),",
+                below.display(),
+                file.display()
+            );
         }
         text.push_str("];\n");
     }

@@ -76,27 +76,44 @@ pub(crate) async fn run(args: DevArgs, context: &Context) -> anyhow::Result<Exit
     ))?;
     let stop = Stop::new();
     let serving = tokio::spawn(worker.run(stop.clone()));
-    loop {
-        tokio::select! {
-            event = events.recv() => show(event, &connected).await?,
-            () = source::changed(&mut changes) => {
-                // What tasks say meanwhile waits in the channel.
-                tokio::select! {
-                    () = loader.reload(false) => {}
-                    () = signals.next() => break,
-                }
-            }
-            () = signals.next() => break,
-        }
-    }
+    follow(
+        &mut loader,
+        &mut events,
+        &mut changes,
+        &connected,
+        &mut signals,
+    )
+    .await?;
     stop.drain();
     tokio::select! {
         summary = serving => drop(summary??),
         () = signals.next() => stop.now(),
     }
-    drop::<Receiver<WorkerEvent>>(events);
     write_line("stopped")?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what tasks do, and reloads at changes, until a signal.
+async fn follow(
+    loader: &mut Loader,
+    events: &mut Receiver<WorkerEvent>,
+    changes: &mut source::Changes,
+    connected: &Connected,
+    signals: &mut StopSignals,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            event = events.recv() => show(event, connected).await?,
+            () = source::changed(changes) => {
+                // What tasks say meanwhile waits in the channel.
+                tokio::select! {
+                    () = loader.reload(false) => {}
+                    () = signals.next() => return Ok(()),
+                }
+            }
+            () = signals.next() => return Ok(()),
+        }
+    }
 }
 
 /// A sandbox for the developer's own code: a trap's backtrace has files and lines.

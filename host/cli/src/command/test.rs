@@ -77,7 +77,7 @@ pub(crate) async fn run(args: TestArgs, context: &Context) -> anyhow::Result<()>
     request.settings.limits.fuel.get_or_insert(UNBOUNDED);
     let module = sandbox.load(request).await?;
     let mut rows = Vec::new();
-    for case in &cases.cases {
+    for case in &cases.all {
         let bound = case.max_fuel.or(args.max_fuel).or(cases.max_fuel);
         rows.push(try_case(&sandbox, &module, case, bound, &cases, args.update_usage).await?);
     }

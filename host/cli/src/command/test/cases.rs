@@ -22,7 +22,7 @@ pub(super) struct Cases {
     pub(super) max_fuel: Option<u64>,
     /// In the order of the file.
     #[serde(rename = "case", default)]
-    pub(super) cases: Vec<Case>,
+    pub(super) all: Vec<Case>,
 }
 
 fn tenth() -> f64 {
@@ -78,13 +78,13 @@ impl Cases {
 
     fn parse(text: &str) -> Result<Self, String> {
         let mut cases: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        if cases.cases.is_empty() {
+        if cases.all.is_empty() {
             return Err("there is no [[case]] in it".into());
         }
         if !(cases.tolerance >= 0.0 && cases.tolerance.is_finite()) {
             return Err("tolerance: give a number such as 0.1, for a tenth".into());
         }
-        for (number, case) in cases.cases.iter_mut().enumerate() {
+        for (number, case) in cases.all.iter_mut().enumerate() {
             case.check()
                 .map_err(|reason| format!("case {}: {reason}", number + 1))?;
         }
@@ -146,7 +146,7 @@ mod tests {
              usage = { fuel = 7, peak_memory = 0 }\nlimits = { timeout = 1.0 }",
         )
         .unwrap();
-        let case = &cases.cases[0];
+        let case = &cases.all[0];
         assert_eq!((case.name.as_str(), cases.tolerance), ("f", 0.1));
         assert_eq!(case.result().unwrap(), Some(Value::Null));
         assert_eq!(case.arguments().unwrap().0, [Value::from(1), "a".into()]);
