@@ -24,6 +24,7 @@ mod outage;
 mod program;
 mod program_enqueue;
 mod program_supervisor;
+mod project;
 mod seed_delivery;
 mod seed_operations;
 mod seed_results;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    bench, cleanup, completions, demo, dlq, enqueue, inspect, queue, result, run, settings, worker,
-    workers,
+    bench, build, cleanup, completions, demo, dev, dlq, enqueue, inspect, new, queue, result, run,
+    settings, test, worker, workers,
 };
 use crate::config::FlagValue;
 use crate::exit::CODES;
@@ -78,6 +78,14 @@ pub(crate) enum Command {
     Workers(workers::WorkersArgs),
     /// Forget workers that are gone and consumers that hold nothing
     Cleanup(cleanup::CleanupArgs),
+    /// Write a new task module's project, in a language of your choice
+    New(new::NewArgs),
+    /// Build a project into a module, and check what it needs
+    Build(build::BuildArgs),
+    /// Run a project's test cases, without a broker
+    Test(test::TestArgs),
+    /// Serve a project while it is written: build, reload, and show what tasks do
+    Dev(dev::DevArgs),
     /// Run a module's task once, without a broker
     Run(run::RunArgs),
     /// Show a module's tasks with their types, its imports, and what must be granted

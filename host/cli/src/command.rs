@@ -3,19 +3,23 @@
 //! Must not know what a command does.
 
 pub(crate) mod bench;
+pub(crate) mod build;
 mod call;
 pub(crate) mod cleanup;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod enqueue;
 mod enqueue_file;
 pub(crate) mod inspect;
 mod module;
+pub(crate) mod new;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod run;
 pub(crate) mod settings;
+pub(crate) mod test;
 pub(crate) mod worker;
 pub(crate) mod workers;
 
@@ -74,13 +78,13 @@ fn flags(cli: &Cli) -> Vec<FlagValue> {
     flags
 }
 
-/// A worker logs what it does. Other commands log only what is wrong, and the demo, in which failures
-/// are part of the play, only errors; unless they are told otherwise.
+/// A worker logs what it does. Other commands log only what is wrong, and the demo and dev, which tell
+/// of failures themselves, only errors; unless they are told otherwise.
 fn level(cli: &Cli, config: &Config) -> Level {
     match &cli.command {
         Command::Worker(_) => config.worker.log_level,
         _ if cli.global.log_level.is_some() => config.worker.log_level,
-        Command::Demo(_) => Level::Error,
+        Command::Demo(_) | Command::Dev(_) => Level::Error,
         _ => Level::Warning,
     }
 }
@@ -89,7 +93,7 @@ fn level(cli: &Cli, config: &Config) -> Level {
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     let serves = match command {
         Command::Worker(args) => !args.supervises(),
-        Command::Demo(_) => true,
+        Command::Demo(_) | Command::Dev(_) => true,
         _ => false,
     };
     if serves {
@@ -108,6 +112,7 @@ async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode>
     match cli.command {
         Command::Worker(args) => return worker::run(*args, context).await,
         Command::Bench(args) => bench::run(args, context, cli.global.broker).await,
+        Command::Dev(args) => return dev::run(args, context).await,
         Command::Demo(_) => return demo::run(context, cli.global.broker.is_some()).await,
         Command::Completions(args) => return completions::run(&args),
         Command::Enqueue(args) => enqueue::run(args, context).await,
@@ -116,6 +121,9 @@ async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode>
         Command::Queue(command) => queue::run(command, context).await,
         Command::Workers(args) => workers::run(args, context).await,
         Command::Cleanup(args) => cleanup::run(args, context).await,
+        Command::New(args) => new::run(&args, context),
+        Command::Build(args) => build::run(args, context).await,
+        Command::Test(args) => test::run(args, context).await,
         Command::Run(args) => run::run(args, context).await,
         Command::Inspect(args) => inspect::run(args, context).await,
         Command::Config(command) => settings::run(command, raw, context.output),

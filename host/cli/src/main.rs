@@ -9,6 +9,7 @@ mod connect;
 mod exit;
 mod log;
 mod output;
+mod project;
 
 use std::process::ExitCode;
 

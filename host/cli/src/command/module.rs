@@ -13,11 +13,21 @@ use crate::exit::CommandError;
 
 /// A sandbox for one call at a time.
 pub(super) fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
+    make(config, false)
+}
+
+/// The same, with files and lines in backtraces: for the user's own modules.
+pub(super) fn sandbox_with_source_lines(config: &Config) -> anyhow::Result<Sandbox> {
+    make(config, true)
+}
+
+fn make(config: &Config, source_lines: bool) -> anyhow::Result<Sandbox> {
     let worker = &config.worker;
     Ok(Sandbox::new(SandboxConfig {
         concurrency: 1,
         max_memory: worker.max_memory,
         cache_dir: worker.cache_dir.clone(),
+        source_lines,
         ..SandboxConfig::default()
     })?)
 }

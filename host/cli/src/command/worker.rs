@@ -3,7 +3,7 @@
 //! Must not know how a worker works: `chicory-worker` does.
 
 pub(crate) mod serve;
-mod signals;
+pub(crate) mod signals;
 mod supervise;
 
 use std::process::ExitCode;

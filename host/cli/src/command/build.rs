@@ -1,0 +1,162 @@
+//! `chicory build`: a project's module, checked as a worker would check it, with what there is to know.
+//!
+//! Must not know toolchains: `project` does.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use chicory_runtime::{Description, LoadError, Need, Sandbox};
+use clap::Args;
+use indicatif::HumanBytes;
+use serde_json::{Value, json};
+
+use super::{Context, module};
+use crate::exit::CommandError;
+use crate::output::printable;
+use crate::project::{Built, Project, Request, build};
+
+/// Flags of `chicory build`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The language is found out by the folder's files: Cargo.toml, pyproject.toml, package.json, go.mod or
+main.c. The same source gives the same digest, wherever the project is. The manifest NAME.toml of the
+project is copied beside the module.
+Exit code 1: the build failed, or a worker would refuse the module (what to grant is said).
+Examples:
+  chicory build
+  chicory build word-count --output modules/word-count.wasm")]
+pub(crate) struct BuildArgs {
+    /// The project's folder
+    #[arg(default_value = ".", hide_default_value = true)]
+    dir: PathBuf,
+    /// Where the module goes [default: DIR/build/NAME.wasm]
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// What came of a build.
+pub(crate) struct Report {
+    project: Project,
+    file: PathBuf,
+    description: Description,
+    /// What the manifest does not grant.
+    missing: Vec<Need>,
+    took: Duration,
+}
+
+/// Builds, and reports.
+pub(crate) async fn run(args: BuildArgs, context: &Context) -> anyhow::Result<()> {
+    let project = Project::find(&args.dir)?;
+    let request = Request {
+        output: args.output,
+        quiet: false,
+    };
+    let begun = Instant::now();
+    let built = made(project.clone(), request).await?;
+    let took = begun.elapsed();
+    let sandbox = module::sandbox(&context.config)?;
+    let report = check(&sandbox, project, built, took).await?;
+    context.output.value(&report.body(), |_| report.human())?;
+    if report.missing.is_empty() {
+        return Ok(());
+    }
+    let message =
+        "the module is built, but a worker would refuse it until it is granted what is missing";
+    Err(CommandError::Failed(message.into()).into())
+}
+
+/// Builds on a thread that may block.
+pub(crate) async fn made(project: Project, request: Request) -> anyhow::Result<Built> {
+    tokio::task::spawn_blocking(move || build(&project, &request)).await?
+}
+
+/// Loads the module as a worker would.
+async fn check(
+    sandbox: &Sandbox,
+    project: Project,
+    built: Built,
+    took: Duration,
+) -> anyhow::Result<Report> {
+    let file = built.file;
+    let (description, missing) = match sandbox.load(module::read(&file)?).await {
+        Ok(module) => (module.description().clone(), Vec::new()),
+        Err(LoadError::Ungranted { needs, .. }) => {
+            (sandbox.inspect(module::read(&file)?).await?, needs)
+        }
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Report {
+        project,
+        file,
+        description,
+        missing,
+        took,
+    })
+}
+
+impl Report {
+    fn body(&self) -> Value {
+        let module = &self.description;
+        let tasks = module.tasks.iter();
+        let need = |need: &Need| json!({ "interface": need.interface, "manifest": need.lines });
+        json!({
+            "name": module.name,
+            "language": self.project.language.folder(),
+            "file": self.file,
+            "digest": format!("sha256:{}", module.digest),
+            "size": module.size,
+            "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature })).collect::<Vec<_>>(),
+            "needs": module.needs.iter().map(need).collect::<Vec<_>>(),
+            "missing": self.missing.iter().map(need).collect::<Vec<_>>(),
+        })
+    }
+
+    fn human(&self) -> String {
+        let module = &self.description;
+        let mut text = format!(
+            "built {} ({}) in {:.1} s\n  {}\n  sha256:{}\n\ntasks\n",
+            relative(&self.file).display(),
+            self.project.language,
+            self.took.as_secs_f64(),
+            HumanBytes(module.size as u64),
+            module.digest,
+        );
+        for (name, signature) in &module.tasks {
+            let _ = writeln!(text, "  {}.{name}: {signature}", module.name);
+        }
+        for (name, reason) in &module.not_tasks {
+            let _ = writeln!(text, "  not a task: {name}: {reason}");
+        }
+        let granted = module
+            .needs
+            .iter()
+            .filter(|need| !self.missing.contains(need));
+        let granted: Vec<_> = granted.map(|need| need.interface.as_str()).collect();
+        let _ = writeln!(
+            text,
+            "\nneeds\n  {}",
+            if module.needs.is_empty() {
+                "nothing".to_owned()
+            } else {
+                granted.join(", ")
+            }
+        );
+        if !self.missing.is_empty() {
+            let _ = writeln!(text, "\nmissing: add to {}.toml", self.project.name);
+            for need in &self.missing {
+                let _ = writeln!(text, "  {}    # for {}", need.lines, need.interface);
+            }
+        }
+        printable(text.trim_end())
+    }
+}
+
+/// The path as it is shortest to read and to type.
+pub(crate) fn relative(file: &Path) -> PathBuf {
+    let here = std::env::current_dir().and_then(|dir| dir.canonicalize());
+    let below = here
+        .ok()
+        .and_then(|here| file.strip_prefix(here).ok().map(Path::to_owned));
+    below.unwrap_or_else(|| file.to_owned())
+}

@@ -1,0 +1,185 @@
+//! `chicory dev`: a worker for one project in this process, on a broker in a file, with a build and a
+//! reload at every change of the source.
+//!
+//! Must not know how a project is built, nor how what tasks do is put into words.
+
+mod say;
+mod source;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use chicory_queue::{BrokerConfig, Connected, SqliteConfig};
+use chicory_runtime::{Sandbox, SandboxConfig};
+use chicory_worker::{Catalog, ModuleDir, Stop, WorkerConfig, WorkerEvent};
+use clap::Args;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+
+use super::Context;
+use super::build::{made, relative};
+use super::worker::{serve, signals::StopSignals};
+use crate::connect;
+use crate::output::{printable, write_line};
+use crate::project::{Project, Request};
+
+/// Flags of `chicory dev`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The queue is in DIR/.chicory/dev.db and needs no server; another terminal enqueues into it by the
+command that is printed at the start. A build that fails leaves the version before at work. Ctrl-C ends it.
+Example: chicory dev word-count")]
+pub(crate) struct DevArgs {
+    /// The project's folder
+    #[arg(default_value = ".", hide_default_value = true)]
+    dir: PathBuf,
+}
+
+/// Serves until Ctrl-C.
+pub(crate) async fn run(args: DevArgs, context: &Context) -> anyhow::Result<ExitCode> {
+    let mut signals = StopSignals::listen()?;
+    let project = Project::find(&args.dir)?;
+    let mut changes = source::watch(&project.root)?;
+    let folder = project.root.join(".chicory");
+    std::fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
+    let database = folder.join("dev.db");
+    let broker = BrokerConfig::Sqlite(SqliteConfig::new(database.clone()));
+    let sandbox = sandbox(context)?;
+    let catalog = Catalog::new(sandbox.clone());
+    let built = project.module();
+    let modules = built.parent().context("a module is in a folder")?;
+    std::fs::create_dir_all(modules)?;
+    let mut loader = Loader {
+        dir: ModuleDir::new(modules, catalog.clone()),
+        project,
+    };
+    let connected = connect::once(&broker).await?;
+    let settings = WorkerConfig {
+        dead_letters: true,
+        ..serve::worker_config(&context.config, &broker)
+    };
+    let worker = serve::assemble(connected.clone(), sandbox, catalog.clone(), settings);
+    let mut events = worker.events();
+    tokio::select! {
+        () = loader.reload(true) => {}
+        () = signals.next() => return Ok(ExitCode::SUCCESS),
+    }
+    write_line(&format!(
+        "\nwatching {}; from another terminal:\n  chicory enqueue --broker sqlite:{} {} …\n",
+        loader.project.root.display(),
+        relative(&database).display(),
+        catalog
+            .task_names()
+            .first()
+            .map_or("MODULE.TASK", String::as_str),
+    ))?;
+    let stop = Stop::new();
+    let serving = tokio::spawn(worker.run(stop.clone()));
+    follow(
+        &mut loader,
+        &mut events,
+        &mut changes,
+        &connected,
+        &mut signals,
+    )
+    .await?;
+    stop.drain();
+    tokio::select! {
+        summary = serving => drop(summary??),
+        () = signals.next() => stop.now(),
+    }
+    write_line("stopped")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows what tasks do, and reloads at changes, until a signal.
+async fn follow(
+    loader: &mut Loader,
+    events: &mut Receiver<WorkerEvent>,
+    changes: &mut source::Changes,
+    connected: &Connected,
+    signals: &mut StopSignals,
+) -> anyhow::Result<()> {
+    loop {
+        tokio::select! {
+            event = events.recv() => show(event, connected).await?,
+            () = source::changed(changes) => {
+                // What tasks say meanwhile waits in the channel.
+                tokio::select! {
+                    () = loader.reload(false) => {}
+                    () = signals.next() => return Ok(()),
+                }
+            }
+            () = signals.next() => return Ok(()),
+        }
+    }
+}
+
+/// A sandbox for the developer's own code: a trap's backtrace has files and lines.
+fn sandbox(context: &Context) -> anyhow::Result<Sandbox> {
+    let worker = &context.config.worker;
+    Ok(Sandbox::new(SandboxConfig {
+        concurrency: worker.concurrency,
+        max_memory: worker.max_memory,
+        cache_dir: worker.cache_dir.clone(),
+        source_lines: true,
+        ..SandboxConfig::default()
+    })?)
+}
+
+/// Builds the project, and loads what came of it.
+struct Loader {
+    dir: ModuleDir,
+    project: Project,
+}
+
+impl Loader {
+    /// Says how it went; what went wrong leaves the version before as it is.
+    async fn reload(&mut self, first: bool) {
+        let begun = Instant::now();
+        let request = Request {
+            output: None,
+            quiet: !first,
+        };
+        let outcome = match made(self.project.clone(), request).await {
+            Err(error) => Err(format!("{error:#}")),
+            Ok(_) => match self.dir.refresh().await {
+                Err(error) => Err(error.to_string()),
+                Ok(report) => match report.refused.first() {
+                    Some((_, reason)) => Err(reason.clone()),
+                    None => Ok(!report.loaded.is_empty()),
+                },
+            },
+        };
+        let seconds = begun.elapsed().as_secs_f64();
+        eprintln!(
+            "{}",
+            match outcome {
+                Ok(true) => format!(
+                    "[dev] built and loaded {} in {seconds:.2} s",
+                    self.project.name
+                ),
+                Ok(false) => format!("[dev] built {}: nothing has changed", self.project.name),
+                Err(reason) => printable(&format!(
+                    "[dev] {reason}\n[dev] the version before, if there is one, stays at work; change the source to try again"
+                )),
+            }
+        );
+    }
+}
+
+async fn show(event: Result<WorkerEvent, RecvError>, connected: &Connected) -> anyhow::Result<()> {
+    match event {
+        Ok(WorkerEvent::Said(said)) => write_line(&say::said(&said)),
+        Ok(WorkerEvent::Ended(end)) => {
+            let stored = connected.results.result(&end.task_id).await?;
+            write_line(&say::ended(&end, stored.as_ref()))
+        }
+        Err(RecvError::Lagged(missed)) => {
+            write_line(&format!("[dev] {missed} lines were too fast to be shown"))
+        }
+        Ok(_) => Ok(()),
+        Err(RecvError::Closed) => anyhow::bail!("the worker has stopped by itself"),
+    }
+}

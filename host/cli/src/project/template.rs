@@ -1,0 +1,88 @@
+//! A new project: a template of this program's own, and the sources of the language's SDK.
+//!
+//! The SDKs are in the program, so that a project builds wherever it is. Must not know how one is built.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::Language;
+
+/// A file in this program: its path below the folder, and what it holds.
+type File = (&'static str, &'static [u8]);
+
+include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
+
+/// Where the SDK is in a project.
+const SDK: &str = "sdk";
+
+/// Writes a project called `name` into the empty folder `root`.
+pub(crate) fn write(root: &Path, name: &str, language: Language) -> anyhow::Result<()> {
+    let own = below(TEMPLATES, language.folder());
+    for (path, bytes) in below(TEMPLATES, "every").chain(own) {
+        let path = filled(path, name).replace("dot-", ".");
+        match std::str::from_utf8(bytes) {
+            Ok(text) => put(&root.join(path), filled(text, name).as_bytes())?,
+            Err(_) => put(&root.join(path), bytes)?,
+        }
+    }
+    for (path, bytes) in below(SDKS, language.sdk()) {
+        put(&root.join(SDK).join(path), bytes)?;
+    }
+    Ok(())
+}
+
+/// The files in one folder, with their paths inside it.
+fn below(files: &'static [File], folder: &str) -> impl Iterator<Item = File> {
+    let prefix = format!("{folder}/");
+    files
+        .iter()
+        .filter_map(move |(path, bytes)| Some((path.strip_prefix(prefix.as_str())?, *bytes)))
+}
+
+/// Puts the name where the template wants it, also as an identifier.
+fn filled(text: &str, name: &str) -> String {
+    text.replace("{{ident}}", &name.replace('-', "_"))
+        .replace("{{name}}", name)
+}
+
+fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let write = || -> std::io::Result<()> {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, bytes)?;
+        if bytes.starts_with(b"#!") {
+            executable(path)?;
+        }
+        Ok(())
+    };
+    write().with_context(|| format!("can't write {}", path.display()))
+}
+
+fn executable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum as _;
+
+    #[test]
+    fn every_language_has_a_template_with_a_test_case() {
+        for language in Language::value_variants() {
+            let dir = tempfile::tempdir().unwrap();
+            write(dir.path(), "word-list", *language).unwrap();
+            for file in ["cases.toml", "word-list.toml", ".gitignore", "README.md"] {
+                assert!(dir.path().join(file).is_file(), "{language} has no {file}");
+            }
+            let found = super::super::Project::find(dir.path()).unwrap();
+            assert_eq!(
+                (found.name.as_str(), found.language),
+                ("word-list", *language)
+            );
+        }
+    }
+}
