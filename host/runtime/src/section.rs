@@ -51,8 +51,7 @@ mod tests {
 
     #[test]
     fn wrapping_keeps_them() {
-        let command =
-            r#"(module (@custom "note" "kept") (memory (export "memory") 1) (func (export "_start")))"#;
+        let command = r#"(module (@custom "note" "kept") (memory (export "memory") 1) (func (export "_start")))"#;
         let wrapped = wrap(wat::parse_str(command).unwrap()).unwrap();
         assert_eq!(custom_section(&wrapped.bytes, "note").unwrap(), b"kept\n");
     }
@@ -62,6 +61,10 @@ mod tests {
         assert_eq!(custom_section(b"#!/bin/sh", "note").unwrap(), b"");
         let mut wasm = wat::parse_str(r#"(module (@custom "note" "a"))"#).unwrap();
         wasm.pop();
-        assert!(custom_section(&wasm, "note").unwrap_err().contains("damaged"));
+        assert!(
+            custom_section(&wasm, "note")
+                .unwrap_err()
+                .contains("damaged")
+        );
     }
 }

@@ -35,9 +35,8 @@ pub(crate) fn read(wasm: &[u8]) -> Result<Map<String, Value>, String> {
     }
     let mut whole = Map::new();
     for object in serde_json::Deserializer::from_slice(&bytes).into_iter::<Map<String, Value>>() {
-        let object = object.map_err(|error| {
-            format!("it must be JSON objects, one a line, and is not: {error}")
-        })?;
+        let object = object
+            .map_err(|error| format!("it must be JSON objects, one a line, and is not: {error}"))?;
         check_keys(&object)?;
         lay_over(&mut whole, object);
     }
@@ -111,7 +110,11 @@ mod tests {
             error.starts_with("a module can't grant itself anything: "),
             "{error}"
         );
-        assert!(section("{\"name\": \"other\"}").unwrap_err().contains("`name`"));
+        assert!(
+            section("{\"name\": \"other\"}")
+                .unwrap_err()
+                .contains("`name`")
+        );
     }
 
     #[test]

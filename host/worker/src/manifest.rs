@@ -18,22 +18,31 @@ use crate::embedded;
 #[serde(default, deny_unknown_fields)]
 pub struct Manifest {
     /// The module's name, dots allowed; the file's name without `.wasm` unless given.
+    #[serde(skip_serializing_if = "unset")]
     pub name: Option<String>,
     /// For people; the digest is what identifies a module.
+    #[serde(skip_serializing_if = "unset")]
     pub version: Option<String>,
     /// For people: what the module is for.
+    #[serde(skip_serializing_if = "unset")]
     pub description: Option<String>,
     /// For all tasks of the module; none means no retries.
+    #[serde(skip_serializing_if = "unset")]
     pub retry: Option<RetryPolicy>,
     /// For all tasks of the module; the worker's setting where missing.
+    #[serde(skip_serializing_if = "unset")]
     pub delivery_mode: Option<DeliveryMode>,
     /// Whether states and results are left out, for all tasks of the module.
+    #[serde(skip_serializing_if = "unset")]
     pub ignore_result: bool,
     /// Limits of one call.
+    #[serde(skip_serializing_if = "unset")]
     pub limits: Limits,
     /// What the module may touch.
+    #[serde(skip_serializing_if = "unset")]
     pub grants: Grants,
     /// Settings of single tasks, which go before the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub tasks: BTreeMap<String, TaskSettings>,
 }
 
@@ -42,15 +51,24 @@ pub struct Manifest {
 #[serde(default, deny_unknown_fields)]
 pub struct TaskSettings {
     /// For people: what the task does.
+    #[serde(skip_serializing_if = "unset")]
     pub description: Option<String>,
     /// In place of the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub retry: Option<RetryPolicy>,
     /// In place of the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub delivery_mode: Option<DeliveryMode>,
     /// In place of the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub ignore_result: Option<bool>,
     /// Each limit in place of the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub limits: Limits,
+}
+
+fn unset<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A manifest can't be used.
@@ -169,6 +187,7 @@ pub(crate) fn is_module_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chicory_queue::Backoff;
 
     #[test]
     fn reads_every_section() {
@@ -210,5 +229,44 @@ mod tests {
         );
         let error = Manifest::parse("name = \"a..b\"").unwrap_err();
         assert!(error.contains("a..b"), "{error}");
+    }
+
+    fn saying(line: &str) -> Vec<u8> {
+        let escaped = line.replace('"', "\\22");
+        let text = format!("(module (@custom \"chicory-manifest\" \"{escaped}\"))");
+        wat::parse_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_file_goes_before_the_module_key_by_key() {
+        let wasm = saying(
+            r#"{"version": "2", "retry": {"max_retries": 7, "backoff": "fixed"}, "tasks": {"to-web": {"limits": {"timeout": 2.0, "fuel": 9}}}}"#,
+        );
+        let text = "[retry]\nmax_retries = 1\n[tasks.to_web.limits]\ntimeout = 9.5\n[grants]\nclocks = false";
+        let manifest = Manifest::of(&wasm, text).unwrap();
+        let retry = manifest.retry.unwrap();
+        assert_eq!((retry.max_retries, retry.backoff), (1, Backoff::Fixed));
+        let limits = &manifest.tasks["to-web"].limits;
+        assert_eq!((limits.timeout, limits.fuel), (Some(9.5), Some(9)));
+        assert_eq!(manifest.version.as_deref(), Some("2"));
+        assert!(!manifest.grants.clocks);
+    }
+
+    #[test]
+    fn what_is_wrong_inside_the_module_names_the_section_and_the_key() {
+        for (line, key) in [
+            (r#"{"retry": {"max_retry": 7}}"#, "max_retry"),
+            (
+                r#"{"grants": {"http": ["*"]}}"#,
+                "a module can't grant itself anything",
+            ),
+            (r#"{"tasks": {"a": {"grants": {}}}}"#, "grants"),
+        ] {
+            let error = Manifest::of(&saying(line), "").unwrap_err().to_string();
+            assert!(
+                error.contains("`chicory-manifest`") && error.contains(key),
+                "{error}"
+            );
+        }
     }
 }
