@@ -30,7 +30,10 @@ struct Task {
 
 pub(crate) fn expand(settings: &Settings, mut module: ItemMod) -> Result<TokenStream> {
     let Some((_, items)) = &mut module.content else {
-        return Err(Error::new_spanned(&module, "the tasks are in the module's own braces: `mod tasks { … }`"));
+        return Err(Error::new_spanned(
+            &module,
+            "the tasks are in the module's own braces: `mod tasks { … }`",
+        ));
     };
     let mut own = Vec::new();
     for item in items.iter_mut() {
@@ -46,13 +49,18 @@ pub(crate) fn expand(settings: &Settings, mut module: ItemMod) -> Result<TokenSt
     });
     for (function, own) in functions.zip(own) {
         match (&function.vis, own) {
-            (Visibility::Public(_), own) => tasks.push(task(function, own, &mut types, &module.ident)?),
+            (Visibility::Public(_), own) => {
+                tasks.push(task(function, own, &mut types, &module.ident)?)
+            }
             (_, Some(_)) => return Err(Error::new_spanned(&function.sig, "a task is `pub`")),
             _ => {}
         }
     }
     if tasks.is_empty() {
-        return Err(Error::new_spanned(&module.ident, "there is no `pub fn` in it that could be a task"));
+        return Err(Error::new_spanned(
+            &module.ident,
+            "there is no `pub fn` in it that could be a task",
+        ));
     }
     let used = types.used;
     glue::prepare(items, &used);
@@ -70,7 +78,11 @@ pub(crate) fn expand(settings: &Settings, mut module: ItemMod) -> Result<TokenSt
 
 /// Takes `#[task(…)]` off a function, if it is there.
 fn task_settings(function: &mut ItemFn) -> Result<Option<Settings>> {
-    let Some(at) = function.attrs.iter().position(|attribute| attribute.path().is_ident("task")) else {
+    let Some(at) = function
+        .attrs
+        .iter()
+        .position(|attribute| attribute.path().is_ident("task"))
+    else {
         return Ok(None);
     };
     let attribute = function.attrs.remove(at);
@@ -80,10 +92,18 @@ fn task_settings(function: &mut ItemFn) -> Result<Option<Settings>> {
     }
 }
 
-fn task(function: &ItemFn, own: Option<Settings>, types: &mut Types, module: &syn::Ident) -> Result<Task> {
+fn task(
+    function: &ItemFn,
+    own: Option<Settings>,
+    types: &mut Types,
+    module: &syn::Ident,
+) -> Result<Task> {
     let signature = &function.sig;
     if let Some(word) = &signature.asyncness {
-        return Err(Error::new_spanned(word, "a task is no `async fn` yet: do its work one step after the other"));
+        return Err(Error::new_spanned(
+            word,
+            "a task is no `async fn` yet: do its work one step after the other",
+        ));
     }
     not_generic(&signature.generics)?;
     let name = names::snake(&signature.ident)?;
@@ -94,9 +114,16 @@ fn task(function: &ItemFn, own: Option<Settings>, types: &mut Types, module: &sy
             return Err(Error::new_spanned(param, "a task is a function, no method"));
         };
         let Pat::Ident(ident) = &*param.pat else {
-            return Err(Error::new_spanned(&param.pat, "a producer gives arguments by name: give it one"));
+            return Err(Error::new_spanned(
+                &param.pat,
+                "a producer gives arguments by name: give it one",
+            ));
         };
-        params.push(format!("%{}: {}", names::snake(&ident.ident)?, types.refer(&param.ty)?));
+        params.push(format!(
+            "%{}: {}",
+            names::snake(&ident.ident)?,
+            types.refer(&param.ty)?
+        ));
         idents.push(format_ident!("a{}", idents.len()));
         rust.push(glue::outside(&param.ty, types));
     }
@@ -130,7 +157,11 @@ fn output(output: &ReturnType, types: &mut Types) -> Result<(String, TokenStream
         return Ok((String::new(), quote!(), Failure::Typed));
     }
     if let Some((ok, err)) = glue::shown_error(ty, types) {
-        let wit = if kind::is_unit(ok) { "_".into() } else { types.refer(ok)? };
+        let wit = if kind::is_unit(ok) {
+            "_".into()
+        } else {
+            types.refer(ok)?
+        };
         let rust = glue::outside(ok, types);
         let _ = err;
         return Ok((
@@ -149,14 +180,26 @@ fn exports(module: &syn::Ident, used: &[Used], tasks: &[Task]) -> TokenStream {
     let definitions: String = used.iter().map(|used| used.definition.as_str()).collect();
     let functions: String = tasks.iter().map(|task| task.wit.as_str()).collect();
     let use_error = "use chicory:task/types@0.1.0.{task-error};\n";
-    let error = |text: &str| if text.contains("task-error") { use_error } else { "" };
+    let error = |text: &str| {
+        if text.contains("task-error") {
+            use_error
+        } else {
+            ""
+        }
+    };
     let mut wit = String::from("package guest:tasks;\n");
     let mut world = error(&functions).to_owned();
     let mut with = TokenStream::new();
     if !used.is_empty() {
-        wit += &format!("interface types {{\n{}{definitions}}}\n", error(&definitions));
+        wit += &format!(
+            "interface types {{\n{}{definitions}}}\n",
+            error(&definitions)
+        );
         // Under another name, since a task may have the type's own.
-        let uses: Vec<_> = used.iter().map(|used| format!("%{0} as %chicory-type-{0}", used.name)).collect();
+        let uses: Vec<_> = used
+            .iter()
+            .map(|used| format!("%{0} as %chicory-type-{0}", used.name))
+            .collect();
         world += &format!("use types.{{{}}};\n", uses.join(", "));
         with.extend(quote!("guest:tasks/types": super::#module,));
     }
@@ -187,7 +230,8 @@ fn rename(functions: &str, used: &[Used]) -> String {
     text += parts.next().unwrap_or_default();
     for part in parts {
         let end = part.find(|c| !is_word(c)).unwrap_or(part.len());
-        let is_type = !part[end..].starts_with(':') && used.iter().any(|used| used.name == part[..end]);
+        let is_type =
+            !part[end..].starts_with(':') && used.iter().any(|used| used.name == part[..end]);
         text += if is_type { "%chicory-type-" } else { "%" };
         text += part;
     }
@@ -197,7 +241,10 @@ fn rename(functions: &str, used: &[Used]) -> String {
 /// What the module says about itself to the host.
 fn section(settings: &Settings, tasks: &[Task]) -> TokenStream {
     let mut module = Map::new();
-    for (key, variable) in [("version", "CARGO_PKG_VERSION"), ("description", "CARGO_PKG_DESCRIPTION")] {
+    for (key, variable) in [
+        ("version", "CARGO_PKG_VERSION"),
+        ("description", "CARGO_PKG_DESCRIPTION"),
+    ] {
         if let Some(text) = std::env::var(variable).ok().filter(|text| !text.is_empty()) {
             module.insert(key.into(), text.into());
         }
@@ -207,7 +254,10 @@ fn section(settings: &Settings, tasks: &[Task]) -> TokenStream {
     for line in tasks.iter().filter_map(|task| task.line.as_ref()) {
         text += &format!("{line}\n");
     }
-    let (length, bytes) = (text.len(), syn::LitByteStr::new(text.as_bytes(), proc_macro2::Span::call_site()));
+    let (length, bytes) = (
+        text.len(),
+        syn::LitByteStr::new(text.as_bytes(), proc_macro2::Span::call_site()),
+    );
     quote! {
         #[used]
         #[unsafe(link_section = "chicory-manifest")]

@@ -7,15 +7,25 @@ use syn::{Error, GenericArgument, PathArguments, PathSegment, Result, Type};
 
 /// A type by its use, in WIT's words; names of the module's own types are given to `own`, which says
 /// what they are called.
-pub(crate) fn of(ty: &Type, own: &mut dyn FnMut(&syn::Ident) -> Option<Result<String>>) -> Result<String> {
+pub(crate) fn of(
+    ty: &Type,
+    own: &mut dyn FnMut(&syn::Ident) -> Option<Result<String>>,
+) -> Result<String> {
     match ty {
         Type::Paren(inner) => of(&inner.elem, own),
         Type::Group(inner) => of(&inner.elem, own),
         Type::Tuple(tuple) if !tuple.elems.is_empty() => {
-            let parts = tuple.elems.iter().map(|part| of(part, own)).collect::<Result<Vec<_>>>()?;
+            let parts = tuple
+                .elems
+                .iter()
+                .map(|part| of(part, own))
+                .collect::<Result<Vec<_>>>()?;
             Ok(format!("tuple<{}>", parts.join(", ")))
         }
-        Type::Tuple(unit) => Err(Error::new_spanned(unit, "`()` is no value in WIT: leave it out")),
+        Type::Tuple(unit) => Err(Error::new_spanned(
+            unit,
+            "`()` is no value in WIT: leave it out",
+        )),
         Type::Path(path) if path.qself.is_none() => {
             let last = path.path.segments.last().expect("a path has a segment");
             named(ty, last, own)
@@ -24,7 +34,10 @@ pub(crate) fn of(ty: &Type, own: &mut dyn FnMut(&syn::Ident) -> Option<Result<St
             ty,
             "a task owns its values: write `String` for `&str`, `Vec<T>` for `&[T]`, `T` for `&T`",
         )),
-        Type::ImplTrait(_) => Err(Error::new_spanned(ty, "`impl Trait` is no type that a producer could send: name it")),
+        Type::ImplTrait(_) => Err(Error::new_spanned(
+            ty,
+            "`impl Trait` is no type that a producer could send: name it",
+        )),
         Type::Array(_) | Type::Slice(_) => Err(Error::new_spanned(ty, "write `Vec<T>` for a list")),
         _ => Err(Error::new_spanned(ty, "not a type that WIT has")),
     }
@@ -101,7 +114,9 @@ fn plain(name: &str) -> Option<&'static str> {
 
 fn unknown(ty: &Type, name: &str) -> Error {
     let message = match name {
-        "usize" | "isize" | "u128" | "i128" => "WIT's integers have 8, 16, 32 or 64 bits: write `u32` or `u64`".to_owned(),
+        "usize" | "isize" | "u128" | "i128" => {
+            "WIT's integers have 8, 16, 32 or 64 bits: write `u32` or `u64`".to_owned()
+        }
         "HashMap" | "BTreeMap" => "a map is a list of pairs in WIT: write `Vec<(K, V)>`".to_owned(),
         "HashSet" | "BTreeSet" | "VecDeque" => "write `Vec<T>` for a list".to_owned(),
         "Box" | "Rc" | "Arc" | "Cow" => "a task owns its values: write the type itself".to_owned(),

@@ -21,5 +21,7 @@ pub fn tasks(settings: TokenStream, module: TokenStream) -> TokenStream {
     let settings = parse_macro_input!(settings as settings::Settings);
     let module = parse_macro_input!(module as ItemMod);
     let expanded = expand::expand(&settings, module);
-    expanded.unwrap_or_else(syn::Error::into_compile_error).into()
+    expanded
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
 }

@@ -8,8 +8,8 @@ use syn::{Error, Ident, Result};
 /// Rust's own words, which wit-bindgen writes with a `_` behind them.
 const KEYWORDS: [&str; 29] = [
     "as", "async", "await", "box", "break", "const", "continue", "do", "dyn", "else", "enum", "fn",
-    "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref", "static",
-    "struct", "type", "use", "where",
+    "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref",
+    "static", "struct", "type", "use", "where",
 ];
 
 /// The WIT name of a function, a parameter or a field.
@@ -31,7 +31,10 @@ pub(crate) fn binding(kebab: &str) -> String {
 pub(crate) fn camel(ident: &Ident) -> Result<String> {
     let kebab = ident.to_string().to_kebab_case();
     if kebab == "guest" {
-        return Err(Error::new(ident.span(), "`Guest` is taken: choose another name"));
+        return Err(Error::new(
+            ident.span(),
+            "`Guest` is taken: choose another name",
+        ));
     }
     check(ident, kebab.clone(), &kebab.to_upper_camel_case())
 }
@@ -39,11 +42,13 @@ pub(crate) fn camel(ident: &Ident) -> Result<String> {
 fn check(ident: &Ident, kebab: String, back: &str) -> Result<String> {
     let word = |word: &str| word.starts_with(|c: char| c.is_ascii_lowercase());
     if !kebab.is_ascii() || !kebab.split('-').all(word) {
-        let message = format!("`{ident}` can't be a WIT name: its words begin with a letter of ASCII");
+        let message =
+            format!("`{ident}` can't be a WIT name: its words begin with a letter of ASCII");
         return Err(Error::new(ident.span(), message));
     }
     if *ident != back {
-        let message = format!("`{ident}` is `{kebab}` in WIT, and `{back}` back in Rust: write `{back}`");
+        let message =
+            format!("`{ident}` is `{kebab}` in WIT, and `{back}` back in Rust: write `{back}`");
         return Err(Error::new(ident.span(), message));
     }
     Ok(kebab)

@@ -9,11 +9,25 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprLit, Ident, Lit, Result, Token, UnOp};
 
 const RETRY: [&str; 7] = [
-    "max_retries", "retry_delay", "backoff", "max_delay", "jitter", "retry_on", "ignore_on",
+    "max_retries",
+    "retry_delay",
+    "backoff",
+    "max_delay",
+    "jitter",
+    "retry_on",
+    "ignore_on",
 ];
 const LIMITS: [&str; 10] = [
-    "timeout", "cpu_time", "memory", "table_elements", "fuel", "output_bytes", "log_bytes",
-    "args_bytes", "result_bytes", "host_call_bytes",
+    "timeout",
+    "cpu_time",
+    "memory",
+    "table_elements",
+    "fuel",
+    "output_bytes",
+    "log_bytes",
+    "args_bytes",
+    "result_bytes",
+    "host_call_bytes",
 ];
 const OWN: [&str; 3] = ["delivery_mode", "ignore_result", "description"];
 
@@ -74,7 +88,12 @@ impl Settings {
 
 /// A literal, a list of them, or the name of an error's case.
 fn value(expr: &Expr) -> Result<Value> {
-    let wrong = |span| Error::new(span, "write a number, a string, true, false, or a list of strings or cases");
+    let wrong = |span| {
+        Error::new(
+            span,
+            "write a number, a string, true, false, or a list of strings or cases",
+        )
+    };
     match expr {
         Expr::Lit(ExprLit { lit, .. }) => match lit {
             Lit::Str(text) => Ok(text.value().into()),
@@ -91,6 +110,9 @@ fn value(expr: &Expr) -> Result<Value> {
             Some(case) => Ok(case.ident.to_string().to_kebab_case().into()),
             None => Err(Error::new_spanned(path, "write the case's name")),
         },
-        other => Err(Error::new_spanned(other, wrong(proc_macro2::Span::call_site()))),
+        other => Err(Error::new_spanned(
+            other,
+            wrong(proc_macro2::Span::call_site()),
+        )),
     }
 }

@@ -57,7 +57,10 @@ impl<'a> Types<'a> {
     fn define(&mut self, at: &Ident, item: &Item) -> Result<String> {
         let name = names::camel(at)?;
         if self.open.contains(&name) {
-            return Err(Error::new(at.span(), format!("`{at}` contains itself, which WIT can't have")));
+            return Err(Error::new(
+                at.span(),
+                format!("`{at}` contains itself, which WIT can't have"),
+            ));
         }
         if self.used.iter().any(|used| used.name == name) {
             return Ok(format!("%{name}"));
@@ -80,7 +83,10 @@ impl<'a> Types<'a> {
     fn structure(&mut self, item: &ItemStruct, name: &str) -> Result<String> {
         not_generic(&item.generics)?;
         let Fields::Named(fields) = &item.fields else {
-            return Err(Error::new_spanned(item, "WIT's records have named fields: name these"));
+            return Err(Error::new_spanned(
+                item,
+                "WIT's records have named fields: name these",
+            ));
         };
         if fields.named.is_empty() {
             return Err(Error::new_spanned(item, "WIT has no record without fields"));
@@ -91,7 +97,10 @@ impl<'a> Types<'a> {
             let ident = field.ident.as_ref().expect("its fields are named");
             let own = names::snake(ident)?;
             if ident != &names::binding(&own) {
-                return Err(Error::new(ident.span(), format!("write `{}`", names::binding(&own))));
+                return Err(Error::new(
+                    ident.span(),
+                    format!("write `{}`", names::binding(&own)),
+                ));
             }
             let ty = self.refer(&field.ty)?;
             lines += &match (flags, ty.as_str()) {
@@ -101,7 +110,10 @@ impl<'a> Types<'a> {
             };
         }
         if flags && fields.named.len() > 32 {
-            return Err(Error::new_spanned(item, "up to 32 flags go into one struct"));
+            return Err(Error::new_spanned(
+                item,
+                "up to 32 flags go into one struct",
+            ));
         }
         let what = if flags { "flags" } else { "record" };
         Ok(format!("{what} %{name} {{ {lines}}}\n"))
@@ -136,17 +148,24 @@ impl<'a> Types<'a> {
 
 /// Whether no case carries a value.
 pub(crate) fn is_plain(item: &ItemEnum) -> bool {
-    item.variants.iter().all(|case| matches!(case.fields, Fields::Unit))
+    item.variants
+        .iter()
+        .all(|case| matches!(case.fields, Fields::Unit))
 }
 
 /// Whether the struct is marked as flags.
 pub(crate) fn is_flags(item: &ItemStruct) -> bool {
-    item.attrs.iter().any(|attribute| attribute.path().is_ident("flags"))
+    item.attrs
+        .iter()
+        .any(|attribute| attribute.path().is_ident("flags"))
 }
 
 pub(crate) fn not_generic(generics: &syn::Generics) -> Result<()> {
     if generics.params.is_empty() {
         return Ok(());
     }
-    Err(Error::new_spanned(generics, "WIT has no type parameters and no lifetimes: a task's types are concrete"))
+    Err(Error::new_spanned(
+        generics,
+        "WIT has no type parameters and no lifetimes: a task's types are concrete",
+    ))
 }

@@ -6,10 +6,10 @@ use std::sync::Once;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-#[cfg(target_arch = "wasm32")]
-pub(crate) use imported::{context, progress, write};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use crate::testing::{context, progress, write};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use imported::{context, progress, write};
 
 #[cfg(target_arch = "wasm32")]
 mod imported {
@@ -41,7 +41,9 @@ pub fn start() {
             log::set_max_level(LevelFilter::Trace);
         }
         #[cfg(target_arch = "wasm32")]
-        std::panic::set_hook(Box::new(|panic| write(log::Level::Error, &panic.to_string())));
+        std::panic::set_hook(Box::new(|panic| {
+            write(log::Level::Error, &panic.to_string())
+        }));
     });
 }
 

@@ -19,10 +19,21 @@ pub mod tasks {
             *counts.entry(word.to_owned()).or_insert(0) += 1;
         }
         let mut most_common: Vec<_> = counts.into_iter().collect();
-        let (words, unique) = (most_common.iter().map(|(_, n)| n).sum(), most_common.len() as u32);
+        let (words, unique) = (
+            most_common.iter().map(|(_, n)| n).sum(),
+            most_common.len() as u32,
+        );
         most_common.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         most_common.truncate(top as usize);
-        if words == 0 { Err("empty text".into()) } else { Ok(Summary { words, unique, most_common }) }
+        if words == 0 {
+            Err("empty text".into())
+        } else {
+            Ok(Summary {
+                words,
+                unique,
+                most_common,
+            })
+        }
     }
 }
 

@@ -48,7 +48,9 @@ fn qualify(ty: &mut Type, types: &Types) {
         Type::Tuple(tuple) => tuple.elems.iter_mut().for_each(|part| qualify(part, types)),
         Type::Paren(inner) => qualify(&mut inner.elem, types),
         Type::Path(path) => {
-            let Some(last) = path.path.segments.last_mut() else { return };
+            let Some(last) = path.path.segments.last_mut() else {
+                return;
+            };
             if let PathArguments::AngleBracketed(arguments) = &mut last.arguments {
                 for argument in &mut arguments.args {
                     if let GenericArgument::Type(ty) = argument {
@@ -73,8 +75,12 @@ pub(crate) fn prepare(items: &mut Vec<Item>, used: &[Used]) {
     for item in items.iter_mut() {
         let is_used = |ident: &syn::Ident| used.iter().any(|used| used.ident == *ident);
         match item {
-            Item::Enum(item) if is_used(&item.ident) && is_plain(item) => added.extend(prepare_enum(item)),
-            Item::Struct(item) if is_used(&item.ident) && is_flags(item) => added.extend(prepare_flags(item)),
+            Item::Enum(item) if is_used(&item.ident) && is_plain(item) => {
+                added.extend(prepare_enum(item))
+            }
+            Item::Struct(item) if is_used(&item.ident) && is_flags(item) => {
+                added.extend(prepare_flags(item))
+            }
             _ => {}
         }
     }
@@ -103,17 +109,26 @@ fn prepare_enum(item: &mut ItemEnum) -> Vec<Item> {
 }
 
 fn derives_clone(item: &ItemEnum) -> bool {
-    let derives = item.attrs.iter().filter(|attribute| attribute.path().is_ident("derive"));
+    let derives = item
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("derive"));
     derives.into_iter().any(|derive| {
         let text = derive.meta.to_token_stream().to_string();
-        text.split(|c: char| !c.is_alphanumeric()).any(|word| word == "Clone")
+        text.split(|c: char| !c.is_alphanumeric())
+            .any(|word| word == "Clone")
     })
 }
 
 fn prepare_flags(item: &mut ItemStruct) -> Vec<Item> {
-    item.attrs.retain(|attribute| !attribute.path().is_ident("flags"));
+    item.attrs
+        .retain(|attribute| !attribute.path().is_ident("flags"));
     let name = &item.ident;
-    let fields: Vec<_> = item.fields.iter().filter_map(|field| field.ident.as_ref()).collect();
+    let fields: Vec<_> = item
+        .fields
+        .iter()
+        .filter_map(|field| field.ident.as_ref())
+        .collect();
     let bits: Vec<u32> = (0..).take(fields.len()).collect();
     let repr: syn::Ident = match fields.len() {
         0..=8 => format_ident!("u8"),
