@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use crate::address::HostGrant;
@@ -142,6 +143,7 @@ impl Loader {
         let imports: Vec<_> = component
             .component_type()
             .imports(engine)
+            .filter(|(_, import)| !only_types(engine, &import.ty))
             .map(|(import, _)| import.to_owned())
             .collect();
         Ok(Compiled {
@@ -222,6 +224,17 @@ impl Compiled {
             imports: self.imports.clone(),
             needs: self.sorted.needs.clone(),
         }
+    }
+}
+
+/// Whether there is nothing to link: a guest's own types appear among its imports.
+fn only_types(engine: &Engine, import: &ComponentItem) -> bool {
+    match import {
+        ComponentItem::Type(_) => true,
+        ComponentItem::ComponentInstance(instance) => instance
+            .exports(engine)
+            .all(|(_, export)| matches!(export.ty, ComponentItem::Type(_))),
+        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@
 mod catalog;
 mod config;
 mod drain;
+mod embedded;
 mod event;
 mod execute;
 mod fetch;

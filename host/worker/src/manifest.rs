@@ -1,49 +1,74 @@
-//! The manifest beside a module: `NAME.toml` next to `NAME.wasm`.
+//! A module's manifest: `NAME.toml` next to `NAME.wasm`, laid over what the module says about itself.
 //!
 //! Says what the module may touch, what it may use up, and what its failures lead to. Must not know
-//! what a module contains: names of tasks are checked against it by the catalog.
+//! what a module exports: names of tasks are checked against it by the catalog.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chicory_queue::{DeliveryMode, RetryPolicy};
 use chicory_runtime::{Grants, Limits, ModuleSettings};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::embedded;
 
 /// What a module's author and its operator agree on. All of it is optional.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Manifest {
     /// The module's name, dots allowed; the file's name without `.wasm` unless given.
+    #[serde(skip_serializing_if = "unset")]
     pub name: Option<String>,
     /// For people; the digest is what identifies a module.
+    #[serde(skip_serializing_if = "unset")]
     pub version: Option<String>,
+    /// For people: what the module is for.
+    #[serde(skip_serializing_if = "unset")]
+    pub description: Option<String>,
     /// For all tasks of the module; none means no retries.
+    #[serde(skip_serializing_if = "unset")]
     pub retry: Option<RetryPolicy>,
     /// For all tasks of the module; the worker's setting where missing.
+    #[serde(skip_serializing_if = "unset")]
     pub delivery_mode: Option<DeliveryMode>,
     /// Whether states and results are left out, for all tasks of the module.
+    #[serde(skip_serializing_if = "unset")]
     pub ignore_result: bool,
     /// Limits of one call.
+    #[serde(skip_serializing_if = "unset")]
     pub limits: Limits,
     /// What the module may touch.
+    #[serde(skip_serializing_if = "unset")]
     pub grants: Grants,
     /// Settings of single tasks, which go before the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub tasks: BTreeMap<String, TaskSettings>,
 }
 
 /// Settings of one task.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TaskSettings {
+    /// For people: what the task does.
+    #[serde(skip_serializing_if = "unset")]
+    pub description: Option<String>,
     /// In place of the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub retry: Option<RetryPolicy>,
     /// In place of the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub delivery_mode: Option<DeliveryMode>,
     /// In place of the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub ignore_result: Option<bool>,
     /// Each limit in place of the module's.
+    #[serde(skip_serializing_if = "unset")]
     pub limits: Limits,
+}
+
+fn unset<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A manifest can't be used.
@@ -65,29 +90,48 @@ pub enum ManifestError {
         /// What is wrong, with its line.
         message: String,
     },
+    /// The module's own section is no manifest.
+    #[error("the module's section `{section}` is not valid: {message}", section = embedded::SECTION)]
+    Embedded {
+        /// What is wrong.
+        message: String,
+    },
 }
 
 impl Manifest {
-    /// Reads the file `path`.
-    pub fn read(path: &Path) -> Result<Self, ManifestError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ManifestError::Unreadable {
-            path: path.to_owned(),
+    /// The manifest of the module `wasm` that was read from the file `path`: what is in the file beside
+    /// it, where there is one, goes before what the module says about itself.
+    pub fn beside(path: &Path, wasm: &[u8]) -> Result<Self, ManifestError> {
+        let path = path.with_extension("toml");
+        if !path.exists() {
+            return Self::of(wasm, "").map_err(|error| error.at(&path));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|source| ManifestError::Unreadable {
+            path: path.clone(),
             source,
         })?;
-        Self::parse(&text).map_err(|message| ManifestError::Invalid {
-            path: path.to_owned(),
-            message,
-        })
+        Self::of(wasm, &text).map_err(|error| error.at(&path))
     }
 
-    /// Reads the manifest beside the module `wasm`; the defaults where there is none.
-    pub fn beside(wasm: &Path) -> Result<Self, ManifestError> {
-        let path = wasm.with_extension("toml");
-        if path.exists() {
-            Self::read(&path)
-        } else {
-            Ok(Self::default())
+    /// The same with the manifest's text.
+    pub fn of(wasm: &[u8], text: &str) -> Result<Self, ManifestError> {
+        let beside = Self::parse(text).map_err(|message| ManifestError::Invalid {
+            path: PathBuf::new(),
+            message,
+        })?;
+        let embedded = |message: String| ManifestError::Embedded { message };
+        let mut inside = embedded::read(wasm).map_err(embedded)?;
+        if inside.is_empty() {
+            return Ok(beside);
         }
+        from_json(inside.clone()).map_err(embedded)?;
+        let above: Map<String, Value> =
+            toml::from_str(text).map_err(|error| ManifestError::Invalid {
+                path: PathBuf::new(),
+                message: error.to_string(),
+            })?;
+        embedded::lay_over(&mut inside, above);
+        from_json(inside).map_err(embedded)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -113,6 +157,23 @@ impl Manifest {
     }
 }
 
+impl ManifestError {
+    /// The error, with the file that it is about.
+    fn at(self, file: &Path) -> Self {
+        match self {
+            Self::Invalid { message, .. } => Self::Invalid {
+                path: file.to_owned(),
+                message,
+            },
+            other => other,
+        }
+    }
+}
+
+fn from_json(manifest: Map<String, Value>) -> Result<Manifest, String> {
+    serde_json::from_value(Value::Object(manifest)).map_err(|error| error.to_string())
+}
+
 /// Whether `name` can be the name of a module.
 pub(crate) fn is_module_name(name: &str) -> bool {
     name.split('.').all(|part| {
@@ -126,6 +187,7 @@ pub(crate) fn is_module_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chicory_queue::Backoff;
 
     #[test]
     fn reads_every_section() {
@@ -167,5 +229,44 @@ mod tests {
         );
         let error = Manifest::parse("name = \"a..b\"").unwrap_err();
         assert!(error.contains("a..b"), "{error}");
+    }
+
+    fn saying(line: &str) -> Vec<u8> {
+        let escaped = line.replace('"', "\\22");
+        let text = format!("(module (@custom \"chicory-manifest\" \"{escaped}\"))");
+        wat::parse_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_file_goes_before_the_module_key_by_key() {
+        let wasm = saying(
+            r#"{"version": "2", "retry": {"max_retries": 7, "backoff": "fixed"}, "tasks": {"to-web": {"limits": {"timeout": 2.0, "fuel": 9}}}}"#,
+        );
+        let text = "[retry]\nmax_retries = 1\n[tasks.to_web.limits]\ntimeout = 9.5\n[grants]\nclocks = false";
+        let manifest = Manifest::of(&wasm, text).unwrap();
+        let retry = manifest.retry.unwrap();
+        assert_eq!((retry.max_retries, retry.backoff), (1, Backoff::Fixed));
+        let limits = &manifest.tasks["to-web"].limits;
+        assert_eq!((limits.timeout, limits.fuel), (Some(9.5), Some(9)));
+        assert_eq!(manifest.version.as_deref(), Some("2"));
+        assert!(!manifest.grants.clocks);
+    }
+
+    #[test]
+    fn what_is_wrong_inside_the_module_names_the_section_and_the_key() {
+        for (line, key) in [
+            (r#"{"retry": {"max_retry": 7}}"#, "max_retry"),
+            (
+                r#"{"grants": {"http": ["*"]}}"#,
+                "a module can't grant itself anything",
+            ),
+            (r#"{"tasks": {"a": {"grants": {}}}}"#, "grants"),
+        ] {
+            let error = Manifest::of(&saying(line), "").unwrap_err().to_string();
+            assert!(
+                error.contains("`chicory-manifest`") && error.contains(key),
+                "{error}"
+            );
+        }
     }
 }

@@ -135,10 +135,10 @@ fn log(report: &LoadReport) {
 }
 
 async fn deploy(catalog: &Catalog, file: &Path) -> Result<String, String> {
-    let manifest = Manifest::beside(file).map_err(|error| error.to_string())?;
     let wasm = tokio::fs::read(file)
         .await
         .map_err(|error| format!("can't be read: {error}"))?;
+    let manifest = Manifest::beside(file, &wasm).map_err(|error| error.to_string())?;
     let stem = file
         .file_stem()
         .unwrap_or_default()

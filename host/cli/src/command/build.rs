@@ -79,10 +79,10 @@ async fn check(
     took: Duration,
 ) -> anyhow::Result<Report> {
     let file = built.file;
-    let (description, missing) = match sandbox.load(module::read(&file)?).await {
+    let (description, missing) = match sandbox.load(module::read(&file)?.request).await {
         Ok(module) => (module.description().clone(), Vec::new()),
         Err(LoadError::Ungranted { needs, .. }) => {
-            (sandbox.inspect(module::read(&file)?).await?, needs)
+            (sandbox.inspect(module::read(&file)?.request).await?, needs)
         }
         Err(error) => return Err(error.into()),
     };

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use chicory_runtime::Description;
+use chicory_worker::Manifest;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -23,16 +24,17 @@ pub(crate) struct InspectArgs {
 
 /// Describes the module.
 pub(crate) async fn run(args: InspectArgs, context: &Context) -> anyhow::Result<()> {
-    let request = module::read(&args.file)?;
+    let module::FromFile { request, manifest } = module::read(&args.file)?;
     let file = args.file.display().to_string();
     let sandbox = module::sandbox(&context.config)?;
     let described = sandbox.inspect(request).await.context(file)?;
+    let body = body(&described, &manifest);
     context
         .output
-        .value(&body(&described), |_| human(&described))
+        .value(&body, |_| human(&described, &manifest))
 }
 
-fn body(module: &Description) -> Value {
+fn body(module: &Description, manifest: &Manifest) -> Value {
     let tasks = module.tasks.iter();
     let others = module.not_tasks.iter();
     let needs = module.needs.iter();
@@ -43,11 +45,12 @@ fn body(module: &Description) -> Value {
         "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature })).collect::<Vec<_>>(),
         "not_tasks": others.map(|(name, reason)| json!({ "name": name, "reason": reason })).collect::<Vec<_>>(),
         "imports": module.imports,
+        "manifest": manifest,
         "needs": needs.map(|need| json!({ "interface": need.interface, "manifest": need.lines })).collect::<Vec<_>>(),
     })
 }
 
-fn human(module: &Description) -> String {
+fn human(module: &Description, manifest: &Manifest) -> String {
     let mut text = format!(
         "module  {}\ndigest  sha256:{}\nsize    {} bytes\n",
         module.name, module.digest, module.size
@@ -67,6 +70,13 @@ fn human(module: &Description) -> String {
             .not_tasks
             .iter()
             .map(|(name, reason)| format!("{name}: {reason}")),
+    );
+    let set = toml::to_string(manifest).unwrap_or_default();
+    let set: Vec<&str> = set.lines().filter(|line| !line.is_empty()).collect();
+    section(
+        &mut text,
+        "settings (the module's own, and the manifest's beside it)",
+        set.into_iter().map(str::to_owned),
     );
     section(&mut text, "imports", module.imports.iter().cloned());
     let needs = module.needs.iter();
@@ -106,7 +116,12 @@ mod tests {
             imports: vec!["wasi:http/outgoing-handler@0.2.0".into()],
             needs: Vec::new(),
         };
-        insta::assert_snapshot!(human(&described));
-        insta::assert_json_snapshot!(body(&described));
+        let manifest = Manifest::of(
+            b"",
+            "version = \"1.2.0\"\n[tasks.add.limits]\ntimeout = 2.5\n[grants]\nhttp = [\"example.com\"]",
+        );
+        let manifest = manifest.unwrap();
+        insta::assert_snapshot!(human(&described, &manifest));
+        insta::assert_json_snapshot!(body(&described, &manifest));
     }
 }

@@ -32,15 +32,24 @@ fn make(config: &Config, source_lines: bool) -> anyhow::Result<Sandbox> {
     })?)
 }
 
-/// The module's bytes, and the manifest beside it.
-pub(super) fn read(file: &Path) -> anyhow::Result<LoadRequest> {
+/// A module from a file.
+pub(super) struct FromFile {
+    /// For the sandbox.
+    pub(super) request: LoadRequest,
+    /// What holds for it: its own words, and the manifest beside it.
+    pub(super) manifest: Manifest,
+}
+
+/// Reads the module's bytes, and its manifest.
+pub(super) fn read(file: &Path) -> anyhow::Result<FromFile> {
     let wasm = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
-    let manifest =
-        Manifest::beside(file).map_err(|error| CommandError::Usage(error.to_string()))?;
+    let manifest = Manifest::beside(file, &wasm)
+        .map_err(|error| CommandError::Usage(format!("{}: {error}", file.display())))?;
     let stem = file.file_stem().unwrap_or_default();
-    Ok(LoadRequest {
+    let request = LoadRequest {
         name: (manifest.name.clone()).unwrap_or_else(|| stem.to_string_lossy().into_owned()),
         wasm,
         settings: manifest.settings(),
-    })
+    };
+    Ok(FromFile { request, manifest })
 }

@@ -46,7 +46,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
 /// Runs the task; its failure is an error of the command.
 pub(crate) async fn run(args: RunArgs, context: &Context) -> anyhow::Result<()> {
     let sandbox = module::sandbox_with_source_lines(&context.config)?;
-    let mut request = module::read(&args.file)?;
+    let mut request = module::read(&args.file)?.request;
     request.settings.grants.env.extend(args.env);
     let file = args.file.display().to_string();
     let module = sandbox.load(request).await.context(file)?;

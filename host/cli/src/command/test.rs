@@ -73,7 +73,7 @@ pub(crate) async fn run(args: TestArgs, context: &Context) -> anyhow::Result<()>
         build::made(project.clone(), request).await?
     };
     let sandbox = module::sandbox_with_source_lines(&context.config)?;
-    let mut request = module::read(&built.file)?;
+    let mut request = module::read(&built.file)?.request;
     request.settings.limits.fuel.get_or_insert(UNBOUNDED);
     let module = sandbox.load(request).await?;
     let mut rows = Vec::new();

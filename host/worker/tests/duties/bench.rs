@@ -74,13 +74,9 @@ impl Bench {
     }
 
     pub(crate) async fn deploy(&self, name: &str, manifest: &str) -> Result<(), String> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("m.toml");
-        std::fs::write(&path, manifest).unwrap();
-        let manifest = Manifest::read(&path).map_err(|error| error.to_string())?;
-        self.catalog
-            .load(name, wat::parse_str(MODULE).unwrap(), manifest)
-            .await
+        let wasm = wat::parse_str(MODULE).unwrap();
+        let manifest = Manifest::of(&wasm, manifest).map_err(|error| error.to_string())?;
+        self.catalog.load(name, wasm, manifest).await
     }
 
     pub(crate) fn start<F, Fut>(&self, run: F) -> Running

@@ -1,0 +1,26 @@
+//! Tasks for Chicory in Rust: a module of ordinary functions becomes a module of tasks.
+//!
+//! [`macro@tasks`] exports them with their types; [`context`], [`progress`] and [`log`] are what a task
+//! may ask of its host; [`testing`] stands for the host where there is none. Must not need WASI.
+
+pub mod context;
+mod error;
+mod host;
+pub mod progress;
+pub mod testing;
+
+pub use chicory_sdk_macros::tasks;
+pub use error::{Postponed, TaskError};
+/// The `log` crate: its lines go into the task's log.
+pub use log;
+
+/// What the macro's expansion needs. No part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    /// Where the bindings find `chicory:task/types`.
+    pub mod types {
+        pub use crate::error::{Postponed, TaskError};
+    }
+    pub use crate::host::start;
+    pub use wit_bindgen;
+}
