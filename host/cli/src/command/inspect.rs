@@ -44,6 +44,7 @@ fn body(module: &Description) -> Value {
         "not_tasks": others.map(|(name, reason)| json!({ "name": name, "reason": reason })).collect::<Vec<_>>(),
         "imports": module.imports,
         "needs": needs.map(|need| json!({ "interface": need.interface, "manifest": need.lines })).collect::<Vec<_>>(),
+        "closed": module.closed,
     })
 }
 
@@ -75,6 +76,11 @@ fn human(module: &Description) -> String {
         "needs these grants (clocks, random and stdio are granted by default)",
         needs.map(|need| format!("{}, by {}", need.interface, need.lines)),
     );
+    section(
+        &mut text,
+        "there but closed (every use is refused)",
+        module.closed.iter().cloned(),
+    );
     printable(&text)
 }
 
@@ -105,6 +111,7 @@ mod tests {
             not_tasks: vec![("open".into(), "it takes a resource".into())],
             imports: vec!["wasi:http/outgoing-handler@0.2.0".into()],
             needs: Vec::new(),
+            closed: vec!["wasi:sockets/tcp".into()],
         };
         insta::assert_snapshot!(human(&described));
         insta::assert_json_snapshot!(body(&described));
