@@ -1,6 +1,6 @@
 // Makes a component of a folder: WIT, bundle, componentize-js, and the metadata of its tasks.
 
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
@@ -40,7 +40,6 @@ async function find(dir) {
 async function byTypes(project, scratch) {
   const { read } = await import("./world.js");
   const { tasks, wit } = read(project.entry, SDK);
-  await writeWorld(scratch, wit);
   const lines = tasks.map(({ export: name, name: task, own }) =>
     `export const ${camel(task)} = ${own ? "own" : "guard"}(app.${name});`);
   const glue = [
@@ -48,7 +47,7 @@ async function byTypes(project, scratch) {
     `import { guard, own } from ${JSON.stringify(join(SDK, "src/guest.js"))};`,
     ...lines,
   ].join("\n");
-  const component = await componentize(await bundle(project, glue, ["chicory"]), scratch, undefined, project);
+  const component = await componentize(await bundle(project, glue, ["chicory"]), await withContract(wit), undefined, project);
   const app = await evaluated(project, scratch);
   const settings = (task) => ({ description: task.description, ...app[task.export]?.chicory });
   return { component, tasks: tasks.map((task) => ({ name: task.name, settings: settings(task) })) };
@@ -56,33 +55,26 @@ async function byTypes(project, scratch) {
 
 /** A WIT file decides: the module exports what its world does, and throws what its errors are. */
 async function byWit(project, scratch) {
-  await cp(join(project.dir, "wit"), join(scratch, "wit"), { recursive: true });
-  const files = (await readdir(join(scratch, "wit"))).filter((name) => name.endsWith(".wit"));
-  const text = (await Promise.all(files.map((name) => readFile(join(scratch, "wit", name), "utf8")))).join("\n");
+  const files = (await readdir(join(project.dir, "wit"))).filter((name) => name.endsWith(".wit")).sort();
+  const text = (await Promise.all(files.map((name) => readFile(join(project.dir, "wit", name), "utf8")))).join("\n");
   const world = /^\s*world\s+%?([a-z0-9-]+)/m.exec(text)?.[1];
   if (!world) throw new Error(`${project.dir}/wit has no world`);
-  if (/chicory:task/.test(text)) await writeContract(scratch);
+  const wit = /chicory:task/.test(text) ? await withContract(text) : text;
   const glue = `export * from ${JSON.stringify(project.entry)};`;
-  const component = await componentize(await bundle(project, glue, ["chicory"]), scratch, world, project);
+  const component = await componentize(await bundle(project, glue, ["chicory"]), wit, world, project);
   const app = await evaluated(project, scratch);
   const tasks = Object.entries(app).filter(([, value]) => value?.chicory);
   const { kebab } = await import("./names.js");
   return { component, tasks: tasks.map(([name, { chicory }]) => ({ name: kebab(name), settings: chicory })) };
 }
 
-async function writeWorld(scratch, wit) {
-  await mkdir(join(scratch, "wit"), { recursive: true });
-  await writeFile(join(scratch, "wit/world.wit"), wit);
-  await writeContract(scratch);
-}
-
-/** The WIT of what a task may import: in a published SDK, or in the repository. */
-async function writeContract(scratch) {
+/** The WIT with the package of what a task may import below it: from a published SDK, or the repository. */
+async function withContract(wit) {
   const places = [join(SDK, "wit/task.wit"), join(SDK, "../../wit/task.wit")];
   const found = places.find(existsSync);
   if (!found) throw new Error(`the SDK is incomplete: there is no ${places[0]}`);
-  await mkdir(join(scratch, "wit/deps/chicory"), { recursive: true });
-  await cp(found, join(scratch, "wit/deps/chicory/task.wit"));
+  const contract = await readFile(found, "utf8");
+  return `${wit}\n${contract.replace(/^(package chicory:task@[0-9.]+);/m, "$1 {")}}\n`;
 }
 
 /** One module of everything, npm's packages included. */
@@ -107,10 +99,10 @@ async function bundle(project, glue, conditions) {
   return built.outputFiles[0].text;
 }
 
-async function componentize(source, scratch, worldName, project) {
+async function componentize(source, witWorld, worldName, project) {
   const { componentize } = await import("@bytecodealliance/componentize-js");
   const { component } = await componentize(source, {
-    witPath: join(scratch, "wit"),
+    witWorld,
     worldName,
     sourceName: "chicory.js",
     disableFeatures: project.http ? [] : ["http", "fetch-event"],
