@@ -28,10 +28,13 @@ pub enum How {
     Returned(Box<RawValue>),
     /// The task returned an error of its own.
     Refused {
-        /// The guest's own case name in WIT's spelling, or `TaskError`.
+        /// The guest's own case name in WIT's spelling, the name in its
+        /// `chicory:task/types.failure`, or `TaskError`.
         name: String,
         /// What the guest says about it.
         message: String,
+        /// Where in the guest's source it happened, if the guest says so.
+        traceback: Option<String>,
         /// What the guest says about trying again.
         retry: Advice,
         /// The whole error as JSON.

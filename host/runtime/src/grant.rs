@@ -10,8 +10,9 @@ use wasmtime_wasi::WasiView as _;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
-use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random};
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sockets};
 use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
 use wasmtime_wasi_http::p2::bindings as web;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
 
@@ -29,6 +30,9 @@ enum Key {
     Random,
     Stdio,
     Http,
+    /// Linked, since language runtimes import them whether a task uses them or not; but each one
+    /// answers `access-denied`, and nothing opens them. See [`link_sockets`].
+    Closed,
 }
 
 /// An import that was not granted, and the manifest's lines that would grant it.
@@ -59,6 +63,8 @@ pub(crate) struct Imports {
     pub(crate) needs: Vec<Need>,
     /// The part of `needs` that the manifest doesn't grant.
     pub(crate) missing: Vec<Need>,
+    /// Interfaces that are there and refuse every use.
+    pub(crate) closed: Vec<String>,
     /// Imports that this host hasn't got at all.
     pub(crate) unknown: Vec<String>,
 }
@@ -78,6 +84,10 @@ impl Imports {
             sorted.wasi = true;
             let (lines, granted) = match key(interface).expect("known interfaces have a key") {
                 Key::Inert => continue,
+                Key::Closed => {
+                    sorted.closed.push(interface.to_owned());
+                    continue;
+                }
                 Key::Clocks => ("[grants] clocks = true", grants.clocks),
                 Key::Random => ("[grants] random = true", grants.random),
                 Key::Stdio => ("[grants] stdio = true", grants.stdio),
@@ -134,6 +144,13 @@ fn key(interface: &str) -> Option<Key> {
         | "wasi:cli/terminal-stdout"
         | "wasi:cli/terminal-stderr" => Key::Stdio,
         "wasi:http/types" | "wasi:http/outgoing-handler" => Key::Http,
+        "wasi:sockets/network"
+        | "wasi:sockets/instance-network"
+        | "wasi:sockets/tcp"
+        | "wasi:sockets/tcp-create-socket"
+        | "wasi:sockets/udp"
+        | "wasi:sockets/udp-create-socket"
+        | "wasi:sockets/ip-name-lookup" => Key::Closed,
         _ => return None,
     })
 }
@@ -148,6 +165,7 @@ pub(crate) fn link<'a>(
             link_base(linker, interface)?;
             link_cli(linker, interface)?;
             link_outside(linker, interface)?;
+            link_sockets(linker, interface)?;
         }
     }
     Ok(())
@@ -230,6 +248,33 @@ fn link_outside(l: &mut Linker<State>, interface: &str) -> wasmtime::Result<()> 
         ),
         "wasi:http/outgoing-handler" => {
             web::http::outgoing_handler::add_to_linker::<State, WasiHttp>(l, State::http)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sockets that can't be made: the WASI context of a task has TCP, UDP and the lookup of names turned
+/// off (see `state.rs`), so a socket is refused before the operating system is asked for one.
+fn link_sockets(l: &mut Linker<State>, interface: &str) -> wasmtime::Result<()> {
+    match interface {
+        "wasi:sockets/network" => sockets::network::add_to_linker::<State, WasiSockets>(
+            l,
+            &sockets::network::LinkOptions::default(),
+            State::sockets,
+        ),
+        "wasi:sockets/instance-network" => {
+            sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)
+        }
+        "wasi:sockets/tcp" => sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets),
+        "wasi:sockets/tcp-create-socket" => {
+            sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)
+        }
+        "wasi:sockets/udp" => sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets),
+        "wasi:sockets/udp-create-socket" => {
+            sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)
+        }
+        "wasi:sockets/ip-name-lookup" => {
+            sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(l, State::sockets)
         }
         _ => Ok(()),
     }

@@ -223,6 +223,7 @@ impl Compiled {
             not_tasks: self.discovery.others.clone(),
             imports: self.imports.clone(),
             needs: self.sorted.needs.clone(),
+            closed: self.sorted.closed.clone(),
         }
     }
 }

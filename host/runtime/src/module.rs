@@ -44,6 +44,8 @@ pub struct Description {
     pub imports: Vec<String>,
     /// What it can't run without: granted by default, or by the manifest.
     pub needs: Vec<Need>,
+    /// What it imports that is there and refuses every use: sockets.
+    pub closed: Vec<String>,
 }
 
 /// What all tasks of a module share.

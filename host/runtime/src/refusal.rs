@@ -9,7 +9,7 @@ use wasmtime::component::Val;
 
 use crate::ended::{Advice, How};
 use crate::lift::lift;
-use crate::shape::{Case, Shape};
+use crate::shape::{Case, Field, Shape};
 
 /// The name of errors that have no name of their own.
 const UNNAMED: &str = "TaskError";
@@ -21,6 +21,7 @@ pub(crate) fn refused(shape: Option<&Shape>, err: Option<&Val>, limit: u64) -> H
         return How::Refused {
             name: UNNAMED.into(),
             message,
+            traceback: None,
             retry: Advice::Policy,
             details: RawValue::NULL.to_owned(),
         };
@@ -31,7 +32,12 @@ pub(crate) fn refused(shape: Option<&Shape>, err: Option<&Val>, limit: u64) -> H
             limit,
         };
     };
+    let mut traceback = None;
     let (name, message, retry) = match (shape, val) {
+        (Shape::Record(fields), Val::Record(values)) if is_failure(fields) => {
+            traceback = text_at(values, "traceback");
+            failure(values)
+        }
         (Shape::Variant(cases), Val::Variant(case, payload)) if is_task_error(cases) => {
             let (message, retry) = advice(case, payload.as_deref());
             (UNNAMED.to_owned(), message, retry)
@@ -56,6 +62,7 @@ pub(crate) fn refused(shape: Option<&Shape>, err: Option<&Val>, limit: u64) -> H
     How::Refused {
         name,
         message,
+        traceback,
         retry,
         details,
     }
@@ -69,6 +76,61 @@ fn message(val: &Val) -> Option<String> {
             Val::String(text) if name == "message" => Some(text.clone()),
             _ => None,
         }),
+        _ => None,
+    }
+}
+
+/// Whether a record is `chicory:task/types.failure`, by the same reasoning as for `task-error`.
+fn is_failure(fields: &[Field]) -> bool {
+    let [name, message, traceback, retry] = fields else {
+        return false;
+    };
+    let names = [name, message, traceback, retry].map(|field| field.name.as_str());
+    let Shape::Variant(advice) = &retry.shape else {
+        return false;
+    };
+    let advice: Vec<_> = (advice.iter())
+        .map(|case| (case.name.as_str(), case.payload.as_ref()))
+        .collect();
+    names == ["name", "message", "traceback", "retry"]
+        && (&name.shape, &message.shape) == (&Shape::String, &Shape::String)
+        && matches!(&traceback.shape, Shape::Option(of) if **of == Shape::String)
+        && advice
+            == [
+                ("policy", None),
+                ("after", Some(&Shape::U64)),
+                ("never", None),
+            ]
+}
+
+/// Name, message and advice of a `failure`. One without a name is called as those that have none.
+fn failure(fields: &[(String, Val)]) -> (String, String, Advice) {
+    let name = text_at(fields, "name").filter(|name| !name.is_empty());
+    let retry = fields.iter().find_map(|(_, val)| match val {
+        Val::Variant(case, payload) => Some((case.as_str(), payload.as_deref())),
+        _ => None,
+    });
+    let advice = match retry {
+        Some(("after", Some(Val::U64(ms)))) => Advice::RetryAfter(Some(Duration::from_millis(*ms))),
+        Some(("never", _)) => Advice::Never,
+        _ => Advice::Policy,
+    };
+    (
+        name.unwrap_or_else(|| UNNAMED.to_owned()),
+        text_at(fields, "message").unwrap_or_default(),
+        advice,
+    )
+}
+
+/// The text in a record's field, which may be optional.
+fn text_at(fields: &[(String, Val)], name: &str) -> Option<String> {
+    let (_, val) = fields.iter().find(|(field, _)| field == name)?;
+    match val {
+        Val::String(text) => Some(text.clone()),
+        Val::Option(Some(inner)) => match &**inner {
+            Val::String(text) => Some(text.clone()),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -116,7 +178,6 @@ fn advice(case: &str, payload: Option<&Val>) -> (String, Advice) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shape::Field;
 
     fn field(name: &str, shape: Shape) -> Field {
         Field {
@@ -186,6 +247,49 @@ mod tests {
             summary(&shape, &variant("retry-after", later)),
             error("later", after)
         );
+    }
+
+    #[test]
+    fn a_failure_carries_its_class_and_where_it_happened() {
+        let advice = [
+            case("policy", None),
+            case("after", Some(Shape::U64)),
+            case("never", None),
+        ];
+        let shape = Shape::Record(
+            [
+                field("name", Shape::String),
+                field("message", Shape::String),
+                field("traceback", Shape::Option(Box::new(Shape::String))),
+                field("retry", Shape::Variant(advice.into())),
+            ]
+            .into(),
+        );
+        let thrown = |name: &str, retry| {
+            Val::Record(vec![
+                ("name".into(), text(name)),
+                ("message".into(), text("bad")),
+                (
+                    "traceback".into(),
+                    Val::Option(Some(Box::new(text("line 7")))),
+                ),
+                ("retry".into(), retry),
+            ])
+        };
+        let said = |name: &str, advice| (name.to_owned(), "bad".to_owned(), advice);
+        let policy = thrown("ValueError", Val::Variant("policy".into(), None));
+        assert_eq!(summary(&shape, &policy), said("ValueError", Advice::Policy));
+        let after = Val::Variant("after".into(), Some(Box::new(Val::U64(40))));
+        assert_eq!(
+            summary(&shape, &thrown("Busy", after)),
+            said("Busy", Advice::RetryAfter(Some(Duration::from_millis(40))))
+        );
+        let never = thrown("", Val::Variant("never".into(), None));
+        assert_eq!(summary(&shape, &never), said("TaskError", Advice::Never));
+        let How::Refused { traceback, .. } = refused(Some(&shape), Some(&policy), 1000) else {
+            panic!("a failure is a refusal");
+        };
+        assert_eq!(traceback.as_deref(), Some("line 7"));
     }
 
     #[test]

@@ -60,6 +60,10 @@ impl Wasi {
     ) -> Result<Self, String> {
         let mut builder = WasiCtx::builder();
         builder.max_random_size(MAX_RANDOM).args(&program.argv);
+        builder
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false);
         if !program.stdin.is_empty() {
             builder.stdin(MemoryInputPipe::new(program.stdin));
         }

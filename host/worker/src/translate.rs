@@ -26,6 +26,9 @@ pub fn outcome(how: How) -> Outcome {
         | How::TimedOut { .. }
         | How::OutOfCpu { .. }
         | How::OutOfMemory { .. } => first_line(how.message()),
+        How::Refused {
+            message, traceback, ..
+        } => (message.clone(), traceback.clone()),
         _ => (how.message(), None),
     };
     Outcome::Failed(Failure {
@@ -187,6 +190,7 @@ mod tests {
         let refused = |retry| How::Refused {
             name: "e".into(),
             message: "m".into(),
+            traceback: None,
             retry,
             details: raw("1"),
         };

@@ -47,6 +47,7 @@ fn body(module: &Description, manifest: &Manifest) -> Value {
         "imports": module.imports,
         "manifest": manifest,
         "needs": needs.map(|need| json!({ "interface": need.interface, "manifest": need.lines })).collect::<Vec<_>>(),
+        "closed": module.closed,
     })
 }
 
@@ -85,6 +86,11 @@ fn human(module: &Description, manifest: &Manifest) -> String {
         "needs these grants (clocks, random and stdio are granted by default)",
         needs.map(|need| format!("{}, by {}", need.interface, need.lines)),
     );
+    section(
+        &mut text,
+        "there but closed (every use is refused)",
+        module.closed.iter().cloned(),
+    );
     printable(&text)
 }
 
@@ -115,6 +121,7 @@ mod tests {
             not_tasks: vec![("open".into(), "it takes a resource".into())],
             imports: vec!["wasi:http/outgoing-handler@0.2.0".into()],
             needs: Vec::new(),
+            closed: vec!["wasi:sockets/tcp".into()],
         };
         let manifest = Manifest::of(
             b"",

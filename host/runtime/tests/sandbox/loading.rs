@@ -71,7 +71,7 @@ async fn an_ungranted_import_is_refused_with_the_line_that_grants_it() {
 async fn what_no_grant_can_give_is_refused_by_name() {
     let sandbox = sandbox();
     for import in [
-        "wasi:sockets/tcp-create-socket@0.2.0",
+        "wasi:nn/inference@0.2.0",
         "acme:gpu/compute",
         "wasi:cli/stdout@0.3.0",
     ] {

@@ -5,3 +5,4 @@ mod endings;
 mod guests;
 mod loading;
 mod programs;
+mod sockets;

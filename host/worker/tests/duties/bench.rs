@@ -201,6 +201,7 @@ pub(crate) fn refused(name: &str) -> How {
     How::Refused {
         name: name.to_owned(),
         message: "no".to_owned(),
+        traceback: None,
         retry: chicory_runtime::Advice::Policy,
         details: RawValue::from_string("null".to_owned()).unwrap(),
     }

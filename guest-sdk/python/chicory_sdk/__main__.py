@@ -1,0 +1,34 @@
+"""The command line: `python3 -m chicory_sdk build DIR` and `python3 -m chicory_sdk wit DIR`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from .build import build
+from .project import BuildError, find
+from .world import world
+
+
+def main() -> int:
+    """Runs the command; its exit code."""
+    parser = argparse.ArgumentParser(prog="chicory_sdk", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("build", help="make a component of a folder's tasks")
+    make.add_argument("dir", type=Path, help="the folder with the tasks' source")
+    make.add_argument("--output", type=Path, help="the component [default: DIR/build/NAME.wasm]")
+    show = commands.add_parser("wit", help="print the WIT derived from the annotations")
+    show.add_argument("dir", type=Path, help="the folder with the tasks' source")
+    args = parser.parse_args()
+    try:
+        if args.command == "wit":
+            print(world(find(args.dir).tasks()), end="")
+        else:
+            print(build(args.dir, args.output))
+    except BuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Makes a component of a project: WIT, glue, componentize-py, and the metadata of its tasks."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from .project import BuildError, Project, find
+from .tasks import Task, metadata
+from .world import world
+
+GLUE = '''"""The module that componentize-py wraps."""
+import {module}
+from chicory_sdk.guest import world
+WitWorld = world()
+'''
+SECTION = "chicory-manifest"
+
+
+def build(folder: Path, output: Path | None) -> Path:
+    """Builds the project in `folder`; the component's path."""
+    if find_spec("componentize_py") is None:
+        raise BuildError("componentize-py is missing: pip install 'componentize-py>=0.25,<0.26'")
+    project = find(folder)
+    output = (output or project.dir / "build" / f"{project.name}.wasm").resolve()
+    tasks = project.tasks()
+    with tempfile.TemporaryDirectory(prefix="chicory-") as scratch:
+        wasm = componentize(project, world(tasks), Path(scratch))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(wasm + section(SECTION, lines(tasks)))
+    return output
+
+
+def componentize(project: Project, wit: str, scratch: Path) -> bytes:
+    """Runs componentize-py in an empty folder."""
+    deps = scratch / "wit" / "deps" / "chicory"
+    deps.mkdir(parents=True)
+    shutil.copy(contract(), deps / "task.wit")
+    (scratch / "wit" / "world.wit").write_text(wit)
+    (scratch / "chicory_app.py").write_text(GLUE.format(module=project.module))
+    out = scratch / "out.wasm"
+    sdk = Path(__file__).resolve().parent.parent
+    paths = [scratch, project.dir, project.packages(), sdk]
+    command = [sys.executable, "-c", "import componentize_py; componentize_py.script()",
+               "--quiet", "-d", "wit", "-w", "module", "componentize", "chicory_app", "-o", str(out)]
+    for path in paths:
+        command += ["-p", str(path)] if path.is_dir() else []
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+    ran = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
+    if ran.returncode != 0 or not out.exists():
+        raise BuildError(f"componentize-py failed:\n{ran.stdout}{ran.stderr}")
+    return out.read_bytes()
+
+
+def contract() -> Path:
+    """The WIT of what a task may import: beside this file in an installed SDK, else in the repository."""
+    here = Path(__file__).resolve()
+    places = [here.parent / "wit" / "task.wit", here.parents[3] / "wit" / "task.wit"]
+    found = next((place for place in places if place.exists()), None)
+    if found is None:
+        raise BuildError(f"the SDK is incomplete: there is no {places[0]}")
+    return found
+
+
+def lines(tasks: list[Task]) -> bytes:
+    """The tasks' settings, as JSON objects, one a line."""
+    told = [(one.name, metadata(one)) for one in tasks]
+    return "".join(
+        json.dumps({"tasks": {name: settings}}, ensure_ascii=False) + "\n"
+        for name, settings in told if settings
+    ).encode()
+
+
+def section(name: str, content: bytes) -> bytes:
+    """A custom section of a WebAssembly binary; nothing where there is no content."""
+    if not content:
+        return b""
+    body = leb128(len(name)) + name.encode() + content
+    return b"\0" + leb128(len(body)) + body
+
+
+def leb128(number: int) -> bytes:
+    """An unsigned number as WebAssembly writes it."""
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
