@@ -57,11 +57,12 @@ impl Language {
         }
     }
 
-    /// The name of its folder among the SDKs.
-    pub(crate) fn sdk(self) -> &'static str {
+    /// The name of its folder among the SDKs, where its template uses one.
+    pub(crate) fn sdk(self) -> Option<&'static str> {
         match self {
-            Language::Typescript => "javascript",
-            other => other.folder(),
+            Language::Rust => None,
+            Language::Typescript => Some("javascript"),
+            other => Some(other.folder()),
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::project::{self, Language};
 /// Flags of `chicory new`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The project has the language's SDK in its folder sdk, a task, test cases for it in cases.toml, and a
-manifest that says what the module may touch.
+The project has a task, test cases for it in cases.toml, and a manifest that says what the module may
+touch.
 Example: chicory new word-count --lang rust")]
 pub(crate) struct NewArgs {
     /// The module's name: small letters, digits, `-` and `_`

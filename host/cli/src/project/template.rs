@@ -1,4 +1,4 @@
-//! A new project: a template of this program's own, and the sources of the language's SDK.
+//! A new project: a template of this program's own, and the sources of the SDK that it uses.
 //!
 //! The SDKs are in the program, so that a project builds wherever it is. Must not know how one is built.
 
@@ -26,7 +26,8 @@ pub(crate) fn write(root: &Path, name: &str, language: Language) -> anyhow::Resu
             Err(_) => put(&root.join(path), bytes)?,
         }
     }
-    for (path, bytes) in below(SDKS, language.sdk()) {
+    let sdk = language.sdk().into_iter();
+    for (path, bytes) in sdk.flat_map(|folder| below(SDKS, folder)) {
         put(&root.join(SDK).join(path), bytes)?;
     }
     Ok(())
