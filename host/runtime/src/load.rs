@@ -232,9 +232,12 @@ impl Compiled {
 fn only_types(engine: &Engine, import: &ComponentItem) -> bool {
     match import {
         ComponentItem::Type(_) => true,
-        ComponentItem::ComponentInstance(instance) => instance
-            .exports(engine)
-            .all(|(_, export)| matches!(export.ty, ComponentItem::Type(_))),
+        ComponentItem::ComponentInstance(instance) => {
+            let mut exports = instance.exports(engine).peekable();
+            // An empty one says nothing about what the interface would give.
+            exports.peek().is_some()
+                && exports.all(|(_, export)| matches!(export.ty, ComponentItem::Type(_)))
+        }
         _ => false,
     }
 }

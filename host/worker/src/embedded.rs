@@ -85,7 +85,7 @@ mod tests {
     use serde_json::json;
 
     fn section(lines: &str) -> Result<Value, String> {
-        let text = format!("(module (@custom {SECTION:?} {:?}))", lines);
+        let text = format!("(module (@custom {SECTION:?} {lines:?}))");
         read(&wat::parse_str(text.replace("\\n", "\\0a")).unwrap()).map(Value::Object)
     }
 

@@ -175,6 +175,13 @@ fn log_lines(message: &TaskMessage, lines: &[chicory_runtime::LogLine]) {
     }
 }
 
+fn error(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Failed(failure) => Some(failure.describe()),
+        Outcome::Completed { .. } | Outcome::Interrupted => None,
+    }
+}
+
 /// Decides, and puts together all that the settlement needs.
 pub(crate) fn finish(
     shift: &Shift,
@@ -208,16 +215,12 @@ pub(crate) fn finish(
             usage.as_ref(),
         )),
     };
-    let error = match outcome {
-        Outcome::Failed(failure) => Some(failure.describe()),
-        Outcome::Completed { .. } | Outcome::Interrupted => None,
-    };
     let end = TaskEnd {
         task_id: message.id.clone(),
         task_name: message.name.clone(),
         queue: delivery.lease.queue.to_string(),
         attempt: message.retries + 1,
-        error,
+        error: error(outcome),
         settlement: settlement.clone(),
         applied: false,
         duration: begun.elapsed(),
