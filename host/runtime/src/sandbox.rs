@@ -125,11 +125,6 @@ impl Sandbox {
         }
     }
 
-    /// [`Self::run`] as a future that borrows nothing.
-    pub async fn run_owned(self, invocation: Invocation) -> Ended {
-        self.run(invocation).await
-    }
-
     /// Does a part of loading in its turn, apart from the threads that run tasks.
     async fn apart<T: Send + 'static>(
         &self,

@@ -18,7 +18,8 @@ pub trait Runner: Send + Sync + 'static {
 
 impl Runner for Sandbox {
     fn run(&self, invocation: Invocation) -> Running {
-        Box::pin(self.clone().run_owned(invocation))
+        let sandbox = self.clone();
+        Box::pin(async move { sandbox.run(invocation).await })
     }
 }
 
