@@ -181,7 +181,7 @@ fn claim_min_idle_ms() {
     let worker = site.worker(&[]);
     worker.line_about("took over", &id);
     assert_eq!(site.wait_for(&id)["result"], 42);
-    assert_eq!(worker.tasks("done"), [id]);
+    assert_eq!(worker.tasks_once("done", 1), [id]);
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn max_stream_length() {
     until("an empty stream", || {
         redis.xlen::<_, usize>(STREAM).unwrap() == 0
     });
-    assert_eq!(worker.count("done"), 3);
+    assert_eq!(worker.tasks_once("done", 3).len(), 3);
     site.run(&["enqueue", "demo.noop"]).ok();
 }
 

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::until::{PATIENCE, until_some};
+use crate::until::{PATIENCE, until, until_some};
 
 /// A running worker (or a supervisor with several). Leads a process group, so that none is left over.
 #[derive(Debug)]
@@ -149,6 +149,14 @@ impl WorkerProcess {
         about
             .map(|line| line["task_id"].as_str().unwrap_or_default().to_owned())
             .collect()
+    }
+
+    /// The same, once there are `count`: what a task did can be seen before the line about it is written.
+    pub(crate) fn tasks_once(&self, message: &str, count: usize) -> Vec<String> {
+        until(&format!("{count} lines: {message}"), || {
+            self.count(message) >= count
+        });
+        self.tasks(message)
     }
 
     /// Waits until all that it wrote has been read; it must have ended.
