@@ -44,6 +44,7 @@ fn deciding(c: &mut Criterion) {
     let terms = Terms {
         policy: &policy,
         dead_letters: true,
+        canary: false,
         now: Timestamp::from_micros(1_000_000),
     };
     let failed = |advice| {

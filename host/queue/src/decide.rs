@@ -11,6 +11,9 @@ pub struct Terms<'a> {
     pub policy: &'a RetryPolicy,
     /// Whether messages given up on are kept as dead letters.
     pub dead_letters: bool,
+    /// Whether it ran on a canary: a failure there is the canary's, and the message runs again at once
+    /// on the active version, without a charge.
+    pub canary: bool,
     /// The current time.
     pub now: Timestamp,
 }
@@ -20,6 +23,13 @@ pub fn decide(outcome: &Outcome, message: &TaskMessage, terms: Terms<'_>) -> Set
     match outcome {
         Outcome::Completed { .. } => Settlement::Complete,
         Outcome::Interrupted => Settlement::Release,
+        Outcome::Failed(_) if terms.canary => Settlement::Retry {
+            at: terms.now,
+            message: Box::new(TaskMessage {
+                no_canary: true,
+                ..message.clone()
+            }),
+        },
         Outcome::Failed(failure) => {
             let policy = message.retry.as_ref().unwrap_or(terms.policy);
             retry(failure, message, policy, terms.now).unwrap_or_else(|| give_up(failure, terms))
@@ -84,6 +94,7 @@ mod tests {
         Terms {
             policy,
             dead_letters: true,
+            canary: false,
             now: Timestamp::from_micros(1_000_000),
         }
     }
@@ -98,6 +109,21 @@ mod tests {
             terms(&RetryPolicy::none()),
         );
         assert!(matches!(settled, Settlement::Retry { .. }), "{settled:?}");
+    }
+
+    #[test]
+    fn a_failure_on_a_canary_is_not_charged_and_never_met_again() {
+        let message = TaskMessage::new("m.f");
+        let policy = RetryPolicy::none();
+        let given = Terms {
+            canary: true,
+            ..terms(&policy)
+        };
+        let settled = decide(&failure("E", Advice::Never), &message, given);
+        let Settlement::Retry { at, message: next } = settled else {
+            panic!("{settled:?}");
+        };
+        assert_eq!((at, next.retries, next.no_canary), (given.now, 0, true));
     }
 
     #[test]

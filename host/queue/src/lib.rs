@@ -15,6 +15,7 @@ mod inspect;
 mod message;
 mod outcome;
 mod policy;
+mod registry;
 mod results;
 mod timestamp;
 
@@ -30,6 +31,11 @@ pub use inspect::{
 pub use message::{FORMAT, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
+pub use registry::{
+    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, ModuleRecord, Phase,
+    Progress, Registry, RetentionRule, Rollout, RolloutRequest, Verdict, Version, WorkerReport,
+    judge,
+};
 pub use results::{ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
 pub use timestamp::Timestamp;
 

@@ -40,6 +40,12 @@ pub struct TaskMessage {
     pub retry: Option<RetryPolicy>,
     /// Whether no state and no result are to be kept.
     pub ignore_result: bool,
+    /// The digest of the module's version that it must run on.
+    pub pin: Option<String>,
+    /// The digest of the version whose signature its arguments were checked against.
+    pub checked_against: Option<String>,
+    /// Whether it failed on a canary, and is not to meet one again.
+    pub no_canary: bool,
     /// Fields this build does not know.
     pub extra: Map<String, Value>,
 }
@@ -117,6 +123,15 @@ impl Serialize for TaskMessage {
         if self.ignore_result {
             map.serialize_entry("ignore_result", &true)?;
         }
+        if let Some(pin) = &self.pin {
+            map.serialize_entry("pin", pin)?;
+        }
+        if let Some(checked) = &self.checked_against {
+            map.serialize_entry("checked_against", checked)?;
+        }
+        if self.no_canary {
+            map.serialize_entry("no_canary", &true)?;
+        }
         for (key, value) in &self.extra {
             map.serialize_entry(key, value)?;
         }
@@ -175,6 +190,9 @@ fn read_field<'de, A: MapAccess<'de>>(
         "ignore_result" => {
             message.ignore_result = map.next_value::<Option<_>>()?.unwrap_or_default();
         }
+        "pin" => message.pin = map.next_value()?,
+        "checked_against" => message.checked_against = map.next_value()?,
+        "no_canary" => message.no_canary = map.next_value::<Option<_>>()?.unwrap_or_default(),
         "format" => check_format(map.next_value()?)?,
         _ if message.extra.len() < MAX_EXTRA => {
             message.extra.insert(key.to_owned(), map.next_value()?);
@@ -269,7 +287,7 @@ mod tests {
         #[test]
         fn what_is_written_is_read_again(
             id in "[a-z]{1,8}", name in ".{1,12}", retries in any::<u32>(), micros in proptest::option::of(0i64..4_000_000_000_000_000),
-            priority in any::<Option<u8>>(), last_error in any::<Option<String>>(), ignore in any::<bool>(), arg in any::<i64>(), extra in "x-[a-z]{0,5}",
+            priority in any::<Option<u8>>(), last_error in any::<Option<String>>(), digest in any::<Option<String>>(), ignore in any::<bool>(), arg in any::<i64>(), extra in "x-[a-z]{0,5}",
         ) {
             let message = TaskMessage {
                 id, name, retries, priority, last_error,
@@ -279,6 +297,9 @@ mod tests {
                 first_failure_at: micros.map(Timestamp::from_micros),
                 retry: ignore.then(RetryPolicy::default),
                 ignore_result: ignore,
+                pin: digest.clone(),
+                checked_against: digest,
+                no_canary: ignore,
                 extra: Map::from_iter([(extra, json!("kept"))]),
             };
             prop_assert_eq!(TaskMessage::decode(message.encode().as_bytes()).unwrap(), message);

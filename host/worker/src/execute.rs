@@ -201,6 +201,7 @@ pub(crate) fn finish(
         policy: task.as_ref().map_or(&none, |task| &task.policy),
         // A message nobody can read is somebody's work: kept whatever the setting.
         dead_letters: shift.config.dead_letters || message.name.is_empty(),
+        canary: false,
         now: shift.clock.now(),
     };
     let settlement = decide(outcome, &message, terms);
