@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use chicory_signature::{Kind, Shape, bind, bind_command};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::{Sleep, sleep_until};
@@ -15,8 +16,6 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wasmtime::component::Val;
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::arguments::{bind, bind_program, weigh};
-use crate::discover::Kind;
 use crate::ended::{Ended, How, Usage};
 use crate::http::Gate;
 use crate::invocation::Invocation;
@@ -24,10 +23,11 @@ use crate::journal::Journal;
 use crate::lift::lift;
 use crate::module::Task;
 use crate::refusal::refused;
-use crate::shape::Shape;
 use crate::state::{Program, State, Wasi};
 use crate::trap::{self, Stop};
+use crate::types::Vals;
 use crate::watch::Watch;
+use crate::weigh::weigh;
 
 /// Runs one call.
 pub(crate) async fn run(invocation: Invocation) -> Ended {
@@ -40,7 +40,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
         cancel,
     } = invocation;
     let limits = &task.limits;
-    let journal = Journal::new(limits, observer, task.kind == Kind::Command);
+    let journal = Journal::new(limits, observer, task.signature.kind == Kind::Command);
     let watch = Arc::new(Watch::start(journal));
     let (params, program) = match arguments(&task, &args, &kwargs) {
         Ok(bound) => bound,
@@ -114,11 +114,13 @@ fn arguments(
             limit: task.limits.args_bytes,
         });
     }
-    match task.kind {
-        Kind::Function => bind(&task.params, args, kwargs).map(|vals| (vals, Program::default())),
-        Kind::Command => {
-            bind_program(&task.loaded.name, args, kwargs).map(|program| (Vec::new(), program))
+    let signature = &task.signature;
+    match signature.kind {
+        Kind::Function => {
+            bind::<Vals>(&signature.params, args, kwargs).map(|vals| (vals, Program::default()))
         }
+        Kind::Command => bind_command(args, kwargs)
+            .map(|line| (Vec::new(), Program::new(&task.loaded.name, line))),
     }
     .map_err(How::Invalid)
 }
@@ -174,11 +176,11 @@ async fn call(
         .get_func(&mut *store, task.export)
         .expect("the export was found at load");
     let mut results = [Val::Bool(false)];
-    let expected = usize::from(task.result.is_some());
+    let expected = usize::from(task.signature.result.is_some());
     func.call_async(&mut *store, params, &mut results[..expected])
         .await?;
     let [result] = results;
-    Ok(task.result.is_some().then_some(result))
+    Ok(task.signature.result.is_some().then_some(result))
 }
 
 /// Why a call was given up.
@@ -236,7 +238,7 @@ async fn drive<T>(
 /// What a call that was not stopped from outside means.
 fn conclude(task: &Task, called: wasmtime::Result<Option<Val>>, store: &Store<State>) -> How {
     let state = store.data();
-    let how = match (task.kind, called) {
+    let how = match (task.signature.kind, called) {
         (Kind::Function, Ok(val)) => returned(task, val.as_ref()),
         (Kind::Command, Ok(Some(Val::Result(Err(_))))) => exited(1, task, &state.watch),
         (Kind::Command, Ok(_)) => exited(0, task, &state.watch),
@@ -274,7 +276,7 @@ fn blame(how: How, state: &State) -> How {
 
 fn returned(task: &Task, val: Option<&Val>) -> How {
     let limit = task.limits.result_bytes;
-    match (&task.result, val) {
+    match (&task.signature.result, val) {
         (Some(Shape::Result(outcome)), Some(Val::Result(Ok(val)))) => {
             json(outcome.ok.as_ref(), val.as_deref(), limit)
         }

@@ -5,25 +5,16 @@
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex};
 
-use crate::shape::{Field, Shape};
+use chicory_signature::{Kind, Signature};
+
+use crate::types::{field, shape};
 
 /// An exported function that can be called with JSON.
 pub(crate) struct Found {
     /// `function`, or `interface.function`.
     pub(crate) name: String,
-    pub(crate) kind: Kind,
     pub(crate) export: ComponentExportIndex,
-    pub(crate) params: Box<[Field]>,
-    pub(crate) result: Option<Shape>,
-}
-
-/// How a task takes its arguments and gives its result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// By its WIT types.
-    Function,
-    /// As a command-line program: argv, stdin, stdout, exit code.
-    Command,
+    pub(crate) signature: Signature,
 }
 
 /// What a component exports.
@@ -72,23 +63,17 @@ impl Discovery {
         func: &ComponentFunc,
         export: ComponentExportIndex,
     ) {
-        match self.check(&name, func) {
-            Ok((params, result)) => self.tasks.push(Found {
+        match self.check(&name, kind, func) {
+            Ok(signature) => self.tasks.push(Found {
                 name,
-                kind,
                 export,
-                params,
-                result,
+                signature,
             }),
             Err(reason) => self.others.push((name, reason)),
         }
     }
 
-    fn check(
-        &self,
-        name: &str,
-        func: &ComponentFunc,
-    ) -> Result<(Box<[Field]>, Option<Shape>), String> {
+    fn check(&self, name: &str, kind: Kind, func: &ComponentFunc) -> Result<Signature, String> {
         if name.contains('[') {
             return Err("it belongs to a resource".into());
         }
@@ -96,15 +81,19 @@ impl Discovery {
             return Err("another export has the same name".into());
         }
         let param = |(name, ty): (&str, _)| {
-            Field::read(name, &ty).map_err(|what| {
+            field(name, &ty).map_err(|what| {
                 format!("its parameter `{name}` has {what}, which JSON can't carry")
             })
         };
         let params = func.params().map(param).collect::<Result<_, _>>()?;
-        let result = func.results().next().map(|ty| Shape::read(&ty)).transpose();
+        let result = func.results().next().map(|ty| shape(&ty)).transpose();
         let result =
             result.map_err(|what| format!("its result has {what}, which JSON can't carry"))?;
-        Ok((params, result))
+        Ok(Signature {
+            kind,
+            params,
+            result,
+        })
     }
 }
 

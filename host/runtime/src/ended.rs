@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chicory_signature::ValidationError;
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -108,16 +109,6 @@ pub enum Advice {
     RetryAfter(Option<Duration>),
     /// Never try again.
     Never,
-}
-
-/// Why arguments don't fit, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {message}")]
-pub struct ValidationError {
-    /// Where, as a JSON path such as `args[1].width`.
-    pub path: String,
-    /// What was expected and what was found.
-    pub message: String,
 }
 
 impl How {

@@ -6,7 +6,6 @@
 //! a message.
 
 mod address;
-mod arguments;
 mod cache;
 mod call;
 mod discover;
@@ -21,30 +20,29 @@ mod journal;
 mod lift;
 mod limiter;
 mod load;
-mod lower;
 mod module;
 mod refusal;
 mod sandbox;
 mod section;
 mod settings;
-mod shape;
 mod size;
 mod state;
 mod stdio;
 mod trap;
+mod types;
 mod watch;
+mod weigh;
 mod wrap;
 
-pub use ended::{
-    Advice, Ended, How, Level, LogLine, Note, Observer, Source, Usage, ValidationError,
-};
+pub use chicory_signature::{Signature, ValidationError};
+pub use ended::{Advice, Ended, How, Level, LogLine, Note, Observer, Source, Usage};
 pub use error::{LoadError, SandboxError};
 pub use grant::Need;
 pub use invocation::{Invocation, TaskContext};
 pub use load::LoadRequest;
 pub use module::{Description, Module, Task};
 pub use sandbox::{Sandbox, SandboxConfig};
-pub use section::custom_section;
+pub use section::{custom_section, own_custom_section, without_custom_section};
 pub use settings::{DirGrant, Grants, Limits, ModuleSettings, ResolvedLimits};
 pub use size::Bytes;
 pub use tokio_util::sync::CancellationToken;

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use wasmtime::component::Val;
 
-use crate::shape::{Case, Field, Outcome, Shape};
+use chicory_signature::{Case, Field, Outcome, Shape};
 
 /// The value as JSON text, or nothing if that is longer than `limit` bytes.
 pub(crate) fn lift(shape: &Shape, val: &Val, limit: u64) -> Option<Box<RawValue>> {
@@ -173,10 +173,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::lower::lower;
+    use crate::types::Vals;
+    use chicory_signature::lower;
 
     fn round_trip(shape: &Shape, value: &Value) -> Value {
-        let val = lower(shape, value).unwrap_or_else(|error| panic!("{value} as {shape}: {error}"));
+        let val = lower::<Vals>(shape, value)
+            .unwrap_or_else(|error| panic!("{value} as {shape}: {error}"));
         serde_json::from_str(lift(shape, &val, u64::MAX).expect("no limit").get()).unwrap()
     }
 
@@ -288,7 +290,7 @@ mod tests {
 
         #[test]
         fn any_json_is_converted_or_refused_and_never_panics((shape, _) in typed(), (_, other) in typed()) {
-            if let Ok(val) = lower(&shape, &other) {
+            if let Ok(val) = lower::<Vals>(&shape, &other) {
                 prop_assert!(lift(&shape, &val, u64::MAX).is_some());
             }
         }
@@ -376,9 +378,9 @@ mod tests {
                 "[0]: unknown field `colour`; the fields are size",
             ),
         ] {
-            assert_eq!(lower(&list, &value).unwrap_err().to_string(), error);
+            assert_eq!(lower::<Vals>(&list, &value).unwrap_err().to_string(), error);
         }
-        let huge = lower(&Shape::F32, &json!(1e300)).unwrap_err();
+        let huge = lower::<Vals>(&Shape::F32, &json!(1e300)).unwrap_err();
         assert!(huge.message.contains("out of range"), "{huge}");
         let text = lower(&Shape::Bytes, &json!("not base64!")).unwrap_err();
         assert!(

@@ -17,7 +17,7 @@ use crate::discover::Discovery;
 use crate::engine::{Engines, Needs, fingerprint};
 use crate::error::LoadError;
 use crate::grant::{self, Imports};
-use crate::module::{Description, Loaded, Module, Task, signature};
+use crate::module::{Description, Loaded, Module, Task};
 use crate::settings::{Limits, ModuleSettings, ResolvedLimits};
 use crate::wrap::wrap;
 
@@ -184,7 +184,7 @@ impl Loader {
         discovery: Discovery,
         settings: &ModuleSettings,
     ) -> Result<Vec<Arc<Task>>, String> {
-        let same = |a: &str, b: &str| crate::shape::names(a, b);
+        let same = |a: &str, b: &str| chicory_signature::names(a, b);
         let known = |name: &String| discovery.tasks.iter().any(|task| same(&task.name, name));
         if let Some(unknown) = settings.task_limits.keys().find(|name| !known(name)) {
             return Err(format!(
@@ -213,12 +213,7 @@ impl Compiled {
             digest: self.digest.clone(),
             size: self.size,
             tasks: tasks
-                .map(|task| {
-                    (
-                        task.name.clone(),
-                        signature(task.kind, &task.params, task.result.as_ref()),
-                    )
-                })
+                .map(|task| (task.name.clone(), task.signature.to_string()))
                 .collect(),
             not_tasks: self.discovery.others.clone(),
             imports: self.imports.clone(),

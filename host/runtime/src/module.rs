@@ -6,17 +6,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use chicory_signature::{Signature, ValidationError};
 use serde_json::{Map, Value};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use crate::address::HostGrant;
-use crate::arguments::{bind, bind_program};
-use crate::discover::{Found, Kind};
-use crate::ended::ValidationError;
+use crate::discover::Found;
 use crate::engine::Needs;
 use crate::grant::Need;
 use crate::settings::{Grants, Limits, ResolvedLimits};
-use crate::shape::{Field, Shape, listed};
 use crate::state::State;
 
 /// A module that is ready to run: compiled, checked against its grants, linked.
@@ -61,10 +59,8 @@ pub(crate) struct Loaded {
 /// One task of a module.
 pub struct Task {
     pub(crate) loaded: Arc<Loaded>,
-    pub(crate) kind: Kind,
     pub(crate) export: ComponentExportIndex,
-    pub(crate) params: Box<[Field]>,
-    pub(crate) result: Option<Shape>,
+    pub(crate) signature: Signature,
     pub(crate) limits: ResolvedLimits,
     name: String,
 }
@@ -156,17 +152,13 @@ impl Task {
     pub(crate) fn new(loaded: &Arc<Loaded>, found: Found, limits: ResolvedLimits) -> Self {
         let Found {
             name,
-            kind,
             export,
-            params,
-            result,
+            signature,
         } = found;
         Task {
             loaded: Arc::clone(loaded),
-            kind,
             export,
-            params,
-            result,
+            signature,
             limits,
             name,
         }
@@ -187,9 +179,9 @@ impl Task {
         &self.limits
     }
 
-    /// Its type as WIT text, such as `func(a: u32, b: u32) -> result<u32, string>`.
-    pub fn signature(&self) -> String {
-        signature(self.kind, &self.params, self.result.as_ref())
+    /// Its type.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
     }
 
     /// The same task with limits of its own, which go before those it has.
@@ -206,10 +198,8 @@ impl Task {
         let held = self.limits.as_limits();
         Ok(Arc::new(Task {
             loaded: Arc::clone(&self.loaded),
-            kind: self.kind,
             export: self.export,
-            params: self.params.clone(),
-            result: self.result.clone(),
+            signature: self.signature.clone(),
             limits: ResolvedLimits::resolve(&limits.or(&held), self.limits.memory)?,
             name: self.name.clone(),
         }))
@@ -221,10 +211,7 @@ impl Task {
         args: &[Value],
         kwargs: &Map<String, Value>,
     ) -> Result<(), ValidationError> {
-        match self.kind {
-            Kind::Function => bind(&self.params, args, kwargs).map(drop),
-            Kind::Command => bind_program(&self.loaded.name, args, kwargs).map(drop),
-        }
+        self.signature.check(args, kwargs)
     }
 }
 
@@ -240,17 +227,10 @@ impl fmt::Debug for Task {
     }
 }
 
-/// A function's type as WIT text; a command's in the words of a shell.
-pub(crate) fn signature(kind: Kind, params: &[Field], result: Option<&Shape>) -> String {
-    struct Signature<'a>(&'a [Field], Option<&'a Shape>);
-    impl fmt::Display for Signature<'_> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            listed(f, "func(", self.0, ")")?;
-            self.1.map_or(Ok(()), |result| write!(f, " -> {result}"))
-        }
-    }
-    match kind {
-        Kind::Function => Signature(params, result).to_string(),
-        Kind::Command => "command(argv...; stdin: string) -> stdout".into(),
+impl Module {
+    /// Bytes of its machine code.
+    pub fn code_size(&self) -> usize {
+        let code = self.loaded.pre.component().image_range();
+        code.end.addr().saturating_sub(code.start.addr())
     }
 }

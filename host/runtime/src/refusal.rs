@@ -9,7 +9,7 @@ use wasmtime::component::Val;
 
 use crate::ended::{Advice, How};
 use crate::lift::lift;
-use crate::shape::{Case, Field, Shape};
+use chicory_signature::{Case, Field, Shape};
 
 /// The name of errors that have no name of their own.
 const UNNAMED: &str = "TaskError";

@@ -2,6 +2,8 @@
 //!
 //! Must not know what a section means.
 
+use std::ops::Range;
+
 use wasmparser::{Parser, Payload};
 
 /// The contents of all custom sections of this name, in the order of the file, each ended by a line
@@ -25,6 +27,82 @@ pub fn custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, String> {
         }
     }
     Ok(found)
+}
+
+/// The contents of a custom section of this name of the module or component itself, not of what is
+/// inside it; the last one, where there are several.
+///
+/// # Errors
+/// Says where the WebAssembly is damaged.
+pub fn own_custom_section(wasm: &[u8], name: &str) -> Result<Option<Vec<u8>>, String> {
+    let mut found = None;
+    own_sections(wasm, name, |section| {
+        found = Some(wasm[section.contents].to_vec())
+    })?;
+    Ok(found)
+}
+
+/// The same WebAssembly without the custom sections of this name of the module or component itself.
+///
+/// # Errors
+/// Says where the WebAssembly is damaged.
+pub fn without_custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, String> {
+    let mut rest = Vec::with_capacity(wasm.len());
+    let mut copied = 0;
+    own_sections(wasm, name, |section| {
+        rest.extend_from_slice(&wasm[copied..section.whole.start]);
+        copied = section.whole.end;
+    })?;
+    rest.extend_from_slice(&wasm[copied..]);
+    Ok(rest)
+}
+
+/// Where a custom section is.
+struct Place {
+    /// With its id and its size.
+    whole: Range<usize>,
+    contents: Range<usize>,
+}
+
+/// Looks at the custom sections of this name at the outermost level, in order.
+fn own_sections(wasm: &[u8], name: &str, mut look: impl FnMut(Place)) -> Result<(), String> {
+    if !Parser::is_component(wasm) && !Parser::is_core_wasm(wasm) {
+        return Ok(());
+    }
+    let mut depth = 0_usize;
+    // The end of the section before: sections follow one another without a gap.
+    let mut before = 0;
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.map_err(|error| format!("it is damaged: {error}"))?;
+        match &payload {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 0 && section.name() == name => {
+                let end = index(section.range().end);
+                look(Place {
+                    whole: before..end,
+                    contents: index(section.data_offset())..end,
+                });
+            }
+            _ => {}
+        }
+        before = end_of(&payload).unwrap_or(before);
+    }
+    Ok(())
+}
+
+/// Where a part of the file ends.
+fn end_of(payload: &Payload<'_>) -> Option<usize> {
+    match payload {
+        Payload::Version { range, .. } => Some(index(range.end)),
+        Payload::End(offset) => Some(index(*offset)),
+        other => other.as_section().map(|(_, range)| index(range.end)),
+    }
+}
+
+/// An offset in bytes that are in memory.
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -54,6 +132,25 @@ mod tests {
         let command = r#"(module (@custom "note" "kept") (memory (export "memory") 1) (func (export "_start")))"#;
         let wrapped = wrap(wat::parse_str(command).unwrap()).unwrap();
         assert_eq!(custom_section(&wrapped.bytes, "note").unwrap(), b"kept\n");
+    }
+
+    #[test]
+    fn a_modules_own_sections_are_told_from_those_inside() {
+        let nested = r#"(component
+            (core module (@custom "note" "inner"))
+            (@custom "note" "first") (@custom "other" "no") (@custom "note" "last"))"#;
+        let wasm = wat::parse_str(nested).unwrap();
+        assert_eq!(own_custom_section(&wasm, "note").unwrap().unwrap(), b"last");
+        assert_eq!(own_custom_section(&wasm, "none").unwrap(), None);
+        let rest = without_custom_section(&wasm, "note").unwrap();
+        assert_eq!(own_custom_section(&rest, "note").unwrap(), None);
+        assert_eq!(custom_section(&rest, "note").unwrap(), b"inner\n");
+        assert_eq!(custom_section(&rest, "other").unwrap(), b"no\n");
+        assert_eq!(without_custom_section(&rest, "note").unwrap(), rest);
+        let core = wat::parse_str(r#"(module (@custom "note" "a") (func))"#).unwrap();
+        let rest = without_custom_section(&core, "note").unwrap();
+        assert_eq!(own_custom_section(&rest, "note").unwrap(), None);
+        assert!(wasmparser::validate(&rest).is_ok());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chicory_signature::CommandLine;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
@@ -48,6 +49,17 @@ pub(crate) struct Wasi {
 pub(crate) struct Program {
     pub(crate) argv: Vec<String>,
     pub(crate) stdin: Bytes,
+}
+
+impl Program {
+    /// The program of this name with a command line.
+    pub(crate) fn new(name: &str, line: CommandLine) -> Self {
+        let name = std::iter::once(name.to_owned());
+        Self {
+            argv: name.chain(line.args).collect(),
+            stdin: line.stdin.into(),
+        }
+    }
 }
 
 impl Wasi {

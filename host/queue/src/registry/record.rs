@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use chicory_signature::Signature;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -46,7 +47,11 @@ pub struct Version {
     pub version: Option<String>,
     /// Its tasks, each with its signature.
     #[serde(default)]
-    pub tasks: BTreeMap<String, Value>,
+    pub tasks: BTreeMap<String, Signature>,
+    /// The manifest that it is deployed with. Workers take retries and delivery from here; what it is
+    /// granted they take from the bytes alone, which the digest and the signature cover.
+    #[serde(default)]
+    pub manifest: Value,
     /// Who deployed it.
     pub deployed_by: String,
     /// When it was deployed.
@@ -171,6 +176,11 @@ impl ModuleRecord {
     /// The active version.
     pub fn active_version(&self) -> Option<&Version> {
         self.version(self.active.as_deref()?)
+    }
+
+    /// Whether this version has been active.
+    pub fn has_served(&self, digest: &str) -> bool {
+        self.history.iter().any(|past| past.digest == digest)
     }
 
     /// The digest of the version that workers are to start new tasks on.

@@ -14,6 +14,7 @@ fn version(digest: &str, seconds: i64) -> Version {
         size: 1,
         version: None,
         tasks: std::collections::BTreeMap::new(),
+        manifest: serde_json::Value::Null,
         deployed_by: "me".into(),
         deployed_at: at(seconds),
         signature: None,

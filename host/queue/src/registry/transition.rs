@@ -231,8 +231,7 @@ impl ModuleRecord {
     /// Ends a roll-out without effect. A version that never served is forgotten.
     pub fn abort(mut self, id: &str) -> Result<Self, DeployRefused> {
         let rollout = self.take_rollout(id)?;
-        let served = |digest: &str| self.history.iter().any(|past| past.digest == digest);
-        if !served(&rollout.digest) {
+        if !self.has_served(&rollout.digest) {
             self.versions
                 .retain(|version| version.digest != rollout.digest);
         }

@@ -35,7 +35,10 @@ async fn tasks_are_called_by_position_and_by_name() {
         assert_eq!(returned(&ended), json!(3), "{name}");
     }
     let task = module.task("add_both").unwrap();
-    assert_eq!(task.signature(), "func(first: u32, second-one: u32) -> u32");
+    assert_eq!(
+        task.signature().to_string(),
+        "func(first: u32, second-one: u32) -> u32"
+    );
     assert!(module.task("subtract").is_none());
 }
 

@@ -109,7 +109,7 @@ async fn a_program_takes_no_named_arguments_but_its_input() {
     let module = load(&sandbox, PROGRAM, json!({})).await.unwrap();
     let task = module.task("run").unwrap();
     assert_eq!(
-        task.signature(),
+        task.signature().to_string(),
         "command(argv...; stdin: string) -> stdout"
     );
     let ended = call(

@@ -2,21 +2,30 @@
 //!
 //! Must not know where they come from.
 
-use bytes::Bytes;
 use serde_json::{Map, Value};
-use wasmtime::component::Val;
 
-use crate::ended::ValidationError;
-use crate::lower::{Lowered, at, by_name, lower, wrong};
+use crate::error::ValidationError;
+use crate::lower::{Lowered, Target, at, by_name, lower, wrong};
 use crate::shape::{Field, names};
-use crate::state::Program;
+
+/// A command-line program's arguments and its standard input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The arguments after the program's name.
+    pub args: Vec<String>,
+    /// What it reads.
+    pub stdin: String,
+}
 
 /// Converts `args` by position and `kwargs` by name; a parameter of an option type may be absent.
-pub(crate) fn bind(
+///
+/// # Errors
+/// Says which argument does not fit, is missing, or is not known.
+pub fn bind<T: Target>(
     params: &[Field],
     args: &[Value],
     kwargs: &Map<String, Value>,
-) -> Lowered<Vec<Val>> {
+) -> Lowered<Vec<T::Value>> {
     if args.len() > params.len() {
         return Err(given(
             params,
@@ -27,11 +36,12 @@ pub(crate) fn bind(
     let mut vals = Vec::with_capacity(params.len());
     for (index, (param, value)) in by_position.iter().zip(args).enumerate() {
         vals.push(
-            lower(&param.shape, value).map_err(|error| at(error, &format!("args[{index}]")))?,
+            lower::<T>(&param.shape, value)
+                .map_err(|error| at(error, &format!("args[{index}]")))?,
         );
     }
     for param in named {
-        vals.push(by_name(param, kwargs, "argument").map_err(|error| at(error, "kwargs"))?);
+        vals.push(by_name::<T>(param, kwargs, "argument").map_err(|error| at(error, "kwargs"))?);
     }
     match kwargs
         .keys()
@@ -47,23 +57,21 @@ pub(crate) fn bind(
 }
 
 /// Makes a command line of `args`, and its input of `kwargs.stdin`. What is no string becomes JSON.
-pub(crate) fn bind_program(
-    name: &str,
-    args: &[Value],
-    kwargs: &Map<String, Value>,
-) -> Lowered<Program> {
+///
+/// # Errors
+/// Says which argument can't be one of a command.
+pub fn bind_command(args: &[Value], kwargs: &Map<String, Value>) -> Lowered<CommandLine> {
     if let Some(key) = kwargs.keys().find(|key| *key != "stdin") {
         let message =
             format!("unknown argument `{key}`; a command takes arguments by position, and `stdin`");
         return Err(at(wrong(message), "kwargs"));
     }
     let stdin = match kwargs.get("stdin") {
-        None | Some(Value::Null) => Bytes::new(),
-        Some(Value::String(text)) => Bytes::from(text.clone()),
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
         Some(_) => return Err(at(wrong("expected a string"), "kwargs.stdin")),
     };
-    let mut line = Vec::with_capacity(1 + args.len());
-    line.push(name.to_owned());
+    let mut line = Vec::with_capacity(args.len());
     for (index, arg) in args.iter().enumerate() {
         let text = arg.as_str().map_or_else(|| arg.to_string(), str::to_owned);
         if text.contains('\0') {
@@ -74,30 +82,7 @@ pub(crate) fn bind_program(
         }
         line.push(text);
     }
-    Ok(Program { argv: line, stdin })
-}
-
-/// About how many bytes the arguments have as JSON.
-pub(crate) fn weigh(args: &[Value], kwargs: &Map<String, Value>) -> u64 {
-    let list = |values: &[Value]| values.iter().map(weigh_one).sum::<u64>();
-    list(args) + weigh_object(kwargs)
-}
-
-fn weigh_one(value: &Value) -> u64 {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 6,
-        Value::String(text) => text.len() as u64 + 3,
-        Value::Array(values) => values.iter().map(weigh_one).sum::<u64>() + 2,
-        Value::Object(object) => weigh_object(object),
-    }
-}
-
-fn weigh_object(object: &Map<String, Value>) -> u64 {
-    object
-        .iter()
-        .map(|(key, value)| key.len() as u64 + 4 + weigh_one(value))
-        .sum::<u64>()
-        + 2
+    Ok(CommandLine { args: line, stdin })
 }
 
 /// An error about the arguments as a whole.
@@ -119,6 +104,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::lower::Check;
     use crate::shape::Shape;
 
     fn params() -> [Field; 3] {
@@ -133,25 +119,24 @@ mod tests {
         ]
     }
 
-    fn bound(args: &Value, kwargs: &Value) -> Result<Vec<Val>, String> {
+    fn bound(args: &Value, kwargs: &Value) -> Result<usize, String> {
         let (args, kwargs) = (args.as_array().unwrap(), kwargs.as_object().unwrap());
-        bind(&params(), args, kwargs).map_err(|error| error.to_string())
+        let bound = bind::<Check>(&params(), args, kwargs);
+        bound
+            .map(|values| values.len())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
     fn positions_and_names_mix() {
-        let expected = vec![Val::String("a".into()), Val::U32(5), Val::Option(None)];
-        assert_eq!(bound(&json!(["a", 5]), &json!({})), Ok(expected.clone()));
-        assert_eq!(
-            bound(&json!(["a"]), &json!({"max_width": 5})),
-            Ok(expected.clone())
-        );
+        assert_eq!(bound(&json!(["a", 5]), &json!({})), Ok(3));
+        assert_eq!(bound(&json!(["a"]), &json!({"max_width": 5})), Ok(3));
         assert_eq!(
             bound(
                 &json!([]),
                 &json!({"max-width": 5, "path": "a", "label": null})
             ),
-            Ok(expected)
+            Ok(3)
         );
     }
 
@@ -202,13 +187,9 @@ mod tests {
     #[test]
     fn a_command_gets_an_argv_and_its_input() {
         let kwargs = json!({"stdin": "in"});
-        let program = bind_program(
-            "wc",
-            &[json!("-l"), json!({"a": 1})],
-            kwargs.as_object().unwrap(),
-        )
-        .unwrap();
-        assert_eq!(program.argv, ["wc", "-l", "{\"a\":1}"]);
+        let program =
+            bind_command(&[json!("-l"), json!({"a": 1})], kwargs.as_object().unwrap()).unwrap();
+        assert_eq!(program.args, ["-l", "{\"a\":1}"]);
         assert_eq!(program.stdin, "in");
         for (kwargs, error) in [
             (json!({"stdin": 1}), "kwargs.stdin: expected a string"),
@@ -217,7 +198,7 @@ mod tests {
                 "kwargs: unknown argument `env`; a command takes arguments by position, and `stdin`",
             ),
         ] {
-            let refused = bind_program("wc", &[], kwargs.as_object().unwrap()).unwrap_err();
+            let refused = bind_command(&[], kwargs.as_object().unwrap()).unwrap_err();
             assert_eq!(refused.to_string(), error);
         }
     }

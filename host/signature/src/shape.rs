@@ -1,15 +1,17 @@
-//! WIT types as the conversions need them: read once at load, names resolved, nothing to look up
-//! per call; and written as WIT text.
+//! WIT types as the conversions need them: names resolved, nothing to look up per call; written as WIT
+//! text for people, and as JSON for the registry.
 //!
 //! Must not know values.
 
 use std::fmt::{self, Display};
 
-use wasmtime::component::Type;
+use serde::{Deserialize, Serialize};
 
 /// A WIT value type.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Shape {
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "each is the WIT type of its name")]
+pub enum Shape {
     Bool,
     S8,
     U8,
@@ -37,103 +39,39 @@ pub(crate) enum Shape {
 }
 
 /// A named part of a record, or a named parameter.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) shape: Shape,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Field {
+    /// In WIT's spelling.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub shape: Shape,
 }
 
 /// A case of a variant.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Case {
-    pub(crate) name: String,
-    pub(crate) payload: Option<Shape>,
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// In WIT's spelling.
+    pub name: String,
+    /// The type of its value, if it has one.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Shape>,
 }
 
 /// The two sides of a result.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Outcome {
-    pub(crate) ok: Option<Shape>,
-    pub(crate) err: Option<Shape>,
-}
-
-impl Shape {
-    /// Reads a component's type. The error names the kind of type that JSON can't carry.
-    pub(crate) fn read(ty: &Type) -> Result<Shape, &'static str> {
-        let boxed = |ty: &Type| Shape::read(ty).map(Box::new);
-        Ok(match ty {
-            Type::Bool => Shape::Bool,
-            Type::S8 => Shape::S8,
-            Type::U8 => Shape::U8,
-            Type::S16 => Shape::S16,
-            Type::U16 => Shape::U16,
-            Type::S32 => Shape::S32,
-            Type::U32 => Shape::U32,
-            Type::S64 => Shape::S64,
-            Type::U64 => Shape::U64,
-            Type::Float32 => Shape::F32,
-            Type::Float64 => Shape::F64,
-            Type::Char => Shape::Char,
-            Type::String => Shape::String,
-            Type::List(list) if list.ty() == Type::U8 => Shape::Bytes,
-            Type::List(list) => Shape::List(boxed(&list.ty())?),
-            Type::FixedLengthList(list) => Shape::FixedList(boxed(&list.ty())?, list.len()),
-            Type::Record(record) => Shape::Record(
-                record
-                    .fields()
-                    .map(|field| Field::read(field.name, &field.ty))
-                    .collect::<Result<_, _>>()?,
-            ),
-            Type::Tuple(tuple) => Shape::Tuple(
-                tuple
-                    .types()
-                    .map(|ty| Shape::read(&ty))
-                    .collect::<Result<_, _>>()?,
-            ),
-            Type::Variant(variant) => Shape::Variant(
-                variant
-                    .cases()
-                    .map(|case| Case::read(case.name, case.ty.as_ref()))
-                    .collect::<Result<_, _>>()?,
-            ),
-            Type::Enum(names) => Shape::Enum(names.names().map(str::to_owned).collect()),
-            Type::Option(option) => Shape::Option(boxed(&option.ty())?),
-            Type::Result(result) => Shape::Result(Box::new(Outcome {
-                ok: result.ok().map(|ty| Shape::read(&ty)).transpose()?,
-                err: result.err().map(|ty| Shape::read(&ty)).transpose()?,
-            })),
-            Type::Flags(flags) => Shape::Flags(flags.names().map(str::to_owned).collect()),
-            Type::Own(_) | Type::Borrow(_) => return Err("a resource"),
-            Type::Stream(_) => return Err("a stream"),
-            Type::Future(_) => return Err("a future"),
-            Type::ErrorContext => return Err("an error-context"),
-            Type::Map(_) => return Err("a map"),
-        })
-    }
-}
-
-impl Field {
-    /// Reads a record's field, or a function's parameter.
-    pub(crate) fn read(name: &str, ty: &Type) -> Result<Field, &'static str> {
-        Ok(Field {
-            name: name.to_owned(),
-            shape: Shape::read(ty)?,
-        })
-    }
-}
-
-impl Case {
-    fn read(name: &str, ty: Option<&Type>) -> Result<Case, &'static str> {
-        Ok(Case {
-            name: name.to_owned(),
-            payload: ty.map(Shape::read).transpose()?,
-        })
-    }
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Its type where it went well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ok: Option<Shape>,
+    /// Its type where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub err: Option<Shape>,
 }
 
 /// Whether `given` is WIT's name `wit`, in kebab-case or `snake_case`. WIT tells names apart without
 /// regard to case, so this does as well.
-pub(crate) fn names(wit: &str, given: &str) -> bool {
+pub fn names(wit: &str, given: &str) -> bool {
     wit.len() == given.len()
         && wit
             .bytes()
@@ -198,7 +136,7 @@ impl Display for Outcome {
 }
 
 /// Writes `items` between `open` and `close`, with commas.
-pub(crate) fn listed(
+pub fn listed(
     f: &mut fmt::Formatter<'_>,
     open: &str,
     items: &[impl Display],

@@ -1,47 +1,88 @@
 //! From JSON to WIT values, by type; errors say where.
 //!
-//! Must not know functions, nor whether a value is an argument.
+//! What a value becomes is the caller's choice of a [`Target`]: a value of the sandbox, or nothing where it
+//! is only checked, so that a producer and a worker can't differ. Must not know functions, nor whether a
+//! value is an argument.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
-use wasmtime::component::Val;
 
-use crate::ended::ValidationError;
+use crate::error::ValidationError;
 use crate::shape::{Case, Field, Outcome, Shape, names};
 
 /// A conversion's result; the error's path starts at the value that was given.
 pub(crate) type Lowered<T> = Result<T, ValidationError>;
 
+/// What WIT values are made of.
+#[expect(
+    missing_docs,
+    reason = "each makes a value of the WIT type of its name"
+)]
+pub trait Target {
+    /// A value.
+    type Value;
+    /// A record's field.
+    type Field;
+
+    fn bool(value: bool) -> Self::Value;
+    fn s8(value: i8) -> Self::Value;
+    fn u8(value: u8) -> Self::Value;
+    fn s16(value: i16) -> Self::Value;
+    fn u16(value: u16) -> Self::Value;
+    fn s32(value: i32) -> Self::Value;
+    fn u32(value: u32) -> Self::Value;
+    fn s64(value: i64) -> Self::Value;
+    fn u64(value: u64) -> Self::Value;
+    fn f32(value: f32) -> Self::Value;
+    fn f64(value: f64) -> Self::Value;
+    fn char(value: char) -> Self::Value;
+    fn string(value: &str) -> Self::Value;
+    fn bytes(value: Vec<u8>) -> Self::Value;
+    fn list(items: Vec<Self::Value>) -> Self::Value;
+    fn fixed_list(items: Vec<Self::Value>) -> Self::Value;
+    fn field(name: &str, value: Self::Value) -> Self::Field;
+    fn record(fields: Vec<Self::Field>) -> Self::Value;
+    fn tuple(items: Vec<Self::Value>) -> Self::Value;
+    fn variant(case: &str, payload: Option<Self::Value>) -> Self::Value;
+    fn enumeration(case: &str) -> Self::Value;
+    fn option(value: Option<Self::Value>) -> Self::Value;
+    fn result(value: Result<Option<Self::Value>, Option<Self::Value>>) -> Self::Value;
+    fn flags(set: Vec<&str>) -> Self::Value;
+}
+
 /// Converts one value.
-pub(crate) fn lower(shape: &Shape, value: &Value) -> Lowered<Val> {
+///
+/// # Errors
+/// Says what does not fit, and where.
+pub fn lower<T: Target>(shape: &Shape, value: &Value) -> Lowered<T::Value> {
     Ok(match shape {
-        Shape::Bool => Val::Bool(value.as_bool().ok_or_else(|| mismatch(shape, value))?),
-        Shape::S8 => Val::S8(integer(shape, value)?),
-        Shape::U8 => Val::U8(integer(shape, value)?),
-        Shape::S16 => Val::S16(integer(shape, value)?),
-        Shape::U16 => Val::U16(integer(shape, value)?),
-        Shape::S32 => Val::S32(integer(shape, value)?),
-        Shape::U32 => Val::U32(integer(shape, value)?),
-        Shape::S64 => Val::S64(integer(shape, value)?),
-        Shape::U64 => Val::U64(integer(shape, value)?),
-        Shape::F32 => Val::Float32(single(shape, value)?),
-        Shape::F64 => Val::Float64(float(shape, value)?),
-        Shape::Char => Val::Char(char(shape, value)?),
-        Shape::String => Val::String(text(shape, value)?.to_owned()),
-        Shape::Bytes => Val::List(bytes(shape, value)?),
-        Shape::List(item) => Val::List(items(item, array(shape, value)?)?),
+        Shape::Bool => T::bool(value.as_bool().ok_or_else(|| mismatch(shape, value))?),
+        Shape::S8 => T::s8(integer(shape, value)?),
+        Shape::U8 => T::u8(integer(shape, value)?),
+        Shape::S16 => T::s16(integer(shape, value)?),
+        Shape::U16 => T::u16(integer(shape, value)?),
+        Shape::S32 => T::s32(integer(shape, value)?),
+        Shape::U32 => T::u32(integer(shape, value)?),
+        Shape::S64 => T::s64(integer(shape, value)?),
+        Shape::U64 => T::u64(integer(shape, value)?),
+        Shape::F32 => T::f32(single(shape, value)?),
+        Shape::F64 => T::f64(float(shape, value)?),
+        Shape::Char => T::char(char(shape, value)?),
+        Shape::String => T::string(text(shape, value)?),
+        Shape::Bytes => bytes::<T>(shape, value)?,
+        Shape::List(item) => T::list(items::<T>(item, array(shape, value)?)?),
         Shape::FixedList(item, length) => {
-            Val::FixedLengthList(items(item, exactly(shape, value, *length as usize)?)?)
+            T::fixed_list(items::<T>(item, exactly(shape, value, *length as usize)?)?)
         }
-        Shape::Record(fields) => Val::Record(record(shape, fields, value)?),
-        Shape::Tuple(shapes) => Val::Tuple(tuple(shapes, exactly(shape, value, shapes.len())?)?),
-        Shape::Variant(cases) => variant(shape, cases, value)?,
-        Shape::Enum(known) => Val::Enum(known_name(shape, known, value)?),
-        Shape::Option(_) if value.is_null() => Val::Option(None),
-        Shape::Option(inner) => Val::Option(Some(Box::new(lower(inner, value)?))),
-        Shape::Result(outcome) => result(shape, outcome, value)?,
-        Shape::Flags(known) => Val::Flags(flags(shape, known, value)?),
+        Shape::Record(fields) => T::record(record::<T>(shape, fields, value)?),
+        Shape::Tuple(shapes) => T::tuple(tuple::<T>(shapes, exactly(shape, value, shapes.len())?)?),
+        Shape::Variant(cases) => variant::<T>(shape, cases, value)?,
+        Shape::Enum(known) => T::enumeration(known_name(shape, known, value)?),
+        Shape::Option(_) if value.is_null() => T::option(None),
+        Shape::Option(inner) => T::option(Some(lower::<T>(inner, value)?)),
+        Shape::Result(outcome) => result::<T>(shape, outcome, value)?,
+        Shape::Flags(known) => T::flags(flags(shape, known, value)?),
     })
 }
 
@@ -162,13 +203,13 @@ fn exactly<'a>(shape: &Shape, value: &'a Value, length: usize) -> Lowered<&'a [V
     Ok(array)
 }
 
-fn bytes(shape: &Shape, value: &Value) -> Lowered<Vec<Val>> {
+fn bytes<T: Target>(shape: &Shape, value: &Value) -> Lowered<T::Value> {
     match value {
         Value::String(text) => match STANDARD.decode(text) {
-            Ok(bytes) => Ok(bytes.into_iter().map(Val::U8).collect()),
+            Ok(bytes) => Ok(T::bytes(bytes)),
             Err(error) => Err(wrong(format!("expected {shape} as base64: {error}"))),
         },
-        Value::Array(values) => items(&Shape::U8, values),
+        Value::Array(values) => items::<T>(&Shape::U8, values).map(T::list),
         _ => Err(wrong(format!(
             "expected {shape} as a base64 string, got {}",
             kind(value)
@@ -176,26 +217,26 @@ fn bytes(shape: &Shape, value: &Value) -> Lowered<Vec<Val>> {
     }
 }
 
-fn items(shape: &Shape, values: &[Value]) -> Lowered<Vec<Val>> {
+fn items<T: Target>(shape: &Shape, values: &[Value]) -> Lowered<Vec<T::Value>> {
     let item =
-        |(index, value)| lower(shape, value).map_err(|error| at(error, &format!("[{index}]")));
+        |(index, value)| lower::<T>(shape, value).map_err(|error| at(error, &format!("[{index}]")));
     values.iter().enumerate().map(item).collect()
 }
 
-fn tuple(shapes: &[Shape], values: &[Value]) -> Lowered<Vec<Val>> {
+fn tuple<T: Target>(shapes: &[Shape], values: &[Value]) -> Lowered<Vec<T::Value>> {
     let item = |(index, (shape, value))| {
-        lower(shape, value).map_err(|error| at(error, &format!("[{index}]")))
+        lower::<T>(shape, value).map_err(|error| at(error, &format!("[{index}]")))
     };
     shapes.iter().zip(values).enumerate().map(item).collect()
 }
 
-fn record(shape: &Shape, fields: &[Field], value: &Value) -> Lowered<Vec<(String, Val)>> {
+fn record<T: Target>(shape: &Shape, fields: &[Field], value: &Value) -> Lowered<Vec<T::Field>> {
     let Value::Object(object) = value else {
         return Err(mismatch(shape, value));
     };
     let lowered: Vec<_> = fields
         .iter()
-        .map(|field| Ok((field.name.clone(), by_name(field, object, "field")?)))
+        .map(|field| Ok(T::field(&field.name, by_name::<T>(field, object, "field")?)))
         .collect::<Lowered<_>>()?;
     if let Some(unknown) = object
         .keys()
@@ -211,7 +252,11 @@ fn record(shape: &Shape, fields: &[Field], value: &Value) -> Lowered<Vec<(String
 }
 
 /// The value of a record's field, or of a parameter given by name; an option may be absent.
-pub(crate) fn by_name(field: &Field, object: &Map<String, Value>, what: &str) -> Lowered<Val> {
+pub(crate) fn by_name<T: Target>(
+    field: &Field,
+    object: &Map<String, Value>,
+    what: &str,
+) -> Lowered<T::Value> {
     let mut given = find(&field.name, object);
     let value = given.next();
     if given.next().is_some() {
@@ -219,9 +264,9 @@ pub(crate) fn by_name(field: &Field, object: &Map<String, Value>, what: &str) ->
     }
     match value {
         Some((name, value)) => {
-            lower(&field.shape, value).map_err(|error| at(error, &format!(".{name}")))
+            lower::<T>(&field.shape, value).map_err(|error| at(error, &format!(".{name}")))
         }
-        None if matches!(field.shape, Shape::Option(_)) => Ok(Val::Option(None)),
+        None if matches!(field.shape, Shape::Option(_)) => Ok(T::option(None)),
         None => Err(wrong(format!(
             "missing {what} `{}: {}`",
             field.name, field.shape
@@ -236,7 +281,7 @@ fn find<'a>(
     object.iter().filter(move |(key, _)| names(name, key))
 }
 
-fn variant(shape: &Shape, cases: &[Case], value: &Value) -> Lowered<Val> {
+fn variant<T: Target>(shape: &Shape, cases: &[Case], value: &Value) -> Lowered<T::Value> {
     let (name, payload) = match value {
         Value::String(name) => (name, None),
         Value::Object(object) if object.len() == 1 => {
@@ -248,11 +293,11 @@ fn variant(shape: &Shape, cases: &[Case], value: &Value) -> Lowered<Val> {
     let Some(case) = cases.iter().find(|case| names(&case.name, name)) else {
         return Err(wrong(format!("expected {shape}, got the case `{name}`")));
     };
-    let payload = payload_of(name, case.payload.as_ref(), payload)?;
-    Ok(Val::Variant(case.name.clone(), payload))
+    let payload = payload_of::<T>(name, case.payload.as_ref(), payload)?;
+    Ok(T::variant(&case.name, payload))
 }
 
-fn result(shape: &Shape, outcome: &Outcome, value: &Value) -> Lowered<Val> {
+fn result<T: Target>(shape: &Shape, outcome: &Outcome, value: &Value) -> Lowered<T::Value> {
     let (side, given) = match value {
         Value::String(side) => (side, None),
         Value::Object(object) if object.len() == 1 => {
@@ -261,9 +306,9 @@ fn result(shape: &Shape, outcome: &Outcome, value: &Value) -> Lowered<Val> {
         }
         _ => return Err(mismatch(shape, value)),
     };
-    Ok(Val::Result(match side.as_str() {
-        "ok" => Ok(payload_of(side, outcome.ok.as_ref(), given)?),
-        "err" => Err(payload_of(side, outcome.err.as_ref(), given)?),
+    Ok(T::result(match side.as_str() {
+        "ok" => Ok(payload_of::<T>(side, outcome.ok.as_ref(), given)?),
+        "err" => Err(payload_of::<T>(side, outcome.err.as_ref(), given)?),
         _ => {
             return Err(wrong(format!(
                 "expected {shape} as {{\"ok\": …}} or {{\"err\": …}}, got `{side}`"
@@ -272,31 +317,64 @@ fn result(shape: &Shape, outcome: &Outcome, value: &Value) -> Lowered<Val> {
     }))
 }
 
-fn payload_of(
+fn payload_of<T: Target>(
     case: &str,
     shape: Option<&Shape>,
     value: Option<&Value>,
-) -> Lowered<Option<Box<Val>>> {
+) -> Lowered<Option<T::Value>> {
     match (shape, value) {
         (None, None | Some(Value::Null)) => Ok(None),
         (None, Some(_)) => Err(wrong(format!("the case `{case}` takes no value"))),
-        (Some(shape), value) => lower(shape, value.unwrap_or(&Value::Null))
-            .map(|val| Some(Box::new(val)))
+        (Some(shape), value) => lower::<T>(shape, value.unwrap_or(&Value::Null))
+            .map(Some)
             .map_err(|error| at(error, &format!(".{case}"))),
     }
 }
 
-fn known_name(shape: &Shape, known: &[String], value: &Value) -> Lowered<String> {
+fn known_name<'a>(shape: &Shape, known: &'a [String], value: &Value) -> Lowered<&'a str> {
     let given = text(shape, value)?;
     let found = known.iter().find(|name| names(name, given));
     found
-        .cloned()
+        .map(String::as_str)
         .ok_or_else(|| wrong(format!("expected {shape}, got `{given}`")))
 }
 
-fn flags(shape: &Shape, known: &[String], value: &Value) -> Lowered<Vec<String>> {
+fn flags<'a>(shape: &Shape, known: &'a [String], value: &Value) -> Lowered<Vec<&'a str>> {
     let name = |(index, value)| {
         known_name(shape, known, value).map_err(|error| at(error, &format!("[{index}]")))
     };
     array(shape, value)?.iter().enumerate().map(name).collect()
+}
+
+/// Makes nothing: values are only checked.
+pub(crate) struct Check;
+
+impl Target for Check {
+    type Value = ();
+    type Field = ();
+
+    fn bool(_: bool) {}
+    fn s8(_: i8) {}
+    fn u8(_: u8) {}
+    fn s16(_: i16) {}
+    fn u16(_: u16) {}
+    fn s32(_: i32) {}
+    fn u32(_: u32) {}
+    fn s64(_: i64) {}
+    fn u64(_: u64) {}
+    fn f32(_: f32) {}
+    fn f64(_: f64) {}
+    fn char(_: char) {}
+    fn string(_: &str) {}
+    fn bytes(_: Vec<u8>) {}
+    fn list(_: Vec<()>) {}
+    fn fixed_list(_: Vec<()>) {}
+    fn field(_: &str, (): ()) {}
+    fn record(_: Vec<()>) {}
+    fn tuple(_: Vec<()>) {}
+    fn variant(_: &str, _: Option<()>) {}
+    fn enumeration(_: &str) {}
+    fn option(_: Option<()>) {}
+    fn result(_: Result<Option<()>, Option<()>>) {}
+    fn flags(_: Vec<&str>) {}
 }

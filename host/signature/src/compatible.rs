@@ -1,0 +1,331 @@
+//! Whether a new version of a task takes what an older one took, and returns what it returned.
+//!
+//! The rule for parameters: every list of arguments that fits the old signature fits the new one, by
+//! position and by name. For results: whoever reads what the old one returned can read what the new one
+//! returns, as long as he passes over fields that he does not know. Conservative: what is not known to
+//! be safe is a change. Must not know values.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::shape::{Case, Field, Outcome, Shape};
+use crate::signature::{Kind, Signature};
+
+/// Something that messages made for the old version may not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where, such as `parameter `width``; the task's name before it where several are compared.
+    pub place: String,
+    /// What it is now and what it was.
+    pub what: String,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.place, self.what)
+    }
+}
+
+/// What is incompatible between the tasks of two versions: nothing for new tasks.
+pub fn compare(
+    old: &BTreeMap<String, Signature>,
+    new: &BTreeMap<String, Signature>,
+) -> Vec<Change> {
+    let changes = old.iter().flat_map(|(name, before)| match new.get(name) {
+        None => vec![Change {
+            place: format!("task `{name}`"),
+            what: "is gone".into(),
+        }],
+        Some(now) => {
+            let changes = compatible(before, now).into_iter();
+            changes
+                .map(|change| Change {
+                    place: format!("task `{name}`: {}", change.place),
+                    ..change
+                })
+                .collect()
+        }
+    });
+    changes.collect()
+}
+
+/// What is incompatible between two signatures of a task; nothing where the new one takes the old one's place.
+pub fn compatible(old: &Signature, new: &Signature) -> Vec<Change> {
+    if old.kind != new.kind {
+        let name = |kind| match kind {
+            Kind::Function => "a function",
+            Kind::Command => "a command",
+        };
+        let what = format!("is {} now, was {}", name(new.kind), name(old.kind));
+        return vec![change("it", what)];
+    }
+    let mut changes = params(&old.params, &new.params);
+    match (&old.result, &new.result) {
+        (None, _) => {}
+        (Some(before), Some(now)) if reads(before, now) => {}
+        (Some(before), now) => {
+            let now = now.as_ref().map_or("nothing".to_owned(), Shape::to_string);
+            changes.push(change("the result", format!("is {now} now, was {before}")));
+        }
+    }
+    changes
+}
+
+fn change(place: impl Into<String>, what: impl Into<String>) -> Change {
+    Change {
+        place: place.into(),
+        what: what.into(),
+    }
+}
+
+fn params(old: &[Field], new: &[Field]) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (index, before) in old.iter().enumerate() {
+        let place = format!("parameter `{}`", before.name);
+        match new.get(index) {
+            None => changes.push(change(place, "is gone")),
+            // By position it would meet another meaning, by name none.
+            Some(now) if !same_name(&now.name, &before.name) => {
+                changes.push(change(place, format!("is called `{}` now", now.name)));
+            }
+            Some(now) if !takes(&before.shape, &now.shape) => {
+                let what = format!("is {} now, was {}", now.shape, before.shape);
+                changes.push(change(place, what));
+            }
+            Some(_) => {}
+        }
+    }
+    for added in new.iter().skip(old.len()) {
+        if !matches!(added.shape, Shape::Option(_)) {
+            let place = format!("parameter `{}: {}`", added.name, added.shape);
+            changes.push(change(place, "is new, and not an option"));
+        }
+    }
+    changes
+}
+
+fn same_name(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+/// Whether every JSON value that fits `old` fits `new`.
+fn takes(old: &Shape, new: &Shape) -> bool {
+    if widens(old, new) {
+        return true;
+    }
+    match (old, new) {
+        (Shape::List(old), Shape::List(new)) => takes(old, new),
+        (Shape::FixedList(old, length), Shape::FixedList(new, same)) => {
+            length == same && takes(old, new)
+        }
+        (Shape::FixedList(old, _), Shape::List(new)) => takes(old, new),
+        (Shape::Tuple(old), Shape::Tuple(new)) => {
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| takes(old, new))
+        }
+        (Shape::Record(old), Shape::Record(new)) => takes_record(old, new),
+        (Shape::Variant(old), Shape::Variant(new)) => old.iter().all(|case| takes_case(case, new)),
+        (Shape::Enum(old), Shape::Enum(new)) | (Shape::Flags(old), Shape::Flags(new)) => {
+            has_all(new, old)
+        }
+        (Shape::Option(old), Shape::Option(new)) => takes(old, new),
+        // Null is none whatever is inside, so what took null before would mean something else.
+        (old, Shape::Option(new)) => !takes_null(old) && takes(old, new),
+        (Shape::Result(old), Shape::Result(new)) => takes_outcome(old, new),
+        _ => false,
+    }
+}
+
+fn takes_null(shape: &Shape) -> bool {
+    matches!(shape, Shape::Option(_))
+}
+
+fn takes_record(old: &[Field], new: &[Field]) -> bool {
+    let find = |fields: &[Field], name: &str| {
+        let found = fields.iter().find(|field| same_name(&field.name, name));
+        found.map(|field| field.shape.clone())
+    };
+    let kept = old
+        .iter()
+        .all(|field| find(new, &field.name).is_some_and(|now| takes(&field.shape, &now)));
+    let added = new
+        .iter()
+        .filter(|field| find(old, &field.name).is_none())
+        .all(|field| matches!(field.shape, Shape::Option(_)));
+    kept && added
+}
+
+fn takes_case(old: &Case, new: &[Case]) -> bool {
+    let found = new.iter().find(|case| same_name(&case.name, &old.name));
+    found.is_some_and(|now| takes_payload(old.payload.as_ref(), now.payload.as_ref()))
+}
+
+fn takes_payload(old: Option<&Shape>, new: Option<&Shape>) -> bool {
+    match (old, new) {
+        (None, None | Some(Shape::Option(_))) => true,
+        (Some(old), Some(new)) => takes(old, new),
+        _ => false,
+    }
+}
+
+fn takes_outcome(old: &Outcome, new: &Outcome) -> bool {
+    takes_payload(old.ok.as_ref(), new.ok.as_ref())
+        && takes_payload(old.err.as_ref(), new.err.as_ref())
+}
+
+fn has_all(all: &[String], some: &[String]) -> bool {
+    some.iter()
+        .all(|one| all.iter().any(|name| same_name(name, one)))
+}
+
+/// Whether a reader of what `old` returned can read what `new` returns.
+fn reads(old: &Shape, new: &Shape) -> bool {
+    if widens(new, old) {
+        return true;
+    }
+    match (old, new) {
+        (Shape::List(old), Shape::List(new) | Shape::FixedList(new, _))
+        | (Shape::Option(old), Shape::Option(new)) => reads(old, new),
+        (Shape::FixedList(old, length), Shape::FixedList(new, same)) => {
+            length == same && reads(old, new)
+        }
+        (Shape::Tuple(old), Shape::Tuple(new)) => {
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| reads(old, new))
+        }
+        (Shape::Record(old), Shape::Record(new)) => old.iter().all(|field| {
+            let found = new.iter().find(|now| same_name(&now.name, &field.name));
+            found.is_some_and(|now| reads(&field.shape, &now.shape))
+        }),
+        (Shape::Variant(old), Shape::Variant(new)) => new.iter().all(|case| {
+            let found = old.iter().find(|known| same_name(&known.name, &case.name));
+            found.is_some_and(|known| reads_payload(known.payload.as_ref(), case.payload.as_ref()))
+        }),
+        (Shape::Enum(old), Shape::Enum(new)) | (Shape::Flags(old), Shape::Flags(new)) => {
+            has_all(old, new)
+        }
+        (Shape::Option(old), new) => reads(old, new),
+        // The error of a task that failed is text by the time that anybody reads it.
+        (Shape::Result(old), Shape::Result(new)) => reads_payload(old.ok.as_ref(), new.ok.as_ref()),
+        _ => false,
+    }
+}
+
+fn reads_payload(old: Option<&Shape>, new: Option<&Shape>) -> bool {
+    match (old, new) {
+        (None, None) => true,
+        (Some(old), Some(new)) => reads(old, new),
+        _ => false,
+    }
+}
+
+/// Whether every value of `narrow` is one of `wide`, both without types inside.
+fn widens(narrow: &Shape, wide: &Shape) -> bool {
+    use Shape::{Bytes, Char, F32, F64, List, S8, S16, S32, S64, String, U8, U16, U32, U64};
+    match (narrow, wide) {
+        (narrow, wide) if narrow == wide => true,
+        (U8, U16 | U32 | U64 | S16 | S32 | S64 | F32 | F64)
+        | (S8, S16 | S32 | S64 | F32 | F64)
+        | (U16, U32 | U64 | S32 | S64 | F32 | F64)
+        | (S16, S32 | S64 | F32 | F64)
+        | (U32, U64 | S64 | F64)
+        | (S32, S64 | F64)
+        | (F32, F64)
+        | (Char, String) => true,
+        // An array of numbers is taken for bytes; bytes are written as base64, which no list takes.
+        (List(item), Bytes) => **item == U8,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(name: &str, shape: Shape) -> Field {
+        Field {
+            name: name.into(),
+            shape,
+        }
+    }
+
+    fn function(params: Vec<Field>, result: Option<Shape>) -> Signature {
+        Signature {
+            kind: Kind::Function,
+            params: params.into(),
+            result,
+        }
+    }
+
+    fn option(shape: Shape) -> Shape {
+        Shape::Option(Box::new(shape))
+    }
+
+    fn said(old: &Signature, new: &Signature) -> Vec<String> {
+        compatible(old, new)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn what_takes_more_is_compatible() {
+        let old = function(vec![field("width", Shape::U8)], Some(Shape::U32));
+        for new in [
+            old.clone(),
+            function(vec![field("width", Shape::U32)], Some(Shape::U32)),
+            function(vec![field("width", option(Shape::U8))], Some(Shape::U16)),
+            function(
+                vec![
+                    field("width", Shape::U8),
+                    field("label", option(Shape::String)),
+                ],
+                Some(Shape::U32),
+            ),
+        ] {
+            assert_eq!(said(&old, &new), [""; 0], "{new}");
+        }
+    }
+
+    #[test]
+    fn what_takes_less_is_named() {
+        let old = function(
+            vec![field("width", Shape::U32), field("label", Shape::String)],
+            Some(Shape::U32),
+        );
+        let new = function(
+            vec![
+                field("width", Shape::U8),
+                field("title", Shape::String),
+                field("more", Shape::Bool),
+            ],
+            None,
+        );
+        assert_eq!(
+            said(&old, &new),
+            [
+                "parameter `width` is u8 now, was u32",
+                "parameter `label` is called `title` now",
+                "parameter `more: bool` is new, and not an option",
+                "the result is nothing now, was u32",
+            ]
+        );
+        let gone = compare(&BTreeMap::from([("f".into(), old)]), &BTreeMap::new());
+        assert_eq!(gone[0].to_string(), "task `f` is gone");
+    }
+
+    #[test]
+    fn records_may_gain_options_and_enums_cases() {
+        let record = |fields| Shape::Record(Vec::into_boxed_slice(fields));
+        let one = record(vec![field("x", Shape::U8)]);
+        let more = record(vec![field("y", option(Shape::U8)), field("x", Shape::U16)]);
+        let strict = record(vec![field("x", Shape::U8), field("y", Shape::U8)]);
+        assert!(takes(&one, &more) && !takes(&one, &strict) && !takes(&more, &one));
+        assert!(
+            reads(&one, &strict),
+            "a reader passes over what he does not know"
+        );
+        assert!(!reads(&strict, &one));
+        let names = |names: &[&str]| Shape::Enum(names.iter().map(|name| (*name).into()).collect());
+        assert!(takes(&names(&["a"]), &names(&["a", "b"])));
+        assert!(!reads(&names(&["a"]), &names(&["a", "b"])));
+    }
+}

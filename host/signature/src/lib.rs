@@ -1,0 +1,19 @@
+//! What a task takes and returns: its types, whether arguments fit them, and whether a new version's
+//! types take what an older one's took.
+//!
+//! The one thing that the queue and the sandbox share, so that a producer checks arguments as the worker
+//! does. Must not know queues or WebAssembly.
+
+mod arguments;
+mod compatible;
+mod error;
+mod lower;
+mod shape;
+mod signature;
+
+pub use arguments::{CommandLine, bind, bind_command};
+pub use compatible::{Change, compare, compatible};
+pub use error::ValidationError;
+pub use lower::{Target, lower};
+pub use shape::{Case, Field, Outcome, Shape, listed, names};
+pub use signature::{Kind, Signature};
