@@ -382,12 +382,12 @@ mod tests {
         }
         let huge = lower::<Vals>(&Shape::F32, &json!(1e300)).unwrap_err();
         assert!(huge.message.contains("out of range"), "{huge}");
-        let text = lower(&Shape::Bytes, &json!("not base64!")).unwrap_err();
+        let text = lower::<Vals>(&Shape::Bytes, &json!("not base64!")).unwrap_err();
         assert!(
             text.message.starts_with("expected list<u8> as base64: "),
             "{text}"
         );
-        assert!(lower(&Shape::Char, &json!("ab")).is_err());
+        assert!(lower::<Vals>(&Shape::Char, &json!("ab")).is_err());
     }
 
     #[test]
