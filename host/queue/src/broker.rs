@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BrokerConfig, BrokerError, Clock, Delivery, Inspect, Lease, Results, Settle, Settled,
+    BrokerConfig, BrokerError, Clock, Delivery, Inspect, Lease, Registry, Results, Settle, Settled,
     TaskMessage, Timestamp,
 };
 
@@ -94,6 +94,8 @@ pub struct Connected {
     pub inspect: Arc<dyn Inspect>,
     /// Results, states and heartbeats.
     pub results: Arc<dyn Results>,
+    /// The modules that the fleet runs.
+    pub registry: Arc<dyn Registry>,
 }
 
 /// Opens the broker that the configuration names. A server that is not there yet is an

@@ -10,6 +10,7 @@ mod fixture;
 pub mod inspect;
 pub mod lease;
 pub mod promote;
+pub mod registry;
 pub mod results;
 pub mod settle;
 pub mod wake;
@@ -80,6 +81,17 @@ macro_rules! for_each_promise {
             results::stale_workers_are_forgotten,
             wake::a_delayed_enqueue_wakes_the_promoter,
             wake::a_retry_wakes_the_promoter,
+            registry::a_record_is_read_as_it_was_stored,
+            registry::of_two_who_change_a_module_one_wins,
+            registry::changes_are_listed_by_revision,
+            registry::a_registry_that_was_replaced_is_read_anew,
+            registry::bytes_are_kept_once,
+            registry::a_workers_last_word_holds,
+            registry::counts_add_up,
+            registry::the_newest_line_of_the_log_comes_first,
+            registry::a_policy_is_noted_when_it_changes,
+            registry::those_who_watch_are_woken,
+            registry::no_queue_is_made_of_it,
         }
     };
 }
@@ -102,6 +114,7 @@ mod tests {
             ("inspect", include_str!("conformance/inspect.rs")),
             ("lease", include_str!("conformance/lease.rs")),
             ("promote", include_str!("conformance/promote.rs")),
+            ("registry", include_str!("conformance/registry.rs")),
             ("results", include_str!("conformance/results.rs")),
             ("settle", include_str!("conformance/settle.rs")),
             ("wake", include_str!("conformance/wake.rs")),

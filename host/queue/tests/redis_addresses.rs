@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{
-    BrokerConfig, BrokerError, RedisConfig, RedisServer as Address, ResultsConfig, Secret, Settled,
-    Settlement,
+    AuditEntry, BrokerConfig, BrokerError, ModuleRecord, RedisConfig, RedisServer as Address,
+    ResultsConfig, Secret, Settled, Settlement,
 };
 use redis_server::RedisServer;
 use redis_support::{Queue, message, messages, open, settle, success};
@@ -190,6 +190,7 @@ async fn a_cluster() {
     let queue = Queue::open(&config).await;
     several_keys_of_a_queue(&queue).await;
     queues_of_several_slots(&queue).await;
+    several_keys_of_the_registry(&queue).await;
 }
 
 async fn several_keys_of_a_queue(queue: &Queue) {
@@ -254,6 +255,29 @@ async fn queues_of_several_slots(queue: &Queue) {
             .expect("fetch")
             .is_empty()
     );
+}
+
+async fn several_keys_of_the_registry(queue: &Queue) {
+    let registry = &queue.connected.registry;
+    let mut wakes = registry.watch().await.expect("watch");
+    let record = ModuleRecord::new("mail");
+    let entry = AuditEntry {
+        at: chicory_queue::Timestamp::now(),
+        by: "me".into(),
+        action: "deploy".into(),
+        module: "mail".into(),
+        digest: "d".into(),
+        detail: String::new(),
+    };
+    let revision = registry.replace(&record, &entry).await.expect("replace");
+    assert_eq!(revision, Some(1));
+    wakes.recv().await.expect("the watch lasts");
+    let (revision, records) = registry.changed(0).await.expect("changed");
+    assert_eq!((revision, records[0].name.as_str()), (1, "mail"));
+    assert!(registry.note_policy("p", &entry).await.expect("note"));
+    let blob = bytes::Bytes::from_static(b"x");
+    registry.put_blob("d", blob.clone()).await.expect("put");
+    assert_eq!(registry.blob("d").await.expect("blob"), Some(blob));
 }
 
 #[tokio::test]

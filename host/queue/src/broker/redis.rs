@@ -16,6 +16,7 @@ mod lease;
 mod link;
 mod promote;
 mod reclaim;
+mod registry;
 mod replay;
 mod results;
 mod scan;
@@ -23,6 +24,7 @@ mod script;
 mod server;
 mod settle;
 mod subscribe;
+mod subscription;
 mod wait;
 
 use std::sync::Arc;
@@ -33,7 +35,8 @@ use tokio::sync::mpsc;
 
 use self::connection::Connection;
 use self::fetch::Readers;
-use self::keys::Keys;
+use self::keys::{Keys, RegistryKeys};
+use self::registry::RedisRegistry;
 use self::results::RedisResults;
 use self::server::Server;
 use crate::{
@@ -80,6 +83,10 @@ pub(super) async fn connect(
     };
     let cluster = connection.server().is_cluster();
     let results = Arc::new(RedisResults::new(results_connection, results));
+    let registry = RedisRegistry::new(
+        Arc::clone(&connection),
+        RegistryKeys::new(&config.key_prefix, cluster),
+    );
     let broker = Arc::new(RedisBroker {
         keys: Keys::new(&config.key_prefix, cluster),
         readers: Readers::default(),
@@ -97,6 +104,7 @@ pub(super) async fn connect(
         broker: Arc::clone(&broker) as Arc<dyn Broker>,
         inspect: broker as Arc<dyn Inspect>,
         results: results as Arc<dyn Results>,
+        registry: Arc::new(registry),
     })
 }
 

@@ -13,6 +13,7 @@ mod file;
 mod inspect;
 mod promote;
 mod reclaim;
+mod registry;
 mod results;
 mod settle;
 #[cfg(test)]
@@ -45,11 +46,12 @@ pub(super) async fn connect(
     Ok(Connected {
         broker: sqlite.clone(),
         inspect: sqlite.clone(),
-        results: sqlite,
+        results: sqlite.clone(),
+        registry: sqlite,
     })
 }
 
-/// All three sides of the broker, on one file.
+/// All sides of the broker, on one file.
 #[derive(Debug)]
 struct Sqlite {
     writer: Thread,

@@ -134,6 +134,68 @@ impl ResultKeys {
     }
 }
 
+/// The names of the registry's keys. All but blobs share a slot on Redis Cluster.
+#[derive(Debug, Clone)]
+pub(super) struct RegistryKeys {
+    prefix: String,
+    root: String,
+}
+
+impl RegistryKeys {
+    pub(super) fn new(prefix: &str, cluster: bool) -> Self {
+        let part = if cluster { "{registry}" } else { "registry" };
+        Self {
+            prefix: prefix.to_owned(),
+            root: format!("{prefix}:{part}"),
+        }
+    }
+
+    /// The hash of modules' records, by name.
+    pub(super) fn records(&self) -> String {
+        format!("{}:records", self.root)
+    }
+
+    /// The sorted set of modules' names, by the revision of their last change.
+    pub(super) fn revisions(&self) -> String {
+        format!("{}:revisions", self.root)
+    }
+
+    /// The counter of all changes.
+    pub(super) fn revision(&self) -> String {
+        format!("{}:revision", self.root)
+    }
+
+    /// The stream of the audit log.
+    pub(super) fn audit(&self) -> String {
+        format!("{}:audit", self.root)
+    }
+
+    /// The trust policy noted last.
+    pub(super) fn policy(&self) -> String {
+        format!("{}:policy", self.root)
+    }
+
+    /// The hash of what workers said about a roll-out.
+    pub(super) fn rollout(&self, id: &str) -> String {
+        format!("{}:rollout:{id}", self.root)
+    }
+
+    /// The hash of a canary's counts.
+    pub(super) fn canary(&self, id: &str) -> String {
+        format!("{}:canary:{id}", self.root)
+    }
+
+    /// The channel that tells of changes.
+    pub(super) fn changed(&self) -> String {
+        format!("{}:changed", self.root)
+    }
+
+    /// A module's bytes.
+    pub(super) fn blob(&self, digest: &str) -> String {
+        format!("{}:blob:{digest}", self.prefix)
+    }
+}
+
 /// A text as a pattern that matches only itself.
 fn escape(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
@@ -173,6 +235,27 @@ mod tests {
             assert_eq!(tag, Some(("mail", "")), "{key}");
             assert_eq!(keys.queue_of(&key), Some("mail"));
         }
+    }
+
+    #[test]
+    fn the_registrys_keys_are_of_no_queue() {
+        for cluster in [false, true] {
+            let (queues, keys) = (
+                Keys::new("chicory", cluster),
+                RegistryKeys::new("chicory", cluster),
+            );
+            for key in [
+                keys.records(),
+                keys.audit(),
+                keys.rollout("stream:x"),
+                keys.blob("d"),
+            ] {
+                assert_eq!(queues.queue_of(&key), None, "{key}");
+            }
+        }
+        let keys = RegistryKeys::new("chicory", true);
+        assert_eq!(keys.records(), "chicory:{registry}:records");
+        assert_eq!(keys.canary("c"), "chicory:{registry}:canary:c");
     }
 
     #[test]

@@ -52,5 +52,10 @@ scripts! {
     STATS = "stats.lua";
     PURGE = "purge.lua";
     REPLAY = "replay.lua";
+    REPLACE = "replace.lua";
+    CHANGED = "changed.lua";
+    REPORT = "report.lua";
+    COUNT = "count.lua";
+    NOTE_POLICY = "note_policy.lua";
     REMOVE_STALE_CONSUMERS = "remove_stale_consumers.lua";
 }

@@ -1,25 +1,22 @@
-//! Wake-ups for promoters, by a subscription that is made again whenever it breaks.
+//! Wake-ups for promoters.
+//!
+//! Must not know how a subscription is kept.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::StreamExt;
-use redis::aio::PubSub;
-use redis::{Msg, RedisResult};
+use async_trait::async_trait;
+use redis::Msg;
 use tokio::sync::mpsc;
 
 use super::RedisBroker;
 use super::keys::Keys;
-use super::server::Server;
+use super::subscription::{Listener, Subscription};
 use crate::{BrokerError, Clock, Timestamp, Wake};
 
 /// Wake-ups beyond these are dropped: the promoter is awake already.
 const CAPACITY: usize = 1024;
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
-struct Subscription {
-    server: Arc<Server>,
+struct Promoter {
     keys: Keys,
     queues: Vec<Arc<str>>,
     clock: Arc<dyn Clock>,
@@ -31,73 +28,41 @@ pub(super) async fn subscribe(
     queues: &[Arc<str>],
 ) -> Result<mpsc::Receiver<Wake>, BrokerError> {
     let (wakes, receiver) = mpsc::channel(CAPACITY);
-    let subscription = Subscription {
-        server: Arc::clone(broker.connection.server()),
+    let channels = queues.iter().map(|queue| broker.keys.wake(queue)).collect();
+    let promoter = Promoter {
         keys: broker.keys.clone(),
         queues: queues.to_vec(),
         clock: Arc::clone(&broker.clock),
         wakes,
     };
-    let pubsub = subscription
-        .open()
-        .await
-        .map_err(|error| subscription.server.broker_error(&error))?;
-    tokio::spawn(subscription.keep(pubsub));
+    let subscription = Subscription {
+        server: Arc::clone(broker.connection.server()),
+        channels,
+        listener: Box::new(promoter),
+    };
+    subscription.start().await?;
     Ok(receiver)
 }
 
-impl Subscription {
-    async fn open(&self) -> RedisResult<PubSub> {
-        let channels: Vec<String> = self
-            .queues
-            .iter()
-            .map(|queue| self.keys.wake(queue))
-            .collect();
-        let mut pubsub = self.server.open_pubsub().await?;
-        if !channels.is_empty() {
-            pubsub.subscribe(channels).await?;
-        }
-        Ok(pubsub)
-    }
-
-    /// Passes wake-ups on until nobody wants them any more.
-    async fn keep(self, mut pubsub: PubSub) {
-        loop {
-            tokio::select! {
-                () = self.wakes.closed() => return,
-                () = self.pass_on(&mut pubsub) => {}
-            }
-            tracing::debug!(server = ?self.server, "the subscription to wake-ups broke; subscribing again");
-            pubsub = tokio::select! {
-                () = self.wakes.closed() => return,
-                pubsub = self.open_again() => pubsub,
-            };
-            // What became due in between went unheard.
-            let now = self.clock.now();
-            self.queues.iter().for_each(|queue| self.wake(queue, now));
+#[async_trait]
+impl Listener for Promoter {
+    fn hear(&self, message: &Msg) {
+        if let Some((queue, due)) = self.read(message) {
+            self.wake(queue, due);
         }
     }
 
-    async fn pass_on(&self, pubsub: &mut PubSub) {
-        let mut messages = pubsub.on_message();
-        while let Some(message) = messages.next().await {
-            if let Some((queue, due)) = self.read(&message) {
-                self.wake(queue, due);
-            }
-        }
+    fn missed(&self) {
+        let now = self.clock.now();
+        self.queues.iter().for_each(|queue| self.wake(queue, now));
     }
 
-    async fn open_again(&self) -> PubSub {
-        let mut delay = FIRST_DELAY;
-        loop {
-            if let Ok(pubsub) = self.open().await {
-                return pubsub;
-            }
-            tokio::time::sleep(delay).await;
-            delay = (delay * 2).min(LONGEST_DELAY);
-        }
+    async fn gone(&self) {
+        self.wakes.closed().await;
     }
+}
 
+impl Promoter {
     fn read(&self, message: &Msg) -> Option<(&Arc<str>, Timestamp)> {
         let name = self.keys.queue_of_wake(message.get_channel_name())?;
         let queue = self.queues.iter().find(|queue| &***queue == name)?;

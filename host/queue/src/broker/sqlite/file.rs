@@ -13,8 +13,14 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::fault::Fault;
 use crate::BrokerError;
 
+/// Each version of the schema, with what makes it from the one before. A new file goes through all.
+const STEPS: [(i64, &str); 2] = [
+    (1, include_str!("schema.sql")),
+    (2, include_str!("schema_registry.sql")),
+];
+
 /// The newest schema that this build reads.
-const VERSION: i64 = 1;
+const VERSION: i64 = STEPS[STEPS.len() - 1].0;
 
 /// Marks the file as a Chicory queue ("Chic").
 const APPLICATION: i64 = 0x4368_6963;
@@ -98,11 +104,12 @@ fn prepare_schema(connection: &mut Connection, path: &Path) -> Result<(), Fault>
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
-    if version(&transaction, path)? != VERSION {
-        transaction.execute_batch(include_str!("schema.sql"))?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+    let done = version(&transaction, path)?;
+    for (_, step) in STEPS.iter().filter(|(version, _)| *version > done) {
+        transaction.execute_batch(step)?;
     }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())
 }

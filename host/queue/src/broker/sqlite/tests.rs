@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::{Sqlite, connect, file};
-use crate::{Broker, BrokerError, Inspect, SqliteConfig, SystemClock, TaskMessage};
+use crate::{Broker, BrokerError, Inspect, Registry, SqliteConfig, SystemClock, TaskMessage};
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary directory")
@@ -59,6 +59,29 @@ async fn a_newer_schema_is_refused() {
     let newer = Connection::open(&path).unwrap();
     newer.pragma_update(None, "user_version", 9).unwrap();
     assert!(refusal(&path).await.contains("schema version 9"));
+}
+
+/// What a build of before left is there afterwards, and the file has room for modules.
+#[tokio::test]
+async fn a_file_of_version_1_is_brought_up_to_date() {
+    let folder = folder();
+    let path = folder.path().join("queue.db");
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("schema.sql")).unwrap();
+    old.pragma_update(None, "application_id", 0x4368_6963)
+        .unwrap();
+    old.pragma_update(None, "user_version", 1).unwrap();
+    let message = TaskMessage::new("m.f");
+    old.execute(
+        "INSERT INTO messages (queue, data, task_id) VALUES ('default', ?1, ?2)",
+        [message.encode().as_bytes(), message.id.as_bytes()],
+    )
+    .unwrap();
+    let (one, two) = (open(&path).await.unwrap(), open(&path).await.unwrap());
+    assert_eq!(two.stats("default").await.unwrap().size, 1);
+    assert_eq!(one.changed(0).await.unwrap(), (0, Vec::new()));
+    let version = old.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
+    assert_eq!(version.unwrap(), 2);
 }
 
 #[tokio::test]

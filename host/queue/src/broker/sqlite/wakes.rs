@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
-use super::promote;
+use super::{promote, registry};
 use crate::{Timestamp, Wake};
 
 /// How often the file is looked at while somebody waits, and after a long time without a change.
@@ -31,6 +31,8 @@ pub(super) struct Changes {
     pub(super) due: Vec<Wake>,
     /// Tasks that have a result now.
     pub(super) ended: Vec<String>,
+    /// The registry's revision, where it is a new one.
+    pub(super) registry: Option<u64>,
 }
 
 impl Changes {
@@ -53,6 +55,7 @@ pub(super) struct Wakes {
     ready: watch::Sender<()>,
     ended: Mutex<HashMap<String, watch::Sender<()>>>,
     promoters: Mutex<Vec<Promoter>>,
+    watchers: Mutex<Vec<Watcher>>,
 }
 
 #[derive(Debug)]
@@ -60,6 +63,14 @@ struct Promoter {
     /// Each queue, with the due time last told of.
     queues: Vec<(Arc<str>, Option<Timestamp>)>,
     wakes: mpsc::Sender<Wake>,
+}
+
+/// Somebody who watches the registry.
+#[derive(Debug)]
+struct Watcher {
+    /// The revision last told of; none before the first.
+    told: Option<u64>,
+    wakes: mpsc::Sender<()>,
 }
 
 impl Wakes {
@@ -96,6 +107,14 @@ impl Wakes {
         receiver
     }
 
+    /// Wake-ups for somebody who watches the registry.
+    pub(super) fn watcher(&self) -> mpsc::Receiver<()> {
+        // One wake-up that was not taken yet stands for all that follow.
+        let (wakes, receiver) = mpsc::channel(1);
+        lock(&self.watchers).push(Watcher { told: None, wakes });
+        receiver
+    }
+
     /// Tells of a change made by this process.
     pub(super) fn tell(&self, changes: Changes) {
         if changes.ready {
@@ -112,6 +131,17 @@ impl Wakes {
                 promoter.tell(&wake);
             }
         }
+        if let Some(revision) = changes.registry {
+            self.tell_watchers(revision);
+        }
+    }
+
+    fn tell_watchers(&self, revision: u64) {
+        for watcher in lock(&self.watchers).iter_mut() {
+            if watcher.told.replace(revision) != Some(revision) {
+                let _ = watcher.wakes.try_send(());
+            }
+        }
     }
 
     fn somebody_waits(&self) -> bool {
@@ -120,7 +150,9 @@ impl Wakes {
         }
         let mut promoters = lock(&self.promoters);
         promoters.retain(|promoter| !promoter.wakes.is_closed());
-        !promoters.is_empty()
+        let mut watchers = lock(&self.watchers);
+        watchers.retain(|watcher| !watcher.wakes.is_closed());
+        !promoters.is_empty() || !watchers.is_empty()
     }
 
     /// Tells of a change made by another process: which, nobody says.
@@ -131,6 +163,13 @@ impl Wakes {
         }
         for promoter in lock(&self.promoters).iter_mut() {
             promoter.look(connection);
+        }
+        if lock(&self.watchers).is_empty() {
+            return;
+        }
+        // A file that can't be read now is read at the next change, or by those who watch.
+        if let Ok(revision) = registry::revision(connection) {
+            self.tell_watchers(revision);
         }
     }
 }
@@ -281,6 +320,16 @@ mod tests {
     }
 
     #[test]
+    fn a_watcher_hears_of_each_revision_once() {
+        let wakes = Wakes::default();
+        let mut watcher = wakes.watcher();
+        for (revision, told) in [(1, true), (1, false), (2, true), (3, true)] {
+            wakes.tell_watchers(revision);
+            assert_eq!(watcher.try_recv().is_ok(), told, "{revision}");
+        }
+    }
+
+    #[test]
     fn the_file_is_left_alone_while_nobody_waits() {
         let wakes = Arc::new(Wakes::default());
         let file = Connection::open_in_memory().expect("a file");
@@ -288,10 +337,13 @@ mod tests {
         assert_eq!(watch.look(&file), None);
         let waiting = wakes.waiting();
         let promoter = wakes.promoter(&["q".into()]);
+        let watcher = wakes.watcher();
         assert!(watch.look(&file).is_some());
         drop(waiting);
         assert!(watch.look(&file).is_some());
         drop(promoter);
+        assert!(watch.look(&file).is_some());
+        drop(watcher);
         assert_eq!(watch.look(&file), None);
     }
 

@@ -1,0 +1,7 @@
+-- Notes what a worker says about a roll-out; its last word holds.
+--
+-- KEYS: 1 hash of the roll-out's reports
+-- ARGV: 1 worker, 2 report, 3 seconds to keep them
+-- Returns: nothing
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])

@@ -1,0 +1,89 @@
+//! A subscription to channels that is made again whenever it breaks.
+//!
+//! Must not know what the messages mean.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use redis::aio::PubSub;
+use redis::{Msg, RedisResult};
+
+use super::server::Server;
+use crate::BrokerError;
+
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+const LONGEST_DELAY: Duration = Duration::from_secs(5);
+
+/// Who listens to a subscription.
+#[async_trait]
+pub(super) trait Listener: Send + Sync {
+    /// A message came.
+    fn hear(&self, message: &Msg);
+
+    /// The subscription was made again: what was said in between went unheard.
+    fn missed(&self);
+
+    /// Until nobody wants to hear any more.
+    async fn gone(&self);
+}
+
+/// Channels, and who listens to them.
+pub(super) struct Subscription {
+    pub(super) server: Arc<Server>,
+    pub(super) channels: Vec<String>,
+    pub(super) listener: Box<dyn Listener>,
+}
+
+impl Subscription {
+    /// Subscribes; fails where the server can't be reached now. From then on it lasts as long as somebody
+    /// wants to hear.
+    pub(super) async fn start(self) -> Result<(), BrokerError> {
+        let opened = self.open().await;
+        let pubsub = opened.map_err(|error| self.server.broker_error(&error))?;
+        tokio::spawn(self.keep(pubsub));
+        Ok(())
+    }
+
+    async fn open(&self) -> RedisResult<PubSub> {
+        let mut pubsub = self.server.open_pubsub().await?;
+        if !self.channels.is_empty() {
+            pubsub.subscribe(&self.channels).await?;
+        }
+        Ok(pubsub)
+    }
+
+    async fn keep(self, mut pubsub: PubSub) {
+        loop {
+            tokio::select! {
+                () = self.listener.gone() => return,
+                () = self.pass_on(&mut pubsub) => {}
+            }
+            tracing::debug!(server = ?self.server, "a subscription broke; subscribing again");
+            pubsub = tokio::select! {
+                () = self.listener.gone() => return,
+                pubsub = self.open_again() => pubsub,
+            };
+            self.listener.missed();
+        }
+    }
+
+    async fn pass_on(&self, pubsub: &mut PubSub) {
+        let mut messages = pubsub.on_message();
+        while let Some(message) = messages.next().await {
+            self.listener.hear(&message);
+        }
+    }
+
+    async fn open_again(&self) -> PubSub {
+        let mut delay = FIRST_DELAY;
+        loop {
+            if let Ok(pubsub) = self.open().await {
+                return pubsub;
+            }
+            tokio::time::sleep(delay).await;
+            delay = (delay * 2).min(LONGEST_DELAY);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The registry in the same file: a table of records, one of blobs, one for the audit log.
+//!
+//! Must not know what a record says, nor check a blob.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use tokio::sync::mpsc;
+
+use super::Sqlite;
+use super::enqueue::count;
+use super::fault::Fault;
+use super::fetch::limit;
+use crate::registry::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, read_records, write};
+use crate::{
+    AuditEntry, BrokerError, CanaryCounts, ModuleRecord, Registry, Timestamp, WorkerReport,
+};
+
+#[async_trait]
+impl Registry for Sqlite {
+    async fn put_blob(&self, digest: &str, bytes: Bytes) -> Result<(), BrokerError> {
+        let digest = digest.to_owned();
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                connection.execute(
+                    "INSERT INTO blobs (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+                    params![digest, &bytes[..]],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn blob(&self, digest: &str) -> Result<Option<Bytes>, BrokerError> {
+        let digest = digest.to_owned();
+        self.reader
+            .run(move |connection| {
+                let bytes: Option<Vec<u8>> = connection
+                    .prepare_cached("SELECT bytes FROM blobs WHERE digest = ?1")?
+                    .query_row([digest], |row| row.get(0))
+                    .optional()?;
+                Ok(bytes.map(Bytes::from))
+            })
+            .await
+    }
+
+    async fn delete_blob(&self, digest: &str) -> Result<(), BrokerError> {
+        let digest = digest.to_owned();
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                connection.execute("DELETE FROM blobs WHERE digest = ?1", [digest])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, BrokerError> {
+        let what = format!("the record of module {name:?}");
+        let name = name.to_owned();
+        self.reader
+            .run(move |connection| {
+                let stored: Option<String> = connection
+                    .prepare_cached("SELECT record FROM modules WHERE name = ?1")?
+                    .query_row([name], |row| row.get(0))
+                    .optional()?;
+                let record = stored.map(|json| read(&what, json.as_bytes()));
+                Ok(record.transpose()?)
+            })
+            .await
+    }
+
+    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), BrokerError> {
+        self.reader
+            .run(move |connection| changed(connection, since))
+            .await
+    }
+
+    async fn replace(
+        &self,
+        record: &ModuleRecord,
+        entry: &AuditEntry,
+    ) -> Result<Option<u64>, BrokerError> {
+        let record = record.clone();
+        let entry = write("the audit log's line", entry)?;
+        self.writer
+            .write(&self.wakes, move |connection, changes| {
+                changes.registry = replace(connection, record, &entry)?;
+                Ok(changes.registry)
+            })
+            .await
+    }
+
+    async fn report(&self, rollout: &str, report: &WorkerReport) -> Result<(), BrokerError> {
+        let (rollout, worker) = (rollout.to_owned(), report.worker_id.clone());
+        let report = write("the worker's report", report)?;
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                let now = Timestamp::now();
+                connection.execute("DELETE FROM reports WHERE expires <= ?1", [now.as_micros()])?;
+                connection.execute(
+                    "INSERT INTO reports (rollout, worker, report, expires) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO UPDATE SET report = excluded.report, expires = excluded.expires",
+                    params![rollout, worker, report, now.after(REPORTS_TTL).as_micros()],
+                )?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn reports(&self, rollout: &str) -> Result<Vec<WorkerReport>, BrokerError> {
+        let rollout = rollout.to_owned();
+        self.reader
+            .run(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT report FROM reports WHERE rollout = ?1 AND expires > ?2 ORDER BY worker",
+                )?;
+                let now = Timestamp::now().as_micros();
+                let stored = statement.query_map(params![rollout, now], text)?;
+                stored
+                    .map(|json| Ok(read("a worker's report", json?.as_bytes())?))
+                    .collect()
+            })
+            .await
+    }
+
+    async fn count(&self, canary: &str, added: CanaryCounts) -> Result<CanaryCounts, BrokerError> {
+        let canary = canary.to_owned();
+        if added.is_empty() {
+            return self
+                .reader
+                .run(move |connection| Ok(counts(connection, &canary)?))
+                .await;
+        }
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                add_counts(connection, &canary, added)?;
+                Ok(counts(connection, &canary)?)
+            })
+            .await
+    }
+
+    async fn audit(&self, most: usize) -> Result<Vec<AuditEntry>, BrokerError> {
+        self.reader
+            .run(move |connection| {
+                let mut statement = connection
+                    .prepare_cached("SELECT entry FROM audit ORDER BY id DESC LIMIT ?1")?;
+                let stored = statement.query_map([limit(most)], text)?;
+                stored
+                    .map(|json| Ok(read("a line of the audit log", json?.as_bytes())?))
+                    .collect()
+            })
+            .await
+    }
+
+    async fn note_policy(&self, policy: &str, entry: &AuditEntry) -> Result<bool, BrokerError> {
+        let policy = policy.to_owned();
+        let entry = write("the audit log's line", entry)?;
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                let changed = connection.execute(
+                    "INSERT INTO trust_policy (id, policy) VALUES (1, ?1)
+                     ON CONFLICT DO UPDATE SET policy = excluded.policy WHERE policy <> excluded.policy",
+                    [policy],
+                )?;
+                if changed == 1 {
+                    log(connection, &entry)?;
+                }
+                Ok(changed == 1)
+            })
+            .await
+    }
+
+    async fn watch(&self) -> Result<mpsc::Receiver<()>, BrokerError> {
+        let wakes = self.wakes.watcher();
+        self.writer.poke();
+        Ok(wakes)
+    }
+}
+
+/// How often records have been changed.
+pub(super) fn revision(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT coalesce(max(revision), 0) FROM modules")?
+        .query_row([], |row| Ok(count(row.get(0)?)))
+}
+
+fn changed(connection: &mut Connection, since: u64) -> Result<(u64, Vec<ModuleRecord>), Fault> {
+    // One transaction, so that the records are those of the revision.
+    let transaction = connection.transaction()?;
+    let now = revision(&transaction)?;
+    // A file that is behind the caller is another one than before.
+    let since = if now < since { 0 } else { since };
+    let mut statement = transaction
+        .prepare_cached("SELECT record FROM modules WHERE revision > ?1 ORDER BY revision")?;
+    let stored = statement.query_map([i64::try_from(since).unwrap_or(i64::MAX)], text)?;
+    let stored: Vec<String> = stored.collect::<Result<_, _>>()?;
+    Ok((now, read_records(stored.iter())))
+}
+
+fn replace(
+    connection: &Connection,
+    mut record: ModuleRecord,
+    entry: &str,
+) -> Result<Option<u64>, Fault> {
+    let stored: Option<i64> = connection
+        .prepare_cached("SELECT revision FROM modules WHERE name = ?1")?
+        .query_row([&record.name], |row| row.get(0))
+        .optional()?;
+    if count(stored.unwrap_or_default()) != record.revision {
+        return Ok(None);
+    }
+    record.revision = revision(connection)? + 1;
+    let what = format!("the record of module {:?}", record.name);
+    let revision = i64::try_from(record.revision).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "INSERT INTO modules (name, revision, record) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET revision = excluded.revision, record = excluded.record",
+        )?
+        .execute(params![record.name, revision, write(&what, &record)?])?;
+    log(connection, entry)?;
+    Ok(Some(record.revision))
+}
+
+fn log(connection: &Connection, entry: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT INTO audit (entry) VALUES (?1)")?
+        .execute([entry])?;
+    connection
+        .prepare_cached("DELETE FROM audit WHERE id <= ?1")?
+        .execute([connection.last_insert_rowid() - i64::from(AUDIT_LINES)])?;
+    Ok(())
+}
+
+fn add_counts(connection: &Connection, canary: &str, added: CanaryCounts) -> rusqlite::Result<()> {
+    let now = Timestamp::now();
+    let more = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("DELETE FROM canary_counts WHERE expires <= ?1")?
+        .execute([now.as_micros()])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO canary_counts VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET
+             canary_ok = canary_ok + excluded.canary_ok, canary_failed = canary_failed + excluded.canary_failed,
+             active_ok = active_ok + excluded.active_ok, active_failed = active_failed + excluded.active_failed,
+             expires = excluded.expires",
+        )?
+        .execute(params![
+            canary,
+            more(added.canary_ok),
+            more(added.canary_failed),
+            more(added.active_ok),
+            more(added.active_failed),
+            now.after(COUNTS_TTL).as_micros()
+        ])?;
+    Ok(())
+}
+
+fn counts(connection: &Connection, canary: &str) -> rusqlite::Result<CanaryCounts> {
+    let found = connection
+        .prepare_cached(
+            "SELECT canary_ok, canary_failed, active_ok, active_failed FROM canary_counts
+             WHERE canary = ?1 AND expires > ?2",
+        )?
+        .query_row(params![canary, Timestamp::now().as_micros()], |row| {
+            Ok(CanaryCounts {
+                canary_ok: count(row.get(0)?),
+                canary_failed: count(row.get(1)?),
+                active_ok: count(row.get(2)?),
+                active_failed: count(row.get(3)?),
+            })
+        });
+    Ok(found.optional()?.unwrap_or_default())
+}
+
+fn text(row: &Row<'_>) -> rusqlite::Result<String> {
+    row.get(0)
+}
