@@ -69,6 +69,8 @@ macro_rules! for_each_promise {
             inspect::queues_are_listed,
             inspect::delayed_messages_are_listed_by_time,
             inspect::a_purge_takes_all_but_dead_letters,
+            inspect::a_scan_meets_every_message,
+            inspect::a_scan_meets_what_moves_meanwhile,
             inspect::consumers_are_known_once_they_fetched,
             inspect::stale_consumers_go_unless_they_hold_something,
             results::states_and_results_are_kept,

@@ -100,6 +100,59 @@ pub struct DelayedMessage {
     pub message: Option<TaskMessage>,
 }
 
+/// How far a scan of a queue's messages has come; it begins with the default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScanCursor {
+    /// What is being read.
+    pub part: ScanPart,
+    /// The broker's own word for where in there it goes on; empty for its beginning.
+    pub after: String,
+    /// Where the first look at the stream ended.
+    pub tail: String,
+}
+
+/// The parts of a queue, in the order of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ScanPart {
+    /// Ready and leased messages.
+    #[default]
+    Stream,
+    /// Delayed messages.
+    Delayed,
+    /// Dead letters.
+    Dead,
+    /// What came into the stream since: a message that was delayed or dead may be there now.
+    Tail,
+}
+
+/// Some of a queue's messages.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ScanPage {
+    /// The messages; maybe none although there are more.
+    pub messages: Vec<TaskMessage>,
+    /// How to go on; none at the end.
+    pub next: Option<ScanCursor>,
+}
+
+impl ScanCursor {
+    /// Goes on in the same part.
+    pub(crate) fn on(self, after: String) -> Self {
+        Self { after, ..self }
+    }
+
+    /// Goes on with the next part; none at the end.
+    pub(crate) fn over(self) -> Option<Self> {
+        let Self { part, after, tail } = self;
+        let (part, after, tail) = match part {
+            ScanPart::Stream => (ScanPart::Delayed, String::new(), after),
+            ScanPart::Delayed => (ScanPart::Dead, String::new(), tail),
+            ScanPart::Dead => (ScanPart::Tail, tail, String::new()),
+            ScanPart::Tail => return None,
+        };
+        Some(Self { part, after, tail })
+    }
+}
+
 /// The operators' side of a broker.
 #[async_trait]
 pub trait Inspect: Debug + Send + Sync {
@@ -131,6 +184,9 @@ pub trait Inspect: Debug + Send + Sync {
     async fn delete_dead_letter(&self, queue: &str, id: &str) -> Result<bool, BrokerError>;
     /// Deletes all dead letters; says how many.
     async fn purge_dead_letters(&self, queue: &str) -> Result<u64, BrokerError>;
+    /// All messages of a queue that can be read, page by page: ready, leased, delayed and dead ones. One
+    /// that moves once during the scan is there all the same; one may be there twice.
+    async fn scan(&self, queue: &str, cursor: ScanCursor) -> Result<ScanPage, BrokerError>;
     /// The queue's consumers.
     async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError>;
     /// Forgets consumers that have been idle for longer and hold nothing; says how many.

@@ -27,6 +27,7 @@ pub use delivery::{Delivery, Lease, Payload, Settle, Settled, Settlement};
 pub use error::BrokerError;
 pub use inspect::{
     Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats, ReplayOptions,
+    ScanCursor, ScanPage, ScanPart,
 };
 pub use message::{FORMAT, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};

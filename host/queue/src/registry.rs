@@ -22,7 +22,7 @@ pub use self::canary::{CanaryCounts, Verdict, judge};
 pub use self::record::{
     Activation, Canary, CanaryTerms, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
 };
-pub(crate) use self::stored::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, read_records, write};
+pub(crate) use self::stored::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
 pub use self::transition::{DeployRefused, RetentionRule};
 use crate::{BrokerError, Timestamp};
 

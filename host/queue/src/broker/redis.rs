@@ -14,6 +14,7 @@ mod inspect;
 mod keys;
 mod lease;
 mod link;
+mod messages;
 mod promote;
 mod reclaim;
 mod registry;

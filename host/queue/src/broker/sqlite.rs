@@ -11,6 +11,7 @@ mod fault;
 mod fetch;
 mod file;
 mod inspect;
+mod messages;
 mod promote;
 mod reclaim;
 mod registry;

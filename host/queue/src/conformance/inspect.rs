@@ -1,9 +1,11 @@
 //! Promises to operators: numbers, lists, purges, consumers.
 
+use std::collections::BTreeSet;
+use std::future::Future;
 use std::time::Duration;
 
-use super::fixture::{Fixture, eventually, give_up, ids, message, messages, settle};
-use crate::{Clock, QueueStats, Settled, Settlement};
+use super::fixture::{Fixture, eventually, give_up, ids, message, messages, settle, unreadable};
+use crate::{Clock, QueueStats, ReplayOptions, ScanCursor, Settled, Settlement};
 
 /// Each message is counted where it is.
 pub async fn the_numbers_are_right(fixture: &Fixture) {
@@ -96,6 +98,81 @@ pub async fn a_purge_takes_all_but_dead_letters(fixture: &Fixture) {
     assert_eq!(answer, Settled::Applied);
     let again = inspect.purge(&fixture.queue).await.expect("purge");
     assert_eq!(again, 0);
+}
+
+/// The ids of all that a scan meets; `meanwhile` runs after its first page.
+async fn scanned<F: Future<Output = ()>>(
+    fixture: &Fixture,
+    meanwhile: impl FnOnce() -> F,
+) -> BTreeSet<String> {
+    let inspect = &fixture.connected.inspect;
+    let mut meanwhile = Some(meanwhile);
+    let mut met = BTreeSet::new();
+    let mut cursor = Some(ScanCursor::default());
+    while let Some(from) = cursor {
+        let page = inspect.scan(&fixture.queue, from).await.expect("scan");
+        met.extend(page.messages.into_iter().map(|message| message.id));
+        cursor = page.next;
+        if let Some(meanwhile) = meanwhile.take() {
+            meanwhile().await;
+        }
+    }
+    met
+}
+
+/// Wherever it is, and however many there are; what can't be read is left out.
+pub async fn a_scan_meets_every_message(fixture: &Fixture) {
+    assert!(scanned(fixture, || async {}).await.is_empty());
+    let dead = fixture.deliver(&message("dead"), "one").await;
+    fixture.settle(give_up(&dead, fixture.clock.now())).await;
+    fixture.deliver(&message("held"), "one").await;
+    let mut late = messages("late", 1_200);
+    for message in &mut late {
+        message.eta = Some(fixture.ahead(60));
+    }
+    let ready = messages("ready", 1_200);
+    fixture.enqueue(&late).await;
+    fixture.enqueue(&ready).await;
+    fixture.enqueue(&[unreadable("junk")]).await;
+    let broker = &fixture.connected.broker;
+    let other = broker.enqueue("other", &[message("other")]).await;
+    other.expect("enqueue");
+
+    let mut expected: BTreeSet<_> = ["dead".to_owned(), "held".to_owned()].into();
+    expected.extend(late.into_iter().chain(ready).map(|message| message.id));
+    assert_eq!(scanned(fixture, || async {}).await, expected);
+}
+
+/// A message that becomes due, is retried, given up on, or replayed.
+pub async fn a_scan_meets_what_moves_meanwhile(fixture: &Fixture) {
+    let dead = fixture.deliver(&message("replayed"), "one").await;
+    fixture.settle(give_up(&dead, fixture.clock.now())).await;
+    let retried = fixture.deliver(&message("retried"), "one").await;
+    let given_up = fixture.deliver(&message("given-up"), "one").await;
+    let mut late = message("due");
+    late.eta = Some(fixture.ahead(60));
+    fixture.enqueue(&[late]).await;
+    let met = scanned(fixture, || async {
+        fixture.clock.advance(Duration::from_mins(2));
+        assert_eq!(fixture.promote(10).await.0, 1);
+        let at = fixture.ahead(60);
+        let mut next = message("retried");
+        next.eta = Some(at);
+        let message = Box::new(next);
+        let retry = Settlement::Retry { at, message };
+        fixture.settle(settle(&retried, retry)).await;
+        let failed_at = fixture.clock.now();
+        fixture.settle(give_up(&given_up, failed_at)).await;
+        let options = ReplayOptions {
+            reset_retries: false,
+        };
+        let inspect = &fixture.connected.inspect;
+        let replayed = inspect.replay(&fixture.queue, "replayed", options).await;
+        assert!(replayed.expect("replay"));
+    })
+    .await;
+    let met: Vec<_> = met.iter().map(String::as_str).collect();
+    assert_eq!(met, ["due", "given-up", "replayed", "retried"]);
 }
 
 /// With what they hold.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{BrokerError, ModuleRecord};
+use crate::BrokerError;
 
 /// How long a worker's word on a roll-out is kept.
 pub(crate) const REPORTS_TTL: Duration = Duration::from_hours(1);
@@ -32,25 +32,4 @@ pub(crate) fn read<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, Br
             "{what} in the registry can't be read ({error}): if a newer Chicory wrote it, upgrade this one"
         ))
     })
-}
-
-/// The records among many that can be read: one that can't must not keep a worker from the others.
-pub(crate) fn read_records<T: AsRef<[u8]>>(stored: impl Iterator<Item = T>) -> Vec<ModuleRecord> {
-    let readable = |json: T| {
-        let record = read("a module's record", json.as_ref());
-        record.inspect_err(|error| tracing::warn!("{error}")).ok()
-    };
-    stored.filter_map(readable).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_record_of_the_future_does_not_hide_the_others() {
-        let stored = [r#"{"name":{"new":1}}"#, r#"{"name":"m","more":1}"#];
-        let records = read_records(stored.iter());
-        assert_eq!(records, [ModuleRecord::new("m")]);
-    }
 }

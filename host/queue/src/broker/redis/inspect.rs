@@ -10,11 +10,12 @@ use redis::cmd;
 use super::RedisBroker;
 use super::dead_letters;
 use super::fault::is_no_group;
+use super::messages;
 use super::replay;
 use super::script::{PURGE, REMOVE_STALE_CONSUMERS, STATS};
 use crate::{
     BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
-    ReplayOptions, TaskMessage, Timestamp,
+    ReplayOptions, ScanCursor, ScanPage, TaskMessage, Timestamp,
 };
 
 #[async_trait]
@@ -110,6 +111,10 @@ impl Inspect for RedisBroker {
         let mut command = cmd("XTRIM");
         command.arg(self.keys.dlq(queue)).arg("MAXLEN").arg(0);
         self.connection.ask(&command).await
+    }
+
+    async fn scan(&self, queue: &str, cursor: ScanCursor) -> Result<ScanPage, BrokerError> {
+        messages::scan(self, queue, cursor).await
     }
 
     async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError> {

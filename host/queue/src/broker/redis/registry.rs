@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::keys::RegistryKeys;
 use super::script::{CHANGED, COUNT, NOTE_POLICY, REPLACE, REPORT};
 use super::subscription::{Listener, Subscription};
-use crate::registry::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, read_records, write};
+use crate::registry::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
 use crate::{AuditEntry, BrokerError, CanaryCounts, ModuleRecord, Registry, WorkerReport};
 
 /// The registry, on the broker's server.
@@ -68,7 +68,8 @@ impl Registry for RedisRegistry {
         command.arg(since);
         let (revision, stored): (u64, Vec<Vec<u8>>) =
             self.connection.call(&CHANGED, &command).await?;
-        Ok((revision, read_records(stored.iter())))
+        let records = stored.iter().map(|json| read("a module's record", json));
+        Ok((revision, records.collect::<Result<_, _>>()?))
     }
 
     async fn replace(

@@ -9,10 +9,10 @@ use rusqlite::{Connection, params};
 
 use super::enqueue::{count, counts};
 use super::fetch::limit;
-use super::{Sqlite, dead};
+use super::{Sqlite, dead, messages};
 use crate::{
     BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
-    ReplayOptions, TaskMessage, Timestamp,
+    ReplayOptions, ScanCursor, ScanPage, TaskMessage, Timestamp,
 };
 
 #[async_trait]
@@ -97,6 +97,13 @@ impl Inspect for Sqlite {
             .write(&self.wakes, move |connection, _| {
                 Ok(connection.execute("DELETE FROM dead WHERE queue = ?1", [queue])? as u64)
             })
+            .await
+    }
+
+    async fn scan(&self, queue: &str, cursor: ScanCursor) -> Result<ScanPage, BrokerError> {
+        let queue = queue.to_owned();
+        self.reader
+            .run(move |connection| Ok(messages::scan(connection, &queue, cursor)?))
             .await
     }
 

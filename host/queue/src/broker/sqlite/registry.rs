@@ -11,7 +11,7 @@ use super::Sqlite;
 use super::enqueue::count;
 use super::fault::Fault;
 use super::fetch::limit;
-use crate::registry::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, read_records, write};
+use crate::registry::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
 use crate::{
     AuditEntry, BrokerError, CanaryCounts, ModuleRecord, Registry, Timestamp, WorkerReport,
 };
@@ -193,8 +193,8 @@ fn changed(connection: &mut Connection, since: u64) -> Result<(u64, Vec<ModuleRe
     let mut statement = transaction
         .prepare_cached("SELECT record FROM modules WHERE revision > ?1 ORDER BY revision")?;
     let stored = statement.query_map([i64::try_from(since).unwrap_or(i64::MAX)], text)?;
-    let stored: Vec<String> = stored.collect::<Result<_, _>>()?;
-    Ok((now, read_records(stored.iter())))
+    let records = stored.map(|json| Ok(read("a module's record", json?.as_bytes())?));
+    Ok((now, records.collect::<Result<_, Fault>>()?))
 }
 
 fn replace(

@@ -1,0 +1,41 @@
+//! Reading all messages of a queue, page by page.
+//!
+//! Must not change any.
+
+use rusqlite::{Connection, params};
+
+use crate::{ScanCursor, ScanPage, ScanPart, TaskMessage};
+
+/// Messages read at once.
+const PAGE: i64 = 500;
+
+/// One page, in the order of ids: what is there all the time is in one of the pages.
+pub(super) fn scan(
+    connection: &Connection,
+    queue: &str,
+    cursor: ScanCursor,
+) -> rusqlite::Result<ScanPage> {
+    let table = match cursor.part {
+        ScanPart::Stream | ScanPart::Tail => "messages",
+        ScanPart::Delayed => "delayed",
+        ScanPart::Dead => "dead",
+    };
+    let after: i64 = cursor.after.parse().unwrap_or(0);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT id, data FROM {table} WHERE queue = ?1 AND id > ?2 ORDER BY id LIMIT ?3"
+    ))?;
+    let rows = statement.query_map(params![queue, after, PAGE], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
+    })?;
+    let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    Ok(ScanPage {
+        messages: rows
+            .iter()
+            .filter_map(|(_, data)| TaskMessage::decode(data).ok())
+            .collect(),
+        next: match rows.last() {
+            Some((last, _)) => Some(cursor.on(last.to_string())),
+            None => cursor.over(),
+        },
+    })
+}
