@@ -62,7 +62,7 @@ pub fn compatible(old: &Signature, new: &Signature) -> Vec<Change> {
     let mut changes = params(&old.params, &new.params);
     match (&old.result, &new.result) {
         (None, _) => {}
-        (Some(before), Some(now)) if reads(before, now) => {}
+        (Some(before), Some(now)) if returns(before, now) => {}
         (Some(before), now) => {
             let now = now.as_ref().map_or("nothing".to_owned(), Shape::to_string);
             changes.push(change("the result", format!("is {now} now, was {before}")));
@@ -177,7 +177,22 @@ fn has_all(all: &[String], some: &[String]) -> bool {
         .all(|one| all.iter().any(|name| same_name(name, one)))
 }
 
-/// Whether a reader of what `old` returned can read what `new` returns.
+/// Whether a reader of what a task of the type `old` returned can read what one of the type `new` returns.
+/// Of a result, its `ok` is what is stored; an error is text by the time that anybody reads it.
+fn returns(old: &Shape, new: &Shape) -> bool {
+    let stored = |shape: &Shape| match shape {
+        Shape::Result(outcome) => outcome.ok.clone(),
+        other => Some(other.clone()),
+    };
+    match (stored(old), stored(new)) {
+        (None, _) => true,
+        (Some(old), Some(new)) => reads(&old, &new),
+        (Some(old), None) => takes_null(&old),
+    }
+}
+
+/// Whether a reader of values of `old` can read those of `new`. Names are written as they are in WIT, so
+/// that letters of another case are another name to him.
 fn reads(old: &Shape, new: &Shape) -> bool {
     if widens(new, old) {
         return true;
@@ -192,19 +207,21 @@ fn reads(old: &Shape, new: &Shape) -> bool {
             old.len() == new.len() && old.iter().zip(new).all(|(old, new)| reads(old, new))
         }
         (Shape::Record(old), Shape::Record(new)) => old.iter().all(|field| {
-            let found = new.iter().find(|now| same_name(&now.name, &field.name));
+            let found = new.iter().find(|now| now.name == field.name);
             found.is_some_and(|now| reads(&field.shape, &now.shape))
         }),
         (Shape::Variant(old), Shape::Variant(new)) => new.iter().all(|case| {
-            let found = old.iter().find(|known| same_name(&known.name, &case.name));
+            let found = old.iter().find(|known| known.name == case.name);
             found.is_some_and(|known| reads_payload(known.payload.as_ref(), case.payload.as_ref()))
         }),
         (Shape::Enum(old), Shape::Enum(new)) | (Shape::Flags(old), Shape::Flags(new)) => {
-            has_all(old, new)
+            new.iter().all(|name| old.contains(name))
         }
         (Shape::Option(old), new) => reads(old, new),
-        // The error of a task that failed is text by the time that anybody reads it.
-        (Shape::Result(old), Shape::Result(new)) => reads_payload(old.ok.as_ref(), new.ok.as_ref()),
+        (Shape::Result(old), Shape::Result(new)) => {
+            reads_payload(old.ok.as_ref(), new.ok.as_ref())
+                && reads_payload(old.err.as_ref(), new.err.as_ref())
+        }
         _ => false,
     }
 }
@@ -310,6 +327,19 @@ mod tests {
         );
         let gone = compare(&BTreeMap::from([("f".into(), old)]), &BTreeMap::new());
         assert_eq!(gone[0].to_string(), "task `f` is gone");
+    }
+
+    #[test]
+    fn a_failure_is_no_result() {
+        let outcome = |ok: Shape, err: Shape| {
+            let (ok, err) = (Some(ok), Some(err));
+            Shape::Result(Box::new(Outcome { ok, err }))
+        };
+        let text = || outcome(Shape::U32, Shape::String);
+        let number = || outcome(Shape::U32, Shape::U8);
+        assert!(returns(&text(), &number()) && returns(&Shape::U32, &text()));
+        let list = |item| Shape::List(Box::new(item));
+        assert!(!returns(&list(text()), &list(number())), "seen as it is");
     }
 
     #[test]
