@@ -10,9 +10,12 @@ mod batch;
 mod ran;
 mod site;
 mod until;
+mod versions;
 mod worker_process;
 
 mod delayed;
+mod deploy;
+mod deploy_faults;
 mod documents;
 mod drain;
 mod guests;
@@ -30,3 +33,4 @@ mod seed_operations;
 mod seed_results;
 mod seed_settings;
 mod seed_written_by_hand;
+mod trust;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    bench, build, cleanup, completions, demo, dev, dlq, enqueue, inspect, new, queue, result, run,
-    settings, test, worker, workers,
+    bench, build, bundle, cleanup, completions, demo, deploy, dev, dlq, enqueue, inspect, new,
+    queue, result, rollback, run, settings, test, worker, workers,
 };
 use crate::config::FlagValue;
 use crate::exit::CODES;
@@ -82,6 +82,12 @@ pub(crate) enum Command {
     New(new::NewArgs),
     /// Build a project into a module, and check what it needs
     Build(build::BuildArgs),
+    /// Write a module and its manifest as one file, to be signed and deployed
+    Bundle(bundle::BundleArgs),
+    /// Give a running fleet a module's new version, without a restart
+    Deploy(deploy::DeployArgs),
+    /// Go back to the version before, or end a canary
+    Rollback(rollback::RollbackArgs),
     /// Run a project's test cases, without a broker
     Test(test::TestArgs),
     /// Serve a project while it is written: build, reload, and show what tasks do

@@ -4,10 +4,12 @@
 
 pub(crate) mod bench;
 pub(crate) mod build;
+pub(crate) mod bundle;
 mod call;
 pub(crate) mod cleanup;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod enqueue;
@@ -17,6 +19,7 @@ mod module;
 pub(crate) mod new;
 pub(crate) mod queue;
 pub(crate) mod result;
+pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod settings;
 pub(crate) mod test;
@@ -124,6 +127,9 @@ async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode>
         Command::New(args) => new::run(&args, context),
         Command::Build(args) => build::run(args, context).await,
         Command::Test(args) => test::run(args, context).await,
+        Command::Bundle(args) => bundle::run(args, context).await,
+        Command::Deploy(args) => deploy::run(args, context).await,
+        Command::Rollback(args) => rollback::run(args, context).await,
         Command::Run(args) => run::run(args, context).await,
         Command::Inspect(args) => inspect::run(args, context).await,
         Command::Config(command) => settings::run(command, raw, context.output),

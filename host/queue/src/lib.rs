@@ -33,9 +33,9 @@ pub use message::{FORMAT, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
 pub use registry::{
-    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, ModuleRecord, Phase,
-    Progress, Registry, RetentionRule, Rollout, RolloutRequest, Verdict, Version, WorkerReport,
-    judge,
+    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, Deployer,
+    ModuleRecord, Phase, Progress, Registry, RetentionRule, RolledOut, Rollout, RolloutError,
+    RolloutRequest, Stage, Target, Verdict, Version, WorkerReport, judge,
 };
 pub use results::{ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
 pub use timestamp::Timestamp;

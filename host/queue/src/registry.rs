@@ -5,7 +5,9 @@
 //! know what WebAssembly is: to the registry a module is bytes with a digest.
 
 mod canary;
+mod deployer;
 mod record;
+mod refused;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -19,11 +21,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 pub use self::canary::{CanaryCounts, Verdict, judge};
+pub use self::deployer::{Deployer, RolledOut, RolloutError, Stage, Target};
 pub use self::record::{
     Activation, Canary, CanaryTerms, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
 };
+pub use self::refused::DeployRefused;
 pub(crate) use self::stored::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
-pub use self::transition::{DeployRefused, RetentionRule};
+pub use self::transition::RetentionRule;
 use crate::{BrokerError, Timestamp};
 
 /// A line of the log of everything that changed what a fleet runs.

@@ -115,6 +115,14 @@ pub struct WorkerInfo {
     pub extra: serde_json::Map<String, Value>,
 }
 
+impl WorkerInfo {
+    /// The versions of deployed modules that it serves, module by module; none where it takes no part
+    /// in a fleet.
+    pub fn versions(&self) -> Option<&serde_json::Map<String, Value>> {
+        self.extra.get("modules")?.as_object()
+    }
+}
+
 /// The result backend.
 #[async_trait]
 pub trait Results: Debug + Send + Sync {

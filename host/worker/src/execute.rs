@@ -10,7 +10,7 @@ use chicory_queue::{
     Advice, Delivery, Failure, Outcome, Payload, RetryPolicy, Settle, Settlement, TaskMessage,
     Terms, decide,
 };
-use chicory_runtime::{Invocation, TaskContext, Usage};
+use chicory_runtime::{Invocation, Task, TaskContext, Usage};
 
 use crate::catalog::CatalogTask;
 use crate::event::TaskEnd;
@@ -18,10 +18,12 @@ use crate::runner::Running;
 use crate::shift::Shift;
 use crate::translate;
 
-/// A delivery and the task that its message names, where it is deployed here.
+/// A delivery and the task that its message names, or why there is none here.
 pub(crate) struct Attempt {
     pub(crate) delivery: Delivery,
-    pub(crate) task: Option<Arc<CatalogTask>>,
+    pub(crate) task: Result<Arc<CatalogTask>, String>,
+    /// The catalog's state that the task was found in.
+    pub(crate) generation: u64,
 }
 
 /// A try that has ended and is to be settled.
@@ -44,6 +46,8 @@ pub(crate) struct Case {
 pub(crate) enum Begun {
     /// In a sandbox.
     Running(Running),
+    /// With the loading of its code: [`begin_cold`] goes on.
+    Cold,
     /// With its end: there is nothing that a sandbox could run.
     Over(Outcome),
 }
@@ -51,20 +55,29 @@ pub(crate) enum Begun {
 /// Begins the attempt: nothing has run yet when this returns.
 pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begun) {
     let begun = Instant::now();
-    let Attempt { mut delivery, task } = attempt;
+    let Attempt {
+        mut delivery,
+        task,
+        generation,
+    } = attempt;
     let payload = std::mem::replace(
         &mut delivery.payload,
         Payload::Message(TaskMessage::default()),
     );
-    let (message, how) = match payload {
+    let (message, task, how) = match payload {
         Payload::Unreadable(reason) => {
             let failure = failure("UnreadableMessage", reason.to_string(), Advice::Never);
             let over = Begun::Over(Outcome::Failed(failure));
-            (nameless(&delivery), over)
+            (nameless(&delivery), None, over)
         }
         Payload::Message(mut message) => {
-            let how = run(shift, &delivery, &mut message, task.as_deref());
-            (message, how.unwrap_or_else(Begun::Over))
+            // What starts after a new version serves runs on it, whenever it was fetched.
+            let task = match shift.catalog.generation() == generation {
+                true => task,
+                false => shift.catalog.resolve(&message),
+            };
+            let how = run(shift, &delivery, &mut message, task.as_ref());
+            (message, task.ok(), how.unwrap_or_else(Begun::Over))
         }
     };
     let case = Case {
@@ -75,6 +88,17 @@ pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begu
         begun,
     };
     (case, how)
+}
+
+/// Loads the code of a case that could not begin without it, and begins it.
+pub(crate) async fn begin_cold(shift: &Shift, case: &mut Case) -> Begun {
+    let Some(task) = case.task.clone() else {
+        unreachable!("only a task can be cold")
+    };
+    match task.load().await {
+        Ok(code) => start(shift, &mut case.message, &task, code),
+        Err(reason) => Begun::Over(Outcome::Failed(refused(&task, &reason))),
+    }
 }
 
 /// What follows from the end of a call.
@@ -110,7 +134,7 @@ fn run(
     shift: &Shift,
     delivery: &Delivery,
     message: &mut TaskMessage,
-    task: Option<&CatalogTask>,
+    task: Result<&Arc<CatalogTask>, &String>,
 ) -> Result<Begun, Outcome> {
     let limit = shift.config.max_deliveries;
     if delivery.deliveries > limit {
@@ -124,23 +148,38 @@ fn run(
             Advice::Never,
         )));
     }
-    let Some(task) = task else {
-        let text = shift.catalog.why_missing(&message.name);
-        return Err(Outcome::Failed(failure(
-            "TaskNotFound",
-            text,
-            Advice::Policy,
-        )));
-    };
-    let invocation = invocation(shift, message, task);
-    Ok(Begun::Running(shift.runner.run(invocation)))
+    let task = task.map_err(|reason| {
+        let missing = failure("TaskNotFound", reason.clone(), Advice::Policy);
+        Outcome::Failed(missing)
+    })?;
+    match task.loaded() {
+        None => Ok(Begun::Cold),
+        Some(Ok(code)) => Ok(start(shift, message, task, code)),
+        Some(Err(reason)) => Err(Outcome::Failed(refused(task, &reason))),
+    }
 }
 
-fn invocation(shift: &Shift, message: &mut TaskMessage, task: &CatalogTask) -> Invocation {
+fn start(shift: &Shift, message: &mut TaskMessage, task: &CatalogTask, code: Arc<Task>) -> Begun {
+    let invocation = invocation(shift, message, task, code);
+    Begun::Running(shift.runner.run(invocation))
+}
+
+/// This worker can't have the task's code. Another may, so the policy's retries go on.
+fn refused(task: &CatalogTask, reason: &str) -> Failure {
+    let text = format!("version {} can't be used here: {reason}", task.digest());
+    failure("ModuleRefused", text, Advice::Policy)
+}
+
+fn invocation(
+    shift: &Shift,
+    message: &mut TaskMessage,
+    task: &CatalogTask,
+    code: Arc<Task>,
+) -> Invocation {
     let policy = message.retry.as_ref().unwrap_or(&task.policy);
     let max_retries = policy.max_retries;
     // A retry needs the arguments again; where none can come, they move.
-    let again = max_retries > message.retries;
+    let again = max_retries > message.retries || task.is_canary();
     Invocation {
         context: TaskContext {
             id: message.id.clone(),
@@ -161,7 +200,7 @@ fn invocation(shift: &Shift, message: &mut TaskMessage, task: &CatalogTask) -> I
         } else {
             std::mem::take(&mut message.kwargs)
         },
-        task: Arc::clone(&task.task),
+        task: code,
         cancel: None,
     }
 }
@@ -179,6 +218,13 @@ fn error(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Failed(failure) => Some(failure.describe()),
         Outcome::Completed { .. } | Outcome::Interrupted => None,
+    }
+}
+
+/// Counts the end of a task whose module has a canary.
+fn count(task: Option<&CatalogTask>, outcome: &Outcome) {
+    if let Some(trial) = task.and_then(|task| task.trial.as_ref()) {
+        trial.tally.count(trial.canary, outcome);
     }
 }
 
@@ -201,10 +247,11 @@ pub(crate) fn finish(
         policy: task.as_ref().map_or(&none, |task| &task.policy),
         // A message nobody can read is somebody's work: kept whatever the setting.
         dead_letters: shift.config.dead_letters || message.name.is_empty(),
-        canary: false,
+        canary: task.as_ref().is_some_and(|task| task.is_canary()),
         now: shift.clock.now(),
     };
     let settlement = decide(outcome, &message, terms);
+    count(task.as_deref(), outcome);
     let ignored = message.ignore_result || task.is_some_and(|task| task.ignore_result);
     let record = match settlement {
         Settlement::Release => None,

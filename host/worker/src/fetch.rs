@@ -111,11 +111,17 @@ pub(crate) async fn hand_over(
 }
 
 fn prepare(shift: &Shift, delivery: Delivery) -> Attempt {
+    // Before the look, so that a change in between is noticed when it begins.
+    let generation = shift.catalog.generation();
     let task = match &delivery.payload {
-        Payload::Message(message) => shift.catalog.resolve(&message.name),
-        Payload::Unreadable(_) => None,
+        Payload::Message(message) => shift.catalog.resolve(message),
+        Payload::Unreadable(_) => Err(String::new()),
     };
-    Attempt { delivery, task }
+    Attempt {
+        delivery,
+        task,
+        generation,
+    }
 }
 
 fn held(attempt: &Attempt) -> Held {
@@ -123,14 +129,14 @@ fn held(attempt: &Attempt) -> Held {
         Payload::Message(message) => (message.name.clone(), message.retries, message.ignore_result),
         Payload::Unreadable(_) => (String::new(), 0, false),
     };
-    let ignore = ignore || attempt.task.as_ref().is_some_and(|task| task.ignore_result);
+    let ignore = ignore || attempt.task.as_ref().is_ok_and(|task| task.ignore_result);
     Held::new(&attempt.delivery, name, retries, ignore)
 }
 
 /// At most once: acknowledged before it runs. What can't be acknowledged does not run here.
 async fn acknowledge_first(shift: &Shift, attempts: &mut Vec<Attempt>) {
     let mode = |attempt: &Attempt| {
-        let task = attempt.task.as_ref()?;
+        let task = attempt.task.as_ref().ok()?;
         Some(task.delivery_mode.unwrap_or(shift.config.delivery_mode))
     };
     let (now, mut later): (Vec<_>, Vec<_>) = std::mem::take(attempts)

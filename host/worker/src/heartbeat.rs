@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chicory_queue::WorkerInfo;
+use serde_json::{Map, Value};
 
 use crate::config::host_name;
 use crate::shift::Shift;
@@ -35,7 +36,7 @@ pub(crate) async fn beat(shift: &Shift, is_running: bool) {
         started_at: shift.started_at,
         last_heartbeat: Some(shift.clock.now()),
         is_running,
-        extra: serde_json::Map::new(),
+        extra: versions(shift),
     };
     let answer = shift
         .connected
@@ -43,6 +44,16 @@ pub(crate) async fn beat(shift: &Shift, is_running: bool) {
         .heartbeat(&info, shift.config.heartbeat_ttl)
         .await;
     shift.note(answer);
+}
+
+/// The versions that a worker of a fleet serves, for those who look at the fleet.
+fn versions(shift: &Shift) -> Map<String, Value> {
+    if !shift.in_fleet {
+        return Map::new();
+    }
+    let versions = shift.catalog.versions().into_iter();
+    let digests = versions.map(|(module, digest)| (module, Value::from(digest.as_ref())));
+    Map::from_iter([("modules".to_owned(), Value::Object(digests.collect()))])
 }
 
 /// Clears away stale workers and consumers until it is dropped.

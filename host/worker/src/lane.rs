@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_channel::Receiver;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::execute::{Attempt, Begun, Case, Finished, begin, conclude, finish};
+use crate::execute::{Attempt, Begun, Case, Finished, begin, begin_cold, conclude, finish};
 use crate::runner::Running;
 use crate::shift::Shift;
 
@@ -103,6 +103,21 @@ async fn run(shift: &Arc<Shift>, ready: Ready, ends: &mut Ends) {
                 tokio::spawn(wait(Arc::clone(shift), case, running, permit));
             }
         },
+        Begun::Cold => {
+            tokio::spawn(load(Arc::clone(shift), case, permit));
+        }
+    }
+}
+
+/// Runs a task whose code has to be loaded first.
+async fn load(shift: Arc<Shift>, mut case: Case, permit: OwnedSemaphorePermit) {
+    match begin_cold(&shift, &mut case).await {
+        Begun::Running(running) => wait(shift, case, running, permit).await,
+        Begun::Over(outcome) => {
+            let finished = vec![finish(&shift, case, &outcome, None)];
+            let _ = shift.finished.send(finished).await;
+        }
+        Begun::Cold => unreachable!("its code has just been loaded"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Alone turns a `Delivery` into an `Invocation` and an `Ended` into an `Outcome`. Must not know
 //! Redis or `SQLite`, nor how a sandbox works inside.
 
+mod bundle;
 mod catalog;
 mod config;
 mod drain;
@@ -10,6 +11,7 @@ mod embedded;
 mod event;
 mod execute;
 mod fetch;
+mod fleet;
 mod heartbeat;
 mod lane;
 mod manifest;
@@ -23,10 +25,12 @@ mod translate;
 mod watch;
 mod worker;
 
+pub use bundle::{Bundle, digest};
 pub use catalog::{Catalog, CatalogTask, LoadReport};
 pub use config::WorkerConfig;
 pub use drain::Stop;
 pub use event::{Said, TaskEnd, WorkerEvent};
+pub use fleet::{Fleet, FleetConfig, Trust, TrustError};
 pub use manifest::{Manifest, ManifestError, TaskSettings};
 pub use runner::{FnRunner, Runner, Running};
 pub use translate::outcome;

@@ -90,6 +90,12 @@ pub enum ManifestError {
         /// What is wrong, with its line.
         message: String,
     },
+    /// The manifest that a module is deployed with is no manifest.
+    #[error("the module's section `{section}` is not valid: {message}", section = crate::bundle::SECTION)]
+    Deployment {
+        /// What is wrong.
+        message: String,
+    },
     /// The module's own section is no manifest.
     #[error("the module's section `{section}` is not valid: {message}", section = embedded::SECTION)]
     Embedded {
@@ -119,19 +125,28 @@ impl Manifest {
             path: PathBuf::new(),
             message,
         })?;
-        let embedded = |message: String| ManifestError::Embedded { message };
-        let mut inside = embedded::read(wasm).map_err(embedded)?;
+        let inside = own_words(wasm)?;
         if inside.is_empty() {
             return Ok(beside);
         }
-        from_json(inside.clone()).map_err(embedded)?;
         let above: Map<String, Value> =
             toml::from_str(text).map_err(|error| ManifestError::Invalid {
                 path: PathBuf::new(),
                 message: error.to_string(),
             })?;
-        embedded::lay_over(&mut inside, above);
-        from_json(inside).map_err(embedded)
+        lay_over(inside, above)
+    }
+
+    /// The same with the manifest as JSON.
+    pub(crate) fn over(wasm: &[u8], above: Map<String, Value>) -> Result<Self, ManifestError> {
+        let deployment = |message: String| ManifestError::Deployment { message };
+        let beside = from_json(above.clone()).map_err(deployment)?;
+        match &beside.name {
+            Some(name) if !is_module_name(name) => {
+                Err(deployment(format!("{name:?} can't be a module's name")))
+            }
+            _ => lay_over(own_words(wasm)?, above),
+        }
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -168,6 +183,22 @@ impl ManifestError {
             other => other,
         }
     }
+}
+
+/// What the module says about itself, which must be valid by itself.
+fn own_words(wasm: &[u8]) -> Result<Map<String, Value>, ManifestError> {
+    let embedded = |message: String| ManifestError::Embedded { message };
+    let inside = embedded::read(wasm).map_err(embedded)?;
+    from_json(inside.clone()).map_err(embedded)?;
+    Ok(inside)
+}
+
+fn lay_over(
+    mut inside: Map<String, Value>,
+    above: Map<String, Value>,
+) -> Result<Manifest, ManifestError> {
+    embedded::lay_over(&mut inside, above);
+    from_json(inside).map_err(|message| ManifestError::Embedded { message })
 }
 
 fn from_json(manifest: Map<String, Value>) -> Result<Manifest, String> {

@@ -40,6 +40,8 @@ pub(crate) struct Shift {
     pub(crate) counts: Counts,
     pub(crate) health: Health,
     pub(crate) started_at: Timestamp,
+    /// Whether it serves what the registry says.
+    pub(crate) in_fleet: bool,
 }
 
 /// Counters for heartbeats and the summary.

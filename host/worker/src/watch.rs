@@ -11,12 +11,14 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use crate::catalog::{Catalog, LoadReport};
+use crate::fleet::Trust;
 use crate::manifest::Manifest;
 
 /// A directory of modules, and what is known of its files.
 pub struct ModuleDir {
     path: PathBuf,
     catalog: Arc<Catalog>,
+    trust: Trust,
     known: HashMap<PathBuf, Known>,
 }
 
@@ -30,10 +32,11 @@ type Stamp = [Option<(SystemTime, u64)>; 2];
 
 impl ModuleDir {
     /// A directory, of which nothing is loaded yet.
-    pub fn new(path: impl Into<PathBuf>, catalog: Arc<Catalog>) -> Self {
+    pub fn new(path: impl Into<PathBuf>, catalog: Arc<Catalog>, trust: Trust) -> Self {
         Self {
             path: path.into(),
             catalog,
+            trust,
             known: HashMap::new(),
         }
     }
@@ -69,7 +72,7 @@ impl ModuleDir {
 
     async fn load(&mut self, file: PathBuf, stamp: Stamp, report: &mut LoadReport) {
         let before = self.known.remove(&file).and_then(|known| known.name);
-        let name = match deploy(&self.catalog, &file).await {
+        let name = match deploy(&self.catalog, &self.trust, &file).await {
             Ok(name) => {
                 if let Some(before) = before.filter(|before| *before != name) {
                     self.catalog.unload(&before);
@@ -134,7 +137,7 @@ fn log(report: &LoadReport) {
     }
 }
 
-async fn deploy(catalog: &Catalog, file: &Path) -> Result<String, String> {
+async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String, String> {
     let wasm = tokio::fs::read(file)
         .await
         .map_err(|error| format!("can't be read: {error}"))?;
@@ -145,6 +148,10 @@ async fn deploy(catalog: &Catalog, file: &Path) -> Result<String, String> {
         .to_string_lossy()
         .into_owned();
     let name = manifest.name.clone().unwrap_or(stem);
+    let mut signature = file.as_os_str().to_owned();
+    signature.push(".minisig");
+    let signature = std::fs::read_to_string(signature).ok();
+    (trust.check(&name, &wasm, signature.as_deref())).map_err(|error| error.to_string())?;
     catalog.load(&name, wasm, manifest).await?;
     Ok(name)
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::drain::{Phase, release_rest, wait_for_tasks};
 use crate::event::Events;
 use crate::execute::Finished;
+use crate::fleet::{Fleet, follow};
 use crate::lane::{self, Ready};
 use crate::shift::{Counts, Health, HeldDeliveries, Shift};
 use crate::{
@@ -30,6 +31,7 @@ pub struct Worker {
     clock: Arc<dyn Clock>,
     config: WorkerConfig,
     events: Events,
+    fleet: Option<Fleet>,
 }
 
 /// What a worker did.
@@ -59,7 +61,15 @@ impl Worker {
             clock,
             config,
             events: Events::new(),
+            fleet: None,
         }
+    }
+
+    /// Makes it serve what the registry says, as far as it is not in the catalog already.
+    #[must_use]
+    pub fn in_fleet(mut self, fleet: Fleet) -> Self {
+        self.fleet = Some(fleet);
+        self
     }
 
     /// What happens from now on. A reader who is too slow is told how much it missed.
@@ -71,7 +81,7 @@ impl Worker {
     ///
     /// # Errors
     /// Only when threads for sandboxes can't be started: a broker that is away is waited for.
-    pub async fn run(self, stop: Stop) -> anyhow::Result<Summary> {
+    pub async fn run(mut self, stop: Stop) -> anyhow::Result<Summary> {
         let sandboxes = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(self.config.threads.max(1))
             .thread_name("sandbox")
@@ -79,7 +89,8 @@ impl Worker {
             .build()
             .context("can't start the threads for sandboxes")?;
         let threads = self.config.threads.max(1);
-        let (shift, ready, finished) = self.shift();
+        let fleet = self.fleet.take();
+        let (shift, ready, finished) = self.shift(fleet.is_some());
         let shift = Arc::new(shift);
         for _ in 0..threads {
             // Without the executor's budget: a lane looks at the clock itself.
@@ -92,6 +103,9 @@ impl Worker {
         let mut takers = JoinSet::new();
         takers.spawn(promote::promote(Arc::clone(&shift)));
         takers.spawn(heartbeat::clean(Arc::clone(&shift)));
+        if let Some(fleet) = fleet {
+            takers.spawn(follow(fleet, Arc::clone(&shift)));
+        }
         let mut keepers = JoinSet::new();
         keepers.spawn(renew::renew(Arc::clone(&shift)));
         keepers.spawn(heartbeat::heartbeat(Arc::clone(&shift)));
@@ -117,7 +131,7 @@ impl Worker {
         })
     }
 
-    fn shift(self) -> (Shift, Receiver<Ready>, mpsc::Receiver<Vec<Finished>>) {
+    fn shift(self, in_fleet: bool) -> (Shift, Receiver<Ready>, mpsc::Receiver<Vec<Finished>>) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let (ready, readies) = async_channel::unbounded();
         // Room for a few round trips of ends: more would let a broker that is away pile them up.
@@ -136,6 +150,7 @@ impl Worker {
             counts: Counts::default(),
             health: Health::default(),
             started_at: self.clock.now(),
+            in_fleet,
             connected: self.connected,
             catalog: self.catalog,
             runner: self.runner,

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
-    BrokerConfig, Connected, DeadLetterRange, ReplayOptions, SqliteConfig, Timestamp,
+    BrokerConfig, Connected, DeadLetterRange, ReplayOptions, SqliteConfig, TaskMessage, Timestamp,
 };
 use chicory_worker::{Stop, WorkerConfig, WorkerEvent};
 use clap::Args;
@@ -70,7 +70,10 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
         &format!("loading modules from {}", settings.modules.display()),
     )?;
     let sandbox = serve::sandbox(settings)?;
-    let loaded = serve::load(settings, sandbox.clone()).await?;
+    let loaded = serve::load(&context.config, sandbox.clone()).await?;
+    if loaded.report.loaded.is_empty() {
+        return Err(loaded.nothing(settings).into());
+    }
     let cases = cases::all();
     check_deployed(&cases, &loaded)?;
     let stage = Stage::set(context, named).await?;
@@ -107,13 +110,17 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
 
 /// Every case needs its module.
 fn check_deployed(cases: &[Case], loaded: &serve::Loaded) -> Result<(), CommandError> {
-    let resolves = |case: &&Case| loaded.catalog.resolve(case.task).is_some();
-    let Some(case) = cases.iter().find(|case| !resolves(case)) else {
+    let missing = cases.iter().find_map(|case| {
+        let message = TaskMessage::new(case.task);
+        let reason = loaded.catalog.resolve(&message).err()?;
+        Some((case, reason))
+    });
+    let Some((case, reason)) = missing else {
         return Ok(());
     };
     let reason = match loaded.report.refused.first() {
         Some((file, reason)) => format!("{file} was refused: {reason}"),
-        None => loaded.catalog.why_missing(case.task),
+        None => reason,
     };
     Err(CommandError::Usage(format!(
         "the task {} is missing: {reason}; `scripts/guests examples` builds the modules",

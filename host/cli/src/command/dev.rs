@@ -51,7 +51,7 @@ pub(crate) async fn run(args: DevArgs, context: &Context) -> anyhow::Result<Exit
     let modules = built.parent().context("a module is in a folder")?;
     std::fs::create_dir_all(modules)?;
     let mut loader = Loader {
-        dir: ModuleDir::new(modules, catalog.clone()),
+        dir: ModuleDir::new(modules, catalog.clone(), context.config.trust.clone()),
         project,
     };
     let connected = connect::once(&broker).await?;

@@ -2,6 +2,7 @@
 //!
 //! Must not know how a worker works: `chicory-worker` does.
 
+mod fleet;
 pub(crate) mod serve;
 pub(crate) mod signals;
 mod supervise;

@@ -49,6 +49,21 @@ pub(crate) fn names(text: &str) -> Option<Vec<String>> {
         .collect()
 }
 
+/// Pairs `name=value` separated by commas.
+pub(crate) fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+    let pairs = text
+        .split(',')
+        .map(str::trim)
+        .filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            let (name, value) = (name.trim(), value.trim());
+            (!name.is_empty() && !value.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
 fn queue_name(name: &str) -> Option<String> {
     let allowed = |c: char| !c.is_whitespace() && !c.is_control() && c != '{' && c != '}';
     (!name.is_empty() && name.chars().all(allowed)).then(|| name.to_owned())

@@ -147,11 +147,23 @@ fn is_section(path: &str) -> bool {
     })
 }
 
-/// A value as the environment would have it. A list is joined by commas.
+/// A value as the environment would have it. A list is joined by commas, and so is a table, as
+/// `key=value`, once for each of several values.
 fn scalar(value: toml::Value) -> String {
     match value {
         toml::Value::String(text) => text,
         toml::Value::Array(items) => items.into_iter().map(scalar).collect::<Vec<_>>().join(","),
+        toml::Value::Table(table) => {
+            let pairs = table.into_iter().flat_map(|(key, value)| {
+                let values = match value {
+                    toml::Value::Array(items) => items,
+                    one => vec![one],
+                };
+                let pair = move |value| format!("{key}={}", scalar(value));
+                values.into_iter().map(pair).collect::<Vec<_>>()
+            });
+            pairs.collect::<Vec<_>>().join(",")
+        }
         other => other.to_string(),
     }
 }
@@ -207,6 +219,13 @@ mod tests {
             raw.get("worker.heartbeat_ttl").unwrap().source,
             Source::Default
         );
+    }
+
+    #[test]
+    fn a_table_is_read_as_pairs() {
+        let raw = read("[trust.keys]\n\"acme.*\" = [\"RWa\", \"RWb\"]\nshop = \"RWc\"").unwrap();
+        let keys = &raw.get("trust.keys").unwrap().text;
+        assert_eq!(keys, "acme.*=RWa,acme.*=RWb,shop=RWc");
     }
 
     #[test]

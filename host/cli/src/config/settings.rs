@@ -60,6 +60,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     plain("worker.queue"),
     plain("worker.modules"),
     plain("worker.cache_dir"),
+    plain("worker.loaded_code"),
     plain("worker.use_dead_letter_queue"),
     plain("worker.max_deliveries"),
     plain("worker.heartbeat_interval"),
@@ -69,6 +70,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
     plain("worker.shutdown_timeout"),
     plain("worker.log_level"),
     plain("result.default_timeout"),
+    plain("trust.required"),
+    plain("trust.keys"),
 ];
 
 impl Setting {
@@ -123,6 +126,7 @@ const OWNED: &[&str] = &[
     "CHICORY_BACKEND_REDIS_",
     "CHICORY_WORKER_",
     "CHICORY_RESULT_",
+    "CHICORY_TRUST_",
 ];
 
 /// Whether a variable would have to be a setting's.

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chicory_queue::{BrokerConfig, DeliveryMode};
+use chicory_worker::Trust;
 
-use super::raw::{Raw, RawValue};
+use super::raw::{Raw, RawValue, Source};
 use super::{ConfigError, broker, parse};
 
 /// The most tasks one process can be told to run at once.
@@ -24,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) worker: WorkerSettings,
     /// How long `--wait` waits; none for ever.
     pub(crate) result_timeout: Option<Duration>,
+    /// Whose modules are run.
+    pub(crate) trust: Trust,
 }
 
 /// The section `[worker]`.
@@ -35,7 +38,11 @@ pub(crate) struct WorkerSettings {
     pub(crate) max_memory: u64,
     pub(crate) queues: Vec<String>,
     pub(crate) modules: PathBuf,
+    /// Whether somebody has named the folder: then it must be there.
+    pub(crate) modules_named: bool,
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Bytes.
+    pub(crate) loaded_code: u64,
     pub(crate) dead_letters: bool,
     pub(crate) max_deliveries: u32,
     pub(crate) heartbeat_interval: Duration,
@@ -78,6 +85,7 @@ impl Config {
             delivery_mode: raw.required("delivery_mode", DELIVERY_MODES, delivery_mode)?,
             worker: worker(raw)?,
             result_timeout: raw.optional("result.default_timeout", SECONDS, seconds)?,
+            trust: trust(raw)?,
         })
     }
 }
@@ -109,11 +117,7 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
             "a whole number from 1 to 10000",
             |text| number(text, 1, MOST_CONCURRENCY),
         )?,
-        threads: raw
-            .optional("worker.threads", "a whole number from 1 to 1024", |text| {
-                number(text, 1, 1024)
-            })?
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        threads: threads(raw)?,
         max_memory: raw.required(
             "worker.max_memory",
             "a size from 64KiB, in bytes or such as 256MiB",
@@ -125,9 +129,15 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
             parse::names,
         )?,
         modules: raw.required("worker.modules", "a folder", some_path)?,
+        modules_named: raw.is_named("worker.modules"),
         cache_dir: raw
             .optional("worker.cache_dir", "a folder", some_path)?
             .or_else(user_cache),
+        loaded_code: raw.required(
+            "worker.loaded_code",
+            "a size, in bytes or such as 512MiB",
+            size,
+        )?,
         dead_letters: raw.required(
             "worker.use_dead_letter_queue",
             "true or false",
@@ -159,6 +169,23 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
     Ok(settings)
 }
 
+fn threads(raw: &Raw) -> Result<usize, ConfigError> {
+    let allowed = "a whole number from 1 to 1024";
+    let given = raw.optional("worker.threads", allowed, |text| number(text, 1, 1024))?;
+    Ok(given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)))
+}
+
+fn trust(raw: &Raw) -> Result<Trust, ConfigError> {
+    let required = raw.required("trust.required", "true or false", parse::switch)?;
+    let allowed = "pairs MODULE=KEY, a module's name or how it begins with * at its end, and the public key of minisign for it";
+    let keys = raw.optional("trust.keys", allowed, parse::pairs)?;
+    let keys = keys.unwrap_or_default();
+    let pairs = keys
+        .iter()
+        .map(|(pattern, key)| (pattern.as_str(), key.as_str()));
+    Trust::new(pairs, required).map_err(|error| ConfigError::Conflict(error.to_string()))
+}
+
 fn check_heartbeat(raw: &Raw, worker: &WorkerSettings) -> Result<(), ConfigError> {
     if worker.heartbeat_ttl > worker.heartbeat_interval {
         return Ok(());
@@ -187,10 +214,14 @@ fn some_path(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
+fn size(text: &str) -> Option<u64> {
+    let bytes: chicory_runtime::Bytes = text.parse().ok()?;
+    Some(bytes.into())
+}
+
 /// At least one page of a WebAssembly memory.
 fn memory(text: &str) -> Option<u64> {
-    let bytes: chicory_runtime::Bytes = text.parse().ok()?;
-    Some(bytes.into()).filter(|bytes| *bytes >= 64 << 10)
+    size(text).filter(|bytes| *bytes >= 64 << 10)
 }
 
 /// The user's cache folder as the XDG base directories say; none where there is no home.
@@ -206,6 +237,12 @@ fn user_cache() -> Option<PathBuf> {
 }
 
 impl Raw {
+    /// Whether somebody has set it, and it is not the default.
+    fn is_named(&self, path: &str) -> bool {
+        self.get(path)
+            .is_some_and(|value| value.source != Source::Default)
+    }
+
     /// A setting's value, or an error that says what is allowed.
     pub(super) fn optional<T>(
         &self,

@@ -121,7 +121,7 @@ proptest! {
 
 /// The properties above would hold if nothing passed.
 #[test]
-fn both_answers_are_common_among_the_changes() {
+fn both_answers_are_frequent_among_the_changes() {
     let mut runner = TestRunner::deterministic();
     let passed = (0..1_000).filter(|_| {
         let (old, new, _) = versions().new_tree(&mut runner).unwrap().current();

@@ -8,14 +8,6 @@ use serde_json::{Map, Value, json};
 
 /// A value of this shape, in any of the spellings that are accepted.
 pub(crate) fn value(shape: &Shape) -> BoxedStrategy<Value> {
-    let integers = |least: i64, most: i64| {
-        prop_oneof![
-            Just(json!(least)),
-            Just(json!(most)),
-            (least..=most).prop_map(|n| json!(n))
-        ]
-        .boxed()
-    };
     match shape {
         Shape::Bool => any::<bool>().prop_map(Value::from).boxed(),
         Shape::S8 => integers(-128, 127),
@@ -68,6 +60,15 @@ pub(crate) fn value(shape: &Shape) -> BoxedStrategy<Value> {
             .prop_map(|set| json!(set))
             .boxed(),
     }
+}
+
+fn integers(least: i64, most: i64) -> BoxedStrategy<Value> {
+    prop_oneof![
+        Just(json!(least)),
+        Just(json!(most)),
+        (least..=most).prop_map(|n| json!(n))
+    ]
+    .boxed()
 }
 
 /// A record; its names in either spelling, what is null perhaps left out.

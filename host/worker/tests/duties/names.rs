@@ -1,5 +1,7 @@
 //! How messages name tasks.
 
+use chicory_queue::TaskMessage;
+
 use crate::bench::Bench;
 
 #[tokio::test]
@@ -13,7 +15,13 @@ async fn the_longest_modules_name_wins_and_both_spellings_do() {
         )
         .await
         .unwrap();
-    let ignores = |name| bench.catalog.resolve(name).map(|task| task.ignore_result);
+    let ignores = |name| {
+        bench
+            .catalog
+            .resolve(&TaskMessage::new(name))
+            .ok()
+            .map(|task| task.ignore_result)
+    };
     assert_eq!(ignores("myapp.long-name"), Some(false));
     assert_eq!(ignores("myapp.long_name"), Some(false));
     assert_eq!(ignores("myapp.tasks.long_name"), Some(true));
@@ -27,7 +35,14 @@ async fn settings_of_a_task_go_before_the_modules() {
     let bench = Bench::new().await;
     let manifest = "[retry]\nmax_retries = 2\n[tasks.long_name]\nretry = { max_retries = 5 }\n";
     bench.deploy("m", manifest).await.unwrap();
-    let retries = |name| bench.catalog.resolve(name).unwrap().policy.max_retries;
+    let retries = |name| {
+        bench
+            .catalog
+            .resolve(&TaskMessage::new(name))
+            .unwrap()
+            .policy
+            .max_retries
+    };
     assert_eq!((retries("m.f"), retries("m.long-name")), (2, 5));
 }
 
@@ -42,5 +57,5 @@ async fn settings_of_a_task_that_is_not_there_are_an_error_and_change_nothing() 
         error,
         "the manifest's [tasks.g] names no task of the module; it has f, long-name"
     );
-    assert!(bench.catalog.resolve("m.f").is_some());
+    assert!(bench.catalog.resolve(&TaskMessage::new("m.f")).is_ok());
 }

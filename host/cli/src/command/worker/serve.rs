@@ -8,7 +8,9 @@ use std::sync::Arc;
 use chicory_queue::{BrokerConfig, Connected, SystemClock};
 use chicory_runtime::{Sandbox, SandboxConfig};
 use chicory_worker::{Catalog, LoadReport, ModuleDir, Stop, Worker, WorkerConfig};
+use tokio_util::task::AbortOnDropHandle;
 
+use super::fleet;
 use super::signals::StopSignals;
 use crate::config::{Config, WorkerSettings};
 use crate::connect;
@@ -26,16 +28,28 @@ pub(crate) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<Sandbox> {
 
 /// Modules that are ready, and the folder they came from.
 pub(crate) struct Loaded {
-    pub(crate) dir: ModuleDir,
+    /// None where there is no folder.
+    pub(crate) dir: Option<ModuleDir>,
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) report: LoadReport,
 }
 
-/// Loads the folder's modules. One that is refused is in the report; none at all is an error.
-pub(crate) async fn load(settings: &WorkerSettings, sandbox: Sandbox) -> anyhow::Result<Loaded> {
+/// Loads the folder's modules, where there is one. What is refused is in the report.
+pub(crate) async fn load(config: &Config, sandbox: Sandbox) -> anyhow::Result<Loaded> {
+    let settings = &config.worker;
     let catalog = Catalog::new(sandbox);
-    let mut dir = ModuleDir::new(&settings.modules, Arc::clone(&catalog));
-    let shown = settings.modules.display();
+    if !settings.modules_named && !settings.modules.is_dir() {
+        return Ok(Loaded {
+            dir: None,
+            catalog,
+            report: LoadReport::default(),
+        });
+    }
+    let mut dir = ModuleDir::new(
+        &settings.modules,
+        Arc::clone(&catalog),
+        config.trust.clone(),
+    );
     let report = dir
         .refresh()
         .await
@@ -43,23 +57,27 @@ pub(crate) async fn load(settings: &WorkerSettings, sandbox: Sandbox) -> anyhow:
     for (file, reason) in &report.refused {
         tracing::warn!(%file, %reason, "refused a module");
     }
-    if !report.loaded.is_empty() {
-        return Ok(Loaded {
-            dir,
-            catalog,
-            report,
-        });
+    Ok(Loaded {
+        dir: Some(dir),
+        catalog,
+        report,
+    })
+}
+
+impl Loaded {
+    /// The error that there is nothing to serve.
+    pub(crate) fn nothing(&self, settings: &WorkerSettings) -> CommandError {
+        let shown = settings.modules.display();
+        CommandError::Usage(match self.report.refused.first() {
+            None => format!(
+                "no module in {shown}: put .wasm files there, or name another folder by --modules"
+            ),
+            Some((file, reason)) => format!(
+                "no module in {shown} can be used; the first of {}, {file}: {reason}",
+                self.report.refused.len()
+            ),
+        })
     }
-    let message = match report.refused.first() {
-        None => format!(
-            "no module in {shown}: put .wasm files there, or name another folder by --modules"
-        ),
-        Some((file, reason)) => format!(
-            "no module in {shown} can be used; the first of {}, {file}: {reason}",
-            report.refused.len()
-        ),
-    };
-    Err(CommandError::Usage(message).into())
 }
 
 /// The settings as the worker takes them.
@@ -98,11 +116,11 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         }
     };
     let (worker, dir) = settled;
-    let watching = tokio::spawn(dir.watch());
+    let watching = dir.map(|dir| AbortOnDropHandle::new(tokio::spawn(dir.watch())));
     let stop = Stop::new();
     let stopping = tokio::spawn(stop_at_signals(signals, stop.clone()));
     let summary = worker.run(stop).await?;
-    watching.abort();
+    drop(watching);
     stopping.abort();
     tracing::info!(
         processed = summary.processed,
@@ -113,14 +131,21 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn prepare(config: &Config) -> anyhow::Result<(Worker, ModuleDir)> {
+async fn prepare(config: &Config) -> anyhow::Result<(Worker, Option<ModuleDir>)> {
     let sandbox = sandbox(&config.worker)?;
     let found = sandbox.describe();
-    let loaded = load(&config.worker, sandbox.clone()).await?;
+    let loaded = load(config, sandbox.clone()).await?;
     let connected = connect::patiently(&config.broker).await?;
     let settings = worker_config(config, &config.broker);
+    let fleet = fleet::join(config, &settings, &connected, &loaded.catalog).await;
+    if loaded.catalog.task_names().is_empty() {
+        if config.worker.modules_named {
+            return Err(loaded.nothing(&config.worker).into());
+        }
+        tracing::info!("no module yet: waiting for `chicory deploy`");
+    }
     announce(config, &settings, &loaded, &found);
-    let worker = assemble(connected, sandbox, loaded.catalog, settings);
+    let worker = assemble(connected, sandbox, loaded.catalog, settings).in_fleet(fleet);
     Ok((worker, loaded.dir))
 }
 
@@ -154,12 +179,15 @@ fn announce(config: &Config, settings: &WorkerConfig, loaded: &Loaded, sandbox: 
         env!("CARGO_PKG_VERSION"),
     );
     tracing::info!(%sandbox, "sandbox");
+    let (local, tasks) = (&loaded.report.loaded, loaded.catalog.task_names());
+    let deployed = loaded.catalog.deployed();
     tracing::info!(
-        modules = %loaded.report.loaded.join(","),
-        tasks = %loaded.catalog.task_names().join(","),
-        "serving {} modules from {}",
-        loaded.report.loaded.len(),
+        modules = %local.iter().chain(&deployed).map(String::as_str).collect::<Vec<_>>().join(","),
+        tasks = %tasks.join(","),
+        "serving {} modules from {}, and {} that are deployed",
+        local.len(),
         config.worker.modules.display(),
+        deployed.len(),
     );
 }
 

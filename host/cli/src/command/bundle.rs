@@ -1,0 +1,53 @@
+//! `chicory bundle`: a module and its manifest in one file, which can be signed and deployed as it is.
+//!
+//! Must not know the registry.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde_json::json;
+
+use super::Context;
+use super::deploy::source::{Wanted, pack};
+
+/// Flags of `chicory bundle`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What is written has one digest for the code and for all that it is granted, so that a signature covers
+both. The same module and manifest give the same file.
+Example:
+  chicory bundle resize.wasm --output resize.bundle.wasm
+  minisign -S -m resize.bundle.wasm
+  chicory deploy resize.bundle.wasm --bundled")]
+pub(crate) struct BundleArgs {
+    /// A module, or the folder of a project, which is built first
+    path: PathBuf,
+    /// Where the bundle goes
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+    /// The module's name [default: the manifest's, or the file's]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The version's name, for people [default: the manifest's]
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
+}
+
+/// Packs, checks, writes.
+pub(crate) async fn run(args: BundleArgs, context: &Context) -> anyhow::Result<()> {
+    let wanted = Wanted {
+        path: &args.path,
+        name: args.name.as_deref(),
+        version: args.version.as_deref(),
+        bundled: false,
+    };
+    let packed = pack(&wanted, context).await?;
+    std::fs::write(&args.output, &packed.bundle.bytes)
+        .with_context(|| format!("can't write {}", args.output.display()))?;
+    let digest = &packed.bundle.digest;
+    context.output.value(
+        &json!({ "module": packed.name, "digest": digest, "file": args.output }),
+        |_| format!("{} sha256:{digest}", args.output.display()),
+    )
+}

@@ -1,0 +1,54 @@
+//! Joins a worker to its fleet: what is deployed at its start, and the trust policy it starts with.
+//!
+//! Must not know how a worker keeps up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chicory_queue::{AuditEntry, Connected, SystemClock, Timestamp};
+use chicory_worker::{Catalog, Fleet, FleetConfig, WorkerConfig};
+
+use crate::config::Config;
+
+/// A worker's part in the fleet, with what is deployed by now.
+pub(super) async fn join(
+    config: &Config,
+    settings: &WorkerConfig,
+    connected: &Connected,
+    catalog: &Arc<Catalog>,
+) -> Fleet {
+    let cache = config.worker.cache_dir.as_ref();
+    let mut fleet = Fleet::new(
+        Arc::clone(&connected.registry),
+        Arc::clone(catalog),
+        Arc::new(SystemClock),
+        FleetConfig {
+            worker_id: settings.worker_id.clone(),
+            blobs: cache.map(|folder| folder.join("modules")),
+            trust: config.trust.clone(),
+            code_bytes: config.worker.loaded_code,
+        },
+    );
+    while let Err(error) = fleet.catch_up().await {
+        tracing::warn!(%error, "the registry can't be read; trying again until it can");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    note_policy(config, settings, connected).await;
+    fleet
+}
+
+/// A trust policy other than the last one is a line in the audit log.
+async fn note_policy(config: &Config, settings: &WorkerConfig, connected: &Connected) {
+    let policy = config.trust.describe();
+    let entry = AuditEntry {
+        at: Timestamp::now(),
+        by: settings.worker_id.clone(),
+        action: "trust-policy".into(),
+        module: String::new(),
+        digest: String::new(),
+        detail: policy.to_owned(),
+    };
+    if let Err(error) = connected.registry.note_policy(policy, &entry).await {
+        tracing::warn!(%error, "the trust policy can't be noted in the audit log");
+    }
+}

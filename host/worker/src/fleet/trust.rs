@@ -1,0 +1,145 @@
+//! Whose modules are run: keys by module name, and signatures in minisign's format.
+//!
+//! The format is that of <https://jedisct1.github.io/minisign/>. Must not know where a module comes from.
+
+use minisign_verify::{PublicKey, Signature};
+
+/// Which keys are trusted for which modules. Nothing set: every module is run.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    keys: Vec<(Pattern, PublicKey)>,
+    required: bool,
+    fingerprint: String,
+}
+
+/// A module's name, or with `*` at the end how it begins.
+#[derive(Debug, Clone)]
+struct Pattern(String);
+
+impl Pattern {
+    fn matches(&self, name: &str) -> bool {
+        match self.0.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => self.0 == name,
+        }
+    }
+}
+
+/// Why a module is not run, or a key can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// The key is none.
+    #[error(
+        "[trust] keys: {key:?} for {pattern:?} is no public key of minisign: give the line that starts with RW, such as minisign -G writes into minisign.pub"
+    )]
+    Key {
+        /// For which modules.
+        pattern: String,
+        /// What was given.
+        key: String,
+    },
+    /// It must be signed, and is not.
+    #[error(
+        "it is not signed, and module {module:?} must be signed by a trusted key: sign it with minisign, and deploy it with its signature"
+    )]
+    Unsigned {
+        /// The module.
+        module: String,
+    },
+    /// It must be signed, and nobody is trusted to.
+    #[error("no key is trusted for module {module:?}, and [trust] required = true")]
+    NoKey {
+        /// The module.
+        module: String,
+    },
+    /// It is signed by somebody else, or is not what was signed.
+    #[error("its signature is not one of a key trusted for module {module:?}: {reason}")]
+    Refused {
+        /// The module.
+        module: String,
+        /// What the check said.
+        reason: String,
+    },
+}
+
+impl Trust {
+    /// A policy: pairs of a pattern and a key in minisign's base64, and whether modules without a key of
+    /// their own are refused.
+    ///
+    /// # Errors
+    /// Names the key that is none.
+    pub fn new<'a>(
+        keys: impl IntoIterator<Item = (&'a str, &'a str)>,
+        required: bool,
+    ) -> Result<Self, TrustError> {
+        let mut policy = Self {
+            keys: Vec::new(),
+            required,
+            fingerprint: format!("required={required}"),
+        };
+        for (pattern, key) in keys {
+            let parsed = PublicKey::from_base64(key).map_err(|_| TrustError::Key {
+                pattern: pattern.to_owned(),
+                key: key.to_owned(),
+            })?;
+            policy.fingerprint.push_str(&format!(" {pattern}={key}"));
+            policy.keys.push((Pattern(pattern.to_owned()), parsed));
+        }
+        Ok(policy)
+    }
+
+    /// The policy in one line, for the audit log: keys are public.
+    pub fn describe(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Whether anything is asked of modules.
+    pub fn is_open(&self) -> bool {
+        self.keys.is_empty() && !self.required
+    }
+
+    /// Whether a module of this name may run.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(
+        &self,
+        module: &str,
+        bytes: &[u8],
+        signature: Option<&str>,
+    ) -> Result<(), TrustError> {
+        let module_name = || module.to_owned();
+        let keys: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|(pattern, _)| pattern.matches(module))
+            .map(|(_, key)| key)
+            .collect();
+        if keys.is_empty() {
+            return match self.required {
+                false => Ok(()),
+                true => Err(TrustError::NoKey {
+                    module: module_name(),
+                }),
+            };
+        }
+        let Some(signature) = signature else {
+            return Err(TrustError::Unsigned {
+                module: module_name(),
+            });
+        };
+        let refused = |reason: String| TrustError::Refused {
+            module: module_name(),
+            reason,
+        };
+        let signature = Signature::decode(signature).map_err(|error| refused(error.to_string()))?;
+        let mut reason = String::new();
+        for key in keys {
+            match key.verify(bytes, &signature, false) {
+                Ok(()) => return Ok(()),
+                Err(error) => reason = error.to_string(),
+            }
+        }
+        Err(refused(reason))
+    }
+}
