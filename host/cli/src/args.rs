@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    bench, build, cleanup, completions, demo, dev, dlq, enqueue, inspect, new, queue, result, run,
-    settings, test, worker, workers,
+    bench, build, cleanup, completions, demo, dev, dlq, enqueue, inspect, modules, new, queue,
+    result, run, settings, test, worker, workers,
 };
 use crate::config::FlagValue;
 use crate::exit::CODES;
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     New(new::NewArgs),
     /// Build a project into a module, and check what it needs
     Build(build::BuildArgs),
+    /// List the modules that a fleet runs, or look at one
+    Modules(modules::ModulesArgs),
     /// Run a project's test cases, without a broker
     Test(test::TestArgs),
     /// Serve a project while it is written: build, reload, and show what tasks do

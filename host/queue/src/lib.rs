@@ -33,9 +33,9 @@ pub use message::{FORMAT, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
 pub use registry::{
-    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, ModuleRecord, Phase,
-    Progress, Registry, RetentionRule, Rollout, RolloutRequest, Verdict, Version, WorkerReport,
-    judge,
+    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, ForgetRequest,
+    Forgotten, ModuleRecord, Phase, Progress, Registry, RetentionRule, Rollout, RolloutRequest,
+    Verdict, Version, WorkerReport, delete_unnamed, forget, judge,
 };
 pub use results::{ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
 pub use timestamp::Timestamp;

@@ -5,6 +5,8 @@
 //! know what WebAssembly is: to the registry a module is bytes with a digest.
 
 mod canary;
+mod forget;
+mod needed;
 mod record;
 mod stored;
 #[cfg(test)]
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 pub use self::canary::{CanaryCounts, Verdict, judge};
+pub use self::forget::{ForgetRequest, Forgotten, delete_unnamed, forget};
 pub use self::record::{
     Activation, Canary, CanaryTerms, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
 };
