@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    bench, build, bundle, cleanup, completions, demo, deploy, dev, dlq, enqueue, inspect, new,
-    queue, result, rollback, run, settings, test, worker, workers,
+    bench, build, bundle, cleanup, completions, demo, deploy, dev, dlq, enqueue, inspect, modules,
+    new, queue, result, rollback, run, settings, test, worker, workers,
 };
 use crate::config::FlagValue;
 use crate::exit::CODES;
@@ -88,6 +88,8 @@ pub(crate) enum Command {
     Deploy(deploy::DeployArgs),
     /// Go back to the version before, or end a canary
     Rollback(rollback::RollbackArgs),
+    /// List the modules that a fleet runs, or look at one
+    Modules(modules::ModulesArgs),
     /// Run a project's test cases, without a broker
     Test(test::TestArgs),
     /// Serve a project while it is written: build, reload, and show what tasks do

@@ -16,6 +16,7 @@ pub(crate) mod enqueue;
 mod enqueue_file;
 pub(crate) mod inspect;
 mod module;
+pub(crate) mod modules;
 pub(crate) mod new;
 pub(crate) mod queue;
 pub(crate) mod result;
@@ -122,6 +123,7 @@ async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode>
         Command::Result(args) => result::run(args, context).await,
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Queue(command) => queue::run(command, context).await,
+        Command::Modules(args) => modules::run(args, context).await,
         Command::Workers(args) => workers::run(args, context).await,
         Command::Cleanup(args) => cleanup::run(args, context).await,
         Command::New(args) => new::run(&args, context),

@@ -34,8 +34,9 @@ pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
 pub use registry::{
     Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, Deployer,
-    ModuleRecord, Phase, Progress, Registry, RetentionRule, RolledOut, Rollout, RolloutError,
-    RolloutRequest, Stage, Target, Verdict, Version, WorkerReport, judge,
+    ForgetRequest, Forgotten, ModuleRecord, Phase, Progress, Registry, RetentionRule, RolledOut,
+    Rollout, RolloutError, RolloutRequest, Stage, Target, Verdict, Version, WorkerReport,
+    delete_unnamed, forget, judge,
 };
 pub use results::{ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
 pub use timestamp::Timestamp;

@@ -6,6 +6,8 @@
 
 mod canary;
 mod deployer;
+mod forget;
+mod needed;
 mod record;
 mod refused;
 mod stored;
@@ -22,6 +24,7 @@ use tokio::sync::mpsc;
 
 pub use self::canary::{CanaryCounts, Verdict, judge};
 pub use self::deployer::{Deployer, RolledOut, RolloutError, Stage, Target};
+pub use self::forget::{ForgetRequest, Forgotten, delete_unnamed, forget};
 pub use self::record::{
     Activation, Canary, CanaryTerms, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
 };

@@ -1,0 +1,34 @@
+//! `chicory modules audit`: who changed what.
+//!
+//! Must not know the modules.
+
+use chicory_queue::{AuditEntry, Registry};
+
+use super::{second, short};
+use crate::output::{Output, table};
+
+pub(super) async fn run(
+    registry: &dyn Registry,
+    limit: usize,
+    output: Output,
+) -> anyhow::Result<()> {
+    let lines = registry.audit(limit).await?;
+    output.value(&lines, |lines| human(lines))
+}
+
+pub(super) fn human(lines: &[AuditEntry]) -> String {
+    if lines.is_empty() {
+        return "the audit log is empty: nothing has been deployed".into();
+    }
+    let rows = lines.iter().map(|line| {
+        [
+            second(line.at),
+            line.by.clone(),
+            line.action.clone(),
+            line.module.clone(),
+            short(&line.digest).to_owned(),
+            line.detail.clone(),
+        ]
+    });
+    table(["AT", "BY", "ACTION", "MODULE", "DIGEST", "DETAIL"], rows)
+}

@@ -1,0 +1,144 @@
+//! `chicory modules show`: all about one module.
+//!
+//! Must not know how it came to be so.
+
+use chicory_queue::{
+    Canary, CanaryCounts, ModuleRecord, Progress, Registry, Rollout, Timestamp, Version,
+    WorkerReport,
+};
+use serde::Serialize;
+
+use super::{find, second, short, state};
+use crate::output::{Output, printable, table};
+
+/// A module, and what workers say about it.
+#[derive(Debug, Serialize)]
+pub(super) struct Detail {
+    #[serde(flatten)]
+    pub(super) record: ModuleRecord,
+    /// What workers said about the roll-out.
+    pub(super) reports: Vec<WorkerReport>,
+    /// How tries ended since the canary began.
+    pub(super) canary_counts: Option<CanaryCounts>,
+}
+
+pub(super) async fn run(
+    registry: &dyn Registry,
+    module: &str,
+    output: Output,
+) -> anyhow::Result<()> {
+    let record = find(registry, module).await?;
+    let mut reports = match &record.rollout {
+        Some(rollout) => registry.reports(&rollout.id).await?,
+        None => Vec::new(),
+    };
+    reports.sort_by(|one, other| one.worker_id.cmp(&other.worker_id));
+    let canary_counts = match &record.canary {
+        Some(canary) => Some(registry.count(&canary.id, CanaryCounts::default()).await?),
+        None => None,
+    };
+    let detail = Detail {
+        record,
+        reports,
+        canary_counts,
+    };
+    output.value(&detail, |detail| human(detail, Timestamp::now()))
+}
+
+pub(super) fn human(detail: &Detail, now: Timestamp) -> String {
+    let record = &detail.record;
+    let mut parts = vec![format!("{}: {}", record.name, state(record, now))];
+    if let Some(rollout) = &record.rollout {
+        parts.push(rolling_out(rollout, &detail.reports));
+    }
+    if let Some(canary) = &record.canary {
+        parts.push(on_trial(canary, detail.canary_counts.unwrap_or_default()));
+    }
+    let versions = record.versions.iter().rev();
+    parts.push(table(
+        [
+            "DIGEST", "VERSION", "BYTES", "DEPLOYED", "BY", "SIGNED", "STATE",
+        ],
+        versions.map(|version| row(record, version)),
+    ));
+    let newest = record.versions.last();
+    if let Some(version) = record.active_version().or(newest) {
+        parts.push(tasks(&record.name, version));
+    }
+    printable(&parts.join("\n"))
+}
+
+fn row(record: &ModuleRecord, version: &Version) -> [String; 7] {
+    let is = |digest: Option<&String>| digest == Some(&version.digest);
+    let rollout = record.rollout.as_ref().map(|rollout| &rollout.digest);
+    let canary = record.canary.as_ref().map(|canary| &canary.digest);
+    let state = if is(record.active.as_ref()) {
+        "active"
+    } else if is(canary) {
+        "canary"
+    } else if is(rollout) {
+        "rolling out"
+    } else if version.retiring {
+        "retiring"
+    } else {
+        ""
+    };
+    [
+        short(&version.digest).to_owned(),
+        version.version.clone().unwrap_or_default(),
+        version.size.to_string(),
+        second(version.deployed_at),
+        version.deployed_by.clone(),
+        if version.signature.is_some() {
+            "yes"
+        } else {
+            "no"
+        }
+        .to_owned(),
+        state.to_owned(),
+    ]
+}
+
+fn rolling_out(rollout: &Rollout, reports: &[WorkerReport]) -> String {
+    let mut lines = vec![format!(
+        "  {} of {} by {} since {}, given up at {}",
+        rollout.how,
+        short(&rollout.digest),
+        rollout.by,
+        second(rollout.started_at),
+        second(rollout.expires_at)
+    )];
+    lines.extend(reports.iter().map(|report| {
+        let progress = match &report.progress {
+            Progress::Ready => "ready",
+            Progress::Switched => "switched",
+            Progress::Refused(reason) => reason,
+        };
+        format!("  worker {}: {progress}", report.worker_id)
+    }));
+    lines.join("\n")
+}
+
+fn on_trial(canary: &Canary, counts: CanaryCounts) -> String {
+    let terms = &canary.terms;
+    let of =
+        |failed: u64, ok: u64| format!("{failed} of {} tries failed", ok.saturating_add(failed));
+    format!(
+        "  canary by {} since {}: {}; on the active version, {}\n  rolled back at {} percentage points more failures, promoted after {} s and {} tries",
+        canary.by,
+        second(canary.since),
+        of(counts.canary_failed, counts.canary_ok),
+        of(counts.active_failed, counts.active_ok),
+        terms.margin,
+        terms.hold,
+        terms.min_tasks
+    )
+}
+
+fn tasks(module: &str, version: &Version) -> String {
+    let tasks = version.tasks.iter();
+    let lines: Vec<_> = tasks
+        .map(|(task, signature)| format!("  {module}.{task}: {signature}"))
+        .collect();
+    format!("tasks of {}:\n{}", short(&version.digest), lines.join("\n"))
+}
