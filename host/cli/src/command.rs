@@ -73,6 +73,7 @@ fn flags(cli: &Cli) -> Vec<FlagValue> {
     match &cli.command {
         Command::Worker(args) => flags.extend(args.settings()),
         Command::Demo(args) => flags.extend(args.settings()),
+        Command::Enqueue(args) => flags.extend(args.settings()),
         _ => {}
     }
     flags
