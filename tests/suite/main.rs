@@ -30,3 +30,4 @@ mod seed_operations;
 mod seed_results;
 mod seed_settings;
 mod seed_written_by_hand;
+mod wire_format;

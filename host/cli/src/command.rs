@@ -6,6 +6,7 @@ pub(crate) mod bench;
 pub(crate) mod build;
 mod call;
 pub(crate) mod cleanup;
+pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod dev;
@@ -117,6 +118,7 @@ async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode>
         Command::Demo(_) => return demo::run(context, cli.global.broker.is_some()).await,
         Command::Completions(args) => return completions::run(&args),
         Command::Enqueue(args) => enqueue::run(args, context).await,
+        Command::Client(args) => client::run(args, context).await,
         Command::Result(args) => result::run(args, context).await,
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Queue(command) => queue::run(command, context).await,

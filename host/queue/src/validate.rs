@@ -76,11 +76,12 @@ impl<'a> Checks<'a> {
     /// # Errors
     /// Says what is wrong with the message, or that the registry can't be reached.
     pub async fn check(&mut self, message: &mut TaskMessage) -> Result<(), EnqueueError> {
-        if self.mode == ValidationMode::None {
+        let mode = self.mode;
+        if mode == ValidationMode::None {
             return Ok(());
         }
         let Some((module, task)) = self.module_of(&message.name).await? else {
-            return match self.mode {
+            return match mode {
                 ValidationMode::Strict => Err(self.no_module(&message.name).await?),
                 _ => Ok(()),
             };
@@ -98,7 +99,7 @@ impl<'a> Checks<'a> {
         };
         let mut tasks = version.tasks.iter();
         let Some((_, signature)) = tasks.find(|(known, _)| names(known, task)) else {
-            return match self.mode {
+            return match mode {
                 ValidationMode::Strict => Err(no_task(module, version, task)),
                 _ => Ok(()),
             };

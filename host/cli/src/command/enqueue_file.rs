@@ -51,7 +51,14 @@ pub(crate) async fn run(path: &Path, defaults: &Defaults, context: &Context) -> 
     };
     let mut lines = Lines::new(open()?);
     let bar = progress(total);
-    let sent = send(&mut lines, &mut checks, connected.broker.as_ref(), defaults, &bar).await;
+    let sent = send(
+        &mut lines,
+        &mut checks,
+        connected.broker.as_ref(),
+        defaults,
+        &bar,
+    )
+    .await;
     bar.finish_and_clear();
     let sent = sent?;
     let body = json!({ "enqueued": sent, "queue": defaults.queue });
