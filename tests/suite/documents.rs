@@ -18,7 +18,7 @@ struct Line {
 /// The Markdown files that users read.
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for folder in ["", "examples", "examples/*", "tests/guests"] {
+    for folder in ["", "docs", "examples", "examples/*", "tests/guests"] {
         let folders = match folder.strip_suffix("/*") {
             Some(parent) => fs::read_dir(root().join(parent))
                 .unwrap()

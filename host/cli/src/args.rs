@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    bench, build, bundle, cleanup, completions, demo, deploy, dev, dlq, enqueue, inspect, modules,
-    new, queue, result, rollback, run, settings, test, worker, workers,
+    bench, build, bundle, cleanup, client, completions, demo, deploy, dev, dlq, enqueue, inspect, modules, new, queue, result, rollback, run, settings, test, worker, workers,
 };
 use crate::config::FlagValue;
 use crate::exit::CODES;
@@ -66,6 +65,8 @@ pub(crate) enum Command {
     Worker(Box<worker::WorkerArgs>),
     /// Enqueue a task, or many from a file
     Enqueue(enqueue::EnqueueArgs),
+    /// Write a Rust module with a function for each task of a module
+    Client(client::ClientArgs),
     /// Show how a task ended, or wait for its end
     Result(result::ResultArgs),
     /// Look after the dead letters of a queue

@@ -7,6 +7,7 @@ pub(crate) mod build;
 pub(crate) mod bundle;
 mod call;
 pub(crate) mod cleanup;
+pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod deploy;
@@ -77,6 +78,7 @@ fn flags(cli: &Cli) -> Vec<FlagValue> {
     match &cli.command {
         Command::Worker(args) => flags.extend(args.settings()),
         Command::Demo(args) => flags.extend(args.settings()),
+        Command::Enqueue(args) => flags.extend(args.settings()),
         _ => {}
     }
     flags
@@ -120,6 +122,7 @@ async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode>
         Command::Demo(_) => return demo::run(context, cli.global.broker.is_some()).await,
         Command::Completions(args) => return completions::run(&args),
         Command::Enqueue(args) => enqueue::run(args, context).await,
+        Command::Client(args) => client::run(args, context).await,
         Command::Result(args) => result::run(args, context).await,
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Queue(command) => queue::run(command, context).await,

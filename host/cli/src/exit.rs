@@ -2,7 +2,7 @@
 //!
 //! Must not know which command failed.
 
-use chicory_queue::BrokerError;
+use chicory_queue::{BrokerError, EnqueueError};
 
 use crate::config::ConfigError;
 
@@ -45,13 +45,19 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             CommandError::NotEnded(_) => 4,
         });
     }
-    error
-        .downcast_ref::<BrokerError>()
-        .map(|error| match error {
-            BrokerError::Unavailable { .. } | BrokerError::Closed => 3,
-            BrokerError::Invalid(_) => 2,
-            BrokerError::QueueFull { .. } => 1,
-        })
+    match error.downcast_ref::<EnqueueError>() {
+        Some(EnqueueError::Broker(error)) => Some(of_broker(error)),
+        Some(_) => Some(2),
+        None => error.downcast_ref::<BrokerError>().map(of_broker),
+    }
+}
+
+fn of_broker(error: &BrokerError) -> u8 {
+    match error {
+        BrokerError::Unavailable { .. } | BrokerError::Closed => 3,
+        BrokerError::Invalid(_) => 2,
+        BrokerError::QueueFull { .. } => 1,
+    }
 }
 
 /// Says what failed on stderr: for people, or as JSON.
@@ -84,6 +90,9 @@ mod tests {
         let of = |error: anyhow::Error| code(&error);
         let wrapped = Err::<(), _>(unavailable).context("can't enqueue");
         assert_eq!(of(wrapped.unwrap_err()), 3);
+        let closed = EnqueueError::Broker(BrokerError::Closed);
+        assert_eq!(of(anyhow::Error::from(closed).context("line 1")), 3);
+        assert_eq!(of(EnqueueError::UnknownTask(String::new()).into()), 2);
         assert_eq!(of(ConfigError::Conflict(String::new()).into()), 2);
         assert_eq!(of(CommandError::NotEnded(String::new()).into()), 4);
         assert_eq!(of(CommandError::Failed(String::new()).into()), 1);

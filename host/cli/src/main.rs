@@ -10,6 +10,7 @@ mod exit;
 mod log;
 mod output;
 mod project;
+mod typed;
 
 use std::process::ExitCode;
 

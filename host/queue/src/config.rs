@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::BrokerError;
+
 /// A text that logs and `Debug` must not show.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
@@ -140,6 +142,29 @@ impl SqliteConfig {
 }
 
 impl BrokerConfig {
+    /// The broker at a URL, with all else by default: `sqlite:PATH`, or a URL of Redis as
+    /// [`RedisServer::url`] has it.
+    ///
+    /// # Errors
+    /// [`BrokerError::Invalid`] where it is neither. Whether a server's URL is right is seen on connecting.
+    pub fn of_url(url: &str) -> Result<Self, BrokerError> {
+        let allowed =
+            "give sqlite:PATH, redis://, rediss://, unix://, redis-sentinel:// or redis-cluster://";
+        match url.strip_prefix("sqlite:") {
+            Some("") => Err(BrokerError::Invalid(format!(
+                "a path is missing; {allowed}"
+            ))),
+            Some(path) => Ok(Self::Sqlite(SqliteConfig::new(path))),
+            // The text may hold a password: it is not shown.
+            None if !url.contains("://") => Err(BrokerError::Invalid(format!("no URL; {allowed}"))),
+            None => {
+                let mut redis = RedisConfig::default();
+                redis.server.url = Some(Secret(url.to_owned()));
+                Ok(Self::Redis(redis, ResultsConfig::default()))
+            }
+        }
+    }
+
     /// A lease's time, after which a delivery may be taken over.
     pub fn lease(&self) -> Duration {
         match self {

@@ -4,6 +4,7 @@
 //! Must not know how a task runs: nothing here may depend on the sandbox.
 
 mod broker;
+mod client;
 mod clock;
 mod config;
 #[cfg(any(test, feature = "conformance"))]
@@ -18,8 +19,10 @@ mod policy;
 mod registry;
 mod results;
 mod timestamp;
+mod validate;
 
 pub use broker::{Broker, Connected, FetchRequest, ReclaimRequest, Wake, connect};
+pub use client::{Base64, Call, CallError, Client, Started};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
 pub use decide::{Terms, decide};
@@ -40,6 +43,7 @@ pub use registry::{
 };
 pub use results::{ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
 pub use timestamp::Timestamp;
+pub use validate::{Checks, EnqueueError, ValidationMode};
 
 /// How often a message may be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]

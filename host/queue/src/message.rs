@@ -4,6 +4,7 @@
 //! producer adds survives retries and the dead-letter queue.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -75,6 +76,27 @@ impl TaskMessage {
             name: name.into(),
             ..Self::default()
         }
+    }
+
+    /// The same with these arguments by position.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = Value>) -> Self {
+        self.args = args.into_iter().collect();
+        self
+    }
+
+    /// The same with one more argument by name.
+    #[must_use]
+    pub fn kwarg(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.kwargs.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// The same, not to start before this much time has passed.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.eta = Some(Timestamp::now().after(delay));
+        self
     }
 
     /// Reads a message from its stored bytes.

@@ -213,7 +213,7 @@ impl Compiled {
             digest: self.digest.clone(),
             size: self.size,
             tasks: tasks
-                .map(|task| (task.name.clone(), task.signature.to_string()))
+                .map(|task| (task.name.clone(), task.signature.clone()))
                 .collect(),
             not_tasks: self.discovery.others.clone(),
             imports: self.imports.clone(),

@@ -34,8 +34,8 @@ pub struct Description {
     pub digest: String,
     /// Size of the WebAssembly that was given, in bytes.
     pub size: usize,
-    /// Names of its tasks, each with its signature as WIT text.
-    pub tasks: Vec<(String, String)>,
+    /// Names of its tasks, each with its type.
+    pub tasks: Vec<(String, Signature)>,
     /// Exported functions that are not tasks, each with the reason.
     pub not_tasks: Vec<(String, String)>,
     /// Everything that it imports.

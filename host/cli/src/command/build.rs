@@ -106,7 +106,7 @@ impl Report {
             "file": self.file,
             "digest": format!("sha256:{}", module.digest),
             "size": module.size,
-            "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature })).collect::<Vec<_>>(),
+            "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature.to_string() })).collect::<Vec<_>>(),
             "needs": module.needs.iter().map(need).collect::<Vec<_>>(),
             "missing": self.missing.iter().map(need).collect::<Vec<_>>(),
         })

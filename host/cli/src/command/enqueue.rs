@@ -1,16 +1,16 @@
 //! `chicory enqueue`: one message from flags, or many from a file.
 //!
-//! Must not know which tasks there are: a name nobody has deployed is the worker's to refuse.
+//! What is deployed is asked of the registry, by [`Checks`]. Must not know files ([`enqueue_file`]).
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chicory_queue::{Backoff, RetryPolicy, TaskMessage, Timestamp};
+use chicory_queue::{Backoff, Checks, RetryPolicy, TaskMessage, Timestamp};
 use clap::{Args, ValueEnum};
 
 use super::call::CallArgs;
 use super::{Context, enqueue_file, result};
-use crate::config::parse;
+use crate::config::{FlagValue, parse};
 use crate::exit::CommandError;
 use crate::output::write_line;
 
@@ -38,6 +38,12 @@ pub(crate) struct EnqueueArgs {
     /// The message's id [default: a new UUID]
     #[arg(long)]
     id: Option<String>,
+    /// The digest of the module's version that it must run on, as `chicory modules show` prints it
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    pin: Option<String>,
+    /// What is checked before anything is queued: inputs, strict or none [default: inputs, or as set]
+    #[arg(long, value_name = "MODE")]
+    validation: Option<String>,
     /// Keep no state and no result
     #[arg(long, conflicts_with = "wait")]
     ignore_result: bool,
@@ -56,6 +62,9 @@ Examples:
   chicory enqueue demo.add 1 2 --wait
   chicory enqueue thumbnail.resize --kwargs '{\"width\": 200}' --delay 30s --queue images
   chicory enqueue --file messages.jsonl --queue bulk
+Arguments are checked against the active version of the task's module, or the one it is pinned to, before
+anything is queued (exit code 2). A module that is not deployed to the registry is not known here; its
+arguments are checked by the worker.
 Exit codes with --wait: 0 the task succeeded, 1 it failed, 4 it did not end in time.";
 
 /// A retry policy that goes before the task's own.
@@ -113,6 +122,25 @@ impl RetryArgs {
     }
 }
 
+impl EnqueueArgs {
+    /// The settings among them.
+    pub(crate) fn settings(&self) -> Vec<FlagValue> {
+        let mode = self.validation.clone();
+        mode.map(|mode| ("validation_mode", "--validation", mode))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// A whole digest, with or without the name of its algorithm.
+fn digest(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    let whole = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    whole
+        .then(|| digits.to_ascii_lowercase())
+        .ok_or_else(|| "give the whole SHA-256 digest, 64 hexadecimal digits".into())
+}
+
 /// Enqueues, and waits where asked to.
 pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<()> {
     let retry = args.retry.policy()?;
@@ -121,11 +149,14 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
             queue: args.queue,
             retry,
             ignore_result: args.ignore_result,
+            pin: args.pin,
         };
         return enqueue_file::run(file, &defaults, context).await;
     }
-    let message = message(&args, retry)?;
+    let mut message = message(&args, retry)?;
     let connected = context.connect().await?;
+    let mut checks = Checks::new(connected.registry.as_ref(), context.config.validation);
+    checks.check(&mut message).await?;
     let messages = std::slice::from_ref(&message);
     connected.broker.enqueue(&args.queue, messages).await?;
     if args.wait {
@@ -161,6 +192,7 @@ fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<Tas
         .eta
         .or_else(|| args.delay.map(|delay| Timestamp::now().after(delay)));
     message.retry = retry;
+    message.pin.clone_from(&args.pin);
     message.ignore_result = args.ignore_result;
     Ok(message)
 }
@@ -216,6 +248,7 @@ mod tests {
             ("queue", &["m.f", "--queue", "a b"]),
             ("eta", &["m.f", "--eta", "tomorrow"]),
             ("nothing", &[]),
+            ("pin", &["m.f", "--pin", "abc"]),
             ("wait_for_nothing", &["m.f", "--wait", "--ignore-result"]),
         ] {
             insta::assert_snapshot!(format!("usage_{name}"), parse(line).unwrap_err());

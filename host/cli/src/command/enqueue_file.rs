@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::Path;
 
 use anyhow::Context as _;
-use chicory_queue::{Broker, RetryPolicy, TaskMessage};
+use chicory_queue::{Broker, Checks, RetryPolicy, TaskMessage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -24,6 +24,8 @@ pub(crate) struct Defaults {
     pub(crate) retry: Option<RetryPolicy>,
     /// For messages that do not say.
     pub(crate) ignore_result: bool,
+    /// For messages that name no version.
+    pub(crate) pin: Option<String>,
 }
 
 /// Messages sent at once, all or none: few round trips, and a batch stays small.
@@ -41,19 +43,22 @@ pub(crate) async fn run(path: &Path, defaults: &Defaults, context: &Context) -> 
             File::open(path).with_context(named)?,
         )))
     };
-    let mut total = None;
-    if is_file {
-        let mut lines = Lines::new(open()?);
-        let mut messages = 0;
-        while lines.next_message(defaults)?.is_some() {
-            messages += 1;
-        }
-        total = Some(messages);
-    }
     let connected = context.connect().await?;
+    let mut checks = Checks::new(connected.registry.as_ref(), context.config.validation);
+    let total = match is_file {
+        true => Some(count(Lines::new(open()?), defaults, &mut checks).await?),
+        false => None,
+    };
     let mut lines = Lines::new(open()?);
     let bar = progress(total);
-    let sent = send(&mut lines, connected.broker.as_ref(), defaults, &bar).await;
+    let sent = send(
+        &mut lines,
+        &mut checks,
+        connected.broker.as_ref(),
+        defaults,
+        &bar,
+    )
+    .await;
     bar.finish_and_clear();
     let sent = sent?;
     let body = json!({ "enqueued": sent, "queue": defaults.queue });
@@ -62,8 +67,24 @@ pub(crate) async fn run(path: &Path, defaults: &Defaults, context: &Context) -> 
     })
 }
 
+/// How many messages there are, all of them checked.
+async fn count(
+    mut lines: Lines,
+    defaults: &Defaults,
+    checks: &mut Checks<'_>,
+) -> anyhow::Result<u64> {
+    let mut messages = 0;
+    loop {
+        match next_checked(&mut lines, defaults, checks).await?.len() {
+            0 => return Ok(messages),
+            more => messages += more as u64,
+        }
+    }
+}
+
 async fn send(
     lines: &mut Lines,
+    checks: &mut Checks<'_>,
     broker: &dyn Broker,
     defaults: &Defaults,
     bar: &ProgressBar,
@@ -76,7 +97,9 @@ async fn send(
                 "{sent} messages were enqueued before, those of line {first} and after were not"
             )
         };
-        let batch = lines.next_batch(defaults).with_context(so_far)?;
+        let batch = next_checked(lines, defaults, checks)
+            .await
+            .with_context(so_far)?;
         if batch.is_empty() {
             return Ok(sent);
         }
@@ -87,6 +110,21 @@ async fn send(
         sent += batch.len() as u64;
         bar.set_position(sent);
     }
+}
+
+/// The next batch, each message checked against what is deployed.
+async fn next_checked(
+    lines: &mut Lines,
+    defaults: &Defaults,
+    checks: &mut Checks<'_>,
+) -> anyhow::Result<Vec<TaskMessage>> {
+    let mut batch = Vec::new();
+    for (line, mut message) in lines.next_batch(defaults)? {
+        let checked = checks.check(&mut message).await;
+        checked.with_context(|| format!("line {line}"))?;
+        batch.push(message);
+    }
+    Ok(batch)
 }
 
 /// A bar where the number is known, else a spinner; nothing where stderr is no terminal.
@@ -127,12 +165,13 @@ impl Lines {
         }
     }
 
-    fn next_batch(&mut self, defaults: &Defaults) -> anyhow::Result<Vec<TaskMessage>> {
+    /// The next ones, each with the number of its line; none at the end.
+    fn next_batch(&mut self, defaults: &Defaults) -> anyhow::Result<Vec<(u64, TaskMessage)>> {
         let mut batch = Vec::new();
         while batch.len() < BATCH
             && let Some(message) = self.next_message(defaults)?
         {
-            batch.push(message);
+            batch.push((self.number, message));
         }
         Ok(batch)
     }
@@ -179,6 +218,9 @@ fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String>
     if message.retry.is_none() {
         message.retry.clone_from(&defaults.retry);
     }
+    if message.pin.is_none() {
+        message.pin.clone_from(&defaults.pin);
+    }
     Ok(message)
 }
 
@@ -191,6 +233,7 @@ mod tests {
             queue: "q".into(),
             retry: None,
             ignore_result: true,
+            pin: Some("abc".into()),
         }
     }
 
@@ -203,8 +246,10 @@ mod tests {
         let mut lines = lines("{\"name\":\"m.f\",\"args\":[1]}\n\n{\"name\":\"m.g\",\"id\":\"x\"}");
         let batch = lines.next_batch(&defaults()).unwrap();
         assert_eq!(batch.len(), 2);
-        assert!(!batch[0].id.is_empty() && batch[0].ignore_result);
-        assert_eq!(batch[1].id, "x");
+        let (line, first) = &batch[0];
+        assert!(*line == 1 && !first.id.is_empty() && first.ignore_result);
+        assert_eq!(first.pin.as_deref(), Some("abc"));
+        assert_eq!((batch[1].0, batch[1].1.id.as_str()), (3, "x"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn body(module: &Description, manifest: &Manifest) -> Value {
         "name": module.name,
         "digest": format!("sha256:{}", module.digest),
         "size": module.size,
-        "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature })).collect::<Vec<_>>(),
+        "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature.to_string() })).collect::<Vec<_>>(),
         "not_tasks": others.map(|(name, reason)| json!({ "name": name, "reason": reason })).collect::<Vec<_>>(),
         "imports": module.imports,
         "manifest": manifest,
@@ -107,6 +107,16 @@ fn section(text: &mut String, title: &str, lines: impl ExactSizeIterator<Item = 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chicory_runtime::Signature;
+
+    fn add() -> Signature {
+        serde_json::from_value(json!({
+            "kind": "function",
+            "params": [{ "name": "a", "type": "u32" }, { "name": "b", "type": "u32" }],
+            "result": { "result": { "ok": "u32", "err": "string" } },
+        }))
+        .unwrap()
+    }
 
     #[test]
     fn a_module_is_described() {
@@ -114,10 +124,7 @@ mod tests {
             name: "demo".into(),
             digest: "ab".repeat(32),
             size: 57_344,
-            tasks: vec![(
-                "add".into(),
-                "func(a: u32, b: u32) -> result<u32, string>".into(),
-            )],
+            tasks: vec![("add".into(), add())],
             not_tasks: vec![("open".into(), "it takes a resource".into())],
             imports: vec!["wasi:http/outgoing-handler@0.2.0".into()],
             needs: Vec::new(),

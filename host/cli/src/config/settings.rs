@@ -28,6 +28,7 @@ const fn secret(path: &'static str) -> Setting {
 /// All settings, in the order in which they are shown.
 pub(crate) static SETTINGS: &[Setting] = &[
     plain("delivery_mode"),
+    plain("validation_mode"),
     plain("broker.url"),
     plain("broker.redis.host"),
     plain("broker.redis.port"),

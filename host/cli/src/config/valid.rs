@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chicory_queue::{BrokerConfig, DeliveryMode};
+use chicory_queue::{BrokerConfig, DeliveryMode, ValidationMode};
 use chicory_worker::Trust;
 
 use super::raw::{Raw, RawValue, Source};
@@ -21,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) broker: BrokerConfig,
     /// How often a message may be delivered.
     pub(crate) delivery_mode: DeliveryMode,
+    /// What is checked before a message is queued.
+    pub(crate) validation: ValidationMode,
     /// The worker's settings.
     pub(crate) worker: WorkerSettings,
     /// How long `--wait` waits; none for ever.
@@ -83,6 +85,7 @@ impl Config {
         Ok(Self {
             broker: broker::read(raw)?,
             delivery_mode: raw.required("delivery_mode", DELIVERY_MODES, delivery_mode)?,
+            validation: raw.required("validation_mode", VALIDATION_MODES, validation_mode)?,
             worker: worker(raw)?,
             result_timeout: raw.optional("result.default_timeout", SECONDS, seconds)?,
             trust: trust(raw)?,
@@ -91,6 +94,7 @@ impl Config {
 }
 
 const DELIVERY_MODES: &str = "at_least_once or at_most_once";
+const VALIDATION_MODES: &str = "inputs, strict or none";
 pub(super) const SECONDS: &str = "seconds, or a duration such as 500ms, 30s, 5m";
 const MORE_SECONDS: &str = "seconds above 0, or a duration such as 500ms, 30s, 5m";
 
@@ -98,6 +102,15 @@ fn delivery_mode(text: &str) -> Option<DeliveryMode> {
     match text.to_ascii_lowercase().replace('-', "_").as_str() {
         "at_least_once" => Some(DeliveryMode::AtLeastOnce),
         "at_most_once" => Some(DeliveryMode::AtMostOnce),
+        _ => None,
+    }
+}
+
+fn validation_mode(text: &str) -> Option<ValidationMode> {
+    match text.to_ascii_lowercase().as_str() {
+        "inputs" => Some(ValidationMode::Inputs),
+        "strict" => Some(ValidationMode::Strict),
+        "none" => Some(ValidationMode::None),
         _ => None,
     }
 }
@@ -291,6 +304,7 @@ mod tests {
             chicory_worker::WorkerConfig::default(),
         );
         assert_eq!(ours.delivery_mode, theirs.delivery_mode);
+        assert_eq!(ours.validation, ValidationMode::default());
         let worker = ours.worker;
         assert_eq!(worker.concurrency, theirs.concurrency);
         assert_eq!(worker.threads, theirs.threads);
@@ -328,13 +342,15 @@ mod tests {
     }
 
     #[test]
-    fn the_delivery_mode_and_the_results_timeout_arrive() {
+    fn modes_and_the_results_timeout_arrive() {
         let config = config(&[
             ("CHICORY_DELIVERY_MODE", "at-most-once"),
             ("CHICORY_RESULT_DEFAULT_TIMEOUT", "2.5"),
+            ("CHICORY_VALIDATION_MODE", "STRICT"),
         ])
         .unwrap();
         assert_eq!(config.delivery_mode, DeliveryMode::AtMostOnce);
+        assert_eq!(config.validation, ValidationMode::Strict);
         assert_eq!(config.result_timeout, Some(Duration::from_millis(2500)));
     }
 

@@ -115,10 +115,8 @@ async fn a_module_is_described_whatever_it_is_granted() {
         settings: ModuleSettings::default(),
     };
     let described = sandbox.inspect(request).await.unwrap();
-    assert_eq!(
-        described.tasks,
-        [("f".to_owned(), "func() -> u8".to_owned())]
-    );
+    let (name, signature) = &described.tasks[0];
+    assert_eq!(format!("{name}: {signature}"), "f: func() -> u8");
     assert_eq!(described.imports, ["wasi:http/types@0.2.0"]);
     assert_eq!(described.needs[0].interface, "wasi:http/types");
     assert_eq!(described.digest.len(), 64);

@@ -1,0 +1,158 @@
+//! A producer in a Rust program: enqueues, in bulk as well, and reads or waits for results.
+//!
+//! Must not know one broker from another, nor modules but by their signatures.
+
+mod base64;
+mod call;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+pub use self::base64::Base64;
+pub use self::call::{Call, CallError, Started};
+use crate::validate::{Checks, EnqueueError, ValidationMode};
+use crate::{
+    BrokerConfig, BrokerError, Connected, SystemClock, TaskMessage, TaskResult, TaskState, connect,
+};
+
+/// A producer. Cheap to clone; all clones share one connection.
+///
+/// ```
+/// use std::time::Duration;
+/// use chicory_queue::{Client, TaskMessage};
+/// use serde_json::json;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let url = format!("sqlite:{}", folder.path().join("queue.db").display());
+/// // Or "redis://localhost:6379".
+/// let client = Client::open(&url).await?;
+///
+/// let id = client.enqueue("default", TaskMessage::new("demo.add").args([json!(1), json!(2)])).await?;
+/// let later = TaskMessage::new("demo.greet").kwarg("name", "Ada").after(Duration::from_secs(60));
+/// client.enqueue("default", later).await?;
+///
+/// let many = (0..100).map(|number| TaskMessage::new("demo.add").args([json!(number), json!(1)]));
+/// let ids = client.enqueue_many("default", many.collect()).await?;
+/// assert_eq!(ids.len(), 100);
+///
+/// // No worker runs here.
+/// assert!(client.result(&id).await?.is_none());
+/// assert!(client.wait(&id, Some(Duration::from_millis(1))).await?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Client {
+    connected: Connected,
+    validation: ValidationMode,
+}
+
+impl Client {
+    /// Connects to the broker at a URL, with all else by default: `sqlite:PATH`, `redis://…`,
+    /// `rediss://…`, `unix://…`, `redis-sentinel://…`, `redis-cluster://…`.
+    pub async fn open(url: &str) -> Result<Self, BrokerError> {
+        Self::connect(&BrokerConfig::of_url(url)?).await
+    }
+
+    /// Connects to the configured broker.
+    pub async fn connect(config: &BrokerConfig) -> Result<Self, BrokerError> {
+        let connected = connect(config, Arc::new(SystemClock)).await?;
+        Ok(Self::new(connected))
+    }
+
+    /// A client of a broker that is connected.
+    pub fn new(connected: Connected) -> Self {
+        Self {
+            connected,
+            validation: ValidationMode::default(),
+        }
+    }
+
+    /// The same with this check of messages before they are queued. By default arguments are checked.
+    #[must_use]
+    pub fn validation(self, mode: ValidationMode) -> Self {
+        Self {
+            validation: mode,
+            ..self
+        }
+    }
+
+    /// The broker, for all that a client does not offer.
+    pub fn connected(&self) -> &Connected {
+        &self.connected
+    }
+
+    /// Checks a message and enqueues it; returns its id.
+    pub async fn enqueue(&self, queue: &str, message: TaskMessage) -> Result<String, EnqueueError> {
+        let mut ids = self.enqueue_many(queue, vec![message]).await?;
+        Ok(ids
+            .pop()
+            .unwrap_or_else(|| unreachable!("one id for one message")))
+    }
+
+    /// Checks messages and enqueues them, all or none; returns their ids in order.
+    pub async fn enqueue_many(
+        &self,
+        queue: &str,
+        mut messages: Vec<TaskMessage>,
+    ) -> Result<Vec<String>, EnqueueError> {
+        let mut checks = Checks::new(self.connected.registry.as_ref(), self.validation);
+        for message in &mut messages {
+            checks.check(message).await?;
+        }
+        self.connected.broker.enqueue(queue, &messages).await?;
+        Ok(messages.into_iter().map(|message| message.id).collect())
+    }
+
+    /// A task's result; none where it has not ended, or the result is no longer kept.
+    pub async fn result(&self, id: &str) -> Result<Option<TaskResult>, BrokerError> {
+        self.connected.results.result(id).await
+    }
+
+    /// Waits for a task's result, woken by the worker; none when `timeout` is over.
+    pub async fn wait(
+        &self,
+        id: &str,
+        timeout: Option<Duration>,
+    ) -> Result<Option<TaskResult>, BrokerError> {
+        self.connected.results.wait(id, timeout).await
+    }
+
+    /// Enqueues a typed call, for [`Client::outcome`] to wait for.
+    pub async fn start<R>(&self, queue: &str, call: Call<R>) -> Result<Started<R>, EnqueueError> {
+        let id = self.enqueue(queue, call.message).await?;
+        Ok(Started::new(id))
+    }
+
+    /// Waits for the end of a typed call.
+    pub async fn outcome<R: DeserializeOwned>(
+        &self,
+        started: &Started<R>,
+        timeout: Option<Duration>,
+    ) -> Result<R, CallError> {
+        let id = &started.id;
+        match self.wait(id, timeout).await? {
+            None => Err(CallError::NotEnded { id: id.clone() }),
+            Some(result) if result.state == TaskState::Success => call::read(result),
+            Some(result) => Err(CallError::Failed {
+                id: id.clone(),
+                error: result.error.unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// Enqueues a typed call and waits for its end.
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        queue: &str,
+        call: Call<R>,
+        timeout: Option<Duration>,
+    ) -> Result<R, CallError> {
+        let started = self.start(queue, call).await?;
+        self.outcome(&started, timeout).await
+    }
+}

@@ -1,0 +1,120 @@
+//! A call with its types, as `chicory client` writes them for each task of a module.
+//!
+//! Must not know how it is enqueued.
+
+use std::marker::PhantomData;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{BrokerError, EnqueueError, TaskMessage, TaskResult};
+
+/// A message for a task whose result is an `R`.
+///
+/// ```
+/// use chicory_queue::Call;
+///
+/// let call: Call<u32> = Call::new("demo.add").arg(1).arg(2);
+/// assert_eq!(call.message.args, [1, 2]);
+/// ```
+#[derive(Debug, Clone)]
+#[must_use = "nothing is enqueued before the call is started by a client"]
+pub struct Call<R> {
+    /// The message, to which a delay or a retry policy may be added.
+    pub message: TaskMessage,
+    result: PhantomData<fn() -> R>,
+}
+
+impl<R> Call<R> {
+    /// A call of the task without arguments.
+    pub fn new(task: &str) -> Self {
+        Self {
+            message: TaskMessage::new(task),
+            result: PhantomData,
+        }
+    }
+
+    /// The same with one more argument by position.
+    ///
+    /// # Panics
+    /// Where the value can't be JSON, such as a map with keys that are no texts.
+    pub fn arg(mut self, value: impl Serialize) -> Self {
+        match serde_json::to_value(value) {
+            Ok(value) => self.message.args.push(value),
+            Err(error) => panic!("an argument of {} is no JSON: {error}", self.message.name),
+        }
+        self
+    }
+
+    /// The same with one more argument by name.
+    ///
+    /// # Panics
+    /// As [`Call::arg`].
+    pub fn kwarg(mut self, name: &str, value: impl Serialize) -> Self {
+        match serde_json::to_value(value) {
+            Ok(value) => self.message.kwargs.insert(name.to_owned(), value),
+            Err(error) => panic!("`{name}` of {} is no JSON: {error}", self.message.name),
+        };
+        self
+    }
+}
+
+/// A call that is queued.
+#[derive(Debug, Clone)]
+pub struct Started<R> {
+    /// The message's id.
+    pub id: String,
+    result: PhantomData<fn() -> R>,
+}
+
+impl<R> Started<R> {
+    /// The call whose message has this id.
+    pub fn new(id: String) -> Self {
+        Self {
+            id,
+            result: PhantomData,
+        }
+    }
+}
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// Nothing was queued.
+    #[error(transparent)]
+    Enqueue(#[from] EnqueueError),
+    /// The broker could not do its work.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The task failed, and is not tried again.
+    #[error("task {id} failed: {error}")]
+    Failed {
+        /// The message's id.
+        id: String,
+        /// `Name: message`.
+        error: String,
+    },
+    /// It has not ended in time; it may yet.
+    #[error("task {id} has not ended in time")]
+    NotEnded {
+        /// The message's id.
+        id: String,
+    },
+    /// Its result has another type than the call's: the module has changed since.
+    #[error("the result of task {id} is of another type: {reason}")]
+    OtherType {
+        /// The message's id.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The value in a result.
+pub(super) fn read<R: DeserializeOwned>(result: TaskResult) -> Result<R, CallError> {
+    let value = result.result.unwrap_or_default();
+    serde_json::from_value(value).map_err(|error| CallError::OtherType {
+        id: result.task_id,
+        reason: error.to_string(),
+    })
+}
