@@ -97,6 +97,9 @@ pub(crate) enum Command {
     /// Print the settings
     #[command(subcommand)]
     Config(settings::ConfigCommand),
+    /// Compile a module, for another command: from standard input to standard output
+    #[command(hide = true)]
+    Compile,
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }

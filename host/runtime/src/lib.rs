@@ -7,8 +7,13 @@
 
 mod address;
 mod arguments;
+mod bounds;
 mod cache;
 mod call;
+mod codegen;
+mod compile;
+mod compiler;
+mod confined;
 mod discover;
 mod ended;
 mod engine;
@@ -35,6 +40,8 @@ mod trap;
 mod watch;
 mod wrap;
 
+pub use compiler::Compiler;
+pub use confined::serve_compiler;
 pub use ended::{
     Advice, Ended, How, Level, LogLine, Note, Observer, Source, Usage, ValidationError,
 };

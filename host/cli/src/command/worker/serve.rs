@@ -9,6 +9,7 @@ use chicory_queue::{BrokerConfig, Connected, SystemClock};
 use chicory_runtime::{Sandbox, SandboxConfig};
 use chicory_worker::{Catalog, LoadReport, ModuleDir, Stop, Worker, WorkerConfig};
 
+use super::super::compile;
 use super::signals::StopSignals;
 use crate::config::{Config, WorkerSettings};
 use crate::connect;
@@ -18,9 +19,7 @@ use crate::exit::CommandError;
 pub(crate) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<Sandbox> {
     Ok(Sandbox::new(SandboxConfig {
         concurrency: settings.concurrency,
-        max_memory: settings.max_memory,
-        cache_dir: settings.cache_dir.clone(),
-        ..SandboxConfig::default()
+        ..compile::sandbox(settings)?
     })?)
 }
 
