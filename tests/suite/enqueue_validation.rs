@@ -28,7 +28,8 @@ async fn register(site: &Site) {
     let client = Client::open(&url).await.unwrap();
     let (now, digest) = (Timestamp::now(), digest());
     let param = |name: &str| json!({ "name": name, "type": "u32" });
-    let add = json!({ "kind": "function", "params": [param("a"), param("the-other")], "result": "u32" });
+    let add =
+        json!({ "kind": "function", "params": [param("a"), param("the-other")], "result": "u32" });
     let record: ModuleRecord = serde_json::from_value(json!({
         "name": "sums", "active": digest,
         "versions": [{ "digest": digest, "size": 1, "tasks": { "add": add }, "deployed_by": "me", "deployed_at": now }],
@@ -77,7 +78,8 @@ fn what_does_not_fit_is_refused_and_what_fits_names_the_version() {
     }
     assert_eq!(queued(&site), 0);
     let pin = format!("sha256:{}", digest());
-    site.run(&["enqueue", "sums.add", "1", "2", "--pin", &pin]).ok();
+    site.run(&["enqueue", "sums.add", "1", "2", "--pin", &pin])
+        .ok();
     let entries: redis::streams::StreamRangeReply = site.connection().xrange_all(STREAM).unwrap();
     let message = crate::ran::json(&entries.ids[0].get::<String>("data").unwrap());
     assert_eq!(message["checked_against"], digest());
@@ -92,7 +94,8 @@ fn a_mode_says_what_is_checked() {
     let wrong = ["enqueue", "sums.add", "one"];
     site.run(&unknown).ok();
     site.run(&nowhere).ok();
-    site.run(&[&wrong[..], &["--validation", "none"]].concat()).ok();
+    site.run(&[&wrong[..], &["--validation", "none"]].concat())
+        .ok();
     assert_eq!(queued(&site), 3);
     let site = site.set("CHICORY_VALIDATION_MODE", "strict");
     let ran = site.run(&unknown);
@@ -101,9 +104,13 @@ fn a_mode_says_what_is_checked() {
     let ran = site.run(&nowhere);
     let said = "no module for \"elsewhere.add\" is deployed; there is sums";
     assert!(ran.fails(2).contains(said), "{ran:?}");
-    site.run(&[&nowhere[..], &["--validation", "inputs"]].concat()).ok();
+    site.run(&[&nowhere[..], &["--validation", "inputs"]].concat())
+        .ok();
     let ran = site.run(&[&wrong[..], &["--validation", "all"]].concat());
-    assert!(ran.fails(2).contains("give inputs, strict or none"), "{ran:?}");
+    assert!(
+        ran.fails(2).contains("give inputs, strict or none"),
+        "{ran:?}"
+    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod until;
 mod versions;
 mod worker_process;
 
+mod bombs;
 mod delayed;
 mod deploy;
 mod deploy_faults;

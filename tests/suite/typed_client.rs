@@ -74,12 +74,17 @@ fn tasks_are_called_with_their_types() {
         "{failed}"
     );
     let headings = typed.call(markdown::outline("# One\n\n## Two\n")).unwrap();
-    let seen: Vec<_> = headings.iter().map(|heading| (heading.level, heading.text.as_str())).collect();
+    let seen: Vec<_> = headings
+        .iter()
+        .map(|heading| (heading.level, heading.text.as_str()))
+        .collect();
     assert_eq!(seen, [(1, "One"), (2, "Two")]);
     let page = typed.call(markdown::render("*a*", None)).unwrap();
     assert!(page.contains("<em>a</em>"), "{page}");
     let table = "city,rain\nBonn,1.5\nBonn,2.5\n";
-    let groups = typed.call(csv_stats::aggregate(table, "city", "rain", Some(','))).unwrap();
+    let groups = typed
+        .call(csv_stats::aggregate(table, "city", "rain", Some(',')))
+        .unwrap();
     assert_eq!((groups[0].key.as_str(), groups[0].count), ("Bonn", 2));
     let counted = typed.call(wordcount::run(&[], "one two")).unwrap();
     assert!(counted.contains('2'), "{counted}");

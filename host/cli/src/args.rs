@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    bench, build, bundle, cleanup, client, completions, demo, deploy, dev, dlq, enqueue, inspect, modules, new, queue, result, rollback, run, settings, test, worker, workers,
+    bench, build, bundle, cleanup, client, completions, demo, deploy, dev, dlq, enqueue, inspect,
+    modules, new, queue, result, rollback, run, settings, test, worker, workers,
 };
 use crate::config::FlagValue;
 use crate::exit::CODES;
@@ -106,6 +107,9 @@ pub(crate) enum Command {
     /// Print the settings
     #[command(subcommand)]
     Config(settings::ConfigCommand),
+    /// Compile a module, for another command: from standard input to standard output
+    #[command(hide = true)]
+    Compile,
     /// Print a completion script for a shell
     Completions(completions::CompletionsArgs),
 }

@@ -8,6 +8,7 @@ pub(crate) mod bundle;
 mod call;
 pub(crate) mod cleanup;
 pub(crate) mod client;
+mod compile;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod deploy;
@@ -56,8 +57,9 @@ impl Context {
 /// Runs the command.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let output = Output::new(cli.global.json);
-    // These two must work where the configuration does not.
+    // These must work where the configuration does not.
     match &cli.command {
+        Command::Compile => return Ok(compile::run()),
         Command::Completions(args) => return completions::run(args),
         Command::Config(settings::ConfigCommand::Default) => return settings::print_default(),
         _ => {}
@@ -120,6 +122,7 @@ async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode>
         Command::Bench(args) => bench::run(args, context, cli.global.broker).await,
         Command::Dev(args) => return dev::run(args, context).await,
         Command::Demo(_) => return demo::run(context, cli.global.broker.is_some()).await,
+        Command::Compile => return Ok(compile::run()),
         Command::Completions(args) => return completions::run(&args),
         Command::Enqueue(args) => enqueue::run(args, context).await,
         Command::Client(args) => client::run(args, context).await,

@@ -51,6 +51,15 @@ impl Cache {
         Ok(())
     }
 
+    /// Waits until nobody else, in any process, holds this name, and holds it.
+    pub(crate) fn hold(&self, name: &str) -> io::Result<Held> {
+        let path = self.dir.join(name).with_extension("lock");
+        let file = File::create(&path)?;
+        // The kernel gives it back when a process ends, however it does.
+        file.lock()?;
+        Ok(Held { path, _file: file })
+    }
+
     fn mac(&self, name: &str, bytes: &[u8]) -> Hmac<Sha256> {
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.key)
             .expect("HMAC takes keys of any length");
@@ -58,6 +67,20 @@ impl Cache {
         mac.update(name.as_bytes());
         mac.update(bytes);
         mac
+    }
+}
+
+/// A name that is held, until this is dropped.
+pub(crate) struct Held {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Whoever waits for this file gets it still; whoever comes later makes a new one, and finds
+        // what was stored meanwhile.
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -93,6 +116,9 @@ fn write_key(dir: &Path, path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -123,6 +149,27 @@ mod tests {
         assert_eq!(cache.get("b"), None);
         cache.put("a", b"code").unwrap();
         assert_eq!(cache.get("a").unwrap(), b"code");
+    }
+
+    #[test]
+    fn a_name_is_held_by_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path()).unwrap();
+        let (other, at_work) = (Cache::open(dir.path()).unwrap(), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for cache in [&cache, &other, &cache, &other] {
+                scope.spawn(|| {
+                    let _held = cache.hold("a.cwasm").unwrap();
+                    if cache.get("a.cwasm").is_none() {
+                        assert_eq!(at_work.fetch_add(1, Ordering::SeqCst), 0);
+                        cache.put("a.cwasm", b"code").unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(at_work.into_inner(), 1);
+        assert!(!dir.path().join("a.lock").exists());
+        drop(cache.hold("b.cwasm").unwrap());
     }
 
     #[cfg(unix)]

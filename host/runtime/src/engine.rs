@@ -40,7 +40,7 @@ pub(crate) struct Needs {
 /// The engines of one sandbox, each made when first needed.
 pub(crate) struct Engines {
     size: PoolSize,
-    source_lines: bool,
+    pub(crate) source_lines: bool,
     made: [OnceLock<Engine>; 4],
 }
 
@@ -117,10 +117,21 @@ fn tick(engines: &Weak<Engines>) {
     }
 }
 
+/// An engine that compiles for those with these needs and runs nothing, so it has no pool.
+pub(crate) fn compiling_engine(needs: Needs, source_lines: bool) -> wasmtime::Result<Engine> {
+    Engine::new(&generating(needs, source_lines))
+}
+
 fn configure(size: PoolSize, needs: Needs, source_lines: bool) -> Config {
+    let mut config = generating(needs, source_lines);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(size)));
+    config
+}
+
+/// All that decides what code is made.
+fn generating(needs: Needs, source_lines: bool) -> Config {
     let mut config = Config::new();
     config
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(size)))
         .epoch_interruption(true)
         .consume_fuel(needs.fuel)
         .concurrency_support(needs.concurrency)

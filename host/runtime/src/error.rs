@@ -76,6 +76,30 @@ pub enum LoadError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// It has more of something than any module may have: such modules are made to keep compilers busy.
+    #[error(
+        "module `{module}` can't be loaded: it has {found} {what}, and modules are taken with up to {allowed}"
+    )]
+    TooComplex {
+        /// The module's name.
+        module: String,
+        /// Of what, in the plural.
+        what: &'static str,
+        /// How many there are, at least.
+        found: u64,
+        /// How many are allowed.
+        allowed: u64,
+    },
+    /// It takes more memory to compile than this worker gives.
+    #[error(
+        "module `{module}` can't be loaded: compiling it takes more than {} MiB of memory", limit >> 20
+    )]
+    TooMuchMemory {
+        /// The module's name.
+        module: String,
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// It takes longer to compile than this worker waits.
     #[error("module `{module}` can't be loaded: compiling it took longer than {limit:?}")]
     TooSlow {

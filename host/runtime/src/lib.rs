@@ -6,8 +6,13 @@
 //! a message.
 
 mod address;
+mod bounds;
 mod cache;
 mod call;
+mod codegen;
+mod compile;
+mod compiler;
+mod confined;
 mod discover;
 mod ended;
 mod engine;
@@ -35,6 +40,8 @@ mod weigh;
 mod wrap;
 
 pub use chicory_signature::{Signature, ValidationError};
+pub use compiler::Compiler;
+pub use confined::serve_compiler;
 pub use ended::{Advice, Ended, How, Level, LogLine, Note, Observer, Source, Usage};
 pub use error::{LoadError, SandboxError};
 pub use grant::Need;

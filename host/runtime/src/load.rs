@@ -1,25 +1,23 @@
-//! From a module's bytes to a module that is ready to run: wrap, compile or take from the cache,
-//! check imports against grants, link, find the tasks.
+//! From machine code to a module that is ready to run: check imports against grants, link, find the
+//! tasks.
 //!
 //! Blocking, and not quick: for threads that may block. Must not know who asks.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
 use crate::address::HostGrant;
-use crate::cache::Cache;
+use crate::codegen::{Codegen, MachineCode, Source};
 use crate::discover::Discovery;
-use crate::engine::{Engines, Needs, fingerprint};
+use crate::engine::Needs;
 use crate::error::LoadError;
 use crate::grant::{self, Imports};
 use crate::module::{Description, Loaded, Module, Task};
 use crate::settings::{Limits, ModuleSettings, ResolvedLimits};
-use crate::wrap::wrap;
 
 /// A module to load.
 #[derive(Debug)]
@@ -34,8 +32,7 @@ pub struct LoadRequest {
 
 /// What loading needs of the sandbox.
 pub(crate) struct Loader {
-    pub(crate) engines: Arc<Engines>,
-    pub(crate) cache: Option<Cache>,
+    pub(crate) codegen: Codegen,
     pub(crate) max_memory: u64,
     pub(crate) max_module_bytes: usize,
 }
@@ -52,19 +49,33 @@ struct Compiled {
 }
 
 impl Loader {
-    /// Loads a module that may run.
-    pub(crate) fn load(&self, request: LoadRequest) -> Result<Module, LoadError> {
-        let LoadRequest {
-            name,
-            wasm,
-            settings,
-        } = request;
+    /// Takes a module that isn't too large, with its code where that is kept.
+    pub(crate) fn begin(
+        &self,
+        request: LoadRequest,
+    ) -> Result<(Source, Option<MachineCode>), LoadError> {
+        let (size, limit) = (request.wasm.len(), self.max_module_bytes);
+        if size > limit {
+            return Err(LoadError::TooLarge {
+                module: request.name,
+                size,
+                limit,
+            });
+        }
+        let source = Source::of(request);
+        let kept = self.codegen.kept(&source);
+        Ok((source, kept))
+    }
+
+    /// Makes a module that may run.
+    pub(crate) fn load(&self, source: Source, code: MachineCode) -> Result<Module, LoadError> {
+        let compiled = Compiled::of(&source, code);
+        let Source { name, settings, .. } = source;
         let http = hosts(&settings).and_then(|hosts| directories(&settings).map(|()| hosts));
         let http = http.map_err(|reason| LoadError::Settings {
             module: name.clone(),
             reason,
         })?;
-        let compiled = self.compile(&name, wasm, &settings)?;
         permit(&name, &compiled.sorted)?;
         let description = compiled.describe(&name);
         if compiled.discovery.tasks.is_empty() {
@@ -98,84 +109,8 @@ impl Loader {
     }
 
     /// Describes a module, whatever it is granted.
-    pub(crate) fn inspect(&self, request: LoadRequest) -> Result<Description, LoadError> {
-        let LoadRequest {
-            name,
-            wasm,
-            settings,
-        } = request;
-        let compiled = self.compile(&name, wasm, &settings)?;
-        Ok(compiled.describe(&name))
-    }
-
-    fn compile(
-        &self,
-        name: &str,
-        wasm: Vec<u8>,
-        settings: &ModuleSettings,
-    ) -> Result<Compiled, LoadError> {
-        let (size, limit) = (wasm.len(), self.max_module_bytes);
-        if size > limit {
-            return Err(LoadError::TooLarge {
-                module: name.to_owned(),
-                size,
-                limit,
-            });
-        }
-        let invalid = |reason: String| LoadError::Invalid {
-            module: name.to_owned(),
-            reason,
-        };
-        let digest = hex(&Sha256::digest(&wasm));
-        let wrapped = wrap(wasm).map_err(invalid)?;
-        let limits = || std::iter::once(&settings.limits).chain(settings.task_limits.values());
-        let needs = Needs {
-            fuel: limits().any(|limits| limits.fuel.is_some()),
-            concurrency: wrapped.concurrency,
-        };
-        let engine = self
-            .engines
-            .get(needs)
-            .map_err(|error| invalid(format!("{error:#}")))?;
-        let component = self.machine_code(engine, &digest, &wrapped.bytes);
-        let component =
-            component.map_err(|error| invalid(format!("it can't be compiled: {error:#}")))?;
-        let imports: Vec<_> = component
-            .component_type()
-            .imports(engine)
-            .filter(|(_, import)| !only_types(engine, &import.ty))
-            .map(|(import, _)| import.to_owned())
-            .collect();
-        Ok(Compiled {
-            sorted: Imports::sort(imports.iter().map(String::as_str), &settings.grants),
-            discovery: Discovery::of(&component),
-            component,
-            needs,
-            imports,
-            digest,
-            size,
-        })
-    }
-
-    /// The compiled component, from the cache if it is there.
-    fn machine_code(
-        &self,
-        engine: &Engine,
-        digest: &str,
-        wasm: &[u8],
-    ) -> wasmtime::Result<Component> {
-        let Some(cache) = &self.cache else {
-            return Component::from_binary(engine, wasm);
-        };
-        let file = format!("{digest}-{:016x}.cwasm", fingerprint(engine));
-        if let Some(found) = cache.get(&file).and_then(|code| trusted(engine, &code)) {
-            return Ok(found);
-        }
-        let component = Component::from_binary(engine, wasm)?;
-        if let Err(error) = cache.put(&file, &component.serialize()?) {
-            tracing::warn!(%error, file, "can't cache a compiled module; it will be compiled again next time");
-        }
-        Ok(component)
+    pub(crate) fn inspect(source: &Source, code: MachineCode) -> Description {
+        Compiled::of(source, code).describe(&source.name)
     }
 
     fn tasks(
@@ -206,6 +141,26 @@ impl Loader {
 }
 
 impl Compiled {
+    fn of(source: &Source, code: MachineCode) -> Compiled {
+        let MachineCode { component, needs } = code;
+        let engine = component.engine();
+        let imports: Vec<_> = component
+            .component_type()
+            .imports(engine)
+            .filter(|(_, import)| !only_types(engine, &import.ty))
+            .map(|(import, _)| import.to_owned())
+            .collect();
+        Compiled {
+            sorted: Imports::sort(imports.iter().map(String::as_str), &source.settings.grants),
+            discovery: Discovery::of(&component),
+            component,
+            needs,
+            imports,
+            digest: source.digest.clone(),
+            size: source.wasm.len(),
+        }
+    }
+
     fn describe(&self, name: &str) -> Description {
         let tasks = self.discovery.tasks.iter();
         Description {
@@ -235,16 +190,6 @@ fn only_types(engine: &Engine, import: &ComponentItem) -> bool {
         }
         _ => false,
     }
-}
-
-/// Makes a component of code that this host compiled.
-fn trusted(engine: &Engine, code: &[u8]) -> Option<Component> {
-    // SAFETY: the cache gives only bytes that carry a MAC under this host's own key, and this host
-    // writes nothing there but what `Component::serialize` gave it. wasmtime itself then checks that
-    // its version and settings are those of the code.
-    #[expect(unsafe_code, reason = "the one way to load compiled code; see above")]
-    let component = unsafe { Component::deserialize(engine, code) };
-    component.ok()
 }
 
 fn permit(name: &str, imports: &Imports) -> Result<(), LoadError> {
@@ -288,11 +233,4 @@ fn no_tasks(discovery: &Discovery) -> String {
         let _ = write!(reason, "\n  `{name}`: {why}");
     }
     reason
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

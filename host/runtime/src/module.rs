@@ -99,6 +99,12 @@ impl Module {
         self.description.size
     }
 
+    /// Bytes of memory that its compiled code takes while it is loaded.
+    pub fn code_size(&self) -> usize {
+        let image = self.loaded.pre.component().image_range();
+        image.end.addr() - image.start.addr()
+    }
+
     /// Its tasks, in the order of its exports.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = &Arc<Task>> {
         self.tasks.iter()
@@ -224,13 +230,5 @@ impl fmt::Debug for Task {
             self.name,
             self.signature()
         )
-    }
-}
-
-impl Module {
-    /// Bytes of its machine code.
-    pub fn code_size(&self) -> usize {
-        let code = self.loaded.pre.component().image_range();
-        code.end.addr().saturating_sub(code.start.addr())
     }
 }

@@ -12,6 +12,8 @@ use tokio::task::spawn_blocking;
 
 use crate::cache::Cache;
 use crate::call;
+use crate::codegen::{Codegen, MachineCode, Source};
+use crate::compiler::Compiler;
 use crate::ended::{Ended, How, Usage};
 use crate::engine::{Engines, PoolSize};
 use crate::error::{LoadError, SandboxError};
@@ -30,6 +32,9 @@ pub struct SandboxConfig {
     pub cache_dir: Option<PathBuf>,
     /// The largest module that is taken, in bytes.
     pub max_module_bytes: usize,
+    /// The program that compiles, in processes of its own with limits. Without one, compiling happens
+    /// in this process: for modules of one's own.
+    pub compiler: Option<Compiler>,
     /// How long a compilation may take.
     pub compile_timeout: Duration,
     /// Compilations at the same time; more wait.
@@ -46,6 +51,7 @@ impl Default for SandboxConfig {
             max_memory: 256 << 20,
             cache_dir: None,
             max_module_bytes: 64 << 20,
+            compiler: None,
             compile_timeout: Duration::from_mins(2),
             parallel_compilations: 1,
             source_lines: false,
@@ -63,7 +69,6 @@ struct Inner {
     loader: Arc<Loader>,
     places: Semaphore,
     compilations: Arc<Semaphore>,
-    compile_timeout: Duration,
 }
 
 impl Sandbox {
@@ -83,8 +88,12 @@ impl Sandbox {
             })
         });
         let loader = Loader {
-            engines,
-            cache: cache.transpose()?,
+            codegen: Codegen {
+                engines,
+                cache: cache.transpose()?,
+                compiler: config.compiler,
+                timeout: config.compile_timeout,
+            },
             max_memory: config.max_memory,
             max_module_bytes: config.max_module_bytes,
         };
@@ -93,24 +102,30 @@ impl Sandbox {
                 loader: Arc::new(loader),
                 places: Semaphore::new(config.concurrency.max(1)),
                 compilations: Arc::new(Semaphore::new(config.parallel_compilations.max(1))),
-                compile_timeout: config.compile_timeout,
             }),
         })
     }
 
     /// What was found on this machine, for the start-up log.
     pub fn describe(&self) -> String {
-        self.inner.loader.engines.describe()
+        self.inner.loader.codegen.engines.describe()
     }
 
     /// Compiles a module and checks it against its grants, on a thread that may block.
     pub async fn load(&self, request: LoadRequest) -> Result<Arc<Module>, LoadError> {
-        self.apart(request, Loader::load).await.map(Arc::new)
+        let name = request.name.clone();
+        let (source, code) = self.compiled(request).await?;
+        self.apart(name, move |loader| loader.load(source, code))
+            .await
+            .map(Arc::new)
     }
 
     /// Describes a module, whatever it is granted: its tasks, its imports, what it needs.
     pub async fn inspect(&self, request: LoadRequest) -> Result<Description, LoadError> {
-        self.apart(request, Loader::inspect).await
+        let name = request.name.clone();
+        let (source, code) = self.compiled(request).await?;
+        self.apart(name, move |_| Ok(Loader::inspect(&source, code)))
+            .await
     }
 
     /// Runs one task in a sandbox of its own. What the guest does is a value, never an error.
@@ -125,21 +140,33 @@ impl Sandbox {
         }
     }
 
-    /// Does a part of loading in its turn, apart from the threads that run tasks.
-    async fn apart<T: Send + 'static>(
-        &self,
-        request: LoadRequest,
-        work: fn(&Loader, LoadRequest) -> Result<T, LoadError>,
-    ) -> Result<T, LoadError> {
-        let module = request.name.clone();
+    /// A module's code. Only what has to be compiled waits for a turn.
+    async fn compiled(&self, request: LoadRequest) -> Result<(Source, MachineCode), LoadError> {
+        let name = request.name.clone();
+        let begun = self.apart(name.clone(), |loader| loader.begin(request));
+        let source = match begun.await? {
+            (source, Some(code)) => return Ok((source, code)),
+            (source, None) => source,
+        };
         let turn = Arc::clone(&self.inner.compilations).acquire_owned().await;
-        let loader = Arc::clone(&self.inner.loader);
-        let limit = self.inner.compile_timeout;
-        let worked = spawn_blocking(move || {
+        self.apart(name, move |loader| {
             // A compilation that is given up keeps its turn until it is really over.
             let _turn = turn;
-            work(&loader, request)
-        });
+            let code = loader.codegen.make(&source)?;
+            Ok((source, code))
+        })
+        .await
+    }
+
+    /// Does a part of loading apart from the threads that run tasks.
+    async fn apart<T: Send + 'static>(
+        &self,
+        module: String,
+        work: impl FnOnce(&Loader) -> Result<T, LoadError> + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let loader = Arc::clone(&self.inner.loader);
+        let limit = loader.codegen.timeout;
+        let worked = spawn_blocking(move || work(&loader));
         match tokio::time::timeout(limit, worked).await {
             Ok(Ok(worked)) => worked,
             Ok(Err(crashed)) => Err(LoadError::Invalid {

@@ -19,6 +19,7 @@ use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::Context;
 use super::build::{made, relative};
+use super::compile;
 use super::worker::{serve, signals::StopSignals};
 use crate::connect;
 use crate::output::{printable, write_line};
@@ -121,10 +122,8 @@ fn sandbox(context: &Context) -> anyhow::Result<Sandbox> {
     let worker = &context.config.worker;
     Ok(Sandbox::new(SandboxConfig {
         concurrency: worker.concurrency,
-        max_memory: worker.max_memory,
-        cache_dir: worker.cache_dir.clone(),
         source_lines: true,
-        ..SandboxConfig::default()
+        ..compile::sandbox(worker)?
     })?)
 }
 

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use chicory_runtime::{LoadRequest, Sandbox, SandboxConfig};
 use chicory_worker::Manifest;
 
+use super::compile;
 use crate::config::Config;
 use crate::exit::CommandError;
 
@@ -22,13 +23,9 @@ pub(super) fn sandbox_with_source_lines(config: &Config) -> anyhow::Result<Sandb
 }
 
 fn make(config: &Config, source_lines: bool) -> anyhow::Result<Sandbox> {
-    let worker = &config.worker;
     Ok(Sandbox::new(SandboxConfig {
-        concurrency: 1,
-        max_memory: worker.max_memory,
-        cache_dir: worker.cache_dir.clone(),
         source_lines,
-        ..SandboxConfig::default()
+        ..compile::sandbox(&config.worker)?
     })?)
 }
 

@@ -62,6 +62,8 @@ pub(crate) static SETTINGS: &[Setting] = &[
     plain("worker.modules"),
     plain("worker.cache_dir"),
     plain("worker.loaded_code"),
+    plain("worker.compile_timeout"),
+    plain("worker.compile_memory"),
     plain("worker.use_dead_letter_queue"),
     plain("worker.max_deliveries"),
     plain("worker.heartbeat_interval"),

@@ -45,6 +45,9 @@ pub(crate) struct WorkerSettings {
     pub(crate) cache_dir: Option<PathBuf>,
     /// Bytes.
     pub(crate) loaded_code: u64,
+    pub(crate) compile_timeout: Duration,
+    /// Bytes.
+    pub(crate) compile_memory: u64,
     pub(crate) dead_letters: bool,
     pub(crate) max_deliveries: u32,
     pub(crate) heartbeat_interval: Duration,
@@ -150,6 +153,12 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
             "worker.loaded_code",
             "a size, in bytes or such as 512MiB",
             size,
+        )?,
+        compile_timeout: raw.required("worker.compile_timeout", MORE_SECONDS, some_seconds)?,
+        compile_memory: raw.required(
+            "worker.compile_memory",
+            "a size from 64MiB, in bytes or such as 2GiB",
+            |text| memory(text).filter(|bytes| *bytes >= 64 << 20),
         )?,
         dead_letters: raw.required(
             "worker.use_dead_letter_queue",
@@ -327,6 +336,8 @@ mod tests {
             ("CHICORY_WORKER_QUEUE", "a,b"),
             ("CHICORY_WORKER_MODULES", "/m"),
             ("CHICORY_WORKER_CACHE_DIR", "/c"),
+            ("CHICORY_WORKER_COMPILE_TIMEOUT", "45"),
+            ("CHICORY_WORKER_COMPILE_MEMORY", "3GiB"),
             ("CHICORY_WORKER_USE_DEAD_LETTER_QUEUE", "false"),
             ("CHICORY_WORKER_MAX_DELIVERIES", "2"),
             ("CHICORY_WORKER_HEARTBEAT_INTERVAL", "1.5"),

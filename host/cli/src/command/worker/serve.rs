@@ -10,6 +10,7 @@ use chicory_runtime::{Sandbox, SandboxConfig};
 use chicory_worker::{Catalog, LoadReport, ModuleDir, Stop, Worker, WorkerConfig};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::super::compile;
 use super::fleet;
 use super::signals::StopSignals;
 use crate::config::{Config, WorkerSettings};
@@ -20,9 +21,7 @@ use crate::exit::CommandError;
 pub(crate) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<Sandbox> {
     Ok(Sandbox::new(SandboxConfig {
         concurrency: settings.concurrency,
-        max_memory: settings.max_memory,
-        cache_dir: settings.cache_dir.clone(),
-        ..SandboxConfig::default()
+        ..compile::sandbox(settings)?
     })?)
 }
 

@@ -1,0 +1,41 @@
+//! `chicory compile`, hidden: what the other commands start in order to compile a module.
+//!
+//! Must work where the configuration does not. Must not know why a module is compiled.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use chicory_runtime::{Compiler, SandboxConfig, serve_compiler};
+
+use crate::config::WorkerSettings;
+
+/// The settings of every sandbox: as the worker's, for one call at a time, compiling by this very program.
+pub(super) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<SandboxConfig> {
+    Ok(SandboxConfig {
+        concurrency: 1,
+        max_memory: settings.max_memory,
+        cache_dir: settings.cache_dir.clone(),
+        compile_timeout: settings.compile_timeout,
+        compiler: Some(Compiler {
+            program: program()?,
+            args: vec!["compile".into()],
+            max_memory: settings.compile_memory,
+        }),
+        ..SandboxConfig::default()
+    })
+}
+
+/// Compiles a module from standard input.
+pub(super) fn run() -> ExitCode {
+    serve_compiler()
+}
+
+/// This program, also once another version has been put in its file's place.
+fn program() -> anyhow::Result<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() {
+        return Ok(running);
+    }
+    std::env::current_exe().context("can't find this program's own file, which compiles modules")
+}

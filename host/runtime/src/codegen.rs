@@ -1,0 +1,206 @@
+//! A module's machine code: kept from an earlier time, or made now, here or in a process for it.
+//!
+//! Must not know grants or tasks.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::bounds::{self, Unfit};
+use crate::cache::Cache;
+use crate::compile::{NotCompiled, Produced, compile};
+use crate::compiler::Compiler;
+use crate::engine::{Engines, Needs, fingerprint};
+use crate::error::LoadError;
+use crate::load::LoadRequest;
+use crate::settings::ModuleSettings;
+
+/// A module that is to be loaded.
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) wasm: Vec<u8>,
+    pub(crate) settings: ModuleSettings,
+    /// SHA-256, in hexadecimal.
+    pub(crate) digest: String,
+}
+
+/// A module's code in memory, ready to be linked.
+pub(crate) struct MachineCode {
+    pub(crate) component: Component,
+    pub(crate) needs: Needs,
+}
+
+/// Where machine code comes from.
+pub(crate) struct Codegen {
+    pub(crate) engines: Arc<Engines>,
+    pub(crate) cache: Option<Cache>,
+    /// Without one, compiling happens in this process, and only its time is limited.
+    pub(crate) compiler: Option<Compiler>,
+    pub(crate) timeout: Duration,
+}
+
+impl Source {
+    pub(crate) fn of(request: LoadRequest) -> Source {
+        let LoadRequest {
+            name,
+            wasm,
+            settings,
+        } = request;
+        Source {
+            digest: hex(&Sha256::digest(&wasm)),
+            name,
+            wasm,
+            settings,
+        }
+    }
+
+    fn fuel(&self) -> bool {
+        let tasks = self.settings.task_limits.values();
+        std::iter::once(&self.settings.limits)
+            .chain(tasks)
+            .any(|limits| limits.fuel.is_some())
+    }
+
+    fn invalid(&self, reason: String) -> LoadError {
+        LoadError::Invalid {
+            module: self.name.clone(),
+            reason,
+        }
+    }
+}
+
+impl Codegen {
+    /// What the cache has. Takes no compilation, so it needs no turn.
+    pub(crate) fn kept(&self, source: &Source) -> Option<MachineCode> {
+        let cache = self.cache.as_ref()?;
+        // Whether it needs async is known only once it is a component: look for both.
+        [false, true].into_iter().find_map(|concurrency| {
+            let needs = Needs {
+                fuel: source.fuel(),
+                concurrency,
+            };
+            let code = cache.get(&self.file(source, needs)?)?;
+            let component = trusted(self.engines.get(needs).ok()?, &code).ok()?;
+            Some(MachineCode { component, needs })
+        })
+    }
+
+    /// Compiles it, unless another process with the same cache does so just now.
+    pub(crate) fn make(&self, source: &Source) -> Result<MachineCode, LoadError> {
+        let deadline = Instant::now() + self.timeout;
+        bounds::check(&source.wasm).map_err(|unfit| unfit.of(source))?;
+        let held = self.hold(source);
+        if held.is_some()
+            && let Some(kept) = self.kept(source)
+        {
+            return Ok(kept);
+        }
+        let produced = self.produce(source, deadline);
+        let produced = produced.map_err(|error| self.explain(source, error))?;
+        let needs = Needs {
+            fuel: source.fuel(),
+            concurrency: produced.concurrency,
+        };
+        if let (Some(cache), Some(file)) = (&self.cache, self.file(source, needs))
+            && let Err(error) = cache.put(&file, &produced.code)
+        {
+            tracing::warn!(%error, file, "can't cache a compiled module; it will be compiled again next time");
+        }
+        drop(held);
+        let engine = self.engines.get(needs);
+        let component = engine.and_then(|engine| trusted(engine, &produced.code));
+        match component {
+            Ok(component) => Ok(MachineCode { component, needs }),
+            Err(error) => Err(source.invalid(format!("its machine code can't be used: {error:#}"))),
+        }
+    }
+
+    fn produce(&self, source: &Source, deadline: Instant) -> Result<Produced, NotCompiled> {
+        let fuel = source.fuel();
+        if let Some(compiler) = &self.compiler {
+            return compiler.run(&source.wasm, fuel, self.engines.source_lines, deadline);
+        }
+        compile(source.wasm.clone(), |concurrency| {
+            self.engines.get(Needs { fuel, concurrency })
+        })
+    }
+
+    /// The right to compile this module, among the processes that share the cache.
+    fn hold(&self, source: &Source) -> Option<crate::cache::Held> {
+        let plain = Needs {
+            fuel: source.fuel(),
+            concurrency: false,
+        };
+        let held = (self.cache.as_ref()?).hold(&self.file(source, plain)?);
+        held.inspect_err(|error| tracing::debug!(%error, "can't lock the cache"))
+            .ok()
+    }
+
+    /// Its place in the cache. The fingerprint is the plain engine's, so that no other has to be made for
+    /// a look; what differs between the engines of one sandbox is in the name.
+    fn file(&self, source: &Source, needs: Needs) -> Option<String> {
+        let plain = self.engines.get(Needs::default()).ok()?;
+        let fuel = if needs.fuel { "-fuel" } else { "" };
+        let concurrency = if needs.concurrency { "-async" } else { "" };
+        Some(format!(
+            "{}-{:016x}{fuel}{concurrency}.cwasm",
+            source.digest,
+            fingerprint(plain),
+        ))
+    }
+
+    fn explain(&self, source: &Source, error: NotCompiled) -> LoadError {
+        let module = source.name.clone();
+        match error {
+            NotCompiled::Refused(reason) => LoadError::Invalid { module, reason },
+            NotCompiled::TooSlow => LoadError::TooSlow {
+                module,
+                limit: self.timeout,
+            },
+            NotCompiled::OutOfMemory => LoadError::TooMuchMemory {
+                module,
+                limit: self.compiler.as_ref().map_or(0, |its| its.max_memory),
+            },
+        }
+    }
+}
+
+impl Unfit {
+    fn of(self, source: &Source) -> LoadError {
+        match self {
+            Unfit::Damaged(reason) => source.invalid(reason),
+            Unfit::Excess {
+                what,
+                found,
+                allowed,
+            } => LoadError::TooComplex {
+                module: source.name.clone(),
+                what,
+                found,
+                allowed,
+            },
+        }
+    }
+}
+
+/// Makes a component of code that this host compiled.
+fn trusted(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: the code comes from this host's own compiler, or from the cache, which gives only bytes
+    // that carry a MAC under this host's own key, and where this host writes nothing but what its
+    // compiler gave. wasmtime itself then checks that its version and settings are those of the code.
+    #[expect(unsafe_code, reason = "the one way to load compiled code; see above")]
+    unsafe {
+        Component::deserialize(engine, code)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

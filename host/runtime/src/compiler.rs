@@ -1,0 +1,280 @@
+//! Compiling in a process of its own, as the one who asks for it: starts it, hands it the module, and kills
+//! it when the time is up. So a module whose compilation explodes takes neither the host's memory nor,
+//! for longer than the limit, a processor; and a bug in the compiler is not the host's end.
+//!
+//! Must not know what is compiled. The other end is [`crate::confined`].
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::compile::{NotCompiled, Produced};
+
+/// The process' exit code where the module is at fault; its words are on stderr.
+pub(crate) const REFUSED: u8 = 10;
+/// Its exit code where the memory didn't suffice.
+pub(crate) const OUT_OF_MEMORY: u8 = 11;
+/// The most machine code that is taken. A large language runtime has 60 MiB.
+pub(crate) const MAX_CODE: u64 = 512 << 20;
+/// The most that is read of what the process says.
+const MAX_WORDS: u64 = 16 << 10;
+
+/// A program that compiles modules for this sandbox: one that calls [`crate::serve_compiler`].
+#[derive(Clone, Debug)]
+pub struct Compiler {
+    /// The program; of the same build as this one, since it makes code for this one's engine.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// The memory that it may take, in bytes.
+    pub max_memory: u64,
+}
+
+/// What the process is told, as a line of JSON; the module follows until the end of its input. It answers
+/// with one byte, whether the module needs async, and the machine code.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// The code counts fuel.
+    pub(crate) fuel: bool,
+    /// Files and lines are kept for backtraces.
+    pub(crate) source_lines: bool,
+    /// Bytes.
+    pub(crate) max_memory: u64,
+    /// Seconds of all its threads together, after which it ends by itself where nobody kills it.
+    pub(crate) cpu_seconds: u64,
+}
+
+/// The process; killed and waited for when it is dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Half of the processors, so that as much is left to tasks.
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, |all| (all.get() / 2).max(1))
+}
+
+impl Compiler {
+    /// Compiles `wasm`, until `deadline` at most.
+    pub(crate) fn run(
+        &self,
+        wasm: &[u8],
+        fuel: bool,
+        source_lines: bool,
+        deadline: Instant,
+    ) -> Result<Produced, NotCompiled> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(NotCompiled::TooSlow);
+        }
+        let order = Order {
+            fuel,
+            source_lines,
+            max_memory: self.max_memory,
+            cpu_seconds: left.as_secs() * threads() as u64 + 1,
+        };
+        let process = self.start().map_err(|error| {
+            let program = self.program.display();
+            NotCompiled::Refused(format!(
+                "it can't be compiled: can't start {program} for that: {error}"
+            ))
+        })?;
+        converse(process, &order, wasm, left)
+    }
+
+    /// Without this process' environment, which may have secrets.
+    fn start(&self) -> io::Result<Process> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.args)
+            .env_clear()
+            .env("RAYON_NUM_THREADS", threads().to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().map(Process)
+    }
+}
+
+fn converse(
+    mut process: Process,
+    order: &Order,
+    wasm: &[u8],
+    patience: Duration,
+) -> Result<Produced, NotCompiled> {
+    let pipes = "its streams are piped";
+    let stdin = process.0.stdin.take().expect(pipes);
+    let stdout = process.0.stdout.take().expect(pipes);
+    let stderr = process.0.stderr.take().expect(pipes);
+    thread::scope(|scope| {
+        // If it doesn't take all of the module, its end says why.
+        scope.spawn(move || drop(feed(stdin, order, wasm)));
+        let words = scope.spawn(move || read(stderr, MAX_WORDS));
+        let (sender, answer) = mpsc::channel();
+        scope.spawn(move || sender.send(read(stdout, MAX_CODE + 1)));
+        let answer = answer.recv_timeout(patience);
+        if answer.is_err() {
+            drop(process);
+            return Err(NotCompiled::TooSlow);
+        }
+        let status = process.0.wait();
+        // Its children, if it had any, would hold the streams open.
+        drop(process);
+        let words = words.join().unwrap_or_default();
+        match status {
+            Ok(status) if status.success() => produced(answer.unwrap_or_default()),
+            Ok(status) => Err(failure(status, &String::from_utf8_lossy(&words))),
+            Err(error) => Err(NotCompiled::Refused(error.to_string())),
+        }
+    })
+}
+
+fn feed(mut stdin: ChildStdin, order: &Order, wasm: &[u8]) -> io::Result<()> {
+    serde_json::to_writer(&mut stdin, order)?;
+    stdin.write_all(b"\n")?;
+    stdin.write_all(wasm)
+}
+
+/// Up to `limit` bytes; the rest is read and forgotten, so that the writer can end.
+fn read(mut stream: impl Read, limit: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let _ = (&mut stream).take(limit).read_to_end(&mut bytes);
+    let _ = io::copy(&mut stream, &mut io::sink());
+    bytes
+}
+
+fn produced(mut answer: Vec<u8>) -> Result<Produced, NotCompiled> {
+    if answer.len() as u64 > MAX_CODE {
+        return Err(NotCompiled::Refused(format!(
+            "it makes more machine code than the {} MiB that are taken",
+            MAX_CODE >> 20
+        )));
+    }
+    match answer.pop() {
+        Some(last @ (0 | 1)) => Ok(Produced {
+            concurrency: last == 1,
+            code: answer,
+        }),
+        _ => Err(NotCompiled::Refused(
+            "it can't be compiled: the compiler gave no code".into(),
+        )),
+    }
+}
+
+fn failure(status: ExitStatus, words: &str) -> NotCompiled {
+    let code = status.code();
+    let words = words.trim();
+    // The second is how Rust ends a program that gets no memory.
+    if code == Some(OUT_OF_MEMORY.into()) || words.contains("memory allocation of ") {
+        return NotCompiled::OutOfMemory;
+    }
+    if code == Some(REFUSED.into()) {
+        return NotCompiled::Refused(words.to_owned());
+    }
+    let last = words.lines().next_back().unwrap_or("it said nothing");
+    NotCompiled::Refused(format!("compiling it crashed ({status}): {last}"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(60);
+
+    fn run(script: &str, patience: Duration) -> Result<Produced, NotCompiled> {
+        let compiler = Compiler {
+            program: "/bin/sh".into(),
+            args: vec!["-c".into(), script.into()],
+            max_memory: 1 << 30,
+        };
+        // More than a pipe holds: a process that reads nothing must not stop us.
+        compiler.run(&[7; 200_000], true, false, Instant::now() + patience)
+    }
+
+    #[test]
+    fn the_code_is_what_it_answers_with() {
+        let produced = run("cat >/dev/null; printf 'code\\001'", SOON).unwrap();
+        assert_eq!(
+            (&*produced.code, produced.concurrency),
+            (&b"code"[..], true)
+        );
+    }
+
+    #[test]
+    fn it_is_told_the_settings_and_the_whole_module() {
+        let said = run("/usr/bin/wc -c >&2; exit 10", SOON).unwrap_err();
+        let NotCompiled::Refused(count) = said else {
+            panic!("{said:?}")
+        };
+        assert!(count.parse::<usize>().unwrap() > 200_000, "{count}");
+        let said = run("read -r line; echo \"$line\" >&2; exit 10", SOON).unwrap_err();
+        let NotCompiled::Refused(line) = said else {
+            panic!("{said:?}")
+        };
+        let order: Order = serde_json::from_str(&line).unwrap();
+        assert!(order.fuel && !order.source_lines && order.max_memory == 1 << 30);
+    }
+
+    #[test]
+    fn one_that_takes_too_long_is_killed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pid");
+        let script = format!("echo $$ >{}; exec /bin/sleep 600", file.display());
+        // Until it has said who it is, it can't be looked for.
+        let mut patience = Duration::from_millis(100);
+        let pid = loop {
+            let ended = run(&script, patience);
+            assert_eq!(ended.unwrap_err(), NotCompiled::TooSlow);
+            match std::fs::read_to_string(&file) {
+                Ok(pid) if pid.ends_with('\n') => break pid,
+                _ => patience *= 2,
+            }
+        };
+        let process = std::path::Path::new("/proc").join(pid.trim());
+        assert!(!process.join("cmdline").exists());
+    }
+
+    #[test]
+    fn an_end_without_code_says_why() {
+        let refused = |script| match run(script, SOON) {
+            Err(NotCompiled::Refused(why)) => why,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused("echo it is odd >&2; exit 10"), "it is odd");
+        let crashed = refused("echo so far >&2; kill -SEGV $$");
+        assert!(
+            crashed.contains("crashed") && crashed.contains("so far"),
+            "{crashed}"
+        );
+        assert!(refused("exit 0").contains("no code"));
+        assert!(refused("exit 1").contains("crashed"));
+        for script in [
+            "exit 11",
+            "echo memory allocation of 5 bytes failed >&2; kill -ABRT $$",
+        ] {
+            assert_eq!(run(script, SOON).unwrap_err(), NotCompiled::OutOfMemory);
+        }
+    }
+
+    #[test]
+    fn one_that_cannot_be_started_is_named() {
+        let compiler = Compiler {
+            program: "/nowhere/compiler".into(),
+            args: Vec::new(),
+            max_memory: 1,
+        };
+        let failed = compiler.run(b"", false, false, Instant::now() + SOON);
+        assert!(format!("{failed:?}").contains("/nowhere/compiler"));
+    }
+}
