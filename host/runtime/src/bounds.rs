@@ -6,9 +6,9 @@
 
 use wasmparser::{Parser, Payload};
 
-/// Functions with a body, in all its modules together. `CPython` has some 15,000, `SpiderMonkey` 25,000.
+/// Functions with a body, in all its modules together. `CPython` and `SpiderMonkey` have 13,000.
 const FUNCTIONS: u64 = 200_000;
-/// Bytes of one function's body. An interpreter's main loop has up to 150,000.
+/// Bytes of one function's body. The largest of `CPython` has 430,000, of `SpiderMonkey` 170,000.
 const FUNCTION_BYTES: u64 = 1 << 20;
 /// Components and modules in each other, the outermost included.
 const NESTING: u64 = 10;

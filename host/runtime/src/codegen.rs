@@ -19,6 +19,12 @@ use crate::error::LoadError;
 use crate::load::LoadRequest;
 use crate::settings::ModuleSettings;
 
+/// How many times longer than its processor time a compilation in a process of its own may last: tasks go
+/// before it, so on a busy machine it waits for most of the time.
+const BUSY: u32 = 4;
+/// What is left to the rest, beside that process, before a load is given up.
+const GRACE: Duration = Duration::from_secs(10);
+
 /// A module that is to be loaded.
 pub(crate) struct Source {
     pub(crate) name: String,
@@ -74,6 +80,14 @@ impl Source {
 }
 
 impl Codegen {
+    /// After how long a step of loading is given up, if it hasn't ended by itself.
+    pub(crate) fn patience(&self) -> Duration {
+        match self.compiler {
+            Some(_) => BUSY * self.timeout + GRACE,
+            None => self.timeout,
+        }
+    }
+
     /// What the cache has. Takes no compilation, so it needs no turn.
     pub(crate) fn kept(&self, source: &Source) -> Option<MachineCode> {
         let cache = self.cache.as_ref()?;
@@ -91,7 +105,7 @@ impl Codegen {
 
     /// Compiles it, unless another process with the same cache does so just now.
     pub(crate) fn make(&self, source: &Source) -> Result<MachineCode, LoadError> {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + BUSY * self.timeout;
         bounds::check(&source.wasm).map_err(|unfit| unfit.of(source))?;
         let held = self.hold(source);
         if held.is_some()
@@ -122,7 +136,8 @@ impl Codegen {
     fn produce(&self, source: &Source, deadline: Instant) -> Result<Produced, NotCompiled> {
         let fuel = source.fuel();
         if let Some(compiler) = &self.compiler {
-            return compiler.run(&source.wasm, fuel, self.engines.source_lines, deadline);
+            let lines = self.engines.source_lines;
+            return compiler.run(&source.wasm, fuel, lines, self.timeout, deadline);
         }
         compile(source.wasm.clone(), |concurrency| {
             self.engines.get(Needs { fuel, concurrency })

@@ -6,12 +6,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use crate::compile::{NotCompiled, Produced};
@@ -46,7 +48,7 @@ pub(crate) struct Order {
     pub(crate) source_lines: bool,
     /// Bytes.
     pub(crate) max_memory: u64,
-    /// Seconds of all its threads together, after which it ends by itself where nobody kills it.
+    /// Seconds of all its threads together, after which the kernel ends it.
     pub(crate) cpu_seconds: u64,
 }
 
@@ -66,12 +68,13 @@ fn threads() -> usize {
 }
 
 impl Compiler {
-    /// Compiles `wasm`, until `deadline` at most.
+    /// Compiles `wasm`, for `cpu` of all threads together, and until `deadline` at most.
     pub(crate) fn run(
         &self,
         wasm: &[u8],
         fuel: bool,
         source_lines: bool,
+        cpu: Duration,
         deadline: Instant,
     ) -> Result<Produced, NotCompiled> {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -82,7 +85,7 @@ impl Compiler {
             fuel,
             source_lines,
             max_memory: self.max_memory,
-            cpu_seconds: left.as_secs() * threads() as u64 + 1,
+            cpu_seconds: cpu.as_secs() + u64::from(cpu.subsec_nanos() > 0),
         };
         let process = self.start().map_err(|error| {
             let program = self.program.display();
@@ -100,6 +103,8 @@ impl Compiler {
             .args(&self.args)
             .env_clear()
             .env("RAYON_NUM_THREADS", threads().to_string())
+            // Otherwise this allocator's first step takes a GiB, used or not, which the limit counts.
+            .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -182,7 +187,11 @@ fn failure(status: ExitStatus, words: &str) -> NotCompiled {
     if code == Some(REFUSED.into()) {
         return NotCompiled::Refused(words.to_owned());
     }
-    let last = words.lines().next_back().unwrap_or("it said nothing");
+    if status.signal() == Some(Signal::XCPU.as_raw()) {
+        return NotCompiled::TooSlow;
+    }
+    let mut lines = words.lines().filter(|line| !line.starts_with("note: "));
+    let last = lines.next_back().unwrap_or("it said nothing");
     NotCompiled::Refused(format!("compiling it crashed ({status}): {last}"))
 }
 
@@ -199,7 +208,8 @@ mod tests {
             max_memory: 1 << 30,
         };
         // More than a pipe holds: a process that reads nothing must not stop us.
-        compiler.run(&[7; 200_000], true, false, Instant::now() + patience)
+        let deadline = Instant::now() + patience;
+        compiler.run(&[7; 200_000], true, false, SOON, deadline)
     }
 
     #[test]
@@ -259,6 +269,10 @@ mod tests {
         );
         assert!(refused("exit 0").contains("no code"));
         assert!(refused("exit 1").contains("crashed"));
+        assert_eq!(
+            run("kill -XCPU $$", SOON).unwrap_err(),
+            NotCompiled::TooSlow
+        );
         for script in [
             "exit 11",
             "echo memory allocation of 5 bytes failed >&2; kill -ABRT $$",
@@ -274,7 +288,7 @@ mod tests {
             args: Vec::new(),
             max_memory: 1,
         };
-        let failed = compiler.run(b"", false, false, Instant::now() + SOON);
+        let failed = compiler.run(b"", false, false, SOON, Instant::now() + SOON);
         assert!(format!("{failed:?}").contains("/nowhere/compiler"));
     }
 }

@@ -62,7 +62,11 @@ fn confine(order: &Order) -> io::Result<()> {
     // What may be written to, not the address space: allocators and threads reserve much more of that
     // than they use, and the program itself is mapped as well.
     limit(Resource::Data, order.max_memory)?;
-    limit(Resource::Cpu, order.cpu_seconds)?;
+    // One second between the signal that tells of it and the one that can't be mistaken for anything.
+    limit(Resource::Cpu, order.cpu_seconds + 1)?;
+    let cpu = getrlimit(Resource::Cpu);
+    let current = cpu.maximum.map(|most| most.min(order.cpu_seconds));
+    setrlimit(Resource::Cpu, Rlimit { current, ..cpu })?;
     limit(Resource::Core, 0)?;
     nice(NICE)?;
     #[cfg(target_os = "linux")]

@@ -35,7 +35,8 @@ pub struct SandboxConfig {
     /// The program that compiles, in processes of its own with limits. Without one, compiling happens
     /// in this process: for modules of one's own.
     pub compiler: Option<Compiler>,
-    /// How long a compilation may take.
+    /// How long a compilation may take: with a compiler, processor time, and four times as long by the
+    /// clock, since it runs with a low priority; without one, by the clock.
     pub compile_timeout: Duration,
     /// Compilations at the same time; more wait.
     pub parallel_compilations: usize,
@@ -166,8 +167,9 @@ impl Sandbox {
     ) -> Result<T, LoadError> {
         let loader = Arc::clone(&self.inner.loader);
         let limit = loader.codegen.timeout;
+        let patience = loader.codegen.patience();
         let worked = spawn_blocking(move || work(&loader));
-        match tokio::time::timeout(limit, worked).await {
+        match tokio::time::timeout(patience, worked).await {
             Ok(Ok(worked)) => worked,
             Ok(Err(crashed)) => Err(LoadError::Invalid {
                 module,
