@@ -12,6 +12,7 @@ mod site;
 mod until;
 mod worker_process;
 
+mod conformance_native;
 mod delayed;
 mod documents;
 mod drain;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use chicory_runtime::to_component;
 
-use super::{Language, Project, c, go, javascript, python, rust};
+use super::{Language, Project, c, go, javascript, python, rust, strip};
 use crate::exit::CommandError;
 
 /// How to build.
@@ -18,6 +18,8 @@ pub(crate) struct Request {
     pub(crate) output: Option<PathBuf>,
     /// Only warnings and errors.
     pub(crate) quiet: bool,
+    /// Keep lines of the source for backtraces; names of functions are kept in any case.
+    pub(crate) debug: bool,
 }
 
 /// A module on disk.
@@ -41,6 +43,11 @@ pub(crate) fn build(project: &Project, request: &Request) -> anyhow::Result<Buil
     }
     let wasm = std::fs::read(&made)
         .with_context(|| format!("the toolchain left no {}", made.display()))?;
+    let wasm = if request.debug {
+        wasm
+    } else {
+        strip::debug_lines(wasm)
+    };
     let wasm = to_component(wasm).map_err(|reason| {
         CommandError::Failed(format!("what the toolchain made can't be used: {reason}"))
     })?;

@@ -1,0 +1,79 @@
+//! The bindings that a project's WIT asks for, by wit-bindgen's generators: for languages without a
+//! generator of their own.
+//!
+//! Must not know how the sources are compiled.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use wit_bindgen_core::wit_parser::{Resolve, WorldItem};
+use wit_bindgen_core::{Files, WorldGenerator};
+
+use super::Project;
+use crate::exit::CommandError;
+
+/// The package that every task may import, so that no project needs a copy.
+const TASK: &str = include_str!("../../../../wit/task.wit");
+
+/// What was generated.
+#[derive(Debug)]
+pub(super) struct Bindings {
+    /// Where it is.
+    pub(super) folder: PathBuf,
+    /// The files, by their names in the folder.
+    pub(super) files: Vec<String>,
+    /// The world has functions for others to call, and so no need of `main`.
+    pub(super) exports: bool,
+}
+
+/// Generates what `wit/` in the project asks for; nothing where there is none. The files stay in the
+/// project, for the author's editor.
+pub(super) fn generate(
+    project: &Project,
+    mut generator: Box<dyn WorldGenerator>,
+) -> anyhow::Result<Option<Bindings>> {
+    let wit = project.root.join("wit");
+    if !wit.is_dir() {
+        return Ok(None);
+    }
+    let mut resolve = Resolve::default();
+    resolve
+        .push_str("task.wit", TASK)
+        .context("chicory:task's own WIT")?;
+    let refused = |error: anyhow::Error| CommandError::Failed(format!("in wit/: {error:#}"));
+    let (package, _) = resolve.push_path(&wit).map_err(refused)?;
+    let world = resolve.select_world(&[package], None).map_err(refused)?;
+    let exports = resolve.worlds[world].exports.values();
+    let exports = exports.into_iter().any(|item| match item {
+        WorldItem::Function(_) | WorldItem::Interface { .. } => true,
+        WorldItem::Type { .. } => false,
+    });
+    let mut files = Files::default();
+    generator
+        .generate(&mut resolve, world, &mut files)
+        .context("wit-bindgen can't generate bindings")?;
+    let folder = project.root.join("build/bindings");
+    let names = write(&folder, &files)?;
+    Ok(Some(Bindings {
+        folder,
+        files: names,
+        exports,
+    }))
+}
+
+/// Writes the files; those that are the same stay as they are.
+fn write(folder: &Path, files: &Files) -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for (name, bytes) in files.iter() {
+        let file = folder.join(name);
+        let parent = file.parent().unwrap_or(folder);
+        std::fs::create_dir_all(parent)
+            .with_context(|| format!("can't make the folder {}", parent.display()))?;
+        if std::fs::read(&file).ok().as_deref() != Some(bytes) {
+            std::fs::write(&file, bytes)
+                .with_context(|| format!("can't write {}", file.display()))?;
+        }
+        names.push(name.to_owned());
+    }
+    Ok(names)
+}
