@@ -8,9 +8,15 @@ use std::path::Path;
 use crate::ran::Ran;
 use crate::site::{Site, root};
 
-/// The program with what toolchains need of the user's home.
-fn run(site: &Site, args: &[&str]) -> Ran {
+/// The program with what toolchains need of the user's home, and with those of scripts/setup.
+pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {
     let mut command = site.command(args);
+    let tools = root().join("target/tools");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::split_paths(&path).chain([tools.join("go/bin")]);
+    command.env("PATH", std::env::join_paths(path).unwrap());
+    command.env("PYTHONPATH", &tools);
+    command.env("GOCACHE", root().join("target/guests/go-cache"));
     for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_HTTP_CAINFO"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);

@@ -15,13 +15,14 @@ use crate::exit::CommandError;
 /// The package that every task may import, so that no project needs a copy.
 const TASK: &str = include_str!("../../../../wit/task.wit");
 
+/// Where they are in the project.
+pub(super) const FOLDER: &str = "build/bindings";
+
 /// What was generated.
 #[derive(Debug)]
 pub(super) struct Bindings {
-    /// Where it is.
-    pub(super) folder: PathBuf,
-    /// The files, by their names in the folder.
-    pub(super) files: Vec<String>,
+    /// The files, from the project's folder.
+    pub(super) files: Vec<PathBuf>,
     /// The world has functions for others to call, and so no need of `main`.
     pub(super) exports: bool,
 }
@@ -52,18 +53,16 @@ pub(super) fn generate(
     generator
         .generate(&mut resolve, world, &mut files)
         .context("wit-bindgen can't generate bindings")?;
-    let folder = project.root.join("build/bindings");
-    let names = write(&folder, &files)?;
+    write(&project.root.join(FOLDER), &files)?;
+    let names = files.iter().map(|(name, _)| Path::new(FOLDER).join(name));
     Ok(Some(Bindings {
-        folder,
-        files: names,
+        files: names.collect(),
         exports,
     }))
 }
 
 /// Writes the files; those that are the same stay as they are.
-fn write(folder: &Path, files: &Files) -> anyhow::Result<Vec<String>> {
-    let mut names = Vec::new();
+fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
     for (name, bytes) in files.iter() {
         let file = folder.join(name);
         let parent = file.parent().unwrap_or(folder);
@@ -73,7 +72,6 @@ fn write(folder: &Path, files: &Files) -> anyhow::Result<Vec<String>> {
             std::fs::write(&file, bytes)
                 .with_context(|| format!("can't write {}", file.display()))?;
         }
-        names.push(name.to_owned());
     }
-    Ok(names)
+    Ok(())
 }

@@ -23,7 +23,13 @@ pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
     let mut command = compiler()?;
     command
         .current_dir(&project.root)
-        .args(["-Os", "-Wall", "-Wextra", "-std=c17", "-Wno-unused-command-line-argument"])
+        .args([
+            "-Os",
+            "-Wall",
+            "-Wextra",
+            "-std=c17",
+            "-Wno-unused-command-line-argument",
+        ])
         // Paths of this machine must not be in a module: the same source would not give the same bytes.
         .arg("-ffile-prefix-map=./=")
         .arg("-Wl,--strip-debug");
@@ -39,14 +45,12 @@ fn with_bindings(command: &mut Command, bindings: &Bindings) {
     if bindings.exports {
         command.arg("-mexec-model=reactor");
     }
-    command.arg("-Ibuild/bindings");
-    let compiled = |name: &&String| {
-        let suffix = Path::new(name.as_str()).extension();
+    command.arg("-I").arg(bindings::FOLDER);
+    let compiled = |file: &&PathBuf| {
+        let suffix = file.extension();
         suffix.is_some_and(|suffix| suffix == "c" || suffix == "o")
     };
-    for name in bindings.files.iter().filter(compiled) {
-        command.arg(Path::new("build/bindings").join(name));
-    }
+    command.args(bindings.files.iter().filter(compiled));
 }
 
 /// All C files of the project's folder and of `src/`, in the order of their names.
@@ -69,7 +73,10 @@ fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// A compiler for WASI with its arguments: `WASI_CC`, wasi-sdk's, a clang that finds a library for WASI,
 /// or Zig's.
 fn compiler() -> anyhow::Result<Command> {
-    if let Some(given) = std::env::var("WASI_CC").ok().filter(|given| !given.is_empty()) {
+    if let Some(given) = std::env::var("WASI_CC")
+        .ok()
+        .filter(|given| !given.is_empty())
+    {
         let mut words = given.split_whitespace();
         let mut command = Command::new(words.next().context("WASI_CC is empty")?);
         command.args(words);
@@ -111,7 +118,11 @@ fn compiles(clang: &Path) -> bool {
         return false;
     };
     let program = folder.path().join("main.c");
-    std::fs::write(&program, "#include <stdio.h>\nint main(void) { return 0; }\n").is_ok()
+    std::fs::write(
+        &program,
+        "#include <stdio.h>\nint main(void) { return 0; }\n",
+    )
+    .is_ok()
         && tool::ask(
             with_library(clang)
                 .arg(&program)

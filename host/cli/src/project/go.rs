@@ -16,7 +16,12 @@ pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
     command
         .current_dir(&project.root)
         // Without paths of this machine, and without what is different in each build.
-        .args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="])
+        .args([
+            "build",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags=-s -w -buildid=",
+        ])
         .arg("-o")
         .arg(made)
         .arg(".")

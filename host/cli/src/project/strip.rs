@@ -18,11 +18,13 @@ fn without(wasm: &[u8]) -> Option<Vec<u8>> {
     let mut kept = wasm.get(..8)?.to_vec();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.ok()?;
-        if matches!(&payload, Payload::CustomSection(section) if section.name().starts_with(".debug_")) {
+        if matches!(&payload, Payload::CustomSection(section) if section.name().starts_with(".debug_"))
+        {
             continue;
         }
         if let Some((id, range)) = payload.as_section() {
-            let body = wasm.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
+            let body =
+                wasm.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
             kept.push(id);
             leb128(&mut kept, body.len());
             kept.extend_from_slice(body);
@@ -50,7 +52,10 @@ mod tests {
     #[test]
     fn only_debug_sections_go() {
         let text = |debug: &str| {
-            format!("(module (func $f (export \"f\")) (memory 1) (data (i32.const 0) \"{}\") {debug} (@custom \"mine\" \"x\"))", "a".repeat(300))
+            format!(
+                "(module (func $f (export \"f\")) (memory 1) (data (i32.const 0) \"{}\") {debug} (@custom \"mine\" \"x\"))",
+                "a".repeat(300)
+            )
         };
         let with = wat::parse_str(text("(@custom \".debug_line\" \"lines\")")).unwrap();
         let plain = wat::parse_str(text("")).unwrap();

@@ -12,7 +12,9 @@ typedef tasks_tuple2_string_u32_t count_t;
 
 static int by_frequency(const void *a, const void *b) {
     const count_t *x = a, *y = b;
-    return (x->f1 < y->f1) - (x->f1 > y->f1);
+    if (x->f1 != y->f1) return x->f1 < y->f1 ? 1 : -1;
+    size_t shorter = x->f0.len < y->f0.len ? x->f0.len : y->f0.len;
+    return memcmp(x->f0.ptr, y->f0.ptr, shorter);
 }
 
 // Adds one to the word's count; `counts` has room for one more.

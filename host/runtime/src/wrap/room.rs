@@ -8,12 +8,13 @@ use std::convert::Infallible;
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{
-    CodeSection, ExportKind, ExportSection, Function, FunctionSection, MemArg, MemorySection,
-    MemoryType, Module, TypeSection, ValType,
+    CodeSection, ExportKind, ExportSection, Function, FunctionSection, ImportSection, MemArg,
+    MemorySection, MemoryType, Module, TypeSection, ValType,
 };
 use wasmparser::{
-    CodeSectionReader, ExportSectionReader, FunctionSectionReader, MemorySectionReader, Parser,
-    Payload, ProducersFieldValue, ProducersSectionReader, TypeSectionReader,
+    CodeSectionReader, ExportSectionReader, FunctionSectionReader, ImportSectionReader,
+    MemorySectionReader, Parser, Payload, ProducersFieldValue, ProducersSectionReader, TypeRef,
+    TypeSectionReader,
 };
 
 /// The name by which the adapter's encoder finds the function.
@@ -46,7 +47,9 @@ fn is_go(wasm: &[u8]) -> bool {
     })
 }
 
-fn languages(reader: wasmparser::BinaryReader<'_>) -> impl Iterator<Item = ProducersFieldValue<'_>> {
+fn languages(
+    reader: wasmparser::BinaryReader<'_>,
+) -> impl Iterator<Item = ProducersFieldValue<'_>> {
     let fields = ProducersSectionReader::new(reader).into_iter().flatten();
     fields
         .filter_map(Result::ok)
@@ -80,13 +83,15 @@ impl Reencode for Room {
         Ok(())
     }
 
-    fn parse_import(
+    fn parse_import_section(
         &mut self,
-        imports: &mut wasm_encoder::ImportSection,
-        import: wasmparser::Import<'_>,
+        imports: &mut ImportSection,
+        section: ImportSectionReader<'_>,
     ) -> Result<(), Error<Infallible>> {
-        self.imported += u32::from(matches!(import.ty, wasmparser::TypeRef::Func(_)));
-        utils::parse_import(self, imports, import)
+        for import in section.clone().into_imports() {
+            self.imported += u32::from(matches!(import?.ty, TypeRef::Func(_)));
+        }
+        utils::parse_import_section(self, imports, section)
     }
 
     fn parse_function_section(
@@ -189,19 +194,21 @@ mod tests {
     fn a_go_program_gets_room_at_the_end_of_its_memory() {
         let roomy = make(&wat::parse_str(GO).unwrap()).unwrap().unwrap();
         wasmparser::validate(&roomy).unwrap();
-        let mut found = (0, String::new());
+        let mut found = (0, String::new(), 0);
         for payload in Parser::new(0).parse_all(&roomy) {
             match payload.unwrap() {
                 Payload::MemorySection(section) => {
                     found.0 = section.into_iter().next().unwrap().unwrap().initial;
                 }
                 Payload::ExportSection(section) => {
-                    found.1 = section.into_iter().last().unwrap().unwrap().name.to_owned();
+                    let last = section.into_iter().last().unwrap().unwrap();
+                    (found.1, found.2) = (last.name.to_owned(), last.index);
                 }
                 _ => {}
             }
         }
-        assert_eq!(found, (2 + PAGES, ALLOCATE.to_owned()));
+        // Behind the imported function and the program's own.
+        assert_eq!(found, (2 + PAGES, ALLOCATE.to_owned(), 2));
     }
 
     #[test]
