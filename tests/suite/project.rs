@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::ran::Ran;
 use crate::site::{Site, root};
+use crate::until::PATIENCE;
 
 /// The program with what toolchains need of the user's home, and with those of scripts/setup.
 pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {
@@ -24,7 +25,8 @@ pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {
     }
     // One folder for all projects: their dependencies are the same.
     command.env("CARGO_TARGET_DIR", root().join("target/guests/projects"));
-    Ran::of(command, b"")
+    // The first build of a language compiles its library as well.
+    Ran::within(4 * PATIENCE, command, b"")
 }
 
 #[test]

@@ -109,9 +109,15 @@ fn example(name: &str, words: &[&str]) -> (Option<i32>, String) {
 #[test]
 fn the_example_in_c_checks_account_numbers() {
     let (code, said) = example("iban-c", &["check", "GB82 WEST 1234 5698 7654 32"]);
-    assert!(code == Some(0) && said.contains("WEST12345698765432"), "{said}");
+    assert!(
+        code == Some(0) && said.contains("WEST12345698765432"),
+        "{said}"
+    );
     let (code, said) = example("iban-c", &["check", "GB82 TEST 1234 5698 7654 32"]);
-    assert!(code == Some(1) && said.contains("wrong-check-digits"), "{said}");
+    assert!(
+        code == Some(1) && said.contains("wrong-check-digits"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -136,4 +142,31 @@ fn the_example_in_go_reads_feeds() {
     }
     let (code, said) = example("feed-go", &["run", "--kwargs", "{\"stdin\": \"<html/>\"}"]);
     assert!(code == Some(1) && said.contains("no feed"), "{said}");
+}
+
+#[test]
+fn the_example_with_the_rust_sdk_bills_orders_and_brings_its_own_policy() {
+    let site = Site::new();
+    site.deploy_with("invoice", "[retry]\nmax_retries = 3\nretry_delay = 0.01\n");
+    let _worker = site.worker(&[]);
+    let tea = json!({ "product": "tea", "quantity": 3, "unit-price": 1999, "tax": "reduced" });
+    let order = json!({ "customer": "Ada", "lines": [tea], "discount": 10 }).to_string();
+    let bill = |order: &str| {
+        site.run(&["enqueue", "invoice.bill", order])
+            .ok()
+            .to_owned()
+    };
+    assert_eq!(site.wait_for(&bill(&order))["result"]["total"], 5775);
+
+    let id = bill(r#"{"customer": "Ada", "lines": []}"#);
+    assert_eq!(site.wait_for(&id)["state"], "FAILURE");
+    let letter = site.run(&["dlq", "show", &id, "--json"]).json();
+    assert_eq!(
+        letter["retry_count"], 0,
+        "#[task(ignore_on = [EmptyOrder])]: {letter}"
+    );
+    assert!(
+        letter["error"].as_str().unwrap().starts_with("empty-order"),
+        "{letter}"
+    );
 }

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use wit_bindgen_core::wit_parser::{Resolve, WorldItem};
+use wit_bindgen_core::wit_parser::{PackageId, Resolve, WorldItem};
 use wit_bindgen_core::{Files, WorldGenerator};
 
 use super::Project;
@@ -37,12 +37,8 @@ pub(super) fn generate(
     if !wit.is_dir() {
         return Ok(None);
     }
-    let mut resolve = Resolve::default();
-    resolve
-        .push_str("task.wit", TASK)
-        .context("chicory:task's own WIT")?;
     let refused = |error: anyhow::Error| CommandError::Failed(format!("in wit/: {error:#}"));
-    let (package, _) = resolve.push_path(&wit).map_err(refused)?;
+    let (mut resolve, package) = resolve(&wit).map_err(refused)?;
     let world = resolve.select_world(&[package], None).map_err(refused)?;
     let exports = resolve.worlds[world].exports.values();
     let exports = exports.into_iter().any(|item| match item {
@@ -61,6 +57,23 @@ pub(super) fn generate(
     }))
 }
 
+/// The project's packages, with the one that every task may import.
+fn resolve(wit: &Path) -> anyhow::Result<(Resolve, PackageId)> {
+    let mut resolve = Resolve::default();
+    resolve.push_str("task.wit", TASK)?;
+    match resolve.push_path(wit) {
+        Ok((package, _)) => Ok((resolve, package)),
+        Err(error) => {
+            // A copy of its own in wit/deps would be a second one.
+            let mut alone = Resolve::default();
+            match alone.push_path(wit) {
+                Ok((package, _)) => Ok((alone, package)),
+                Err(_) => Err(error),
+            }
+        }
+    }
+}
+
 /// Writes the files; those that are the same stay as they are.
 fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
     for (name, bytes) in files.iter() {
@@ -74,4 +87,40 @@ fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(files: &[(&str, &str)]) -> anyhow::Result<(Resolve, PackageId)> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let file = dir.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+        resolve(dir.path())
+    }
+
+    #[test]
+    fn the_host_need_not_be_copied_and_may_be() {
+        const WORLD: &str = "package a:b;\nworld c { include chicory:task/imports@0.1.0; }";
+        let copied = ("deps/chicory-task/task.wit", TASK);
+        for files in [&[("world.wit", WORLD)][..], &[("world.wit", WORLD), copied]] {
+            let (resolve, package) = resolved(files).unwrap();
+            let world = resolve.select_world(&[package], None).unwrap();
+            assert_eq!(resolve.worlds[world].imports.len(), 4, "{files:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_of_the_projects_own_file() {
+        let error = resolved(&[("world.wit", "package a:b;\nworld c { expotr f: func(); }")]);
+        let text = format!("{:#}", error.unwrap_err());
+        assert!(
+            text.contains("expotr") && text.contains("world.wit"),
+            "{text}"
+        );
+    }
 }

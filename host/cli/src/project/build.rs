@@ -38,8 +38,8 @@ pub(crate) fn build(project: &Project, request: &Request) -> anyhow::Result<Buil
         Language::Rust => rust::build(project, &made, quiet)?,
         Language::Python => python::build(project, &made)?,
         Language::Javascript | Language::Typescript => javascript::build(project, &made)?,
-        Language::C => c::build(project, &made)?,
-        Language::Go => go::build(project, &made)?,
+        Language::C => c::build(project, &made, request.debug)?,
+        Language::Go => go::build(project, &made, request.debug)?,
     }
     let wasm = std::fs::read(&made)
         .with_context(|| format!("the toolchain left no {}", made.display()))?;

@@ -17,8 +17,8 @@ const REMEDY: &str = "`apt-get install clang-22 lld-22 wasi-libc libclang-rt-22-
     or wasi-sdk (https://github.com/WebAssembly/wasi-sdk/releases) with WASI_SDK_PATH set to its folder, \
     or `python3 -m pip install ziglang`";
 
-/// Builds the sources into `made`.
-pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
+/// Builds the sources into `made`; with `debug`, it keeps their lines.
+pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Result<()> {
     let bindings = bindings::generate(project, Opts::default().build())?;
     let mut command = compiler()?;
     command
@@ -32,7 +32,7 @@ pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
         ])
         // Paths of this machine must not be in a module: the same source would not give the same bytes.
         .arg("-ffile-prefix-map=./=")
-        .arg("-Wl,--strip-debug");
+        .arg(if debug { "-g" } else { "-Wl,--strip-debug" });
     if let Some(bindings) = &bindings {
         with_bindings(&mut command, bindings);
     }

