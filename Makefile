@@ -30,11 +30,13 @@ demo:
 test: setup guests gates
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace
+	cargo test --locked --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests/sdk
 
 gates:
 	cargo fmt --check
 	cargo fmt --check --all --manifest-path examples/Cargo.toml
 	cargo fmt --check --all --manifest-path tests/guests/Cargo.toml
+	cargo fmt --check --all --manifest-path guest-sdk/rust/Cargo.toml
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/direction

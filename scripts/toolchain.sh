@@ -57,6 +57,18 @@ wasi_c_compiler() {
     echo "env PYTHONPATH=$tools ZIG_GLOBAL_CACHE_DIR=$tools/zig-cache python3 -m ziglang cc --target=wasm32-wasi"
 }
 
+# Prints the Go toolchain: one that knows WASI well enough, on the PATH or from PyPI.
+find_go() {
+    local go
+    for go in go "$tools/go/bin/go"; do
+        if command -v "$go" >/dev/null && "$go" version | grep -qE ' go1\.(2[4-9]|[3-9][0-9])'; then
+            command -v "$go"
+            return
+        fi
+    done
+    return 1
+}
+
 # Where setup puts what it installs for this project alone.
 tools=target/tools
 

@@ -274,6 +274,16 @@ mod tests {
     }
 
     #[test]
+    fn the_sdk_has_the_projects_own_wit() {
+        let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+        assert_eq!(
+            read("guest-sdk/rust/chicory-sdk/wit/task.wit"),
+            read("wit/task.wit"),
+            "copy wit/task.wit to guest-sdk/rust/chicory-sdk/wit"
+        );
+    }
+
+    #[test]
     fn every_guest_has_a_test_that_names_it() {
         let suite = sources("tests/suite", ".rs");
         let named = |guest: &str| {

@@ -14,6 +14,7 @@ mod versions;
 mod worker_process;
 
 mod bombs;
+mod conformance_native;
 mod delayed;
 mod deploy;
 mod deploy_faults;
@@ -30,6 +31,7 @@ mod program;
 mod program_enqueue;
 mod program_supervisor;
 mod project;
+mod project_native;
 mod seed_delivery;
 mod seed_operations;
 mod seed_results;

@@ -7,10 +7,17 @@ use std::path::Path;
 
 use crate::ran::Ran;
 use crate::site::{Site, root};
+use crate::until::PATIENCE;
 
-/// The program with what toolchains need of the user's home.
-fn run(site: &Site, args: &[&str]) -> Ran {
+/// The program with what toolchains need of the user's home, and with those of scripts/setup.
+pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {
     let mut command = site.command(args);
+    let tools = root().join("target/tools");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::split_paths(&path).chain([tools.join("go/bin")]);
+    command.env("PATH", std::env::join_paths(path).unwrap());
+    command.env("PYTHONPATH", &tools);
+    command.env("GOCACHE", root().join("target/guests/go-cache"));
     for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_HTTP_CAINFO"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -18,7 +25,8 @@ fn run(site: &Site, args: &[&str]) -> Ran {
     }
     // One folder for all projects: their dependencies are the same.
     command.env("CARGO_TARGET_DIR", root().join("target/guests/projects"));
-    Ran::of(command, b"")
+    // The first build of a language compiles its library as well.
+    Ran::within(4 * PATIENCE, command, b"")
 }
 
 #[test]

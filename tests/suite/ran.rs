@@ -5,10 +5,11 @@
 use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::until::until_some;
+use crate::until::{PATIENCE, until_some_within};
 
 /// What a run left.
 #[derive(Debug)]
@@ -21,7 +22,12 @@ pub(crate) struct Ran {
 
 impl Ran {
     /// Runs the command to its end.
-    pub(crate) fn of(mut command: Command, input: &[u8]) -> Self {
+    pub(crate) fn of(command: Command, input: &[u8]) -> Self {
+        Self::within(PATIENCE, command, input)
+    }
+
+    /// The same with a patience of its own, for compilers.
+    pub(crate) fn within(patience: Duration, mut command: Command, input: &[u8]) -> Self {
         let line = format!("{:?}", command.get_args().collect::<Vec<_>>());
         let mut child = command
             .stdin(Stdio::piped())
@@ -37,7 +43,9 @@ impl Ran {
         drop(stdin);
         let mut child = KilledInDrop(child);
         let what = format!("the end of chicory {line}");
-        let status = until_some(&what, || child.0.try_wait().expect("it is our child"));
+        let status = until_some_within(patience, &what, || {
+            child.0.try_wait().expect("it is our child")
+        });
         Self {
             line,
             code: status.code(),

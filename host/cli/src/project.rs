@@ -2,12 +2,14 @@
 //!
 //! Must not know what a command does with it.
 
+mod bindings;
 mod build;
 mod c;
 mod go;
 mod javascript;
 mod python;
 mod rust;
+mod strip;
 mod template;
 mod tool;
 
@@ -37,10 +39,8 @@ pub(crate) enum Language {
     #[value(skip)]
     Typescript,
     /// clang with a library for WASI
-    #[value(skip)]
     C,
     /// The Go toolchain
-    #[value(skip)]
     Go,
 }
 
@@ -60,7 +60,7 @@ impl Language {
     /// The name of its folder among the SDKs, where its template uses one.
     pub(crate) fn sdk(self) -> Option<&'static str> {
         match self {
-            Language::Rust => None,
+            Language::C | Language::Go => None,
             Language::Typescript => Some("javascript"),
             other => Some(other.folder()),
         }

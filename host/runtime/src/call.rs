@@ -247,10 +247,22 @@ fn conclude(task: &Task, called: wasmtime::Result<Option<Val>>, store: &Store<St
             (Kind::Function, Some(code)) => How::Trapped {
                 message: format!("the guest called exit with code {code}"),
             },
+            (_, None) if trap::is_panic(&error) => with_last_words(&error, task, state),
             (_, None) => trap::ending(&error, &task.limits),
         },
     };
     blame(how, state)
+}
+
+/// A panic's trap knows nothing of its message, which the guest has logged before.
+fn with_last_words(error: &wasmtime::Error, task: &Task, state: &State) -> How {
+    let how = trap::ending(error, &task.limits);
+    match (how, state.watch.journal().last_words()) {
+        (How::Trapped { message }, Some(words)) => How::Trapped {
+            message: format!("{words}\n{message}"),
+        },
+        (how, _) => how,
+    }
 }
 
 /// An ending that follows from a refusal is told as that refusal.

@@ -148,6 +148,21 @@ impl Journal {
         self.denied.as_deref()
     }
 
+    /// What the guest said last of what went wrong: errors in its log, or lines to stderr. A panic's
+    /// message, as a rule.
+    pub(crate) fn last_words(&mut self) -> Option<String> {
+        const MOST: usize = 8;
+        self.end_line(Stream::Stderr);
+        let said = |line: &&LogLine| match line.source {
+            Source::Guest => line.level == Level::Error,
+            source => source == Source::Stderr,
+        };
+        let lines = self.lines.iter().rev().take_while(said).take(MOST);
+        let mut lines: Vec<_> = lines.map(|line| line.message.as_str()).collect();
+        lines.reverse();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
     /// A command's stdout as text, or nothing if it was larger than the result may be.
     pub(crate) fn result(&self) -> Option<String> {
         let result = self.result.as_ref()?;

@@ -24,6 +24,11 @@ pub(crate) fn exit_code(error: &Error) -> Option<i32> {
     error.downcast_ref::<I32Exit>().map(|exit| exit.0)
 }
 
+/// Whether it is what a panic or an abort comes to.
+pub(crate) fn is_panic(error: &Error) -> bool {
+    error.downcast_ref::<Trap>() == Some(&Trap::UnreachableCodeReached)
+}
+
 /// How a call ended that wasmtime calls an error.
 pub(crate) fn ending(error: &Error, limits: &ResolvedLimits) -> How {
     if let Some(stop) = error.downcast_ref::<Stop>() {

@@ -2,6 +2,8 @@
 //!
 //! Must not know the engine.
 
+mod room;
+
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1,
     WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as COMMAND,
@@ -92,10 +94,15 @@ fn encode(wasm: &[u8]) -> Result<Vec<u8>, String> {
             )),
         ));
     }
+    let roomy = if core.preview1 {
+        room::make(wasm)?
+    } else {
+        None
+    };
     let component = (|| {
         let mut encoder = ComponentEncoder::default();
         encoder.validate(false);
-        encoder.module(wasm)?;
+        encoder.module(roomy.as_deref().unwrap_or(wasm))?;
         if core.preview1 {
             encoder.adapter(PREVIEW1, if core.command { COMMAND } else { REACTOR })?;
         }

@@ -14,12 +14,8 @@ use crate::wit::{Types, Used, not_generic};
 use crate::{kind, names};
 use glue::Failure;
 
-/// What `chicory:task` has for signatures; the same as in the project's `wit/task.wit`.
-const TASK_TYPES: &str = "
-package chicory:task@0.1.0 { interface types {
-variant task-error { retry(string), retry-after(postponed), fatal(string), }
-record postponed { message: string, delay-ms: u64, }
-} }";
+/// The package whose types signatures may name.
+const TASK: &str = include_str!("../../chicory-sdk/wit/task.wit");
 
 /// A task on its way.
 struct Task {
@@ -156,14 +152,13 @@ fn output(output: &ReturnType, types: &mut Types) -> Result<(String, TokenStream
     if kind::is_unit(ty) {
         return Ok((String::new(), quote!(), Failure::Typed));
     }
-    if let Some((ok, err)) = glue::shown_error(ty, types) {
+    if let Some(ok) = glue::shown_error(ty, types) {
         let wit = if kind::is_unit(ok) {
             "_".into()
         } else {
             types.refer(ok)?
         };
         let rust = glue::outside(ok, types);
-        let _ = err;
         return Ok((
             format!(" -> result<{wit}, string>"),
             quote!(-> ::core::result::Result<#rust, String>),
@@ -207,7 +202,10 @@ fn exports(module: &syn::Ident, used: &[Used], tasks: &[Task]) -> TokenStream {
         with.extend(quote!("chicory:task/types@0.1.0": ::chicory_sdk::__private::types,));
     }
     let named = rename(&functions, used);
-    wit += &format!("world tasks {{\n{world}{named}}}\n{TASK_TYPES}");
+    wit += &format!(
+        "world tasks {{\n{world}{named}}}\n{}",
+        nested_task_package()
+    );
     let glue = tasks.iter().map(|task| &task.glue);
     quote! {
         ::chicory_sdk::__private::wit_bindgen::generate!({
@@ -220,6 +218,12 @@ fn exports(module: &syn::Ident, used: &[Used], tasks: &[Task]) -> TokenStream {
         impl Guest for Tasks { #(#glue)* }
         export!(Tasks);
     }
+}
+
+/// A package inside another's text has braces, in place of a line that begins the file.
+fn nested_task_package() -> String {
+    const BEGIN: &str = "package chicory:task@0.1.0";
+    TASK.replacen(&format!("{BEGIN};"), &format!("{BEGIN} {{"), 1) + "}\n"
 }
 
 /// Functions name the module's types as the world does.

@@ -42,7 +42,14 @@ pub fn start() {
         }
         #[cfg(target_arch = "wasm32")]
         std::panic::set_hook(Box::new(|panic| {
-            write(log::Level::Error, &panic.to_string())
+            let message = panic
+                .payload_as_str()
+                .unwrap_or("with a value that is no text");
+            let place = panic
+                .location()
+                .map(|at| format!(" at {at}"))
+                .unwrap_or_default();
+            write(log::Level::Error, &format!("panicked{place}: {message}"));
         }));
     });
 }

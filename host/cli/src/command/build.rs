@@ -33,6 +33,9 @@ pub(crate) struct BuildArgs {
     /// Where the module goes [default: DIR/build/NAME.wasm]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Keep lines of the source for the backtraces of traps: several times as large
+    #[arg(long)]
+    debug: bool,
 }
 
 /// What came of a build.
@@ -51,6 +54,7 @@ pub(crate) async fn run(args: BuildArgs, context: &Context) -> anyhow::Result<()
     let request = Request {
         output: args.output,
         quiet: false,
+        debug: args.debug,
     };
     let begun = Instant::now();
     let built = made(project.clone(), request).await?;

@@ -140,6 +140,7 @@ impl Loader {
         let request = Request {
             output: None,
             quiet: !first,
+            debug: true,
         };
         let outcome = match made(self.project.clone(), request).await {
             Err(error) => Err(format!("{error:#}")),

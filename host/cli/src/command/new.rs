@@ -36,11 +36,16 @@ pub(crate) fn run(args: &NewArgs, context: &Context) -> anyhow::Result<()> {
     project::write_template(&dir, &args.name, args.lang)?;
     let body = json!({ "project": dir, "name": args.name, "language": args.lang.folder() });
     let (shown, name) = (dir.display(), &args.name);
+    // Go's tasks are programs.
+    let task = match args.lang {
+        Language::Go => "run",
+        _ => "summarize",
+    };
     context.output.value(&body, |_| {
         format!(
             "wrote the {} project {name} to {shown}\n\n\
              next:\n  cd {shown}\n  chicory build\n  chicory test\n  \
-             chicory run build/{name}.wasm summarize \"to be or not to be\" 2\n  chicory dev",
+             chicory run build/{name}.wasm {task} \"to be or not to be\" 2\n  chicory dev",
             args.lang,
         )
     })

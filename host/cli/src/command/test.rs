@@ -69,6 +69,7 @@ pub(crate) async fn run(args: TestArgs, context: &Context) -> anyhow::Result<()>
         let request = Request {
             output: None,
             quiet: true,
+            debug: false,
         };
         build::made(project.clone(), request).await?
     };

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use chicory_runtime::to_component;
 
-use super::{Language, Project, c, go, javascript, python, rust};
+use super::{Language, Project, c, go, javascript, python, rust, strip};
 use crate::exit::CommandError;
 
 /// How to build.
@@ -18,6 +18,8 @@ pub(crate) struct Request {
     pub(crate) output: Option<PathBuf>,
     /// Only warnings and errors.
     pub(crate) quiet: bool,
+    /// Keep lines of the source for backtraces; names of functions are kept in any case.
+    pub(crate) debug: bool,
 }
 
 /// A module on disk.
@@ -36,11 +38,16 @@ pub(crate) fn build(project: &Project, request: &Request) -> anyhow::Result<Buil
         Language::Rust => rust::build(project, &made, quiet)?,
         Language::Python => python::build(project, &made)?,
         Language::Javascript | Language::Typescript => javascript::build(project, &made)?,
-        Language::C => c::build(project, &made)?,
-        Language::Go => go::build(project, &made)?,
+        Language::C => c::build(project, &made, request.debug)?,
+        Language::Go => go::build(project, &made, request.debug)?,
     }
     let wasm = std::fs::read(&made)
         .with_context(|| format!("the toolchain left no {}", made.display()))?;
+    let wasm = if request.debug {
+        wasm
+    } else {
+        strip::debug_lines(wasm)
+    };
     let wasm = to_component(wasm).map_err(|reason| {
         CommandError::Failed(format!("what the toolchain made can't be used: {reason}"))
     })?;

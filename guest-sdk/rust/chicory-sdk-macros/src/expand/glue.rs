@@ -17,16 +17,17 @@ pub(crate) enum Failure {
     Shown,
 }
 
-/// The success and the error of a `Result` whose error is none of WIT's types, but can be shown.
-pub(crate) fn shown_error<'a>(ty: &'a Type, types: &Types) -> Option<(&'a Type, Option<&'a Type>)> {
+/// The success of a `Result` whose error is none of WIT's types, but can be shown. An alias, such as
+/// `anyhow::Result<T>`, leaves its error out.
+pub(crate) fn shown_error<'a>(ty: &'a Type, types: &Types) -> Option<&'a Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
     if last.ident != "Result" {
         return None;
     }
     match kind::arguments(last).as_slice() {
-        [ok] => Some((ok, None)),
-        [ok, err] if !is_known(err, types) => Some((ok, Some(err))),
+        [ok] => Some(ok),
+        [ok, err] if !is_known(err, types) => Some(ok),
         _ => None,
     }
 }

@@ -1,0 +1,3 @@
+module feed-go
+
+go 1.24

@@ -1,0 +1,8 @@
+//! There is a task.
+
+#[chicory_sdk::tasks]
+mod tasks {
+    fn f() {}
+}
+
+fn main() {}

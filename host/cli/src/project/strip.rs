@@ -1,0 +1,66 @@
+//! A core module without its lines of the source, which are most of its bytes.
+//!
+//! Names of functions stay, for backtraces. Must not know who made the module.
+
+use wasmparser::{Parser, Payload};
+
+/// The module without DWARF; what is no core module stays as it is.
+pub(super) fn debug_lines(wasm: Vec<u8>) -> Vec<u8> {
+    if !Parser::is_core_wasm(&wasm) {
+        return wasm;
+    }
+    without(&wasm).unwrap_or(wasm)
+}
+
+/// Nothing where the module can't be read: who loads it says why.
+fn without(wasm: &[u8]) -> Option<Vec<u8>> {
+    // The magic number and the version.
+    let mut kept = wasm.get(..8)?.to_vec();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload.ok()?;
+        if matches!(&payload, Payload::CustomSection(section) if section.name().starts_with(".debug_"))
+        {
+            continue;
+        }
+        if let Some((id, range)) = payload.as_section() {
+            let body =
+                wasm.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
+            kept.push(id);
+            leb128(&mut kept, body.len());
+            kept.extend_from_slice(body);
+        }
+    }
+    Some(kept)
+}
+
+/// A length as WebAssembly writes it: seven bits a byte.
+fn leb128(bytes: &mut Vec<u8>, mut length: usize) {
+    loop {
+        let low = u8::try_from(length & 0x7f).unwrap_or_default();
+        length >>= 7;
+        if length == 0 {
+            return bytes.push(low);
+        }
+        bytes.push(low | 0x80);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_debug_sections_go() {
+        let text = |debug: &str| {
+            format!(
+                "(module (func $f (export \"f\")) (memory 1) (data (i32.const 0) \"{}\") {debug} (@custom \"mine\" \"x\"))",
+                "a".repeat(300)
+            )
+        };
+        let with = wat::parse_str(text("(@custom \".debug_line\" \"lines\")")).unwrap();
+        let plain = wat::parse_str(text("")).unwrap();
+        assert_eq!(debug_lines(with), plain);
+        assert_eq!(debug_lines(plain.clone()), plain);
+        assert_eq!(debug_lines(b"no module".to_vec()), b"no module");
+    }
+}
