@@ -12,6 +12,7 @@ mod site;
 mod until;
 mod worker_process;
 
+mod conformance_guests;
 mod delayed;
 mod documents;
 mod drain;

@@ -3,6 +3,9 @@
 import ts from "typescript";
 import { escaped, kebab } from "./names.js";
 
+// The SDK's type for what chicory:task declares.
+const TASK_ERROR = "TaskErrorValue";
+
 /** The WIT types of one program: each named type is declared once. */
 export class Shapes {
   declarations = new Map();
@@ -34,7 +37,9 @@ export class Shapes {
   returned(type) {
     if (type.symbol?.name === "Promise") type = this.arguments(type)[0];
     const error = this.mark(type, "__throws");
-    const bare = error ? type.types?.find((part) => !part.getProperty("__throws")) ?? type : type;
+    // What is left of the mark's intersection: one type, or one of another width, which is a mark as well.
+    const rest = error ? type.types.filter((part) => !part.getProperty("__throws")) : [];
+    const bare = rest.length === 1 ? rest[0] : type;
     const nothing = bare.flags & (ts.TypeFlags.Void | ts.TypeFlags.Undefined | ts.TypeFlags.Null);
     return { value: nothing ? undefined : this.of(bare), error: error && this.of(error) };
   }
@@ -92,8 +97,10 @@ export class Shapes {
     if (cases.map(([tag]) => tag).sort().join() === "err,ok") {
       return result(this.value(of("ok")), this.value(of("err")));
     }
-    return this.declare(this.unionName(parts, type), "variant", () =>
-      cases.map(([tag, val]) => escaped(exact(tag)) + (val ? `(${this.of(val)})` : "")), type);
+    const name = this.unionName(parts, type);
+    if (name === TASK_ERROR) return "task-error";
+    return this.declare(name, "variant", () =>
+      cases.map(([tag, val]) => escaped(exact(tag)) + (val ? `(${this.of(val)})` : "")), unionKey(parts));
   }
 
   value(type) {

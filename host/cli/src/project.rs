@@ -5,6 +5,7 @@
 mod build;
 mod c;
 mod go;
+mod installed;
 mod javascript;
 mod python;
 mod rust;
@@ -28,13 +29,10 @@ pub(crate) enum Language {
     /// Cargo and rustc
     Rust,
     /// componentize-py
-    #[value(skip)]
     Python,
     /// componentize-js
-    #[value(skip)]
     Javascript,
     /// componentize-js
-    #[value(skip)]
     Typescript,
     /// clang with a library for WASI
     #[value(skip)]
