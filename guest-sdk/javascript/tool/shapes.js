@@ -78,12 +78,12 @@ export class Shapes {
   }
 
   enumeration(parts, type) {
-    const cases = parts.map((part) => exact(part.value));
+    const cases = this.ordered(parts).map((part) => exact(part.value));
     return this.declare(this.unionName(parts, type), "enum", () => cases.map(escaped), cases.join());
   }
 
   variant(parts, type) {
-    const cases = parts.map((part) => {
+    const cases = this.ordered(parts).map((part) => {
       const tag = part.getProperty("tag") && this.checker.getTypeOfSymbol(part.getProperty("tag"));
       if (!tag?.isStringLiteral()) {
         throw new Error(
@@ -108,9 +108,15 @@ export class Shapes {
   }
 
   unionName(parts, type) {
-    const name = type.aliasSymbol?.name ?? this.unions.get(unionKey(parts));
+    const name = type.aliasSymbol?.name ?? this.unions.get(unionKey(parts))?.name;
     if (!name) throw new Error(`give \`${this.text(type)}\` a name: type Name = …`);
     return name;
+  }
+
+  /** The cases as their declaration has them: the compiler's order is that in which it met them. */
+  ordered(parts) {
+    const order = this.unions.get(unionKey(parts))?.order ?? [];
+    return [...parts].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
   }
 
   flags(type) {
@@ -161,7 +167,7 @@ function isObject(type) {
     type.getStringIndexType() === undefined;
 }
 
-/** Names of unions by their parts: a union is named no more once `undefined` has joined it. */
+/** Names of unions, and the order of their cases, by their parts: a union is named no more once `undefined` has joined it. */
 function unionNames(program, checker) {
   const names = new Map();
   for (const file of program.getSourceFiles().filter((file) => !program.isSourceFileDefaultLibrary(file))) {
@@ -169,7 +175,11 @@ function unionNames(program, checker) {
       const alias = ts.isTypeAliasDeclaration(node) ? [node] : (node.jsDoc ?? []).flatMap((doc) => doc.tags ?? []).filter(ts.isJSDocTypedefTag);
       for (const one of alias) {
         const type = one.name && checker.getTypeAtLocation(one.name);
-        if (type?.isUnion?.()) names.set(unionKey(type.types), one.name.text);
+        if (!type?.isUnion?.()) continue;
+        const written = one.type ?? one.typeExpression?.type;
+        const cases = written && ts.isUnionTypeNode(written) ? [...written.types] : [];
+        const order = cases.map((node) => checker.getTypeAtLocation(node).id);
+        names.set(unionKey(type.types), { name: one.name.text, order });
       }
     });
   }

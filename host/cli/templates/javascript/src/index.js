@@ -7,10 +7,10 @@ import { log, task } from "@chicory/sdk";
  * @typedef {{ words: U32, unique: U32, mostCommon: [string, U32][] }} Summary
  */
 
+/** Counts the words of a text, and names the most frequent ones. */
 export const summarize = task({ maxRetries: 3, backoff: "exponential" }, count);
 
 /**
- * Counts the words of a text, and names the most frequent ones.
  * @param {string} text
  * @param {U32} top
  * @returns {Summary}
