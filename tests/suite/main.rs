@@ -26,6 +26,7 @@ mod program;
 mod program_enqueue;
 mod program_supervisor;
 mod project;
+mod project_languages;
 mod seed_delivery;
 mod seed_operations;
 mod seed_results;

@@ -9,13 +9,15 @@ use crate::ran::Ran;
 use crate::site::{Site, root};
 
 /// The program with what toolchains need of the user's home.
-fn run(site: &Site, args: &[&str]) -> Ran {
+pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {
     let mut command = site.command(args);
     for name in ["HOME", "CARGO_HOME", "RUSTUP_HOME", "CARGO_HTTP_CAINFO"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
         }
     }
+    // What scripts/setup has installed, so that no test waits for a registry.
+    command.env("XDG_CACHE_HOME", root().join("target/tools/cache"));
     // One folder for all projects: their dependencies are the same.
     command.env("CARGO_TARGET_DIR", root().join("target/guests/projects"));
     Ran::of(command, b"")
@@ -100,7 +102,7 @@ fn a_build_that_fails_says_so() {
     );
 }
 
-fn change(file: &Path, from: &str, to: &str) {
+pub(crate) fn change(file: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "{text}");
     fs::write(file, text.replace(from, to)).unwrap();

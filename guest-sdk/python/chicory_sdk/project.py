@@ -47,7 +47,7 @@ class Project:
             return
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
                    "--no-input", "--upgrade", "--target", str(self.packages()), "-r", str(wanted)]
-        if subprocess.run(command, check=False).returncode != 0:
+        if subprocess.run(command, cwd=self.dir, check=False).returncode != 0:
             raise BuildError(f"{wanted} can't be installed; pip's words are above")
         done.write_text(wanted.read_text())
 
