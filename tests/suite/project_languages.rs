@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::json;
 
+use crate::guests;
 use crate::project::{change, run};
 use crate::site::Site;
 
@@ -205,4 +206,53 @@ fn what_can_be_no_task_is_named_with_its_place() {
     for expected in ["`summarize` can't be a task", "`text`", "src/index.ts:"] {
         assert!(said.contains(expected), "{expected} is not in {said}");
     }
+}
+
+/// The example in Python, as scripts/guests has built it.
+#[test]
+fn the_sentiment_example_judges_messages() {
+    let complaint = guests::run(
+        "sentiment",
+        &[
+            "classify",
+            "the parcel is broken and nobody answers",
+            "--json",
+        ],
+    );
+    let verdict = complaint.json()["result"].clone();
+    assert_eq!(
+        (&verdict["label"], &verdict["known-words"]),
+        (&json!("complaint"), &json!(7))
+    );
+    let texts = json!(["thank you it works great", "broken"]).to_string();
+    let both = guests::run("sentiment", &["classify-all", &texts]);
+    both.ok();
+    assert!(both.stderr.contains(" 100 %"), "{both:?}");
+    guests::assert_says(
+        &guests::run("sentiment", &["classify", "…"]),
+        &["EmptyMessage: the message has no words"],
+    );
+}
+
+/// The example in TypeScript.
+#[test]
+fn the_order_page_example_renders_orders() {
+    let order = |quantity: u32| {
+        json!({
+            "number": "7", "customer": "Ada & Co", "currency": "eur",
+            "lines": [{"article": "tea", "quantity": quantity, "cents": 455}],
+        })
+        .to_string()
+    };
+    let page = guests::run("order-page", &["render", &order(2), "--json"]).json()["result"].clone();
+    assert_eq!(page["cents"], 910);
+    let html = page["html"].as_str().unwrap_or_default();
+    assert!(
+        html.contains("Ada &amp; Co") && html.contains("9.10 EUR"),
+        "{html}"
+    );
+    guests::assert_says(
+        &guests::run("order-page", &["render", &order(0)]),
+        &["BadOrder: order 7: lines[0].quantity is 0"],
+    );
 }
