@@ -256,3 +256,17 @@ fn the_order_page_example_renders_orders() {
         &["BadOrder: order 7: lines[0].quantity is 0"],
     );
 }
+
+#[test]
+fn a_missing_tool_is_named_with_what_installs_it() {
+    let site = Site::new().set("PATH", "/nowhere");
+    for (language, tool, remedy) in [
+        ("python", "`python3`", "apt-get install python3"),
+        ("typescript", "`node`", "apt-get install nodejs"),
+    ] {
+        site.run(&["new", language, "--lang", language]).ok();
+        let built = site.run(&["build", language]);
+        let said = built.fails(1);
+        assert!(said.contains(tool) && said.contains(remedy), "{said}");
+    }
+}

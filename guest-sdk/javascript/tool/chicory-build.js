@@ -15,7 +15,8 @@ try {
     console.log(USAGE);
     process.exit(values.help ? 0 : 2);
   }
-  console.log(await build(positionals[0], values.output, values.cache));
+  const path = await build(positionals[0], values.output, values.cache);
+  if (!values.output) console.log(path);
 } catch (error) {
   console.error(`error: ${error.message}`);
   process.exit(1);

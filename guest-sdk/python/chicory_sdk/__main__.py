@@ -24,7 +24,9 @@ def main() -> int:
         if args.command == "wit":
             print(world(find(args.dir).tasks()), end="")
         else:
-            print(build(args.dir, args.output, args.cache))
+            path = build(args.dir, args.output, args.cache)
+            if args.output is None:
+                print(path)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

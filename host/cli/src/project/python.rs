@@ -34,10 +34,17 @@ pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
 /// The project's own virtual environment goes before what is on the PATH.
 fn interpreter(project: &Project) -> anyhow::Result<PathBuf> {
     let own = project.root.join(".venv/bin/python");
-    if own.is_file() {
-        return Ok(own);
+    let python = if own.is_file() {
+        own
+    } else {
+        tool::need("python3", REMEDY)?
+    };
+    let asks = "import sys; print(1 / (sys.version_info >= (3, 11)))";
+    if tool::ask(Command::new(&python).args(["-c", asks])).is_none() {
+        let what = format!("Python 3.11 or later (in place of {})", python.display());
+        return Err(tool::missing(&what, REMEDY));
     }
-    tool::need("python3", REMEDY)
+    Ok(python)
 }
 
 /// Whether the author has chosen a componentize-py by a virtual environment.
