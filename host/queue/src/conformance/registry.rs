@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chicory_signature::{Kind, Shape, Signature};
 use serde_json::json;
 use tokio::sync::mpsc::Receiver;
 
@@ -33,9 +34,14 @@ fn full(fixture: &Fixture) -> ModuleRecord {
         version: Some("1.2.0".into()),
         tasks: [(
             "mail.send".into(),
-            json!({"params": [], "result": {"f": 0.1}}),
+            Signature {
+                kind: Kind::Function,
+                params: Box::default(),
+                result: Some(Shape::List(Box::new(Shape::F32))),
+            },
         )]
         .into(),
+        manifest: json!({"retry": {"retry_delay": 0.1}}),
         deployed_by: "me@hère".into(),
         deployed_at: now,
         signature: Some("untrusted comment: x\nRU\n".into()),
