@@ -69,13 +69,13 @@ fn python_goes_the_whole_way() {
     goes_the_whole_way(
         "python",
         "ValueError",
-        "File \"app.py\", line 20, in summarize",
+        "File \"app.py\", line 21, in summarize",
     );
 }
 
 #[test]
 fn javascript_goes_the_whole_way() {
-    goes_the_whole_way("javascript", "RangeError", "count@src/index.js:21");
+    goes_the_whole_way("javascript", "RangeError", "count@src/index.js:20");
 }
 
 #[test]
