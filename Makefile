@@ -14,20 +14,20 @@ CHICORY := target/debug/chicory
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
 
-.PHONY: all demo test gates setup guests bench bench-micro budget clean-guests
+.PHONY: all demo test gates sdks setup guests bench bench-micro budget clean-guests
 
 all: guests
 	cargo build --locked -p chicory-cli
 
 demo:
-	scripts/setup wasm c linker
+	scripts/setup wasm c python javascript linker
 	scripts/guests examples
 	cargo build --locked -p chicory-cli
 	$(CHICORY) demo --modules $(GUESTS) $${REDIS_URL:+--broker "$$REDIS_URL"}
 
 # The program is built first, since the suite drives the real one; with the tests, so that both share
 # one build of the dependencies.
-test: setup guests gates
+test: setup guests gates sdks
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace
 	cargo test --locked --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests/sdk
@@ -40,6 +40,11 @@ gates:
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/direction
+
+# The SDKs' own tests, without WebAssembly.
+sdks:
+	python3 -B -m unittest discover --start-directory guest-sdk/python/tests
+	node --test guest-sdk/javascript/test/sdk.test.js
 
 setup:
 	scripts/setup

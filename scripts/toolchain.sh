@@ -80,3 +80,22 @@ compiles_to_wasi() {
     echo 'int main(void) { return 0; }' |
         "$1" $wasi_arguments -Wno-deprecated -x c - -o /dev/null 2>/dev/null
 }
+
+# Where chicory keeps the tools that build Python and JavaScript, if XDG_CACHE_HOME is this folder: the tests
+# and 'chicory build' take them from there. To be run in the project's folder.
+chicory_tools_home() {
+    echo "$PWD/$tools/cache"
+}
+
+# The folder of the tools for language $1, whose versions are pinned in file $2: named as chicory names it.
+chicory_tools() {
+    echo "$(chicory_tools_home)/chicory/$1-$(sha256sum "$2" | cut -c 1-16)"
+}
+
+python_tools() {
+    chicory_tools python guest-sdk/python/build-requirements.txt
+}
+
+javascript_tools() {
+    chicory_tools javascript guest-sdk/javascript/tool/package-lock.json
+}

@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// Where SDKs have the contract with the host, of which there is one source.
+const CONTRACTS: [&str; 2] = ["javascript/wit/task.wit", "python/chicory_sdk/wit/task.wit"];
+
 /// Folders that are built, or that a project does not need.
 const LEFT_OUT: [&str; 12] = [
     "target",
@@ -26,9 +29,16 @@ fn main() {
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let mut text = String::new();
-    for (name, folder, left_out) in [
-        ("TEMPLATES", here.join("templates"), &[][..]),
-        ("SDKS", here.join("../../guest-sdk"), &LEFT_OUT[..]),
+    let contract = here.join("../../wit/task.wit");
+    println!("cargo:rerun-if-changed={}", contract.display());
+    for (name, folder, left_out, contracts) in [
+        ("TEMPLATES", here.join("templates"), &[][..], &[][..]),
+        (
+            "SDKS",
+            here.join("../../guest-sdk"),
+            &LEFT_OUT[..],
+            &CONTRACTS[..],
+        ),
     ] {
         let mut files = Vec::new();
         collect(&folder, left_out, &mut files);
@@ -39,8 +49,12 @@ fn main() {
             folder.file_name().expect("a name").display()
         );
         let _ = writeln!(text, "static {name}: &[File] = &[");
-        for file in files {
+        let found = files.iter().map(|file| {
             let below = file.strip_prefix(&folder).expect("it was found there");
+            (below, file)
+        });
+        let given = contracts.iter().map(|place| (Path::new(place), &contract));
+        for (below, file) in found.chain(given) {
             let _ = writeln!(
                 text,
                 "    (r\"{}\", include_bytes!(r\"{}\")),",

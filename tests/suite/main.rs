@@ -14,6 +14,7 @@ mod versions;
 mod worker_process;
 
 mod bombs;
+mod conformance_guests;
 mod conformance_native;
 mod delayed;
 mod deploy;
@@ -31,6 +32,7 @@ mod program;
 mod program_enqueue;
 mod program_supervisor;
 mod project;
+mod project_languages;
 mod project_native;
 mod seed_delivery;
 mod seed_operations;

@@ -23,6 +23,8 @@ pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {
             command.env(name, value);
         }
     }
+    // What scripts/setup has installed, so that no test waits for a registry.
+    command.env("XDG_CACHE_HOME", root().join("target/tools/cache"));
     // One folder for all projects: their dependencies are the same.
     command.env("CARGO_TARGET_DIR", root().join("target/guests/projects"));
     // The first build of a language compiles its library as well.
@@ -108,7 +110,7 @@ fn a_build_that_fails_says_so() {
     );
 }
 
-fn change(file: &Path, from: &str, to: &str) {
+pub(crate) fn change(file: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "{text}");
     fs::write(file, text.replace(from, to)).unwrap();

@@ -8,7 +8,7 @@ export function failure(thrown) {
   return {
     name: (isError && (thrown.constructor?.name || thrown.name)) || "Error",
     message: isError ? thrown.message : String(thrown),
-    traceback: (isError && thrown.stack) || undefined,
+    traceback: (isError && thrown.stack && inSource(thrown.stack)) || undefined,
     retry: advice(thrown),
   };
 }
@@ -18,4 +18,17 @@ function advice(thrown) {
   if (thrown.final) return { tag: "never" };
   if (thrown.delay === undefined) return { tag: "policy" };
   return { tag: "after", val: BigInt(Math.max(0, Math.round(thrown.delay * 1000))) };
+}
+
+/** A stack trace with the author's files and lines in place of the bundle's; the SDK's own frames go. */
+export function inSource(stack, table = globalThis.chicoryLines) {
+  if (!table) return stack.trimEnd();
+  const named = stack.trimEnd().split("\n").map((frame) => {
+    const found = /^(.*@|.*\()?chicory\.js:(\d+):\d+(\))?$/.exec(frame.trim());
+    const row = found && table.rows[found[2] - 1];
+    if (!row) return /initializer\.js/.test(frame) ? undefined : frame;
+    const file = table.files[row[0]];
+    return file === null ? undefined : `${found[1] ?? ""}${file}:${row[1]}${found[3] ?? ""}`;
+  });
+  return named.filter((frame) => frame !== undefined).join("\n");
 }

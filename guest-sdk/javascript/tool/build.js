@@ -6,14 +6,17 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { camel } from "./names.js";
+import { kept } from "./kept.js";
+import { lines } from "./lines.js";
 import { section } from "./metadata.js";
 
 const SDK = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const BUNDLE = "chicory.js";
 const ENTRIES = ["src/index.ts", "index.ts", "src/index.js", "index.js"];
 
-/** Builds the project in `dir`; the component's path. */
-export async function build(dir, output) {
-  const project = await find(resolve(dir));
+/** Builds the project in `dir`; the component's path. `cache` is a folder for what was built before. */
+export async function build(dir, output, cache) {
+  const project = { ...(await find(resolve(dir))), cache };
   const scratch = await mkdtemp(join(tmpdir(), "chicory-"));
   try {
     const made = existsSync(join(project.dir, "wit")) ? await byWit(project, scratch) : await byTypes(project, scratch);
@@ -81,7 +84,7 @@ async function withContract(wit) {
 async function bundle(project, glue, conditions) {
   const esbuild = await import("esbuild");
   const built = await esbuild.build({
-    stdin: { contents: glue, resolveDir: project.dir, sourcefile: "chicory.js" },
+    stdin: { contents: glue, resolveDir: project.dir, sourcefile: BUNDLE },
     absWorkingDir: project.dir,
     alias: { "@chicory/sdk": join(SDK, "src/index.js") },
     bundle: true,
@@ -91,23 +94,31 @@ async function bundle(project, glue, conditions) {
     keepNames: true,
     legalComments: "none",
     logLevel: "silent",
+    outfile: join(project.dir, BUNDLE),
     platform: "neutral",
     mainFields: ["module", "main"],
+    sourcemap: "external",
     target: "es2022",
     write: false,
   });
-  return built.outputFiles[0].text;
+  const [map, code] = ["map", "js"].map((end) => built.outputFiles.find(({ path }) => path.endsWith(end)).text);
+  const own = (name) => name !== BUNDLE && !resolve(project.dir, name).startsWith(join(SDK, "src"));
+  return `${code}globalThis.chicoryLines = ${JSON.stringify(lines(JSON.parse(map), own))};\n`;
 }
 
 async function componentize(source, witWorld, worldName, project) {
-  const { componentize } = await import("@bytecodealliance/componentize-js");
-  const { component } = await componentize(source, {
+  const options = {
     witWorld,
     worldName,
-    sourceName: "chicory.js",
+    sourceName: BUNDLE,
     disableFeatures: project.http ? [] : ["http", "fetch-event"],
+  };
+  const tool = fileURLToPath(import.meta.resolve("@bytecodealliance/componentize-js"));
+  const { version } = JSON.parse(await readFile(join(dirname(tool), "../package.json"), "utf8"));
+  return kept(project.cache, [version, source, options], async () => {
+    const { componentize } = await import("@bytecodealliance/componentize-js");
+    return Buffer.from((await componentize(source, options)).component);
   });
-  return Buffer.from(component);
 }
 
 /** The module, imported here with a stand-in for its host: for its tasks' settings. */

@@ -3,6 +3,9 @@
 import ts from "typescript";
 import { escaped, kebab } from "./names.js";
 
+// The SDK's type for what chicory:task declares.
+const TASK_ERROR = "TaskErrorValue";
+
 /** The WIT types of one program: each named type is declared once. */
 export class Shapes {
   declarations = new Map();
@@ -34,7 +37,9 @@ export class Shapes {
   returned(type) {
     if (type.symbol?.name === "Promise") type = this.arguments(type)[0];
     const error = this.mark(type, "__throws");
-    const bare = error ? type.types?.find((part) => !part.getProperty("__throws")) ?? type : type;
+    // What is left of the mark's intersection: one type, or one of another width, which is a mark as well.
+    const rest = error ? type.types.filter((part) => !part.getProperty("__throws")) : [];
+    const bare = rest.length === 1 ? rest[0] : type;
     const nothing = bare.flags & (ts.TypeFlags.Void | ts.TypeFlags.Undefined | ts.TypeFlags.Null);
     return { value: nothing ? undefined : this.of(bare), error: error && this.of(error) };
   }
@@ -73,12 +78,12 @@ export class Shapes {
   }
 
   enumeration(parts, type) {
-    const cases = parts.map((part) => exact(part.value));
+    const cases = this.ordered(parts).map((part) => exact(part.value));
     return this.declare(this.unionName(parts, type), "enum", () => cases.map(escaped), cases.join());
   }
 
   variant(parts, type) {
-    const cases = parts.map((part) => {
+    const cases = this.ordered(parts).map((part) => {
       const tag = part.getProperty("tag") && this.checker.getTypeOfSymbol(part.getProperty("tag"));
       if (!tag?.isStringLiteral()) {
         throw new Error(
@@ -92,8 +97,10 @@ export class Shapes {
     if (cases.map(([tag]) => tag).sort().join() === "err,ok") {
       return result(this.value(of("ok")), this.value(of("err")));
     }
-    return this.declare(this.unionName(parts, type), "variant", () =>
-      cases.map(([tag, val]) => escaped(exact(tag)) + (val ? `(${this.of(val)})` : "")), type);
+    const name = this.unionName(parts, type);
+    if (name === TASK_ERROR) return "task-error";
+    return this.declare(name, "variant", () =>
+      cases.map(([tag, val]) => escaped(exact(tag)) + (val ? `(${this.of(val)})` : "")), unionKey(parts));
   }
 
   value(type) {
@@ -101,9 +108,15 @@ export class Shapes {
   }
 
   unionName(parts, type) {
-    const name = type.aliasSymbol?.name ?? this.unions.get(unionKey(parts));
+    const name = type.aliasSymbol?.name ?? this.unions.get(unionKey(parts))?.name;
     if (!name) throw new Error(`give \`${this.text(type)}\` a name: type Name = …`);
     return name;
+  }
+
+  /** The cases as their declaration has them: the compiler's order is that in which it met them. */
+  ordered(parts) {
+    const order = this.unions.get(unionKey(parts))?.order ?? [];
+    return [...parts].sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id));
   }
 
   flags(type) {
@@ -154,7 +167,7 @@ function isObject(type) {
     type.getStringIndexType() === undefined;
 }
 
-/** Names of unions by their parts: a union is named no more once `undefined` has joined it. */
+/** Names of unions, and the order of their cases, by their parts: a union is named no more once `undefined` has joined it. */
 function unionNames(program, checker) {
   const names = new Map();
   for (const file of program.getSourceFiles().filter((file) => !program.isSourceFileDefaultLibrary(file))) {
@@ -162,7 +175,11 @@ function unionNames(program, checker) {
       const alias = ts.isTypeAliasDeclaration(node) ? [node] : (node.jsDoc ?? []).flatMap((doc) => doc.tags ?? []).filter(ts.isJSDocTypedefTag);
       for (const one of alias) {
         const type = one.name && checker.getTypeAtLocation(one.name);
-        if (type?.isUnion?.()) names.set(unionKey(type.types), one.name.text);
+        if (!type?.isUnion?.()) continue;
+        const written = one.type ?? one.typeExpression?.type;
+        const cases = written && ts.isUnionTypeNode(written) ? [...written.types] : [];
+        const order = cases.map((node) => checker.getTypeAtLocation(node).id);
+        names.set(unionKey(type.types), { name: one.name.text, order });
       }
     });
   }

@@ -10,7 +10,7 @@ const HEAD = `package task:module;
 
 world module {
   include chicory:task/imports@0.1.0;
-  use chicory:task/types@0.1.0.{failure};
+  use chicory:task/types@0.1.0.{failure, task-error};
 `;
 
 /** Reads the module `entry`; `sdk` is the folder of the SDK. The error names what is wrong, and where. */

@@ -16,6 +16,7 @@ def main() -> int:
     make = commands.add_parser("build", help="make a component of a folder's tasks")
     make.add_argument("dir", type=Path, help="the folder with the tasks' source")
     make.add_argument("--output", type=Path, help="the component [default: DIR/build/NAME.wasm]")
+    make.add_argument("--cache", type=Path, metavar="DIR", help="a folder that keeps what was built before")
     show = commands.add_parser("wit", help="print the WIT derived from the annotations")
     show.add_argument("dir", type=Path, help="the folder with the tasks' source")
     args = parser.parse_args()
@@ -23,7 +24,9 @@ def main() -> int:
         if args.command == "wit":
             print(world(find(args.dir).tasks()), end="")
         else:
-            print(build(args.dir, args.output))
+            path = build(args.dir, args.output, args.cache)
+            if args.output is None:
+                print(path)
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

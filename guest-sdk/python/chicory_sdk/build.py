@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from .kept import digest, kept
 from .project import BuildError, Project, find
 from .tasks import Task, metadata
 from .world import world
@@ -21,39 +23,49 @@ WitWorld = world()
 SECTION = "chicory-manifest"
 
 
-def build(folder: Path, output: Path | None) -> Path:
-    """Builds the project in `folder`; the component's path."""
+def build(folder: Path, output: Path | None, cache: Path | None = None) -> Path:
+    """Builds the project in `folder`; the component's path. `cache` is a folder for what was built before:
+    componentize-py never makes the same bytes twice."""
     if find_spec("componentize_py") is None:
         raise BuildError("componentize-py is missing: pip install 'componentize-py>=0.25,<0.26'")
     project = find(folder)
     output = (output or project.dir / "build" / f"{project.name}.wasm").resolve()
     tasks = project.tasks()
-    with tempfile.TemporaryDirectory(prefix="chicory-") as scratch:
-        wasm = componentize(project, world(tasks), Path(scratch))
+    wit = world(tasks)
+    made_of = [version("componentize-py"), project.module, wit]
+    beside = [project.dir / name for name in ("cases.toml", f"{project.name}.toml", "README.md")]
+    key = digest(made_of, [*places(project), contract().parent], without=beside)
+    wasm = kept(cache, key, lambda: componentize(project, wit))
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(wasm + section(SECTION, lines(tasks)))
     return output
 
 
-def componentize(project: Project, wit: str, scratch: Path) -> bytes:
-    """Runs componentize-py in an empty folder."""
-    deps = scratch / "wit" / "deps" / "chicory"
-    deps.mkdir(parents=True)
-    shutil.copy(contract(), deps / "task.wit")
-    (scratch / "wit" / "world.wit").write_text(wit)
-    (scratch / "chicory_app.py").write_text(GLUE.format(module=project.module))
-    out = scratch / "out.wasm"
+def places(project: Project) -> list[Path]:
+    """Where the component's Python finds modules: the project's, its dependencies, and this SDK."""
     sdk = Path(__file__).resolve().parent.parent
-    paths = [scratch, project.dir, project.packages(), sdk]
-    command = [sys.executable, "-c", "import componentize_py; componentize_py.script()",
-               "--quiet", "-d", "wit", "-w", "module", "componentize", "chicory_app", "-o", str(out)]
-    for path in paths:
-        command += ["-p", str(path)] if path.is_dir() else []
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
-    ran = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
-    if ran.returncode != 0 or not out.exists():
-        raise BuildError(f"componentize-py failed:\n{ran.stdout}{ran.stderr}")
-    return out.read_bytes()
+    return [path for path in (project.dir, project.packages(), sdk) if path.is_dir()]
+
+
+def componentize(project: Project, wit: str) -> bytes:
+    """Runs componentize-py in an empty folder."""
+    with tempfile.TemporaryDirectory(prefix="chicory-") as name:
+        scratch = Path(name)
+        deps = scratch / "wit" / "deps" / "chicory"
+        deps.mkdir(parents=True)
+        shutil.copy(contract(), deps / "task.wit")
+        (scratch / "wit" / "world.wit").write_text(wit)
+        (scratch / "chicory_app.py").write_text(GLUE.format(module=project.module))
+        out = scratch / "out.wasm"
+        command = [sys.executable, "-c", "import componentize_py; componentize_py.script()",
+                   "--quiet", "-d", "wit", "-w", "module", "componentize", "chicory_app", "-o", str(out)]
+        for path in [scratch, *places(project)]:
+            command += ["-p", str(path)]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
+        ran = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
+        if ran.returncode != 0 or not out.exists():
+            raise BuildError(f"componentize-py failed:\n{ran.stdout}{ran.stderr}")
+        return out.read_bytes()
 
 
 def contract() -> Path:

@@ -5,6 +5,9 @@ a component.
 """
 
 import inspect
+import linecache
+import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +23,22 @@ from .shapes import Shapes
 from .tasks import REGISTERED, Task
 
 
+MOUNTED = re.compile(r'File "/\d+/')
+"""Where componentize-py puts the folders that modules come from."""
+
+
+def remember_sources() -> None:
+    """Keeps the lines of the author's modules for tracebacks: a sandbox has no files."""
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None) or ""
+        if re.match(r"/\d+/.*\.py$", path) and not module.__name__.startswith("chicory_sdk"):
+            lines = linecache.getlines(path)
+            linecache.cache[path] = (sum(map(len, lines)), None, lines, path)
+
+
 def world() -> type:
     """The class that componentize-py takes a world's exports from."""
+    remember_sources()
     shapes = Shapes()
     exports = {snake(one.name): export(one, shapes) for one in REGISTERED.values()}
     return type("WitWorld", (), {name: staticmethod(call) for name, call in exports.items()})
@@ -68,6 +85,7 @@ def declared(error: Exception, convert: Any) -> Any:
 def undeclared(error: Exception) -> Any:
     """Any exception, as the queue sees it."""
     failure = Failure.of(error)
+    failure.traceback = MOUNTED.sub('File "', failure.traceback)
     if failure.final:
         advice = types.Advice_Never()
     elif failure.delay is not None:

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use error::ConfigError;
 pub(crate) use raw::{Raw, Source};
 pub(crate) use settings::{DEFAULTS, without_password};
-pub(crate) use valid::{Config, Level, WorkerSettings};
+pub(crate) use valid::{Config, Level, WorkerSettings, user_cache};
 
 /// The settings file that is read where it exists.
 const FILE: &str = "chicory.toml";

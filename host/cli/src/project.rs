@@ -6,6 +6,7 @@ mod bindings;
 mod build;
 mod c;
 mod go;
+mod installed;
 mod javascript;
 mod python;
 mod rust;
@@ -30,13 +31,10 @@ pub(crate) enum Language {
     /// Cargo and rustc
     Rust,
     /// componentize-py
-    #[value(skip)]
     Python,
     /// componentize-js
-    #[value(skip)]
     Javascript,
     /// componentize-js
-    #[value(skip)]
     Typescript,
     /// clang with a library for WASI
     C,

@@ -247,7 +247,7 @@ fn memory(text: &str) -> Option<u64> {
 }
 
 /// The user's cache folder as the XDG base directories say; none where there is no home.
-fn user_cache() -> Option<PathBuf> {
+pub(crate) fn user_cache() -> Option<PathBuf> {
     let absolute = |name| {
         std::env::var_os(name)
             .map(PathBuf::from)

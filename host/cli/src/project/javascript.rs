@@ -1,32 +1,115 @@
-//! JavaScript and TypeScript: npm for the packages, then the SDK's own builder.
+//! JavaScript and TypeScript: npm for the author's packages, then the SDK's own builder.
 //!
 //! Must not know how it derives types.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Project, tool};
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::{Project, installed, template, tool};
+
+const REMEDY: &str = "`apt-get install nodejs npm`, or https://nodejs.org";
+
+/// The package that is in each project: the builder knows where.
+const SDK_PACKAGE: &str = "@chicory/sdk";
 
 /// Builds the package into `made`.
 pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
-    let remedy = "`apt-get install nodejs npm`, or https://nodejs.org";
-    let (npm, npx) = (tool::need("npm", remedy)?, tool::need("npx", remedy)?);
-    if !project.root.join("node_modules").is_dir() {
-        let mut install = Command::new(npm);
-        install.current_dir(&project.root).args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--loglevel=error",
-        ]);
-        tool::run(&mut install)?;
+    let node = tool::need("node", REMEDY)?;
+    let builder = template::sdk(project)?.join("tool");
+    link(&builder.join("node_modules"), &packages(&builder)?)?;
+    if has_dependencies(project)? && !is_installed(&project.root) {
+        let mut install = Command::new(tool::need("npm", REMEDY)?);
+        install.current_dir(&project.root).arg("install");
+        tool::run(install.args(QUIETLY))?;
     }
-    let mut command = Command::new(npx);
+    let mut command = Command::new(node);
     command
         .current_dir(&project.root)
-        // Without this, npx would look for a package of that name in the registry.
-        .args(["--no-install", "chicory-build", "."])
+        .arg(builder.join("chicory-build.js"))
+        .arg(".")
         .arg("--output")
-        .arg(made);
+        .arg(made)
+        .arg("--cache")
+        .arg(installed::built_before()?);
     tool::run(&mut command)
+}
+
+const QUIETLY: [&str; 4] = [
+    "--no-audit",
+    "--no-fund",
+    "--prefer-offline",
+    "--loglevel=error",
+];
+
+/// The packages that the builder needs, in the versions that its lock names.
+fn packages(builder: &Path) -> anyhow::Result<PathBuf> {
+    let lock = builder.join("package-lock.json");
+    let folder = installed::installed("javascript", &lock, |folder| {
+        for name in ["package.json", "package-lock.json"] {
+            let from = builder.join(name);
+            std::fs::copy(&from, folder.join(name))
+                .with_context(|| format!("can't copy {}", from.display()))?;
+        }
+        let mut install = Command::new(tool::need("npm", REMEDY)?);
+        install
+            .current_dir(folder)
+            .args(["ci", "--ignore-scripts"])
+            .args(QUIETLY);
+        tool::run(&mut install)
+    })?;
+    Ok(folder.join("node_modules"))
+}
+
+/// A link at `place` to `target`, unless it is there.
+fn link(place: &Path, target: &Path) -> anyhow::Result<()> {
+    if std::fs::read_link(place).is_ok_and(|found| found == target) || place.join(".bin").is_dir() {
+        return Ok(());
+    }
+    let _ = std::fs::remove_file(place);
+    std::os::unix::fs::symlink(target, place)
+        .with_context(|| format!("can't make the link {}", place.display()))
+}
+
+/// Whether the author uses packages other than the SDK.
+fn has_dependencies(project: &Project) -> anyhow::Result<bool> {
+    let path = project.root.join("package.json");
+    let text =
+        std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+    let package: Value = serde_json::from_str(&text).context("package.json")?;
+    let named = package["dependencies"].as_object();
+    Ok(named.is_some_and(|named| named.keys().any(|name| name != SDK_PACKAGE)))
+}
+
+/// Whether npm has run since package.json was changed: it notes what it has done.
+fn is_installed(root: &Path) -> bool {
+    let changed = |path: &str| std::fs::metadata(root.join(path)).and_then(|file| file.modified());
+    match (
+        changed("package.json"),
+        changed("node_modules/.package-lock.json"),
+    ) {
+        (Ok(wanted), Ok(done)) => wanted <= done,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn packages_are_installed_once_after_each_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        fs::write(root.join("package.json"), "{}").unwrap();
+        assert!(!is_installed(root));
+        fs::create_dir(root.join("node_modules")).unwrap();
+        let note = fs::File::create(root.join("node_modules/.package-lock.json")).unwrap();
+        assert!(is_installed(root));
+        note.set_modified(std::time::UNIX_EPOCH).unwrap();
+        assert!(!is_installed(root));
+    }
 }

@@ -2,22 +2,21 @@
 //!
 //! Must not know how it derives types from annotations.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Project, tool};
+use super::{Project, installed, template, tool};
+
+const REMEDY: &str = "`apt-get install python3 python3-pip`, or https://www.python.org/downloads";
 
 /// Builds the package into `made`.
 pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
+    let sdk = template::sdk(project)?;
     let python = interpreter(project)?;
-    let mut asked = Command::new(&python);
-    let asked = asked.args(["-c", "import componentize_py; print(1)"]);
-    if tool::ask(asked.env("PYTHONPATH", search_path(project))).is_none() {
-        let what = format!("the package componentize-py (for {})", python.display());
-        return Err(tool::missing(
-            &what,
-            "`python3 -m pip install componentize-py`",
-        ));
+    let mut paths = vec![sdk.clone()];
+    if !has_builder(&python) {
+        paths.push(componentize_py(&sdk)?);
     }
     let mut command = Command::new(&python);
     command
@@ -25,29 +24,59 @@ pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
         .args(["-m", "chicory_sdk", "build", "."])
         .arg("--output")
         .arg(made)
-        .env("PYTHONPATH", search_path(project))
-        // The same source gives the same bytes.
-        .env("PYTHONHASHSEED", "0")
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("SOURCE_DATE_EPOCH", "0");
+        .arg("--cache")
+        .arg(installed::built_before()?)
+        .env("PYTHONPATH", joined(paths))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
     tool::run(&mut command)
 }
 
 /// The project's own virtual environment goes before what is on the PATH.
 fn interpreter(project: &Project) -> anyhow::Result<PathBuf> {
     let own = project.root.join(".venv/bin/python");
-    if own.is_file() {
-        return Ok(own);
+    let python = if own.is_file() {
+        own
+    } else {
+        tool::need("python3", REMEDY)?
+    };
+    let asks = "import sys; print(1 / (sys.version_info >= (3, 11)))";
+    if tool::ask(Command::new(&python).args(["-c", asks])).is_none() {
+        let what = format!("Python 3.11 or later (in place of {})", python.display());
+        return Err(tool::missing(&what, REMEDY));
     }
-    tool::need(
-        "python3",
-        "`apt-get install python3`, or https://www.python.org/downloads",
-    )
+    Ok(python)
 }
 
-/// The SDK in the project, then what the user has set.
-fn search_path(project: &Project) -> std::ffi::OsString {
-    let mut paths = vec![project.root.join("sdk")];
+/// Whether the author has chosen a componentize-py by a virtual environment.
+fn has_builder(python: &Path) -> bool {
+    let asks = "import sys, componentize_py; print(1 / (sys.prefix != sys.base_prefix))";
+    tool::ask(Command::new(python).args(["-c", asks])).is_some()
+}
+
+/// The folder with the componentize-py that the SDK is made for.
+fn componentize_py(sdk: &Path) -> anyhow::Result<PathBuf> {
+    let wanted = sdk.join("build-requirements.txt");
+    installed::installed("python", &wanted, |folder| {
+        let python = tool::need("python3", REMEDY)?;
+        if tool::ask(Command::new(&python).args(["-m", "pip", "--version"])).is_none() {
+            return Err(tool::missing(
+                "Python's pip",
+                "`apt-get install python3-pip`",
+            ));
+        }
+        let mut pip = Command::new(python);
+        pip.args(["-m", "pip", "install", "--quiet", "--no-input"])
+            .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+            .arg("--target")
+            .arg(folder)
+            .arg("--requirement")
+            .arg(&wanted);
+        tool::run(&mut pip)
+    })
+}
+
+/// A search path: these folders, then what the user has set.
+fn joined(mut paths: Vec<PathBuf>) -> OsString {
     if let Some(given) = std::env::var_os("PYTHONPATH") {
         paths.extend(std::env::split_paths(&given));
     }

@@ -2,11 +2,11 @@
 //!
 //! The SDKs are in the program, so that a project builds wherever it is. Must not know how one is built.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::Language;
+use super::{Language, Project};
 
 /// A file in this program: its path below the folder, and what it holds.
 type File = (&'static str, &'static [u8]);
@@ -26,9 +26,24 @@ pub(crate) fn write(root: &Path, name: &str, language: Language) -> anyhow::Resu
             Err(_) => put(&root.join(path), bytes)?,
         }
     }
-    let sdk = language.sdk().into_iter();
-    for (path, bytes) in sdk.flat_map(|folder| below(SDKS, folder)) {
-        put(&root.join(SDK).join(path), bytes)?;
+    write_sdk(&root.join(SDK), language)
+}
+
+/// The SDK that a project is built with: its own, or else this program's.
+pub(super) fn sdk(project: &Project) -> anyhow::Result<PathBuf> {
+    let own = project.root.join(SDK);
+    if own.is_dir() {
+        return Ok(own);
+    }
+    let written = project.root.join(".chicory").join(SDK);
+    write_sdk(&written, project.language)?;
+    Ok(written)
+}
+
+fn write_sdk(into: &Path, language: Language) -> anyhow::Result<()> {
+    let files = language.sdk().into_iter();
+    for (path, bytes) in files.flat_map(|folder| below(SDKS, folder)) {
+        put(&into.join(path), bytes)?;
     }
     Ok(())
 }

@@ -1,0 +1,245 @@
+//! The guest of each language for tests/guests/conformance/world.wit: the same calls, the same answers.
+//!
+//! Must not know how a language spells its types; what they can't do alike is in the table.
+
+use serde_json::{Value, json};
+
+use crate::site::{Site, guest};
+
+/// The guest of one language.
+struct Guest {
+    module: &'static str,
+    /// The error's name after an exception that nobody catches, or a panic.
+    uncaught: &'static str,
+}
+
+const PYTHON: Guest = Guest {
+    module: "conformance-python",
+    uncaught: "LookupError",
+};
+
+const TYPESCRIPT: Guest = Guest {
+    module: "conformance-typescript",
+    uncaught: "RangeError",
+};
+
+#[test]
+fn python_conforms() {
+    conforms(&PYTHON);
+}
+
+#[test]
+fn typescript_conforms() {
+    conforms(&TYPESCRIPT);
+}
+
+/// All cases, on one worker: loading a large module takes its time.
+fn conforms(language: &Guest) {
+    let site = Site::new();
+    site.deploy_with(
+        language.module,
+        "[retry]\nmax_retries = 2\nretry_delay = 0.05\n\
+         [tasks.fail-uncaught.retry]\nmax_retries = 0\n[tasks.fail-string.retry]\nmax_retries = 0\n\
+         [tasks.fail-enum.retry]\nmax_retries = 0\n[tasks.fail-variant.retry]\nmax_retries = 0\n",
+    );
+    let worker = site.worker(&[]);
+    values_come_back(&site, language);
+    errors_keep_their_names(&site, language);
+    wrong_arguments_are_named_alike(&site, language);
+    a_task_knows_its_message(&site, language);
+    for (task, arg, attempts) in [
+        ("fail-fatal", vec![json!("no")], 1),
+        ("fail-retry", vec![json!("perhaps")], 3),
+        ("fail-retry-after", vec![json!("busy"), json!(1)], 3),
+    ] {
+        let id = enqueue(&site, language, task, &arg);
+        let line = worker.line_about("failed, and dead-lettered", &id);
+        assert_eq!(line["attempt"], attempts, "{task}");
+    }
+    log_and_progress_reach_the_host(&site, language);
+}
+
+/// Values of every WIT type.
+fn values_come_back(site: &Site, language: &Guest) {
+    let point = json!({"x": -1, "y-axis": 2, "label": "origin"});
+    let nameless = json!({"x": 0, "y-axis": i32::MIN, "label": null});
+    let nested = json!({
+        "points": [point, nameless],
+        "by-name": [["a", point], ["b", nameless]],
+        "color": "blue",
+        "shape": {"polygon": [nameless]},
+    });
+    let shapeless = json!({"points": [], "by-name": [], "color": "red", "shape": null});
+    let values = [
+        ("bool", json!(true)),
+        ("u8", json!(255)),
+        ("u16", json!(65535)),
+        ("u32", json!(u32::MAX)),
+        ("u64", json!(u64::MAX)),
+        ("s8", json!(-128)),
+        ("s16", json!(i16::MIN)),
+        ("s32", json!(i32::MIN)),
+        ("s64", json!(i64::MIN)),
+        ("f32", json!(0.5)),
+        ("f64", json!(0.1)),
+        ("char", json!("ß")),
+        ("string", json!("line\n\u{1f980}\u{0}")),
+        ("bytes", json!("AAEC/w==")),
+        ("list", json!([1, u32::MAX])),
+        ("lists", json!([["a"], [], ["b", "c"]])),
+        ("tuple", json!([1, "two", true])),
+        ("option", json!(null)),
+        ("option", json!(7)),
+        ("results", json!([{"ok": 1}, {"err": "no"}])),
+        ("record", point),
+        ("record", nameless),
+        ("enum", json!("dark-green")),
+        ("flags", json!(["read", "run-it"])),
+        ("flags", json!([])),
+        ("variant", json!("nothing")),
+        ("variant", json!({"circle": 1.5})),
+        ("nested", nested),
+        ("nested", shapeless),
+    ];
+    let ids: Vec<_> = values
+        .iter()
+        .map(|(kind, value)| enqueue(site, language, &format!("echo-{kind}"), &[value.clone()]))
+        .collect();
+    for ((kind, value), id) in values.iter().zip(ids) {
+        let ended = site.wait_for(&id);
+        assert_eq!(&ended["result"], value, "echo-{kind}: {ended}");
+    }
+    let several = [json!(1), json!(null), json!("blue")];
+    let id = enqueue(site, language, "echo-several", &several);
+    assert_eq!(site.wait_for(&id)["result"], json!([1, null, "blue"]));
+    let id = enqueue(site, language, "nothing", &[]);
+    assert_eq!(site.wait_for(&id)["state"], "SUCCESS");
+}
+
+/// An error of each kind.
+fn errors_keep_their_names(site: &Site, language: &Guest) {
+    let uncaught = format!("{}: boom", language.uncaught);
+    for (task, arg, expected) in [
+        (
+            "fail-string",
+            json!("no such order"),
+            "TaskError: no such order",
+        ),
+        ("fail-enum", json!("not-found"), "not-found: "),
+        ("fail-variant", json!("card-declined"), "card-declined: "),
+        ("fail-variant", json!({"overdrawn": -5}), "overdrawn: "),
+        (
+            "fail-variant",
+            json!({"connection-error": "refused"}),
+            "connection-error: ",
+        ),
+        ("fail-uncaught", json!("boom"), uncaught.as_str()),
+    ] {
+        let ended = site.wait_for(&enqueue(site, language, task, std::slice::from_ref(&arg)));
+        assert_eq!(ended["state"], "FAILURE", "{task}: {ended}");
+        let error = ended["error"].as_str().unwrap_or_default();
+        assert!(error.starts_with(expected), "{task} {arg}: {ended}");
+    }
+}
+
+/// What a producer does wrong never reaches the guest, so all languages say the same of it.
+fn wrong_arguments_are_named_alike(site: &Site, language: &Guest) {
+    for (task, args, expected) in [
+        (
+            "echo-u8",
+            vec![json!(256)],
+            "args[0]: expected u8, got 256, which is out of range",
+        ),
+        (
+            "echo-u8",
+            vec![json!(1.5)],
+            "args[0]: expected u8, got 1.5, which has a fraction",
+        ),
+        (
+            "echo-record",
+            vec![json!({"x": "one", "y-axis": 2})],
+            "args[0].x: expected s32, got string",
+        ),
+        (
+            "echo-lists",
+            vec![json!([["a"], [7]])],
+            "args[0][1][0]: expected string, got number",
+        ),
+        (
+            "echo-enum",
+            vec![json!("pink")],
+            "args[0]: expected enum { red, dark-green, blue }, got `pink`",
+        ),
+        (
+            "echo-bool",
+            vec![],
+            "kwargs: missing argument `value: bool`",
+        ),
+        (
+            "echo-bool",
+            vec![json!(true), json!(1)],
+            "arguments: 2 positional arguments are too many; the task takes (value: bool)",
+        ),
+    ] {
+        let ended = site.wait_for(&enqueue(site, language, task, &args));
+        let error = ended["error"].as_str().unwrap_or_default();
+        assert_eq!(
+            error,
+            format!("ValidationError: {expected}"),
+            "{task} {args:?}"
+        );
+    }
+}
+
+/// Each field of the context, at the second retry.
+fn a_task_knows_its_message(site: &Site, language: &Guest) {
+    let id = enqueue(site, language, "show-context", &[json!(2)]);
+    let ended = site.wait_for(&id);
+    let seen = &ended["result"];
+    let name = format!("{}.show-context", language.module);
+    for (field, expected) in [
+        ("id", json!(id)),
+        ("name", json!(name)),
+        ("retries", json!(2)),
+        ("max-retries", json!(2)),
+        ("remaining-retries", json!(0)),
+        ("is-last-retry", json!(true)),
+        ("tenant", json!(null)),
+    ] {
+        assert_eq!(seen[field], expected, "{field}: {ended}");
+    }
+    let last = seen["last-error"].as_str().unwrap_or_default();
+    assert!(last.contains("only 1 retries"), "{ended}");
+    // Milliseconds since 1970: some day after 2001.
+    assert!(
+        seen["deadline"].as_u64() > Some(1_000_000_000_000),
+        "{ended}"
+    );
+}
+
+fn log_and_progress_reach_the_host(site: &Site, language: &Guest) {
+    let file = guest(language.module);
+    let run = |args: &[&str]| site.run(&[&["run", file.to_str().unwrap()], args].concat());
+    let logged = run(&["log-levels", "so it is"]);
+    logged.ok();
+    for level in ["TRACE", "DEBUG", "INFO", "WARN", "ERROR"] {
+        let line = format!("{level:<5} so it is");
+        assert!(logged.stderr.contains(&line), "{}", logged.stderr);
+    }
+    let reported = run(&["report-progress", "4"]);
+    assert_eq!(reported.ok(), "4");
+    for line in ["  25 % step 1", " 100 % step 4"] {
+        assert!(reported.stderr.contains(line), "{}", reported.stderr);
+    }
+}
+
+/// Enqueues a call; its id.
+fn enqueue(site: &Site, language: &Guest, task: &str, args: &[Value]) -> String {
+    let name = format!("{}.{task}", language.module);
+    let texts: Vec<String> = args.iter().map(ToString::to_string).collect();
+    let mut words = vec!["enqueue", name.as_str()];
+    // Numbers may be negative: no flags from here.
+    words.push("--");
+    words.extend(texts.iter().map(String::as_str));
+    site.run(&words).ok().to_owned()
+}
