@@ -4,6 +4,7 @@
 //! first, by themselves: then a result may be written although the lease was lost. The task did end
 //! so; whoever has the lease now writes its own end over it.
 
+use futures::future::try_join_all;
 use redis::Cmd;
 
 use super::RedisBroker;
@@ -24,12 +25,11 @@ pub(super) async fn settle(
         broker.results.write(&records).await?;
     }
     let mut answers = vec![Settled::LeaseLost; batch.len()];
-    for (first, mut places) in steps(batch.iter().map(|settle| &settle.lease)) {
-        // In the order in which the script takes them.
-        places.sort_by_key(|place| result_alone(broker, &batch[*place]).is_none());
-        let members: Vec<&Settle> = places.iter().map(|place| &batch[*place]).collect();
-        let command = command(broker, &first.queue, &members);
-        let lost: Vec<usize> = broker.connection.call(&SETTLE, &command).await?;
+    // Sent one behind the other: queues don't wait for each other's answers.
+    let calls = steps(batch.iter().map(|settle| &settle.lease))
+        .into_iter()
+        .map(|(first, places)| step(broker, batch, &first.queue, places));
+    for (places, lost) in try_join_all(calls).await? {
         for place in &places {
             answers[*place] = Settled::Applied;
         }
@@ -38,6 +38,21 @@ pub(super) async fn settle(
         }
     }
     Ok(answers)
+}
+
+/// Settles the deliveries of one queue at these places. Gives back the places in the script's order,
+/// and which of them had lost their lease.
+async fn step(
+    broker: &RedisBroker,
+    batch: &[Settle],
+    queue: &str,
+    mut places: Vec<usize>,
+) -> Result<(Vec<usize>, Vec<usize>), BrokerError> {
+    places.sort_by_key(|place| result_alone(broker, &batch[*place]).is_none());
+    let members: Vec<&Settle> = places.iter().map(|place| &batch[*place]).collect();
+    let command = command(broker, queue, &members);
+    let lost = broker.connection.call(&SETTLE, &command).await?;
+    Ok((places, lost))
 }
 
 /// The result of a delivery that is complete with one, as most are: its id and its result say all.
