@@ -62,13 +62,11 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
         }
     };
     let deadline = store.data().deadline;
-    let called = drive(
-        &watch,
-        deadline,
-        cancel.as_ref(),
-        call(&mut store, &task, &params),
-    )
-    .await;
+    let called = {
+        // Pinned where it is made: it is large, and each move of it is a copy.
+        let calling = pin!(call(&mut store, &task, &params));
+        drive(&watch, deadline, cancel.as_ref(), calling).await
+    };
     let how = match called {
         Ok(called) => conclude(&task, called, &store),
         Err(Halt::Deadline) => How::TimedOut {
@@ -218,12 +216,11 @@ async fn drive<T>(
     watch: &Watch,
     deadline: Instant,
     cancel: Option<&CancellationToken>,
-    call: impl Future<Output = T>,
+    mut call: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, Halt> {
     if cancel.is_some_and(CancellationToken::is_cancelled) {
         return Err(Halt::Cancelled);
     }
-    let mut call = pin!(call);
     let mut alarms = None;
     std::future::poll_fn(|cx| match watch.timed(|| call.as_mut().poll(cx)) {
         Poll::Ready(done) => Poll::Ready(Ok(done)),

@@ -107,7 +107,8 @@ fn give_back(held: crate::shift::Held) -> Settle {
         lease: held.lease,
         raw: held.raw,
         task_id: held.task_id,
-        task_name: held.task_name,
+        // Only dead letters say it.
+        task_name: String::new(),
         retries: held.retries,
     }
 }

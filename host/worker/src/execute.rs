@@ -4,7 +4,7 @@
 //! know who waits for the call: [`crate::lane`] does.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chicory_queue::{
     Advice, Delivery, Failure, Outcome, Payload, RetryPolicy, Settle, Settlement, TaskMessage,
@@ -13,7 +13,6 @@ use chicory_queue::{
 use chicory_runtime::{Invocation, Task, TaskContext, Usage};
 
 use crate::catalog::CatalogTask;
-use crate::event::TaskEnd;
 use crate::runner::Running;
 use crate::shift::Shift;
 use crate::translate;
@@ -30,7 +29,15 @@ pub(crate) struct Attempt {
 pub(crate) struct Finished {
     pub(crate) ticket: u64,
     pub(crate) settle: Settle,
-    pub(crate) end: TaskEnd,
+    pub(crate) report: Report,
+}
+
+/// What is told about a try beyond its settlement.
+pub(crate) struct Report {
+    /// The failure, as `Name: message`.
+    pub(crate) error: Option<String>,
+    pub(crate) duration: Duration,
+    pub(crate) usage: Option<Usage>,
 }
 
 /// A try that has begun, with what its end needs.
@@ -178,8 +185,6 @@ fn invocation(
 ) -> Invocation {
     let policy = message.retry.as_ref().unwrap_or(&task.policy);
     let max_retries = policy.max_retries;
-    // A retry needs the arguments again; where none can come, they move.
-    let again = max_retries > message.retries || task.is_canary();
     Invocation {
         context: TaskContext {
             id: message.id.clone(),
@@ -190,16 +195,9 @@ fn invocation(
             tenant: None,
         },
         observer: shift.events.observer(message),
-        args: if again {
-            message.args.clone()
-        } else {
-            std::mem::take(&mut message.args)
-        },
-        kwargs: if again {
-            message.kwargs.clone()
-        } else {
-            std::mem::take(&mut message.kwargs)
-        },
+        // Most tasks end well: a failure reads them again.
+        args: std::mem::take(&mut message.args),
+        kwargs: std::mem::take(&mut message.kwargs),
         task: code,
         cancel: None,
     }
@@ -238,10 +236,13 @@ pub(crate) fn finish(
     let Case {
         ticket,
         delivery,
-        message,
+        mut message,
         task,
         begun,
     } = case;
+    if matches!(outcome, Outcome::Failed(_)) {
+        restore_arguments(&mut message, &delivery.raw);
+    }
     let none = RetryPolicy::none();
     let terms = Terms {
         policy: task.as_ref().map_or(&none, |task| &task.policy),
@@ -263,14 +264,8 @@ pub(crate) fn finish(
             usage.as_ref(),
         )),
     };
-    let end = TaskEnd {
-        task_id: message.id.clone(),
-        task_name: message.name.clone(),
-        queue: delivery.lease.queue.to_string(),
-        attempt: message.retries + 1,
+    let report = Report {
         error: error(outcome),
-        settlement: settlement.clone(),
-        applied: false,
         duration: begun.elapsed(),
         usage,
     };
@@ -286,6 +281,14 @@ pub(crate) fn finish(
     Finished {
         ticket,
         settle,
-        end,
+        report,
+    }
+}
+
+/// Gives a message back the arguments that its call has taken: a retry needs them.
+fn restore_arguments(message: &mut TaskMessage, raw: &[u8]) {
+    if let Ok(delivered) = TaskMessage::decode(raw) {
+        message.args = delivered.args;
+        message.kwargs = delivered.kwargs;
     }
 }

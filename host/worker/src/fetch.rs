@@ -125,12 +125,12 @@ fn prepare(shift: &Shift, delivery: Delivery) -> Attempt {
 }
 
 fn held(attempt: &Attempt) -> Held {
-    let (name, retries, ignore) = match &attempt.delivery.payload {
-        Payload::Message(message) => (message.name.clone(), message.retries, message.ignore_result),
-        Payload::Unreadable(_) => (String::new(), 0, false),
+    let (retries, ignore) = match &attempt.delivery.payload {
+        Payload::Message(message) => (message.retries, message.ignore_result),
+        Payload::Unreadable(_) => (0, false),
     };
     let ignore = ignore || attempt.task.as_ref().is_ok_and(|task| task.ignore_result);
-    Held::new(&attempt.delivery, name, retries, ignore)
+    Held::new(&attempt.delivery, retries, ignore)
 }
 
 /// At most once: acknowledged before it runs. What can't be acknowledged does not run here.

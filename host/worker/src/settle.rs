@@ -9,7 +9,7 @@ use chicory_queue::{Settle, Settled, Settlement};
 use tokio::sync::mpsc;
 
 use crate::event::{TaskEnd, WorkerEvent};
-use crate::execute::Finished;
+use crate::execute::{Finished, Report};
 use crate::shift::{Patience, Shift};
 
 /// One script call should not hold up other clients of the server for long.
@@ -30,21 +30,21 @@ pub(crate) async fn settle(shift: Arc<Shift>, mut finished: mpsc::Receiver<Vec<F
         }
         let mut tickets = Vec::with_capacity(gathered.len());
         let mut batch = Vec::with_capacity(gathered.len());
-        let mut ends = Vec::with_capacity(gathered.len());
+        let mut reports = Vec::with_capacity(gathered.len());
         for Finished {
             ticket,
             settle,
-            end,
+            report,
         } in gathered
         {
             tickets.push(ticket);
             batch.push(settle);
-            ends.push(end);
+            reports.push(report);
         }
         let answers = settle_all(&shift, &batch).await;
         shift.held.remove(tickets.into_iter());
-        for (end, answer) in ends.into_iter().zip(answers) {
-            report(&shift, end, answer);
+        for ((settle, report), answer) in batch.into_iter().zip(reports).zip(answers) {
+            tell(&shift, settle, report, answer == Settled::Applied);
         }
     }
 }
@@ -60,26 +60,38 @@ async fn settle_all(shift: &Shift, batch: &[Settle]) -> Vec<Settled> {
     }
 }
 
-fn report(shift: &Shift, mut end: TaskEnd, answer: Settled) {
-    end.applied = answer == Settled::Applied;
+/// Counts and logs a try; builds its event only for a listener.
+fn tell(shift: &Shift, settle: Settle, report: Report, applied: bool) {
     shift.counts.processed.fetch_add(1, Ordering::Relaxed);
-    if end.error.is_some() {
+    if report.error.is_some() {
         shift.counts.failed.fetch_add(1, Ordering::Relaxed);
     }
-    log(&end);
-    shift.events.send(|| WorkerEvent::Ended(Box::new(end)));
+    log(&settle, &report, applied);
+    shift.events.send(|| {
+        WorkerEvent::Ended(Box::new(TaskEnd {
+            task_id: settle.task_id,
+            task_name: settle.task_name,
+            queue: settle.lease.queue.to_string(),
+            attempt: settle.retries + 1,
+            error: report.error,
+            settlement: settle.settlement,
+            applied,
+            duration: report.duration,
+            usage: report.usage,
+        }))
+    });
 }
 
-fn log(end: &TaskEnd) {
-    let (id, task, attempt) = (&end.task_id, &end.task_name, end.attempt);
-    let took_ms = end.duration.as_secs_f64() * 1e3;
-    if !end.applied {
+fn log(settle: &Settle, report: &Report, applied: bool) {
+    let (id, task, attempt) = (&settle.task_id, &settle.task_name, settle.retries + 1);
+    let took_ms = report.duration.as_secs_f64() * 1e3;
+    if !applied {
         tracing::warn!(task_id = %id, %task, attempt, "the lease was lost: another worker has this task by now, or it was purged");
         return;
     }
-    let error = end.error.as_deref().unwrap_or_default();
-    match &end.settlement {
-        Settlement::Complete if end.error.is_none() => {
+    let error = report.error.as_deref().unwrap_or_default();
+    match &settle.settlement {
+        Settlement::Complete if report.error.is_none() => {
             tracing::info!(task_id = %id, %task, attempt, took_ms, "done");
         }
         Settlement::Complete => {

@@ -57,7 +57,6 @@ pub(crate) struct Held {
     pub(crate) lease: Lease,
     pub(crate) raw: Bytes,
     pub(crate) task_id: String,
-    pub(crate) task_name: String,
     pub(crate) retries: u32,
     pub(crate) ignore_result: bool,
     /// When the lease's time last began.
@@ -142,18 +141,12 @@ impl HeldDeliveries {
 }
 
 impl Held {
-    pub(crate) fn new(
-        delivery: &Delivery,
-        task_name: String,
-        retries: u32,
-        ignore_result: bool,
-    ) -> Self {
+    pub(crate) fn new(delivery: &Delivery, retries: u32, ignore_result: bool) -> Self {
         let now = Instant::now();
         Self {
             lease: delivery.lease.clone(),
             raw: delivery.raw.clone(),
             task_id: delivery.task_id.clone(),
-            task_name,
             retries,
             ignore_result,
             leased_at: now,

@@ -2,8 +2,6 @@
 //!
 //! Pure. Must not decide what happens to a message.
 
-use std::fmt::Write as _;
-
 use chicory_queue::{Advice, Failure, Outcome, ResultRecord, Settlement, TaskState};
 use chicory_runtime::{Advice as GuestAdvice, How, Usage};
 
@@ -111,30 +109,32 @@ fn body(task_id: &str, state: TaskState, outcome: &Outcome, usage: Option<&Usage
         ),
         Outcome::Interrupted => ("null", None, None),
     };
-    let mut text = String::with_capacity(result.len() + 192);
-    text.push_str("{\"task_id\":");
-    text.push_str(&quoted(task_id));
-    let _ = write!(
-        text,
-        ",\"state\":\"{}\",\"result\":{result},\"error\":",
-        state.name()
-    );
-    text.push_str(&error.as_deref().map_or_else(null, quoted));
-    text.push_str(",\"traceback\":");
-    text.push_str(&traceback.map_or_else(null, quoted));
-    if let Some(usage) = usage.and_then(|usage| serde_json::to_string(usage).ok()) {
-        let _ = write!(text, ",\"usage\":{usage}");
+    let mut text = Vec::with_capacity(result.len() + 224);
+    text.extend_from_slice(b"{\"task_id\":");
+    add(&mut text, task_id);
+    text.extend_from_slice(b",\"state\":");
+    add(&mut text, state.name());
+    text.extend_from_slice(b",\"result\":");
+    text.extend_from_slice(result.as_bytes());
+    text.extend_from_slice(b",\"error\":");
+    add(&mut text, &error);
+    text.extend_from_slice(b",\"traceback\":");
+    add(&mut text, &traceback);
+    if let Some(usage) = usage {
+        text.extend_from_slice(b",\"usage\":");
+        add(&mut text, usage);
     }
-    text.push('}');
-    text
+    text.push(b'}');
+    match String::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => unreachable!("JSON is UTF-8: {error}"),
+    }
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-fn null() -> String {
-    "null".into()
+fn add(text: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
+    if let Err(error) = serde_json::to_writer(text, value) {
+        unreachable!("texts and numbers only: {error}");
+    }
 }
 
 #[cfg(test)]

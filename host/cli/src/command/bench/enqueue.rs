@@ -3,16 +3,20 @@
 //! From a warm connection, to the confirmation.
 
 use std::fs;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use chicory_queue::TaskMessage;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::report::{Report, Unit};
 use super::{Bench, guests};
 
 /// Messages per call, as `chicory enqueue --file` sends them.
 pub(super) const CHUNK: usize = 1000;
+/// Calls under way at a time in bulk.
+const CALLS: usize = 3;
 /// Tasks sent one by one.
 const SINGLES: usize = 1000;
 
@@ -27,20 +31,26 @@ pub(super) struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Sends all of them; gives back their ids.
+    /// Sends all of them; gives back their ids. While the broker takes one call, the next is prepared.
     pub(super) async fn send(&self, bench: &Bench) -> anyhow::Result<Vec<String>> {
-        let mut ids = Vec::with_capacity(self.tasks);
-        while ids.len() < self.tasks {
-            let numbers = ids.len()..(ids.len() + self.chunk).min(self.tasks);
-            let messages: Vec<_> = numbers.map(self.message).collect();
-            bench
-                .connected
-                .broker
-                .enqueue(self.queue, &messages)
-                .await?;
-            ids.extend(messages.into_iter().map(|message| message.id));
-        }
-        Ok(ids)
+        let firsts = (0..self.tasks).step_by(self.chunk);
+        let sent: Vec<Vec<String>> = stream::iter(firsts)
+            .map(|first| self.send_chunk(bench, first..(first + self.chunk).min(self.tasks)))
+            .buffered(CALLS)
+            .try_collect()
+            .await?;
+        Ok(sent.into_iter().flatten().collect())
+    }
+
+    async fn send_chunk(
+        &self,
+        bench: &Bench,
+        numbers: Range<usize>,
+    ) -> anyhow::Result<Vec<String>> {
+        let messages: Vec<_> = numbers.map(self.message).collect();
+        let sending = bench.connected.broker.enqueue(self.queue, &messages);
+        sending.await?;
+        Ok(messages.into_iter().map(|message| message.id).collect())
     }
 }
 

@@ -4,13 +4,16 @@
 -- ARGV: 1 group, 2 consumer, 3 lowest and 4 highest of the entries whose leases are looked for,
 --       5 their number, 6 what keys of results start with, 7 seconds to keep results (0 for ever),
 --       8 most dead letters (empty for no limit), 9 channel for wake-ups;
---       then for each delivery: entry, kind, task id, state, result (both empty: none), and by kind
+--       10 number N of the deliveries that are complete with a result, then N times: entry, task id,
+--       result. They are the rule: what is the same for all is not passed for each.
+--       Then for each further delivery: entry, kind, state, task id, result (state
+--       and result empty: none), and by kind
 --         C complete     nothing
 --         R retry        seconds since 1970, data
 --         D dead-letter  data, time of failure, error, retries, task's name
 --         L release      data
 --       A kind in lower case is of an entry that was acknowledged before: no lease is looked for.
--- Returns: for each delivery 1 where it was settled, 0 where the lease was lost
+-- Returns: the places, from 0, of the deliveries whose lease was lost; all others are settled
 local stream, delayed, dlq = KEYS[1], KEYS[2], KEYS[3]
 local group, prefix, ttl, most_dead = ARGV[1], ARGV[6], ARGV[7], ARGV[8]
 local fields = {C = 0, R = 2, D = 5, L = 1}
@@ -20,40 +23,48 @@ if ARGV[5] ~= '0' then
 end
 
 local call, states, results = redis.call, prefix .. ':state:', prefix .. ':result:'
-local function store(task, state, result)
+local function put(key, value)
   if ttl == '0' then
-    call('SET', states .. task, state)
-    if result ~= '' then
-      call('SET', results .. task, result)
-    end
+    call('SET', key, value)
   else
-    call('SETEX', states .. task, ttl, state)
-    if result ~= '' then
-      call('SETEX', results .. task, ttl, result)
-    end
+    call('SETEX', key, ttl, value)
   end
 end
 
-local answers, settled, ended, wake = {}, {}, {}, nil
-local n = 10
+-- `ended` has the places of the task ids that a result follows.
+local lost, settled, ended, wake = {}, {}, {}, nil
+local place, n = 0, 11 + 3 * tonumber(ARGV[10])
+-- A result is written before its message goes: a crash between repeats, never loses.
+for at = 12, n - 1, 3 do
+  local entry = ARGV[at - 1]
+  if is_held(entry) then
+    local task = ARGV[at]
+    put(states .. task, 'SUCCESS')
+    put(results .. task, ARGV[at + 1])
+    settled[#settled + 1] = entry
+    ended[#ended + 1] = at
+  else
+    lost[#lost + 1] = place
+  end
+  place = place + 1
+end
 while n <= #ARGV do
-  local entry, kind, task = ARGV[n], ARGV[n + 1], ARGV[n + 2]
+  local entry, kind, state, task, result = ARGV[n], ARGV[n + 1], ARGV[n + 2], ARGV[n + 3], ARGV[n + 4]
   local what = string.upper(kind)
   local leased = what == kind
-  local applies = not leased or is_held(entry)
-  answers[#answers + 1] = applies and 1 or 0
-  if applies then
-    local state, result = ARGV[n + 3], ARGV[n + 4]
-    -- The result is written before the message goes: a crash between repeats, never loses.
+  if leased and not is_held(entry) then
+    lost[#lost + 1] = place
+  else
     if state ~= '' then
-      store(task, state, result)
-      if result ~= '' then
-        ended[#ended + 1] = n
-      end
+      put(states .. task, state)
+    end
+    if result ~= '' then
+      put(results .. task, result)
+      ended[#ended + 1] = n + 3
     end
     local first = n + 5
     if what == 'R' then
-      redis.call('ZADD', delayed, ARGV[first], ARGV[first + 1])
+      call('ZADD', delayed, ARGV[first], ARGV[first + 1])
       local due = tonumber(ARGV[first])
       if not wake or due < tonumber(wake) then
         wake = ARGV[first]
@@ -68,28 +79,28 @@ while n <= #ARGV do
           'task_id', task, 'task_name', ARGV[first + 4]}) do
         add[#add + 1] = argument
       end
-      redis.call(unpack(add))
+      call(unpack(add))
     elseif what == 'L' then
-      redis.call('XADD', stream, '*', 'data', ARGV[first], 'task_id', task)
+      call('XADD', stream, '*', 'data', ARGV[first], 'task_id', task)
     end
     if leased then
       settled[#settled + 1] = entry
     end
   end
-  n = n + 5 + fields[what]
+  place, n = place + 1, n + 5 + fields[what]
 end
 
 if #settled > 0 then
-  redis.call('XACK', stream, group, unpack(settled))
-  redis.call('XDEL', stream, unpack(settled))
+  call('XACK', stream, group, unpack(settled))
+  call('XDEL', stream, unpack(settled))
 end
 if wake then
-  redis.call('PUBLISH', ARGV[9], wake)
+  call('PUBLISH', ARGV[9], wake)
 end
 -- Nobody waits most of the time: then it costs one question for the whole batch.
-if #ended > 0 and redis.call('PUBSUB', 'NUMSUB', prefix .. ':waiting')[2] > 0 then
+if #ended > 0 and call('PUBSUB', 'NUMSUB', prefix .. ':waiting')[2] > 0 then
   for _, at in ipairs(ended) do
-    redis.call('PUBLISH', prefix .. ':done:' .. ARGV[at + 2], ARGV[at + 4])
+    call('PUBLISH', prefix .. ':done:' .. ARGV[at], ARGV[at + 1])
   end
 end
-return answers
+return lost

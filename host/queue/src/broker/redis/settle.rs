@@ -4,13 +4,14 @@
 //! first, by themselves: then a result may be written although the lease was lost. The task did end
 //! so; whoever has the lease now writes its own end over it.
 
+use futures::future::try_join_all;
 use redis::Cmd;
 
 use super::RedisBroker;
 use super::enqueue::write_json;
-use super::lease::{apply, bounds, steps};
+use super::lease::{bounds, steps};
 use super::script::SETTLE;
-use crate::{BrokerError, ResultRecord, Settle, Settled, Settlement};
+use crate::{BrokerError, ResultRecord, Settle, Settled, Settlement, TaskState};
 
 pub(super) async fn settle(
     broker: &RedisBroker,
@@ -24,15 +25,48 @@ pub(super) async fn settle(
         broker.results.write(&records).await?;
     }
     let mut answers = vec![Settled::LeaseLost; batch.len()];
-    for (first, places) in steps(batch.iter().map(|settle| &settle.lease)) {
-        let members: Vec<&Settle> = places.iter().map(|place| &batch[*place]).collect();
-        let command = command(broker, &first.queue, &members);
-        let settled: Vec<i64> = broker.connection.call(&SETTLE, &command).await?;
-        apply(&mut answers, &places, &settled);
+    // Sent one behind the other: queues don't wait for each other's answers.
+    let calls = steps(batch.iter().map(|settle| &settle.lease))
+        .into_iter()
+        .map(|(first, places)| step(broker, batch, &first.queue, places));
+    for (places, lost) in try_join_all(calls).await? {
+        for place in &places {
+            answers[*place] = Settled::Applied;
+        }
+        for place in lost.iter().filter_map(|lost| places.get(*lost)) {
+            answers[*place] = Settled::LeaseLost;
+        }
     }
     Ok(answers)
 }
 
+/// Settles the deliveries of one queue at these places. Gives back the places in the script's order,
+/// and which of them had lost their lease.
+async fn step(
+    broker: &RedisBroker,
+    batch: &[Settle],
+    queue: &str,
+    mut places: Vec<usize>,
+) -> Result<(Vec<usize>, Vec<usize>), BrokerError> {
+    places.sort_by_key(|place| result_alone(broker, &batch[*place]).is_none());
+    let members: Vec<&Settle> = places.iter().map(|place| &batch[*place]).collect();
+    let command = command(broker, queue, &members);
+    let lost = broker.connection.call(&SETTLE, &command).await?;
+    Ok((places, lost))
+}
+
+/// The result of a delivery that is complete with one, as most are: its id and its result say all.
+fn result_alone<'a>(broker: &RedisBroker, settle: &'a Settle) -> Option<&'a str> {
+    let record = settle.record.as_ref().filter(|record| {
+        broker.results_in_step && !settle.lease.acknowledged && record.state == TaskState::Success
+    })?;
+    match settle.settlement {
+        Settlement::Complete => record.body.as_deref(),
+        _ => None,
+    }
+}
+
+/// The command for a batch, of which those with nothing but a result come first.
 fn command(broker: &RedisBroker, queue: &str, batch: &[&Settle]) -> Cmd {
     let keys = &broker.keys;
     let mut command =
@@ -56,8 +90,19 @@ fn command(broker: &RedisBroker, queue: &str, batch: &[&Settle]) -> Cmd {
         Some(most) => command.arg(most),
         None => command.arg(""),
     };
-    command.arg(keys.wake(queue));
-    for settle in batch {
+    let results: Vec<&str> = batch
+        .iter()
+        .map_while(|settle| result_alone(broker, settle))
+        .collect();
+    command.arg(keys.wake(queue)).arg(results.len());
+    let (alone, others) = batch.split_at(results.len());
+    for (settle, result) in alone.iter().zip(results) {
+        command
+            .arg(&*settle.lease.entry)
+            .arg(&settle.task_id)
+            .arg(result);
+    }
+    for settle in others {
         add(&mut command, settle, broker.results_in_step);
     }
     command
@@ -76,13 +121,15 @@ fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
     } else {
         command.arg(kind);
     }
-    command.arg(&settle.task_id);
-    match settle.record.as_ref().filter(|_| with_record) {
-        Some(record) => command
-            .arg(record.state.name())
-            .arg(record.body.as_deref().unwrap_or_default()),
-        None => command.arg("").arg(""),
-    };
+    let record = settle.record.as_ref().filter(|_| with_record);
+    command
+        .arg(record.map_or("", |record| record.state.name()))
+        .arg(&settle.task_id)
+        .arg(
+            record
+                .and_then(|record| record.body.as_deref())
+                .unwrap_or_default(),
+        );
     match &settle.settlement {
         Settlement::Complete => {}
         Settlement::Retry { at, message } => {
