@@ -97,7 +97,8 @@ fn level(cli: &Cli, config: &Config) -> Level {
     }
 }
 
-/// Threads for a worker's duties; its sandboxes have their own. One is enough for anything else.
+/// A thread for a worker's duties beside the main one; its sandboxes have their own. A second would only
+/// have to be woken: a task on an idle worker then takes longer. Anything else needs none.
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     let serves = match command {
         Command::Worker(args) => !args.supervises(),
@@ -106,7 +107,7 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     };
     if serves {
         return tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
+            .worker_threads(1)
             .thread_name("duties")
             .enable_all()
             .build();
