@@ -100,8 +100,8 @@ fn a_build_that_fails_says_so() {
     run(&site, &["new", "broken", "--lang", "rust"]).ok();
     change(
         &site.path("broken/src/lib.rs"),
-        "fn summarize",
-        "fn summarise",
+        "-> Result<Summary, String>",
+        "-> Result<Summery, String>",
     );
     assert!(
         run(&site, &["build", "broken"])

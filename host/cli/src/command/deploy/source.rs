@@ -81,6 +81,7 @@ async fn file(path: &Path) -> anyhow::Result<PathBuf> {
     let request = Request {
         output: None,
         quiet: true,
+        debug: false,
     };
     Ok(made(project, request).await?.file)
 }
