@@ -1,0 +1,12 @@
+//! Calls of the module `wordcount` with their types, version 2dbfb363a5a0.
+//!
+//! Written by `chicory client`; needs the crates `chicory-queue` and `serde` (with `derive`). A float
+//! that is no number can't be sent, nor a result with one read.
+
+use chicory_queue::Call;
+
+/// A command: `args` are its arguments, `stdin` what it reads, the result what it prints.
+pub fn run(args: &[&str], stdin: &str) -> Call<String> {
+    let call = Call::new("wordcount.run").kwarg("stdin", stdin);
+    args.iter().fold(call, |call, arg| call.arg(arg))
+}
