@@ -18,7 +18,7 @@ use crate::typed;
 /// Flags of `chicory client`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each task becomes a function that makes its call, and its records, variants, enums and flags become types:
+Each task becomes a function that makes its call; records, variants, enums and flags become types:
   let sum: u32 = client.call(\"default\", demo::add(1, 2), None).await?;
 Needs the crates chicory-queue, and serde with its feature derive.
 
