@@ -36,9 +36,10 @@ pub(crate) fn rust(module: &str, digest: &str, tasks: &BTreeMap<String, Signatur
         [one] => one.to_owned(),
         _ => format!("{{{}}}", uses.join(", ")),
     };
-    let serde = match types.definitions().is_empty() {
-        true => "",
-        false => "use serde::{Deserialize, Serialize};\n",
+    let serde = if types.definitions().is_empty() {
+        ""
+    } else {
+        "use serde::{Deserialize, Serialize};\n"
     };
     format!(
         "//! Calls of the module `{module}` with their types, version {}.\n\
@@ -52,13 +53,13 @@ pub(crate) fn rust(module: &str, digest: &str, tasks: &BTreeMap<String, Signatur
 }
 
 fn command(out: &mut String, name: &str, module: &str, task: &str) {
+    let full = format!("{module}.{task}");
     let _ = write!(
         out,
         "/// A command: `args` are its arguments, `stdin` what it reads, the result what it prints.\n\
          pub fn {name}(args: &[&str], stdin: &str) -> Call<String> {{\n    \
-             let call = Call::new({:?}).kwarg(\"stdin\", stdin);\n    \
+             let call = Call::new({full:?}).kwarg(\"stdin\", stdin);\n    \
              args.iter().fold(call, |call, arg| call.arg(arg))\n}}\n",
-        format!("{module}.{task}"),
     );
 }
 
@@ -96,15 +97,14 @@ fn function(
         types.name(shape, &format!("{of_task}Result"))
     });
     let mut head = format!("pub fn {name}({}) -> Call<{result}> {{", taken.join(", "));
-    let mut call = format!("    Call::new({:?})", format!("{module}.{task}"));
+    let full = format!("{module}.{task}");
+    let mut call = format!("    Call::new({full:?})");
     if head.len() > WIDTH {
-        let lines: String = taken.iter().map(|one| format!("    {one},\n")).collect();
-        head = format!("pub fn {name}(\n{lines}) -> Call<{result}> {{");
+        let lines = taken.join(",\n    ");
+        head = format!("pub fn {name}(\n    {lines},\n) -> Call<{result}> {{");
     }
-    let between = match call.len() + given.iter().map(String::len).sum::<usize>() > WIDTH {
-        true => "\n        ",
-        false => "",
-    };
+    let length = call.len() + given.iter().map(String::len).sum::<usize>();
+    let between = if length > WIDTH { "\n        " } else { "" };
     for arg in given {
         call = format!("{call}{between}{arg}");
     }

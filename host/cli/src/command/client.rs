@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
+use chicory_queue::ModuleRecord;
 use chicory_signature::Signature;
 use clap::Args;
 use serde_json::json;
@@ -17,7 +18,7 @@ use crate::typed;
 /// Flags of `chicory client`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each task becomes a function that makes its call, and its records, variants, enums and flags become types:
+Each task becomes a function that makes its call; records, variants, enums and flags become types:
   let sum: u32 = client.call(\"default\", demo::add(1, 2), None).await?;
 Needs the crates chicory-queue, and serde with its feature derive.
 
@@ -39,9 +40,10 @@ struct Found {
 /// Prints the Rust module.
 pub(crate) async fn run(args: ClientArgs, context: &Context) -> anyhow::Result<()> {
     let path = Path::new(&args.module);
-    let found = match path.is_file() {
-        true => of_file(path, context).await?,
-        false => of_registry(&args.module, context).await?,
+    let found = if path.is_file() {
+        of_file(path, context).await?
+    } else {
+        of_registry(&args.module, context).await?
     };
     let source = typed::rust(&found.name, &found.digest, &found.tasks);
     let body = json!({ "module": found.name, "digest": found.digest, "source": source });
@@ -63,7 +65,7 @@ async fn of_file(file: &Path, context: &Context) -> anyhow::Result<Found> {
 async fn of_registry(name: &str, context: &Context) -> anyhow::Result<Found> {
     let registry = context.connect().await?.registry;
     let record = registry.module(name).await?;
-    let active = record.as_ref().and_then(|record| record.active_version());
+    let active = record.as_ref().and_then(ModuleRecord::active_version);
     match active {
         Some(version) => Ok(Found {
             name: name.to_owned(),

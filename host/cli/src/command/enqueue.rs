@@ -38,10 +38,10 @@ pub(crate) struct EnqueueArgs {
     /// The message's id [default: a new UUID]
     #[arg(long)]
     id: Option<String>,
-    /// The digest of the module's version that it must run on, as `chicory modules show` prints it
+    /// The version of the module that it must run on: its whole digest
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pin: Option<String>,
-    /// What is checked before anything is queued: inputs, strict or none [default: inputs, or as set]
+    /// What is checked first: inputs, strict or none [default: `validation_mode`]
     #[arg(long, value_name = "MODE")]
     validation: Option<String>,
     /// Keep no state and no result
@@ -62,9 +62,9 @@ Examples:
   chicory enqueue demo.add 1 2 --wait
   chicory enqueue thumbnail.resize --kwargs '{\"width\": 200}' --delay 30s --queue images
   chicory enqueue --file messages.jsonl --queue bulk
-Arguments are checked against the active version of the task's module, or the one it is pinned to, before
-anything is queued (exit code 2). A module that is not deployed to the registry is not known here; its
-arguments are checked by the worker.
+Arguments are checked before anything is queued (exit code 2): against the active version of the
+task's module, or the one that the message is pinned to. A module that is not deployed to the
+registry is not known here; its arguments are checked by the worker.
 Exit codes with --wait: 0 the task succeeded, 1 it failed, 4 it did not end in time.";
 
 /// A retry policy that goes before the task's own.

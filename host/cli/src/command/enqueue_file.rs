@@ -45,10 +45,10 @@ pub(crate) async fn run(path: &Path, defaults: &Defaults, context: &Context) -> 
     };
     let connected = context.connect().await?;
     let mut checks = Checks::new(connected.registry.as_ref(), context.config.validation);
-    let total = match is_file {
-        true => Some(count(Lines::new(open()?), defaults, &mut checks).await?),
-        false => None,
-    };
+    let mut total = None;
+    if is_file {
+        total = Some(count(Lines::new(open()?), defaults, &mut checks).await?);
+    }
     let mut lines = Lines::new(open()?);
     let bar = progress(total);
     let sent = send(

@@ -77,12 +77,15 @@ impl Types {
                 types.enumeration(name, &plain(names))
             }),
             Shape::Result(outcome) => {
-                let side = |name: &str, payload: &Option<Shape>| Case {
+                let side = |name: &str, payload: Option<&Shape>| Case {
                     name: name.into(),
                     // A side without a value is written with null.
-                    payload: Some(payload.clone().unwrap_or(Shape::Tuple([].into()))),
+                    payload: Some(payload.cloned().unwrap_or(Shape::Tuple([].into()))),
                 };
-                let sides = [side("ok", &outcome.ok), side("err", &outcome.err)];
+                let sides = [
+                    side("ok", outcome.ok.as_ref()),
+                    side("err", outcome.err.as_ref()),
+                ];
                 self.defined(shape, hint, |types, name| types.enumeration(name, &sides))
             }
         }
