@@ -30,7 +30,7 @@ demo:
 test: setup guests gates sdks
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace
-	cargo test --locked --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests/sdk --test native
+	cargo test --locked --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests/sdk
 
 gates:
 	cargo fmt --check
