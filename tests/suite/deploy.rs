@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::batch::Batch;
 use crate::site::Site;
 
-use crate::versions::{answering, deploy, measuring, multiplying};
+use crate::until::{until, until_some};
+use crate::versions::{answering, deploy, measuring, multiplying, trapping};
 
 /// A site whose workers have nothing but what is deployed.
 fn fleet() -> Site {
@@ -112,4 +113,74 @@ fn what_breaks_queued_messages_is_refused_or_leaves_them_their_version() {
     deploy(&site, "m", &multiplying("u8", 2), &[]).ok();
     deploy(&site, "m", &multiplying("u32", 3), &[]).ok();
     assert_eq!(answer(&site, &["m.double", "1000"]), 3000);
+}
+
+#[test]
+fn a_message_may_name_the_version_that_it_needs() {
+    let site = fleet();
+    let _worker = site.worker(&[]);
+    let first = digest(&deploy(&site, "m", &answering(1), &["--json"]));
+    deploy(&site, "m", &answering(2), &[]).ok();
+    assert_eq!(answer(&site, &["m.answer", "--pin", &first]), 1);
+    assert_eq!(answer(&site, &["m.answer"]), 2);
+    let unknown = site.run(&["enqueue", "m.answer", "--pin", &"0".repeat(64)]);
+    assert!(unknown.fails(2).contains("0000"), "{unknown:?}");
+}
+
+#[test]
+fn a_canary_that_fails_is_rolled_back_and_its_tasks_run_on_the_version_before() {
+    let site = fleet();
+    let workers = [site.worker(&[]), site.worker(&[])];
+    let good = digest(&deploy(&site, "m", &multiplying("u32", 3), &["--json"]));
+    let canary = deploy(&site, "m", &trapping(), &["--canary", "20%", "--json"]).json();
+    assert_eq!(canary["state"], "canary");
+    let batch = Batch { size: 400 };
+    // With its arguments: what failed on the canary runs again as it was sent.
+    batch.enqueue(
+        &site,
+        |number| json!({ "name": "m.double", "args": [number] }),
+    );
+    Batch::until_empty(&site);
+    let mut redis = site.connection();
+    for number in 0..batch.size {
+        let stored: String = redis
+            .get(format!("chicory:result:{}", Batch::id(number)))
+            .expect("each task has a result");
+        assert_eq!(crate::ran::json(&stored)["result"], 3 * number, "{stored}");
+    }
+    let on_canary: usize = workers
+        .iter()
+        .map(|worker| worker.count("failed; to be retried"))
+        .sum();
+    assert!((1..=batch.size / 3).contains(&on_canary), "{on_canary}");
+    until("the roll-back", || {
+        let log = site.run(&["modules", "audit", "--json"]).json();
+        log[0]["action"] == "rollback"
+    });
+    let shown = site.run(&["modules", "show", "m", "--json"]).json();
+    assert_eq!(
+        (shown["active"].as_str(), &shown["canary"]),
+        (Some(good.as_str()), &Value::Null)
+    );
+}
+
+#[test]
+fn a_canary_that_holds_is_promoted() {
+    let site = fleet();
+    let _worker = site.worker(&[]);
+    deploy(&site, "m", &answering(1), &[]).ok();
+    let terms = ["--canary", "50%", "--hold", "500ms", "--min-tasks", "5"];
+    deploy(&site, "m", &answering(2), &terms).ok();
+    let busy = deploy(&site, "m", &answering(3), &[]);
+    let busy = busy.fails(1);
+    assert!(busy.contains("is a canary of module \"m\""), "{busy}");
+    let promoted = until_some("a promotion", || {
+        let batch = Batch { size: 40 };
+        batch.enqueue(&site, |_| json!({ "name": "m.answer" }));
+        Batch::until_empty(&site);
+        let shown = site.run(&["modules", "show", "m", "--json"]).json();
+        shown["canary"].is_null().then_some(shown)
+    });
+    assert_eq!(promoted["history"][1]["how"], "promote");
+    assert_eq!(answer(&site, &["m.answer"]), 2);
 }

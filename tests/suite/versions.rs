@@ -16,9 +16,9 @@ pub(crate) fn answering(number: u32) -> String {
     )
 }
 
-/// A module whose task `answer` traps.
+/// A module whose task `double` traps.
 pub(crate) fn trapping() -> String {
-    answering(0).replace("i32.const 0", "unreachable")
+    multiplying("u32", 0).replace("local.get 0", "unreachable local.get 0")
 }
 
 /// A module whose task `double` takes a number of this type, such as `u32`, and returns `factor` times it.

@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use chicory_queue::{CanaryTerms, Connected, ModuleRecord, Target, Timestamp, Version};
+use chicory_queue::{
+    CanaryTerms, Connected, ForgetRequest, ModuleRecord, RetentionRule, Target, Timestamp, Version,
+    delete_unnamed, forget,
+};
 use chicory_signature::compare;
 use clap::Args;
 use serde_json::json;
@@ -75,7 +78,8 @@ const EXAMPLES: &str = "\
 The module is checked here first: its tasks, its imports against what the manifest NAME.toml beside it
 grants, its signatures against the active version's. Then every live worker fetches, verifies and
 compiles it; once all are ready, they switch together. A worker that can't run it is named, and the
-version before stays. A signature FILE.minisig beside a bundled module travels with it.
+version before stays. Kept are the ten newest versions, those of the last week, and those that messages
+need. A signature FILE.minisig beside a bundled module travels with it.
 Exit codes: 1 refused, or stopped by a worker; 2 not deployable; 3 no registry.
 
 Examples:
@@ -116,10 +120,23 @@ pub(crate) async fn run(args: DeployArgs, context: &Context) -> anyhow::Result<(
     let drive = Drive::new(&connected, context.output);
     let target = Target::Deploy(Box::new(version.clone()));
     let changes = |record: &ModuleRecord| changes(record, &version);
-    let rolling = drive.roll_out(&packed.name, &target, changes, &request);
-    let Some(rolled) = rolling.await? else {
+    let rolled = drive
+        .roll_out(&packed.name, &target, changes, &request)
+        .await;
+    if rolled.is_err() {
+        // Bytes that no version names are nobody's.
+        delete_unnamed(connected.registry.as_ref(), &[version.digest.clone()]).await?;
+    }
+    let Some(rolled) = rolled? else {
         return Ok(());
     };
+    let old = ForgetRequest {
+        module: &packed.name,
+        rule: RetentionRule::default(),
+        by: &request.by,
+        now: Timestamp::now(),
+    };
+    forget(&connected, &old).await?;
     let canary = args.canary.is_some();
     context.output.value(
         &json!({
@@ -156,19 +173,15 @@ impl TermsArgs {
     }
 }
 
-/// Keeps the bytes in the registry. What nobody begins to roll out is forgotten with the next deploy.
+/// Keeps the bytes in the registry, once more where they are there: they might be forgotten just now.
 async fn upload(connected: &Connected, packed: &Packed) -> anyhow::Result<Version> {
     let bundle = &packed.bundle;
-    let known = connected.registry.module(&packed.name).await?;
-    let is_known = known.is_some_and(|record| record.version(&bundle.digest).is_some());
-    if !is_known {
-        let bytes = Bytes::from(bundle.bytes.clone());
-        connected
-            .registry
-            .put_blob(&bundle.digest, bytes)
-            .await
-            .context("can't upload the module")?;
-    }
+    let bytes = Bytes::from(bundle.bytes.clone());
+    connected
+        .registry
+        .put_blob(&bundle.digest, bytes)
+        .await
+        .context("can't upload the module")?;
     Ok(Version {
         digest: bundle.digest.clone(),
         size: bundle.bytes.len() as u64,
