@@ -103,7 +103,14 @@ fn values_come_back(site: &Site, language: &Guest) {
     ];
     let ids: Vec<_> = values
         .iter()
-        .map(|(kind, value)| enqueue(site, language, &format!("echo-{kind}"), &[value.clone()]))
+        .map(|(kind, value)| {
+            enqueue(
+                site,
+                language,
+                &format!("echo-{kind}"),
+                std::slice::from_ref(value),
+            )
+        })
         .collect();
     for ((kind, value), id) in values.iter().zip(ids) {
         let ended = site.wait_for(&id);

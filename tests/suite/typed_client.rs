@@ -47,7 +47,7 @@ impl Typed {
     }
 
     fn call<R: DeserializeOwned>(&self, call: Call<R>) -> Result<R, CallError> {
-        let timeout = Some(Duration::from_secs(60));
+        let timeout = Some(Duration::from_mins(1));
         let called = self.client.call("default", call, timeout);
         self.runtime.block_on(called)
     }

@@ -72,7 +72,7 @@ impl Counts {
             }
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
-                let bytes = (range.end - range.start) as u64;
+                let bytes = range.end - range.start;
                 return limited("bytes in one function", bytes, FUNCTION_BYTES);
             }
             Payload::TypeSection(types) => return self.types(types.count()),

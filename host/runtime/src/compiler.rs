@@ -199,7 +199,7 @@ fn failure(status: ExitStatus, words: &str) -> NotCompiled {
 mod tests {
     use super::*;
 
-    const SOON: Duration = Duration::from_secs(60);
+    const SOON: Duration = Duration::from_mins(1);
 
     fn run(script: &str, patience: Duration) -> Result<Produced, NotCompiled> {
         let compiler = Compiler {
@@ -209,7 +209,7 @@ mod tests {
         };
         // More than a pipe holds: a process that reads nothing must not stop us.
         let deadline = Instant::now() + patience;
-        compiler.run(&[7; 200_000], true, false, SOON, deadline)
+        compiler.run(&vec![7; 200_000], true, false, SOON, deadline)
     }
 
     #[test]

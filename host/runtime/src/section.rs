@@ -37,7 +37,7 @@ pub fn custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, String> {
 pub fn own_custom_section(wasm: &[u8], name: &str) -> Result<Option<Vec<u8>>, String> {
     let mut found = None;
     own_sections(wasm, name, |section| {
-        found = Some(wasm[section.contents].to_vec())
+        found = Some(wasm[section.contents].to_vec());
     })?;
     Ok(found)
 }

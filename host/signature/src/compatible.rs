@@ -14,7 +14,7 @@ use crate::signature::{Kind, Signature};
 /// Something that messages made for the old version may not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Where, such as `parameter `width``; the task's name before it where several are compared.
+    /// Where, such as parameter `width`; the task's name before it where several are compared.
     pub place: String,
     /// What it is now and what it was.
     pub what: String,
@@ -114,11 +114,11 @@ fn takes(old: &Shape, new: &Shape) -> bool {
         return true;
     }
     match (old, new) {
-        (Shape::List(old), Shape::List(new)) => takes(old, new),
+        (Shape::List(old) | Shape::FixedList(old, _), Shape::List(new))
+        | (Shape::Option(old), Shape::Option(new)) => takes(old, new),
         (Shape::FixedList(old, length), Shape::FixedList(new, same)) => {
             length == same && takes(old, new)
         }
-        (Shape::FixedList(old, _), Shape::List(new)) => takes(old, new),
         (Shape::Tuple(old), Shape::Tuple(new)) => {
             old.len() == new.len() && old.iter().zip(new).all(|(old, new)| takes(old, new))
         }
@@ -127,7 +127,6 @@ fn takes(old: &Shape, new: &Shape) -> bool {
         (Shape::Enum(old), Shape::Enum(new)) | (Shape::Flags(old), Shape::Flags(new)) => {
             has_all(new, old)
         }
-        (Shape::Option(old), Shape::Option(new)) => takes(old, new),
         // Null is none whatever is inside, so what took null before would mean something else.
         (old, Shape::Option(new)) => !takes_null(old) && takes(old, new),
         (Shape::Result(old), Shape::Result(new)) => takes_outcome(old, new),

@@ -79,9 +79,10 @@ pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begu
         }
         Payload::Message(mut message) => {
             // What starts after a new version serves runs on it, whenever it was fetched.
-            let task = match shift.catalog.generation() == generation {
-                true => task,
-                false => shift.catalog.resolve(&message),
+            let task = if shift.catalog.generation() == generation {
+                task
+            } else {
+                shift.catalog.resolve(&message)
             };
             let how = run(shift, &delivery, &mut message, task.as_ref());
             (message, task.ok(), how.unwrap_or_else(Begun::Over))

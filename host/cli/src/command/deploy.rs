@@ -125,7 +125,11 @@ pub(crate) async fn run(args: DeployArgs, context: &Context) -> anyhow::Result<(
         .await;
     if rolled.is_err() {
         // Bytes that no version names are nobody's.
-        delete_unnamed(connected.registry.as_ref(), &[version.digest.clone()]).await?;
+        delete_unnamed(
+            connected.registry.as_ref(),
+            std::slice::from_ref(&version.digest),
+        )
+        .await?;
     }
     let Some(rolled) = rolled? else {
         return Ok(());

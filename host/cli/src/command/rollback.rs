@@ -30,7 +30,7 @@ pub(crate) struct RollbackArgs {
 }
 
 /// How long workers have to get ready.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Ends the canary, or rolls back.
 pub(crate) async fn run(args: RollbackArgs, context: &Context) -> anyhow::Result<()> {

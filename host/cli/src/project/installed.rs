@@ -2,6 +2,7 @@
 //!
 //! Must not know what is installed, nor how.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -19,7 +20,10 @@ pub(super) fn installed(
 ) -> anyhow::Result<PathBuf> {
     let text = std::fs::read(pinned).with_context(|| format!("can't read {}", pinned.display()))?;
     let digest = Sha256::digest(text);
-    let short: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+    let short: String = digest.iter().take(8).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
     let cache = cache()?;
     let folder = cache.join(format!("{name}-{short}"));
     if folder.is_dir() {

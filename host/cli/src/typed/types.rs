@@ -74,7 +74,7 @@ impl Types {
                 self.defined(shape, hint, |types, name| types.enumeration(name, cases))
             }
             Shape::Enum(names) => self.defined(shape, hint, |types, name| {
-                types.enumeration(name, &plain(names))
+                types.enumeration(name, &plain(names));
             }),
             Shape::Result(outcome) => {
                 let side = |name: &str, payload: Option<&Shape>| Case {

@@ -2,6 +2,8 @@
 //!
 //! The format is that of <https://jedisct1.github.io/minisign/>. Must not know where a module comes from.
 
+use std::fmt::Write as _;
+
 use minisign_verify::{PublicKey, Signature};
 
 /// Which keys are trusted for which modules. Nothing set: every module is run.
@@ -82,7 +84,7 @@ impl Trust {
                 pattern: pattern.to_owned(),
                 key: key.to_owned(),
             })?;
-            policy.fingerprint.push_str(&format!(" {pattern}={key}"));
+            let _ = write!(policy.fingerprint, " {pattern}={key}");
             policy.keys.push((Pattern(pattern.to_owned()), parsed));
         }
         Ok(policy)
@@ -116,11 +118,12 @@ impl Trust {
             .map(|(_, key)| key)
             .collect();
         if keys.is_empty() {
-            return match self.required {
-                false => Ok(()),
-                true => Err(TrustError::NoKey {
+            return if self.required {
+                Err(TrustError::NoKey {
                     module: module_name(),
-                }),
+                })
+            } else {
+                Ok(())
             };
         }
         let Some(signature) = signature else {

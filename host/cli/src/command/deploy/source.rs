@@ -39,12 +39,11 @@ pub(crate) async fn pack(wanted: &Wanted<'_>, context: &Context) -> anyhow::Resu
     let file = file(wanted.path).await?;
     let wasm = std::fs::read(&file).with_context(|| format!("can't read {}", file.display()))?;
     let signed = signature_file(&file);
-    let signature = match signed.is_file() {
-        true => Some(
-            std::fs::read_to_string(&signed)
-                .with_context(|| format!("can't read {}", signed.display()))?,
-        ),
-        false => None,
+    let signature = if signed.is_file() {
+        let text = std::fs::read_to_string(&signed);
+        Some(text.with_context(|| format!("can't read {}", signed.display()))?)
+    } else {
+        None
     };
     let bundle = if Bundle::is_packed(&wasm) {
         opened(wanted, &file, wasm)?
@@ -120,10 +119,11 @@ fn packed(wanted: &Wanted<'_>, file: &Path, wasm: &[u8]) -> anyhow::Result<Bundl
         )));
     }
     let beside = file.with_extension("toml");
-    let text = match beside.is_file() {
-        true => std::fs::read_to_string(&beside)
-            .with_context(|| format!("can't read the manifest {}", beside.display()))?,
-        false => String::new(),
+    let text = if beside.is_file() {
+        let text = std::fs::read_to_string(&beside);
+        text.with_context(|| format!("can't read the manifest {}", beside.display()))?
+    } else {
+        String::new()
     };
     let mut table: toml::Table = text.parse().map_err(|error| {
         undeployable(format!(
