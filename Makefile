@@ -3,6 +3,7 @@
 #   make demo    build everything, then watch messages run as sandboxed WebAssembly
 #                (on the embedded broker; on Redis with REDIS_URL=redis://… set)
 #   make test    every gate and every test
+#   make test-languages  longer tests of Python and JavaScript
 #   make gates   formatting, lints, documentation, direction of dependencies
 #   make bench   throughput and latency on this machine, with a redis-server of its own
 #   make bench-micro  single steps of a task's path, by criterion
@@ -14,7 +15,7 @@ CHICORY := target/debug/chicory
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
 
-.PHONY: all demo test gates sdks setup guests bench bench-micro budget clean-guests
+.PHONY: all demo test test-languages gates sdks setup guests bench bench-micro budget clean-guests
 
 all: guests
 	cargo build --locked -p chicory-cli
@@ -31,6 +32,11 @@ test: setup guests gates sdks
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace
 	cargo test --locked --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests/sdk
+
+# What of Python and JavaScript takes minutes to build and compile.
+test-languages: setup guests
+	cargo build --locked --workspace --bins --tests
+	cargo test --locked --workspace --test suite -- --ignored
 
 gates:
 	cargo fmt --check

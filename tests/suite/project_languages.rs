@@ -11,8 +11,8 @@ use crate::guests;
 use crate::project::{change, run};
 use crate::site::Site;
 
-/// Goes the whole way with the template; `error` and `place` are what its failure is called, and where it is.
-fn goes_the_whole_way(language: &str, error: &str, place: &str) {
+/// A new project's module, built twice.
+fn built_from_a_template(language: &str) -> Site {
     let site = Site::new();
     run(&site, &["new", "word-count", "--lang", language]).ok();
     let built = run(&site, &["build", "word-count", "--json"]).json();
@@ -42,21 +42,25 @@ fn goes_the_whole_way(language: &str, error: &str, place: &str) {
         other["digest"], built["digest"],
         "the same source, the same digest"
     );
+    site
+}
 
-    let tested = run(&site, &["test", "word-count"]);
-    assert!(tested.ok().contains("3 of 3 cases passed"), "{tested:?}");
+/// Runs the template's task; `error` and `place` are what its failure is called, and where it is.
+fn runs_alone(site: &Site, error: &str, place: &str) {
     let file = "word-count/build/word-count.wasm";
-    let failed = run(&site, &["run", file, "summarize", "", "2"]);
+    let failed = run(site, &["run", file, "summarize", "", "2"]);
     let said = failed.fails(1);
     for expected in [&format!("error: {error}: empty text"), place] {
         assert!(said.contains(expected), "{expected} is not in {said}");
     }
-    let logged = run(&site, &["run", file, "summarize", "a b a", "1"]);
+    let logged = run(site, &["run", file, "summarize", "a b a", "1"]);
     assert!(
         logged.stderr.contains("INFO  2 different words"),
         "{logged:?}"
     );
+}
 
+fn runs_on_a_worker(site: &Site) {
     let _worker = site.worker(&["--modules", "word-count/build"]);
     let words = [
         "enqueue",
@@ -71,21 +75,43 @@ fn goes_the_whole_way(language: &str, error: &str, place: &str) {
 
 #[test]
 fn python_goes_the_whole_way() {
-    goes_the_whole_way(
-        "python",
+    let site = built_from_a_template("python");
+    let tested = run(&site, &["test", "word-count"]);
+    assert!(tested.ok().contains("3 of 3 cases passed"), "{tested:?}");
+    runs_alone(
+        &site,
         "ValueError",
         "File \"app.py\", line 21, in summarize",
     );
+    runs_on_a_worker(&site);
 }
 
 #[test]
 fn javascript_goes_the_whole_way() {
-    goes_the_whole_way("javascript", "RangeError", "count@src/index.js:20");
+    let site = built_from_a_template("javascript");
+    runs_on_a_worker(&site);
 }
 
 #[test]
 fn typescript_goes_the_whole_way() {
-    goes_the_whole_way("typescript", "RangeError", "summarize<@src/index.ts:10");
+    let site = built_from_a_template("typescript");
+    runs_alone(&site, "RangeError", "summarize<@src/index.ts:10");
+    runs_on_a_worker(&site);
+}
+
+/// Compiling a language's engine takes half a minute, once more for each way in which it is compiled.
+#[test]
+#[ignore = "takes minutes; `make test-languages` runs it"]
+fn templates_of_javascript_are_tested_and_run() {
+    for (language, place) in [
+        ("javascript", "count@src/index.js:20"),
+        ("typescript", "summarize<@src/index.ts:10"),
+    ] {
+        let site = built_from_a_template(language);
+        let tested = run(&site, &["test", "word-count"]);
+        assert!(tested.ok().contains("3 of 3 cases passed"), "{tested:?}");
+        runs_alone(&site, "RangeError", place);
+    }
 }
 
 const FETCH: &str = r#"
@@ -116,6 +142,7 @@ with zipfile.ZipFile("shout-1.0-py3-none-any.whl", "w") as wheel:
 /// Exceptions end a task under their class's name, which the module's own retry policy matches with all
 /// subclasses; and what requirements.txt lists is in the module.
 #[test]
+#[ignore = "takes minutes; `make test-languages` runs it"]
 fn python_exceptions_are_names_that_policies_match() {
     let site = Site::new();
     run(&site, &["new", "fetcher", "--lang", "python"]).ok();
@@ -156,6 +183,7 @@ fn python_exceptions_are_names_that_policies_match() {
 
 /// What package.json lists is in the module, where it came from is npm's business.
 #[test]
+#[ignore = "takes minutes; `make test-languages` runs it"]
 fn packages_of_npm_are_bundled() {
     let site = Site::new();
     run(&site, &["new", "greeter", "--lang", "javascript"]).ok();

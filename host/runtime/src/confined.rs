@@ -21,6 +21,8 @@ pub fn serve_compiler() -> ExitCode {
     match serve(io::stdin().lock(), io::stdout().lock()) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(NotCompiled::OutOfMemory)) => OUT_OF_MEMORY.into(),
+        // The module alone may be more than there is.
+        Err(error) if error.kind() == io::ErrorKind::OutOfMemory => OUT_OF_MEMORY.into(),
         Ok(Err(NotCompiled::Refused(why))) => {
             eprintln!("{why}");
             REFUSED.into()
