@@ -59,8 +59,8 @@ fn conforms(language: &Guest) {
     log_and_progress_reach_the_host(&site, language);
 }
 
-/// Values of every WIT type.
-fn values_come_back(site: &Site, language: &Guest) {
+/// Values of every WIT type, each with the task that gives it back.
+fn values() -> Vec<(&'static str, Value)> {
     let point = json!({"x": -1, "y-axis": 2, "label": "origin"});
     let nameless = json!({"x": 0, "y-axis": i32::MIN, "label": null});
     let nested = json!({
@@ -70,7 +70,7 @@ fn values_come_back(site: &Site, language: &Guest) {
         "shape": {"polygon": [nameless]},
     });
     let shapeless = json!({"points": [], "by-name": [], "color": "red", "shape": null});
-    let values = [
+    vec![
         ("bool", json!(true)),
         ("u8", json!(255)),
         ("u16", json!(65535)),
@@ -100,7 +100,11 @@ fn values_come_back(site: &Site, language: &Guest) {
         ("variant", json!({"circle": 1.5})),
         ("nested", nested),
         ("nested", shapeless),
-    ];
+    ]
+}
+
+fn values_come_back(site: &Site, language: &Guest) {
+    let values = values();
     let ids: Vec<_> = values
         .iter()
         .map(|(kind, value)| {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use bytes::Bytes;
 use chicory_queue::{
-    CanaryTerms, Connected, ForgetRequest, ModuleRecord, RetentionRule, Target, Timestamp, Version,
-    delete_unnamed, forget,
+    CanaryTerms, Connected, ForgetRequest, ModuleRecord, RetentionRule, RolledOut, Target,
+    Timestamp, Version, delete_unnamed, forget,
 };
 use chicory_signature::compare;
 use clap::Args;
@@ -141,29 +141,36 @@ pub(crate) async fn run(args: DeployArgs, context: &Context) -> anyhow::Result<(
         now: Timestamp::now(),
     };
     forget(&connected, &old).await?;
-    let canary = args.canary.is_some();
-    context.output.value(
-        &json!({
-            "module": packed.name, "digest": rolled.digest, "workers": rolled.workers,
-            "state": if canary { "canary" } else { "active" },
-        }),
-        |_| {
-            let place = match rolled.workers {
-                0 => "no worker is alive; those that start will serve it".to_owned(),
-                1 => "on 1 worker".to_owned(),
-                workers => format!("on {workers} workers"),
-            };
-            let state = match args.canary {
-                Some(percent) => format!("serves {percent} % of its messages"),
-                None => "is active".to_owned(),
-            };
-            format!("{} sha256:{} {state}, {place}", packed.name, rolled.digest)
-        },
-    )?;
+    told(context, &packed.name, &rolled, args.canary)?;
     if args.wait {
         drive.verdict(&packed.name, &request.id).await?;
     }
     Ok(())
+}
+
+/// Says how it went.
+fn told(
+    context: &Context,
+    module: &str,
+    rolled: &RolledOut,
+    canary: Option<f64>,
+) -> anyhow::Result<()> {
+    let body = json!({
+        "module": module, "digest": rolled.digest, "workers": rolled.workers,
+        "state": if canary.is_some() { "canary" } else { "active" },
+    });
+    context.output.value(&body, |_| {
+        let place = match rolled.workers {
+            0 => "no worker is alive; those that start will serve it".to_owned(),
+            1 => "on 1 worker".to_owned(),
+            workers => format!("on {workers} workers"),
+        };
+        let state = match canary {
+            Some(percent) => format!("serves {percent} % of its messages"),
+            None => "is active".to_owned(),
+        };
+        format!("{module} sha256:{} {state}, {place}", rolled.digest)
+    })
 }
 
 impl TermsArgs {

@@ -155,11 +155,7 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
             size,
         )?,
         compile_timeout: raw.required("worker.compile_timeout", MORE_SECONDS, some_seconds)?,
-        compile_memory: raw.required(
-            "worker.compile_memory",
-            "a size from 64MiB, in bytes or such as 2GiB",
-            |text| memory(text).filter(|bytes| *bytes >= 64 << 20),
-        )?,
+        compile_memory: compile_memory(raw)?,
         dead_letters: raw.required(
             "worker.use_dead_letter_queue",
             "true or false",
@@ -189,6 +185,13 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
     };
     check_heartbeat(raw, &settings)?;
     Ok(settings)
+}
+
+fn compile_memory(raw: &Raw) -> Result<u64, ConfigError> {
+    let allowed = "a size from 64MiB, in bytes or such as 2GiB";
+    raw.required("worker.compile_memory", allowed, |text| {
+        memory(text).filter(|bytes| *bytes >= 64 << 20)
+    })
 }
 
 fn threads(raw: &Raw) -> Result<usize, ConfigError> {
