@@ -19,6 +19,7 @@ mod conformance_native;
 mod delayed;
 mod deploy;
 mod deploy_faults;
+mod deploy_folder;
 mod documents;
 mod drain;
 mod enqueue_validation;
