@@ -68,13 +68,28 @@ pub mod tasks {
             let price = price(line, discount)?;
             net = net.checked_add(price).ok_or(Refusal::TooLarge)?;
             tax += percent(price, rate(&line.tax));
-            text += &format!("{:>6} x {}: {}\n", line.quantity, line.product, money(price));
+            text += &format!(
+                "{:>6} x {}: {}\n",
+                line.quantity,
+                line.product,
+                money(price)
+            );
             progress::report(100.0 * (done + 1) as f64 / order.lines.len() as f64);
         }
         let total = net.checked_add(tax).ok_or(Refusal::TooLarge)?;
-        text += &format!("Net {}, tax {}, total {}\n", money(net), money(tax), money(total));
+        text += &format!(
+            "Net {}, tax {}, total {}\n",
+            money(net),
+            money(tax),
+            money(total)
+        );
         log::info!("{} lines for {}", order.lines.len(), order.customer);
-        Ok(Invoice { net, tax, total, text })
+        Ok(Invoice {
+            net,
+            tax,
+            total,
+            text,
+        })
     }
 
     fn price(line: &Line, discount: u8) -> Result<u64, Refusal> {
@@ -84,7 +99,10 @@ pub mod tasks {
         let full = line.unit_price.checked_mul(line.quantity.into());
         // So that a percentage of it can be taken, and the tax be added.
         let full = full.filter(|full| *full < u64::MAX / 1000);
-        Ok(percent(full.ok_or(Refusal::TooLarge)?, 100 - u64::from(discount)))
+        Ok(percent(
+            full.ok_or(Refusal::TooLarge)?,
+            100 - u64::from(discount),
+        ))
     }
 
     fn rate(tax: &Tax) -> u64 {
@@ -112,8 +130,17 @@ mod tests {
     use super::tasks::{Line, Order, Refusal, Tax, bill};
 
     fn order(quantity: u32, discount: Option<u8>) -> Order {
-        let tea = Line { product: "tea".into(), quantity, unit_price: 1999, tax: Tax::Reduced };
-        Order { customer: "Ada".into(), lines: vec![tea], discount }
+        let tea = Line {
+            product: "tea".into(),
+            quantity,
+            unit_price: 1999,
+            tax: Tax::Reduced,
+        };
+        Order {
+            customer: "Ada".into(),
+            lines: vec![tea],
+            discount,
+        }
     }
 
     #[test]
