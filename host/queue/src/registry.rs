@@ -40,7 +40,7 @@ pub struct AuditEntry {
     pub at: Timestamp,
     /// Who: `user@host` for people, a worker's id where a worker acted by itself.
     pub by: String,
-    /// What: `deploy`, `activate`, `canary`, `promote`, `rollback`, `abort`, `forget`, `trust-policy`.
+    /// What: `deploy`, `switch`, `activate`, `canary`, `promote`, `rollback`, `abort`, `forget`, `trust-policy`.
     pub action: String,
     /// The module; empty where it is about none.
     pub module: String,

@@ -23,7 +23,7 @@ pub struct Deployer {
 /// What is to be rolled out.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// A version whose bytes are in the registry, and what of it messages may not fit.
+    /// A version whose bytes are in the registry.
     Deploy(Box<Version>),
     /// A version that is kept: its digest or how it begins; none for the one before.
     RollBack(Option<String>),
