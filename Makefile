@@ -21,8 +21,8 @@ all: guests
 	cargo build --locked -p chicory-cli
 
 demo:
-	scripts/setup wasm c python javascript linker
-	scripts/guests examples
+	scripts/setup wasm c linker
+	scripts/guests demo
 	cargo build --locked -p chicory-cli
 	$(CHICORY) demo --modules $(GUESTS) $${REDIS_URL:+--broker "$$REDIS_URL"}
 

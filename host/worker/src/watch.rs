@@ -2,7 +2,7 @@
 //!
 //! Must not know how a module is compiled or run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -19,6 +19,8 @@ pub struct ModuleDir {
     path: PathBuf,
     catalog: Arc<Catalog>,
     trust: Trust,
+    /// The files' names without their ending; all of them where this is nothing.
+    only: Option<HashSet<String>>,
     known: HashMap<PathBuf, Known>,
 }
 
@@ -37,8 +39,16 @@ impl ModuleDir {
             path: path.into(),
             catalog,
             trust,
+            only: None,
             known: HashMap::new(),
         }
+    }
+
+    /// Leaves all files out but these, by their names without `.wasm`.
+    #[must_use]
+    pub fn only<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.only = Some(names.into_iter().map(str::to_owned).collect());
+        self
     }
 
     /// Loads what is new or changed, and forgets what is gone.
@@ -46,7 +56,7 @@ impl ModuleDir {
     /// # Errors
     /// When the directory can't be read. A module that can't be used is in the report.
     pub async fn refresh(&mut self) -> std::io::Result<LoadReport> {
-        let files = wasm_files(&self.path).map_err(|error| {
+        let mut files = wasm_files(&self.path).map_err(|error| {
             std::io::Error::new(
                 error.kind(),
                 format!(
@@ -55,6 +65,9 @@ impl ModuleDir {
                 ),
             )
         })?;
+        if let Some(only) = &self.only {
+            files.retain(|file| only.contains(&stem(file)));
+        }
         let mut report = LoadReport::default();
         for file in &files {
             let stamp = stamp(file);
@@ -142,18 +155,19 @@ async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String,
         .await
         .map_err(|error| format!("can't be read: {error}"))?;
     let manifest = Manifest::beside(file, &wasm).map_err(|error| error.to_string())?;
-    let stem = file
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let name = manifest.name.clone().unwrap_or(stem);
+    let name = manifest.name.clone().unwrap_or_else(|| stem(file));
     let mut signature = file.as_os_str().to_owned();
     signature.push(".minisig");
     let signature = std::fs::read_to_string(signature).ok();
     (trust.check(&name, &wasm, signature.as_deref())).map_err(|error| error.to_string())?;
     catalog.load(&name, wasm, manifest).await?;
     Ok(name)
+}
+
+/// The name that a module has where its manifest gives none.
+fn stem(file: &Path) -> String {
+    let stem = file.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
 }
 
 fn wasm_files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {

@@ -11,12 +11,13 @@ mod sweep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
     BrokerConfig, Connected, DeadLetterRange, ReplayOptions, SqliteConfig, TaskMessage, Timestamp,
 };
-use chicory_worker::{Stop, WorkerConfig, WorkerEvent};
+use chicory_worker::{Catalog, ModuleDir, Stop, WorkerConfig, WorkerEvent};
 use clap::Args;
 use serde_json::json;
 use tokio::sync::broadcast;
@@ -70,11 +71,16 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
         &format!("loading modules from {}", settings.modules.display()),
     )?;
     let sandbox = serve::sandbox(settings)?;
-    let loaded = serve::load(&context.config, sandbox.clone()).await?;
+    let cases = cases::all();
+    let catalog = Catalog::new(sandbox.clone());
+    // Compiling a language's engine takes most of a minute: what isn't played is left out.
+    let trust = context.config.trust.clone();
+    let dir = ModuleDir::new(&settings.modules, Arc::clone(&catalog), trust)
+        .only(cases.iter().map(Case::module));
+    let loaded = serve::load_from(dir, catalog).await?;
     if loaded.report.loaded.is_empty() {
         return Err(loaded.nothing(settings).into());
     }
-    let cases = cases::all();
     check_deployed(&cases, &loaded)?;
     let stage = Stage::set(context, named).await?;
     let worker = serve::worker_config(&context.config, &stage.broker);

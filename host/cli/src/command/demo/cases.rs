@@ -44,6 +44,13 @@ impl Case {
         }
     }
 
+    /// The module that its task is in.
+    pub(super) fn module(&self) -> &'static str {
+        self.task
+            .rsplit_once('.')
+            .map_or(self.task, |(module, _)| module)
+    }
+
     /// The message to enqueue now.
     pub(super) fn message(&self, now: Timestamp) -> TaskMessage {
         let mut message = TaskMessage::new(self.task);

@@ -44,11 +44,16 @@ pub(crate) async fn load(config: &Config, sandbox: Sandbox) -> anyhow::Result<Lo
             report: LoadReport::default(),
         });
     }
-    let mut dir = ModuleDir::new(
+    let dir = ModuleDir::new(
         &settings.modules,
         Arc::clone(&catalog),
         config.trust.clone(),
     );
+    load_from(dir, catalog).await
+}
+
+/// Loads the modules of a folder that has to be there.
+pub(crate) async fn load_from(mut dir: ModuleDir, catalog: Arc<Catalog>) -> anyhow::Result<Loaded> {
     let report = dir
         .refresh()
         .await
