@@ -95,12 +95,6 @@ fn task(
     module: &syn::Ident,
 ) -> Result<Task> {
     let signature = &function.sig;
-    if let Some(word) = &signature.asyncness {
-        return Err(Error::new_spanned(
-            word,
-            "a task is no `async fn` yet: do its work one step after the other",
-        ));
-    }
     not_generic(&signature.generics)?;
     let name = names::snake(&signature.ident)?;
     let mut params = Vec::new();
@@ -126,10 +120,13 @@ fn task(
     let (result, output, failure) = output(&signature.output, types)?;
     let method = format_ident!("{}", names::binding(&name));
     let (path, call) = (&signature.ident, quote!((#(#idents),*)));
-    let call = match failure {
-        Failure::Typed => quote!(super::#module::#path #call),
-        Failure::Shown => quote!(super::#module::#path #call.map_err(|error| format!("{error:#}"))),
-    };
+    let mut call = quote!(super::#module::#path #call);
+    if signature.asyncness.is_some() {
+        call = quote!(::chicory_sdk::block_on(#call));
+    }
+    if let Failure::Shown = failure {
+        call = quote!(#call.map_err(|error| format!("{error:#}")));
+    }
     let line = own.map(|own| own.0).unwrap_or_default();
     let line = (!line.is_empty()).then(|| json!({ "tasks": { name.clone(): line } }).to_string());
     Ok(Task {

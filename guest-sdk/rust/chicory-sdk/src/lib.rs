@@ -3,12 +3,14 @@
 //! [`macro@tasks`] exports them with their types; [`context`], [`progress`] and [`log`] are what a task
 //! may ask of its host; [`testing`] stands for the host where there is none. Must not need WASI.
 
+mod block;
 pub mod context;
 mod error;
 mod host;
 pub mod progress;
 pub mod testing;
 
+pub use block::block_on;
 pub use chicory_sdk_macros::tasks;
 pub use error::{Postponed, TaskError};
 /// The `log` crate: its lines go into the task's log.

@@ -2,7 +2,7 @@
 //!
 //! Must not know WebAssembly.
 
-use chicory_sdk::TaskError;
+use chicory_sdk::{TaskError, block_on};
 use chicory_sdk::testing::Host;
 
 #[chicory_sdk::tasks(timeout = 5.0)]
@@ -31,6 +31,20 @@ mod tasks {
     /// Any error that can be shown will do.
     pub fn number(text: String) -> Result<u32, std::num::ParseIntError> {
         text.parse()
+    }
+
+    /// Waits for one thing after the other, as its text says.
+    pub async fn sum(numbers: Vec<String>) -> Result<u32, std::num::ParseIntError> {
+        let mut sum = 0;
+        for text in numbers {
+            log::info!("adds {text}");
+            sum += parsed(text).await?;
+        }
+        Ok(sum)
+    }
+
+    async fn parsed(text: String) -> Result<u32, std::num::ParseIntError> {
+        std::future::ready(text.parse()).await
     }
 
     /// `?` makes a retry of any error.
@@ -64,6 +78,14 @@ fn a_task_sees_the_host_that_the_test_makes() {
         (postponed.message.as_str(), postponed.delay_ms),
         ("busy", 1500)
     );
+}
+
+#[test]
+fn an_async_task_is_tested_to_its_end() {
+    let numbers = |texts: [&str; 2]| texts.map(str::to_owned).to_vec();
+    let seen = Host::new().run(|| block_on(tasks::sum(numbers(["1", "2"]))));
+    assert_eq!((seen.result, seen.log.len()), (Ok(3), 2));
+    assert!(block_on(tasks::sum(numbers(["1", "x"]))).is_err());
 }
 
 #[test]

@@ -230,11 +230,16 @@ pub mod tasks {
         log::error!("{message}");
     }
 
-    pub fn report_progress(steps: u32) -> u32 {
+    pub async fn report_progress(steps: u32) -> u32 {
         for step in 1..=steps {
-            let percent = 100.0 * f64::from(step) / f64::from(steps);
-            progress::report_with(percent, &format!("step {step}"));
+            arrived(step, steps).await;
         }
         steps
+    }
+
+    async fn arrived(step: u32, steps: u32) {
+        let percent = 100.0 * f64::from(step) / f64::from(steps);
+        std::future::ready(()).await;
+        progress::report_with(percent, &format!("step {step}"));
     }
 }
