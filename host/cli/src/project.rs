@@ -58,7 +58,7 @@ impl Language {
     /// The name of its folder among the SDKs, where its template uses one.
     pub(crate) fn sdk(self) -> Option<&'static str> {
         match self {
-            Language::C | Language::Go => None,
+            Language::C => None,
             Language::Typescript => Some("javascript"),
             other => Some(other.folder()),
         }

@@ -77,6 +77,9 @@ impl Discovery {
         if name.contains('[') {
             return Err("it belongs to a resource".into());
         }
+        if is_called_by_its_builder(name, func) {
+            return Err("componentize-py calls it once, while it builds the module".into());
+        }
         if self.tasks.iter().any(|task| task.name == name) {
             return Err("another export has the same name".into());
         }
@@ -97,6 +100,16 @@ impl Discovery {
     }
 }
 
+/// Whether it is what componentize-py leaves in every module: the start of the interpreter, whose outcome is
+/// in the module's memory. By its parameters as well, since a task may have its name.
+fn is_called_by_its_builder(name: &str, func: &ComponentFunc) -> bool {
+    name == "exports.init"
+        && func
+            .params()
+            .map(|(param, _)| param)
+            .eq(["app-name", "symbols", "stub-wasi"])
+}
+
 /// The task's name for a function of an exported interface.
 fn name_inside(interface: &str, function: &str) -> (String, Kind) {
     let (path, version) = interface.split_once('@').unwrap_or((interface, ""));
@@ -110,6 +123,29 @@ fn name_inside(interface: &str, function: &str) -> (String, Kind) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_builder_calls_is_no_task_and_its_name_is_free() {
+        let module = |params: &str| {
+            let params_wasm = "i32 ".repeat(3);
+            let text = format!(
+                r#"(component
+                    (core module $m (func (export "f") (param {params_wasm})))
+                    (core instance $i (instantiate $m))
+                    (func $f {params} (canon lift (core func $i "f")))
+                    (instance $e (export "init" (func $f)))
+                    (export "exports" (instance $e)))"#
+            );
+            let wasm = wat::parse_str(text).unwrap();
+            Discovery::of(&Component::new(&wasmtime::Engine::default(), wasm).unwrap())
+        };
+        let left =
+            module(r#"(param "app-name" u32) (param "symbols" u32) (param "stub-wasi" bool)"#);
+        assert!(left.tasks.is_empty());
+        assert!(left.others[0].1.contains("componentize-py"));
+        let own = module(r#"(param "a" u32) (param "b" u32) (param "c" bool)"#);
+        assert_eq!(own.tasks[0].name, "exports.init");
+    }
 
     #[test]
     fn functions_of_interfaces_have_the_short_name_before_them() {

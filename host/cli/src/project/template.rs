@@ -86,6 +86,33 @@ mod tests {
     use super::*;
     use clap::ValueEnum as _;
 
+    /// C has neither maps nor strings that free themselves, so its task is longer.
+    #[test]
+    fn the_worked_example_is_a_function_of_at_most_fifteen_lines() {
+        for (language, file, begin) in [
+            ("rust", "src/lib.rs", "pub fn summarize"),
+            ("python", "app.py", "def summarize"),
+            ("javascript", "src/index.js", "function count"),
+            ("typescript", "src/index.ts", "export const summarize"),
+            ("go", "main.go", "func summarize"),
+        ] {
+            let (_, bytes) = below(TEMPLATES, language)
+                .find(|(path, _)| *path == file)
+                .expect(file);
+            let text = std::str::from_utf8(bytes).unwrap();
+            let lines = text
+                .lines()
+                .skip_while(|line| !line.trim_start().starts_with(begin));
+            let indent = |line: &str| line.len() - line.trim_start().len();
+            let first = lines.clone().next().expect(begin);
+            let inside = lines
+                .skip(1)
+                .take_while(|line| line.is_empty() || indent(line) > indent(first));
+            let count = 1 + inside.filter(|line| !line.is_empty()).count();
+            assert!((5..15).contains(&count), "{language}: {count}");
+        }
+    }
+
     #[test]
     fn every_language_has_a_template_with_a_test_case() {
         for language in Language::value_variants() {

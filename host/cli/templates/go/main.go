@@ -1,14 +1,15 @@
-// The module {{name}}: a program, which is the task {{name}}.run. Its arguments are the task's, its
-// output is the result, and another exit code than 0 is a failure.
+// The module {{name}}: a program, which is the task {{name}}.run. What chicory.Main is given takes the task's
+// arguments and makes its result; an error is a failure.
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"os"
-	"sort"
-	"strconv"
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
 	"strings"
+
+	chicory "{{name}}/sdk"
 )
 
 // Summary is what is said about a text.
@@ -18,40 +19,19 @@ type Summary struct {
 	MostCommon []string `json:"most-common"`
 }
 
-func main() {
-	if len(os.Args) != 3 {
-		fail("the arguments are a text, and how many words to name")
-	}
-	top, err := strconv.Atoi(os.Args[2])
-	if err != nil || top < 0 {
-		fail("the second argument is a number")
-	}
-	words := strings.Fields(strings.ToLower(os.Args[1]))
-	if len(words) == 0 {
-		fail("empty text")
-	}
-	json.NewEncoder(os.Stdout).Encode(summarize(words, top))
-}
+func main() { chicory.Main(summarize) }
 
-func summarize(words []string, top int) Summary {
+func summarize(text string, top uint32) (Summary, error) {
+	words := strings.Fields(strings.ToLower(text))
+	if len(words) == 0 {
+		return Summary{}, errors.New("empty text")
+	}
 	counts := map[string]int{}
 	for _, word := range words {
 		counts[word]++
 	}
-	var names []string
-	for word := range counts {
-		names = append(names, word)
-	}
-	sort.Slice(names, func(i, j int) bool {
-		if counts[names[i]] != counts[names[j]] {
-			return counts[names[i]] > counts[names[j]]
-		}
-		return names[i] < names[j]
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(counts[b]-counts[a], strings.Compare(a, b))
 	})
-	return Summary{len(words), len(names), names[:min(top, len(names))]}
-}
-
-func fail(reason string) {
-	fmt.Fprintln(os.Stderr, reason)
-	os.Exit(1)
+	return Summary{len(words), len(names), names[:min(int(top), len(names))]}, nil
 }
