@@ -57,7 +57,10 @@ fn a_module_is_pushed_and_deployed_by_tag_and_by_digest() {
     let history = site.run(&["modules", "history", "resize", "--json"]).json();
     assert_eq!(history[0]["source"], pinned);
     let source = history[1]["source"].as_str().unwrap_or_default();
-    assert!(source.starts_with(&format!("{tagged}@sha256:")), "{history}");
+    assert!(
+        source.starts_with(&format!("{tagged}@sha256:")),
+        "{history}"
+    );
     assert_eq!(history[0]["version"], "1");
     assert_eq!(
         site.run(&["inspect", &pinned, "--json"]).json()["name"],

@@ -7,6 +7,7 @@ mod fault;
 mod pull;
 mod push;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -75,8 +76,19 @@ impl Registry {
     }
 }
 
+/// Docker's configuration, where it would be.
+fn docker_config() -> Option<PathBuf> {
+    let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+    let folder = folder.or_else(|| Some(std::env::home_dir()?.join(".docker")));
+    Some(folder?.join("config.json"))
+}
+
 /// What `docker login` has left for this registry.
 fn credentials(address: &Address) -> anyhow::Result<RegistryAuth> {
+    // The crate does not tell a file that is not there from one that can't be read.
+    if docker_config().is_none_or(|file| !file.exists()) {
+        return Ok(RegistryAuth::Anonymous);
+    }
     match docker_credential::get_credential(address.credentials_key()) {
         Ok(DockerCredential::UsernamePassword(user, password)) => {
             Ok(RegistryAuth::Basic(user, password))
@@ -91,7 +103,7 @@ fn credentials(address: &Address) -> anyhow::Result<RegistryAuth> {
             CredentialRetrievalError::ConfigNotFound
             | CredentialRetrievalError::NoCredentialConfigured,
         ) => Ok(RegistryAuth::Anonymous),
-        // There may be no configuration for docker to read; its error would show what is in it.
+        // A helper's words may show what it was to keep secret.
         Err(_) => Err(CommandError::Usage(format!(
             "can't read the credentials for {} from docker's configuration ($DOCKER_CONFIG or ~/.docker, config.json): run `docker login {}` again",
             address.registry(),
