@@ -28,6 +28,8 @@ mod guests_grants;
 mod guests_limits;
 mod guests_types;
 mod kill;
+mod oci;
+mod oci_registry;
 mod outage;
 mod program;
 mod program_enqueue;

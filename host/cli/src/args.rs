@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
     bench, build, bundle, cleanup, client, completions, demo, deploy, dev, dlq, enqueue, inspect,
-    modules, new, queue, result, rollback, run, settings, test, worker, workers,
+    modules, new, push, queue, result, rollback, run, settings, test, worker, workers,
 };
 use crate::config::FlagValue;
 use crate::exit::CODES;
@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Build(build::BuildArgs),
     /// Write a module and its manifest as one file, to be signed and deployed
     Bundle(bundle::BundleArgs),
+    /// Put a module with its manifest into an OCI registry
+    Push(push::PushArgs),
     /// Give a running fleet a module's new version, without a restart
     Deploy(deploy::DeployArgs),
     /// Go back to the version before, or end a canary

@@ -20,6 +20,7 @@ pub(crate) mod inspect;
 mod module;
 pub(crate) mod modules;
 pub(crate) mod new;
+pub(crate) mod push;
 pub(crate) mod queue;
 pub(crate) mod result;
 pub(crate) mod rollback;
@@ -137,6 +138,7 @@ async fn run(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode>
         Command::Build(args) => build::run(args, context).await,
         Command::Test(args) => test::run(args, context).await,
         Command::Bundle(args) => bundle::run(args, context).await,
+        Command::Push(args) => push::run(args, context).await,
         Command::Deploy(args) => deploy::run(args, context).await,
         Command::Rollback(args) => rollback::run(args, context).await,
         Command::Run(args) => run::run(args, context).await,

@@ -8,6 +8,7 @@ mod config;
 mod connect;
 mod exit;
 mod log;
+mod oci;
 mod output;
 mod project;
 mod typed;

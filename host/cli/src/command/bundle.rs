@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::Context;
 use super::deploy::source::{Wanted, pack};
+use crate::oci::OciArgs;
 
 /// Flags of `chicory bundle`.
 #[derive(Debug, Args)]
@@ -21,7 +22,7 @@ Example:
   minisign -S -m resize.bundle.wasm
   chicory deploy resize.bundle.wasm --bundled")]
 pub(crate) struct BundleArgs {
-    /// A module, or the folder of a project, which is built first
+    /// A module, its oci:// address, or the folder of a project, which is built first
     path: PathBuf,
     /// Where the bundle goes
     #[arg(long, short, value_name = "FILE")]
@@ -32,6 +33,8 @@ pub(crate) struct BundleArgs {
     /// The version's name, for people [default: the manifest's]
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
+    #[command(flatten)]
+    oci: OciArgs,
 }
 
 /// Packs, checks, writes.
@@ -41,6 +44,7 @@ pub(crate) async fn run(args: BundleArgs, context: &Context) -> anyhow::Result<(
         name: args.name.as_deref(),
         version: args.version.as_deref(),
         bundled: false,
+        plain_http: args.oci.plain_http,
     };
     let packed = pack(&wanted, context).await?;
     std::fs::write(&args.output, &packed.bundle.bytes)

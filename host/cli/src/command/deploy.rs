@@ -23,12 +23,13 @@ use self::source::{Packed, Wanted};
 use super::Context;
 use crate::config::parse;
 use crate::exit::CommandError;
+use crate::oci::OciArgs;
 
 /// Flags of `chicory deploy`.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DeployArgs {
-    /// A module, or the folder of a project, which is built first
+    /// A module, its oci:// address, or the folder of a project, which is built first
     path: PathBuf,
     /// The module's name [default: the manifest's, or the file's]
     #[arg(long, value_name = "NAME")]
@@ -36,6 +37,8 @@ pub(crate) struct DeployArgs {
     /// The version's name, for people [default: the manifest's]
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
+    #[command(flatten)]
+    oci: OciArgs,
     /// Take a module that has its manifest inside, as `chicory bundle` writes it, with what it is granted
     #[arg(long)]
     bundled: bool,
@@ -85,7 +88,8 @@ Exit codes: 1 refused, or stopped by a worker; 2 not deployable; 3 no registry.
 Examples:
   chicory deploy target/resize.wasm
   chicory deploy ./my-project --version 1.4.0
-  chicory deploy resize.wasm --canary 5% --wait";
+  chicory deploy resize.wasm --canary 5% --wait
+  chicory deploy oci://ghcr.io/acme/resize:1.4.0";
 
 fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
@@ -108,6 +112,7 @@ pub(crate) async fn run(args: DeployArgs, context: &Context) -> anyhow::Result<(
         name: args.name.as_deref(),
         version: args.version.as_deref(),
         bundled: args.bundled,
+        plain_http: args.oci.plain_http,
     };
     let packed = source::pack(&wanted, context).await?;
     let connected = context.connect().await?;
@@ -202,6 +207,7 @@ async fn upload(connected: &Connected, packed: &Packed) -> anyhow::Result<Versio
         deployed_by: rollout::who(),
         deployed_at: Timestamp::now(),
         signature: packed.signature.clone(),
+        source: packed.source.clone(),
         retiring: false,
     })
 }

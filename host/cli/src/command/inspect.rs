@@ -12,22 +12,25 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Context, module};
+use crate::oci::{self, OciArgs};
 use crate::output::printable;
 
 /// Flags of `chicory inspect`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: chicory inspect thumbnail.wasm")]
 pub(crate) struct InspectArgs {
-    /// The module: a component, or a core module that can be made one
+    /// The module: a component, or a core module that can be made one; or its oci:// address
     file: PathBuf,
+    #[command(flatten)]
+    oci: OciArgs,
 }
 
 /// Describes the module.
 pub(crate) async fn run(args: InspectArgs, context: &Context) -> anyhow::Result<()> {
-    let module::FromFile { request, manifest } = module::read(&args.file)?;
-    let file = args.file.display().to_string();
+    let found = oci::module(&args.file, args.oci.plain_http).await?;
+    let module::FromFile { request, manifest } = module::read(&found.path)?;
     let sandbox = module::sandbox(&context.config)?;
-    let described = sandbox.inspect(request).await.context(file)?;
+    let described = sandbox.inspect(request).await.context(found.shown)?;
     let body = body(&described, &manifest);
     context
         .output

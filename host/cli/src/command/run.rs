@@ -13,6 +13,7 @@ use serde_json::json;
 use super::call::CallArgs;
 use super::{Context, module};
 use crate::exit::CommandError;
+use crate::oci::{self, OciArgs};
 use crate::output::{Output, printable, write_result};
 
 /// Flags of `chicory run`.
@@ -25,12 +26,14 @@ Examples:
   chicory run wordcount.wasm run --kwargs '{\"stdin\": \"to be or not to be\"}'
   chicory run tool.wasm run --env MODE=fast -- --flag-of-the-task")]
 pub(crate) struct RunArgs {
-    /// The module: a component, or a core module that can be made one
+    /// The module: a component, or a core module that can be made one; or its oci:// address
     file: PathBuf,
     /// The task inside the module: function, or interface.function
     task: String,
     #[command(flatten)]
     call: CallArgs,
+    #[command(flatten)]
+    oci: OciArgs,
     /// An environment variable for the guest, as if the manifest granted it; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
@@ -46,10 +49,10 @@ fn variable(text: &str) -> Result<(String, String), String> {
 /// Runs the task; its failure is an error of the command.
 pub(crate) async fn run(args: RunArgs, context: &Context) -> anyhow::Result<()> {
     let sandbox = module::sandbox_with_source_lines(&context.config)?;
-    let mut request = module::read(&args.file)?.request;
+    let found = oci::module(&args.file, args.oci.plain_http).await?;
+    let mut request = module::read(&found.path)?.request;
     request.settings.grants.env.extend(args.env);
-    let file = args.file.display().to_string();
-    let module = sandbox.load(request).await.context(file)?;
+    let module = sandbox.load(request).await.context(found.shown)?;
     let task = find(&module, &args.task)?;
     let kwargs = args.call.kwargs.unwrap_or_default();
     let mut invocation = Invocation::new(task, args.call.args, kwargs);

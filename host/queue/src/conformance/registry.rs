@@ -45,6 +45,7 @@ fn full(fixture: &Fixture) -> ModuleRecord {
         deployed_by: "me@hère".into(),
         deployed_at: now,
         signature: Some("untrusted comment: x\nRU\n".into()),
+        source: None,
         retiring: false,
     };
     let mut record = ModuleRecord::new("mail");

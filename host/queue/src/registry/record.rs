@@ -59,6 +59,9 @@ pub struct Version {
     /// A detached signature of its bytes, in minisign's format.
     #[serde(default)]
     pub signature: Option<String>,
+    /// The address in an OCI registry that it was pulled from, with its digest there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// Whether it is about to be forgotten: no new message may name it.
     #[serde(default)]
     pub retiring: bool,

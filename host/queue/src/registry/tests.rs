@@ -18,6 +18,7 @@ fn version(digest: &str, seconds: i64) -> Version {
         deployed_by: "me".into(),
         deployed_at: at(seconds),
         signature: None,
+        source: None,
         retiring: false,
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Row {
     #[serde(flatten)]
     activation: Activation,
     version: Option<String>,
+    /// The address that it was pulled from.
+    source: Option<String>,
     /// Whether the version is still kept.
     kept: bool,
 }
@@ -34,6 +36,7 @@ pub(super) fn rows(record: &ModuleRecord) -> Vec<Row> {
         Row {
             activation: activation.clone(),
             version: version.and_then(|version| version.version.clone()),
+            source: version.and_then(|version| version.source.clone()),
             kept: version.is_some(),
         }
     });
@@ -51,8 +54,12 @@ pub(super) fn human(module: &str, rows: &[Row]) -> String {
             row.version.clone().unwrap_or_default(),
             row.activation.how.clone(),
             row.activation.by.clone(),
+            row.source.clone().unwrap_or_default(),
             if row.kept { "" } else { "forgotten" }.to_owned(),
         ]
     });
-    table(["ACTIVE SINCE", "DIGEST", "VERSION", "HOW", "BY", ""], rows)
+    table(
+        ["ACTIVE SINCE", "DIGEST", "VERSION", "HOW", "BY", "FROM", ""],
+        rows,
+    )
 }

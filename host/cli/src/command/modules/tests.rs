@@ -35,6 +35,8 @@ fn version(digest: &str, name: &str, seconds: i64) -> Version {
         deployed_by: "ann@build".into(),
         deployed_at: at(seconds),
         signature: (name == "1.1.0").then(|| "untrusted comment: x".into()),
+        source: (name == "1.1.0")
+            .then(|| format!("oci://ghcr.io/acme/resize:1.1.0@sha256:{}", "e".repeat(64))),
         retiring: name == "1.0.0",
     }
 }

@@ -78,6 +78,7 @@ fn version(number: usize, made: Made) -> Version {
         deployed_by: "me".into(),
         deployed_at: Timestamp::from_micros(0),
         signature: None,
+        source: None,
         retiring: false,
     }
 }
