@@ -24,9 +24,9 @@ pub(super) fn told(fault: &Fault, address: &Address, registry: &Registry) -> Com
                 "can't reach the registry {host}: {cause}; is the address right, and is it running? One without TLS that is not on this machine needs --plain-http"
             )
         }
-        Fault::UnauthorizedError { .. } | Fault::AuthenticationFailure(_) => {
-            unauthorized(address, registry)
-        }
+        Fault::UnauthorizedError { .. }
+        | Fault::AuthenticationFailure(_)
+        | Fault::ServerError { code: 401, .. } => unauthorized(address, registry),
         Fault::RegistryError { envelope, .. } => {
             match envelope.errors.first().map(|error| &error.code) {
                 Some(OciErrorCode::Unauthorized | OciErrorCode::Denied) => {
