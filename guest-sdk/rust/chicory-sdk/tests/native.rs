@@ -2,8 +2,8 @@
 //!
 //! Must not know WebAssembly.
 
-use chicory_sdk::{TaskError, block_on};
 use chicory_sdk::testing::Host;
+use chicory_sdk::{TaskError, block_on};
 
 #[chicory_sdk::tasks(timeout = 5.0)]
 mod tasks {
