@@ -56,7 +56,7 @@ impl Registry {
         let config = ClientConfig {
             protocol,
             connect_timeout: Some(Duration::from_secs(10)),
-            read_timeout: Some(Duration::from_secs(60)),
+            read_timeout: Some(Duration::from_mins(1)),
             // Which module is meant must not depend on the machine that asks.
             platform_resolver: None,
             ..ClientConfig::default()

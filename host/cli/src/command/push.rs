@@ -25,8 +25,10 @@ Example:
 pub(crate) struct PushArgs {
     /// A module, or the folder of a project, which is built first
     path: PathBuf,
-    /// Where it goes: oci://HOST[:PORT]/REPOSITORY[:TAG]
-    #[arg(value_name = "ADDRESS")]
+    #[arg(
+        value_name = "ADDRESS",
+        help = "Where it goes: oci://HOST[:PORT]/REPOSITORY[:TAG]"
+    )]
     to: String,
     #[command(flatten)]
     oci: OciArgs,
@@ -55,12 +57,12 @@ pub(crate) async fn run(args: PushArgs, context: &Context) -> anyhow::Result<()>
     }
     Manifest::beside(&path, &wasm)
         .map_err(|error| CommandError::Usage(format!("{shown}: {error}")))?;
-    let content = Content {
+    let artifact = Content {
         wasm,
         manifest: text(&path.with_extension("toml"))?,
         signature: text(&signature_file(&path))?,
     };
-    let address = oci::push(content, &to, plain_http).await?;
+    let address = oci::push(artifact, &to, plain_http).await?;
     context
         .output
         .value(&json!({ "address": address }), |_| address.clone())
