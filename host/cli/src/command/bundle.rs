@@ -27,7 +27,7 @@ pub(crate) struct BundleArgs {
     /// Where the bundle goes
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// The module's name [default: the manifest's, or the file's]
+    /// The module's name [default: the manifest's, or the file's or repository's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The version's name, for people [default: the manifest's]

@@ -31,7 +31,7 @@ use crate::oci::OciArgs;
 pub(crate) struct DeployArgs {
     /// A module, its oci:// address, or the folder of a project, which is built first
     path: PathBuf,
-    /// The module's name [default: the manifest's, or the file's]
+    /// The module's name [default: the manifest's, or the file's or repository's]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The version's name, for people [default: the manifest's]
