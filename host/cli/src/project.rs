@@ -22,7 +22,7 @@ use clap::ValueEnum;
 
 use crate::exit::CommandError;
 
-pub(crate) use build::{Built, Request, build};
+pub(crate) use build::{Built, Linked, Request, build};
 pub(crate) use template::write as write_template;
 
 /// The languages that Chicory knows how to build. Those without a template are no choice for a new project.

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Context, module};
 use crate::exit::CommandError;
 use crate::output::printable;
-use crate::project::{Built, Project, Request, build};
+use crate::project::{Built, Linked, Project, Request, build};
 
 /// Flags of `chicory build`.
 #[derive(Debug, Args)]
@@ -42,6 +42,7 @@ pub(crate) struct BuildArgs {
 pub(crate) struct Report {
     project: Project,
     file: PathBuf,
+    linked: Linked,
     description: Description,
     /// What the manifest does not grant.
     missing: Vec<Need>,
@@ -93,6 +94,7 @@ async fn check(
     Ok(Report {
         project,
         file,
+        linked: built.linked,
         description,
         missing,
         took,
@@ -110,20 +112,34 @@ impl Report {
             "file": self.file,
             "digest": format!("sha256:{}", module.digest),
             "size": module.size,
+            "linked_modules": if let Linked::Modules(count) = self.linked { count } else { 0 },
+            "not_linked": if let Linked::Not(reason) = &self.linked { Some(reason) } else { None },
             "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature.to_string() })).collect::<Vec<_>>(),
             "needs": module.needs.iter().map(need).collect::<Vec<_>>(),
             "missing": self.missing.iter().map(need).collect::<Vec<_>>(),
         })
     }
 
+    /// What follows the size.
+    fn linked(&self) -> String {
+        match &self.linked {
+            Linked::Modules(count) => format!(", {count} core modules linked into one"),
+            Linked::Nothing => String::new(),
+            Linked::Not(reason) => {
+                format!("\n  core modules not linked, so it starts slowly: {reason}")
+            }
+        }
+    }
+
     fn human(&self) -> String {
         let module = &self.description;
         let mut text = format!(
-            "built {} ({}) in {:.1} s\n  {}\n  sha256:{}\n\ntasks\n",
+            "built {} ({}) in {:.1} s\n  {}{}\n  sha256:{}\n\ntasks\n",
             relative(&self.file).display(),
             self.project.language,
             self.took.as_secs_f64(),
             HumanBytes(module.size as u64),
+            self.linked(),
             module.digest,
         );
         for (name, signature) in &module.tasks {

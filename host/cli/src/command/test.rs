@@ -16,7 +16,7 @@ use clap::Args;
 
 use super::{Context, build, module};
 use crate::exit::CommandError;
-use crate::project::{Built, Project, Request};
+use crate::project::{Built, Linked, Project, Request};
 use cases::{Case, Cases, Usage};
 use check::Verdict;
 use report::Row;
@@ -64,6 +64,7 @@ pub(crate) async fn run(args: TestArgs, context: &Context) -> anyhow::Result<()>
     let built = if args.no_build {
         Built {
             file: project.module(),
+            linked: Linked::Nothing,
         }
     } else {
         let request = Request {

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use chicory_link::Linking;
 use chicory_runtime::to_component;
 
 use super::{Language, Project, c, go, javascript, python, rust, strip};
@@ -27,6 +28,19 @@ pub(crate) struct Request {
 pub(crate) struct Built {
     /// The component; the manifest is beside it, where the project has one.
     pub(crate) file: PathBuf,
+    /// What became of its core modules.
+    pub(crate) linked: Linked,
+}
+
+/// Whether a component's core modules were made one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Linked {
+    /// So many were.
+    Modules(usize),
+    /// There was nothing to gain.
+    Nothing,
+    /// They stay as they are, for this reason.
+    Not(String),
 }
 
 /// Builds the project. Takes as long as the toolchain does: for threads that may block.
@@ -51,13 +65,28 @@ pub(crate) fn build(project: &Project, request: &Request) -> anyhow::Result<Buil
     let wasm = to_component(wasm).map_err(|reason| {
         CommandError::Failed(format!("what the toolchain made can't be used: {reason}"))
     })?;
+    let (wasm, linked) = if request.debug {
+        // Lines of the source belong to places in the modules as they were.
+        (wasm, Linked::Nothing)
+    } else {
+        link(wasm)
+    };
     let file = request.output.clone().unwrap_or_else(|| project.module());
     let parent = file.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent)
         .with_context(|| format!("can't make the folder {}", parent.display()))?;
     copy_manifest(project, &file)?;
     replace(&file, &wasm)?;
-    Ok(Built { file })
+    Ok(Built { file, linked })
+}
+
+/// One core module in place of many, so that a sandbox starts sooner.
+fn link(wasm: Vec<u8>) -> (Vec<u8>, Linked) {
+    match chicory_link::link(&wasm) {
+        Linking::Linked { component, modules } => (component, Linked::Modules(modules)),
+        Linking::Nothing => (wasm, Linked::Nothing),
+        Linking::Refused { reason } => (wasm, Linked::Not(reason)),
+    }
 }
 
 /// The manifest goes where the module goes; one that the project no longer has goes away.

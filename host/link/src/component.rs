@@ -1,0 +1,295 @@
+//! A component's outermost level: its core modules, their instances, and what is made of them.
+//!
+//! Must not know what is in a module.
+
+use wasmparser::{
+    CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentInstance,
+    ComponentOuterAliasKind, ComponentTypeRef, Instance, Parser, Payload,
+};
+
+use crate::kind::{Kind, PerKind};
+use crate::refusal::Refusal;
+
+/// What linking has to know of a component.
+#[derive(Debug, Default)]
+pub(crate) struct Component<'a> {
+    pub(crate) modules: Vec<&'a [u8]>,
+    pub(crate) instances: Vec<Instance<'a>>,
+    /// The core index spaces.
+    items: PerKind<Vec<Item<'a>>>,
+    /// What `canon lift` takes.
+    pub(crate) lifted: Vec<(Kind, u32)>,
+}
+
+/// Where something in a core index space comes from.
+#[derive(Clone, Debug)]
+enum Item<'a> {
+    Export {
+        instance: u32,
+        name: &'a str,
+    },
+    /// A canonical function, with what its options name.
+    Canonical {
+        names: Vec<(Kind, u32)>,
+    },
+}
+
+/// Where it comes from in the end, behind bundles of other instances' exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Origin<'a> {
+    /// An export of an instantiated module.
+    Export { instance: u32, name: &'a str },
+    /// The canonical function with this index.
+    Canonical(u32),
+}
+
+/// A piece of the component, in its order.
+pub(crate) enum Piece<'a> {
+    /// A core module.
+    Module(&'a [u8]),
+    /// A component inside.
+    Nested(&'a [u8]),
+    /// Anything else.
+    Section(Payload<'a>),
+}
+
+/// The pieces of the outermost level.
+pub(crate) fn pieces(component: &[u8]) -> Result<Vec<Piece<'_>>, Refusal> {
+    let mut pieces = Vec::new();
+    let mut end_of_inner = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        let payload = payload?;
+        let inner = match &payload {
+            Payload::ModuleSection {
+                unchecked_range, ..
+            }
+            | Payload::ComponentSection {
+                unchecked_range, ..
+            } => Some(unchecked_range.clone()),
+            _ => None,
+        };
+        let at = inner.as_ref().map(|range| range.start);
+        let at = at.or_else(|| payload.as_section().map(|(_, range)| range.start));
+        // What has no place of its own (a version, an end) is not needed.
+        if at.is_none_or(|at| at < end_of_inner) {
+            continue;
+        }
+        pieces.push(match (inner, payload) {
+            (Some(range), payload) => {
+                end_of_inner = range.end;
+                let bytes = slice(component, &range);
+                match payload {
+                    Payload::ModuleSection { .. } => Piece::Module(bytes),
+                    _ => Piece::Nested(bytes),
+                }
+            }
+            (None, payload) => Piece::Section(payload),
+        });
+    }
+    Ok(pieces)
+}
+
+/// The bytes of a range that the parser has given.
+pub(crate) fn slice<'a>(bytes: &'a [u8], range: &std::ops::Range<u64>) -> &'a [u8] {
+    let place = |at: u64| usize::try_from(at).unwrap_or(bytes.len());
+    &bytes[place(range.start)..place(range.end)]
+}
+
+impl<'a> Component<'a> {
+    pub(crate) fn read(pieces: &[Piece<'a>]) -> Result<Component<'a>, Refusal> {
+        let mut component = Component::default();
+        for piece in pieces {
+            match piece {
+                Piece::Module(bytes) => component.modules.push(bytes),
+                Piece::Nested(bytes) => no_outer_modules(bytes)?,
+                Piece::Section(payload) => component.take(payload)?,
+            }
+        }
+        Ok(component)
+    }
+
+    fn take(&mut self, payload: &Payload<'a>) -> Result<(), Refusal> {
+        match payload {
+            Payload::InstanceSection(section) => {
+                for instance in section.clone() {
+                    self.instances.push(instance?);
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section.clone() {
+                    self.alias(alias?)?;
+                }
+            }
+            Payload::ComponentCanonicalSection(section) => {
+                for function in section.clone() {
+                    self.canonical(&function?);
+                }
+            }
+            other => no_module_values(other)?,
+        }
+        Ok(())
+    }
+
+    fn alias(&mut self, alias: ComponentAlias<'a>) -> Result<(), Refusal> {
+        match alias {
+            ComponentAlias::CoreInstanceExport {
+                kind,
+                instance_index: instance,
+                name,
+            } => self.items[kind.into()].push(Item::Export { instance, name }),
+            ComponentAlias::InstanceExport { kind, .. } => no_module(kind)?,
+            ComponentAlias::Outer { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn canonical(&mut self, function: &CanonicalFunction) {
+        let names = named(function);
+        match function {
+            CanonicalFunction::Lift { .. } => self.lifted.extend(names),
+            _ => self.items[Kind::Function].push(Item::Canonical { names }),
+        }
+    }
+
+    /// Where an item comes from, behind all bundles.
+    pub(crate) fn origin(&self, kind: Kind, index: u32) -> Result<Origin<'a>, Refusal> {
+        match self.items[kind].get(index as usize) {
+            Some(Item::Export { instance, name }) => self.export(*instance, name),
+            Some(Item::Canonical { .. }) => Ok(Origin::Canonical(index)),
+            None => Refusal::because("it names something that it doesn't have"),
+        }
+    }
+
+    /// Where an instance's export comes from, behind all bundles.
+    pub(crate) fn export(&self, instance: u32, name: &'a str) -> Result<Origin<'a>, Refusal> {
+        match self.instances.get(instance as usize) {
+            Some(Instance::Instantiate { .. }) => Ok(Origin::Export { instance, name }),
+            Some(Instance::FromExports(exports)) => {
+                let export = exports.iter().find(|export| export.name == name);
+                match export {
+                    Some(export) => self.origin(export.kind.into(), export.index),
+                    None => Refusal::because(format!("an instance has no export `{name}`")),
+                }
+            }
+            None => Refusal::because("it names an instance that it doesn't have"),
+        }
+    }
+
+    /// What the options of a canonical function name.
+    pub(crate) fn named_by(&self, canonical: u32) -> &[(Kind, u32)] {
+        match self.items[Kind::Function].get(canonical as usize) {
+            Some(Item::Canonical { names }) => names,
+            _ => &[],
+        }
+    }
+
+    /// What all canonical functions name, those that lift as well.
+    pub(crate) fn all_named(&self) -> impl Iterator<Item = (Kind, u32)> + '_ {
+        let lowered = self.items[Kind::Function]
+            .iter()
+            .flat_map(|item| match item {
+                Item::Canonical { names } => names.as_slice(),
+                Item::Export { .. } => &[],
+            });
+        lowered.chain(&self.lifted).copied()
+    }
+}
+
+/// The core items that a canonical function names.
+pub(crate) fn named(function: &CanonicalFunction) -> Vec<(Kind, u32)> {
+    use CanonicalFunction as F;
+    let mut names = Vec::new();
+    let options: &[CanonicalOption] = match function {
+        F::Lift {
+            core_func_index,
+            options,
+            ..
+        } => {
+            names.push((Kind::Function, *core_func_index));
+            options
+        }
+        F::Lower { options, .. }
+        | F::TaskReturn { options, .. }
+        | F::StreamRead { options, .. }
+        | F::StreamWrite { options, .. }
+        | F::FutureRead { options, .. }
+        | F::FutureWrite { options, .. }
+        | F::ErrorContextNew { options }
+        | F::ErrorContextDebugMessage { options } => options,
+        F::WaitableSetWait { memory, .. } | F::WaitableSetPoll { memory, .. } => {
+            names.push((Kind::Memory, *memory));
+            &[]
+        }
+        F::ThreadSpawnIndirect { table_index, .. } | F::ThreadNewIndirect { table_index, .. } => {
+            names.push((Kind::Table, *table_index));
+            &[]
+        }
+        _ => &[],
+    };
+    names.extend(options.iter().filter_map(|option| match option {
+        CanonicalOption::Memory(memory) => Some((Kind::Memory, *memory)),
+        CanonicalOption::Realloc(function)
+        | CanonicalOption::PostReturn(function)
+        | CanonicalOption::Callback(function) => Some((Kind::Function, *function)),
+        _ => None,
+    }));
+    names
+}
+
+/// Linking renumbers the modules, which nothing else may name.
+fn no_module_values(payload: &Payload<'_>) -> Result<(), Refusal> {
+    match payload {
+        Payload::ComponentImportSection(section) => {
+            for import in section.clone() {
+                if let ComponentTypeRef::Module(_) = import?.ty {
+                    no_module(ComponentExternalKind::Module)?;
+                }
+            }
+        }
+        Payload::ComponentExportSection(section) => {
+            for export in section.clone() {
+                no_module(export?.kind)?;
+            }
+        }
+        Payload::ComponentInstanceSection(section) => {
+            for instance in section.clone() {
+                match instance? {
+                    ComponentInstance::Instantiate { args, .. } => {
+                        args.iter().try_for_each(|arg| no_module(arg.kind))?;
+                    }
+                    ComponentInstance::FromExports(exports) => {
+                        exports
+                            .iter()
+                            .try_for_each(|export| no_module(export.kind))?;
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn no_module(kind: ComponentExternalKind) -> Result<(), Refusal> {
+    if kind == ComponentExternalKind::Module {
+        return Refusal::because("it passes core modules on");
+    }
+    Ok(())
+}
+
+fn no_outer_modules(component: &[u8]) -> Result<(), Refusal> {
+    for payload in Parser::new(0).parse_all(component) {
+        if let Payload::ComponentAliasSection(section) = payload? {
+            for alias in section {
+                if let ComponentAlias::Outer {
+                    kind: ComponentOuterAliasKind::CoreModule,
+                    ..
+                } = alias?
+                {
+                    no_module(ComponentExternalKind::Module)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}

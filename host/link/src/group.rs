@@ -1,0 +1,244 @@
+//! Which instances are linked, and what each of their imports is.
+//!
+//! Must not know how a module is encoded.
+
+use std::collections::{BTreeSet, HashMap};
+
+use wasmparser::{DataKind, ElementKind, Instance};
+
+use crate::component::{Component, Origin};
+use crate::kind::{Kind, PerKind};
+use crate::library::Library;
+use crate::refusal::Refusal;
+
+/// The instances that become one.
+#[derive(Default)]
+pub(crate) struct Group<'a> {
+    pub(crate) members: Vec<Member<'a>>,
+    /// By the index of the instance.
+    places: HashMap<u32, usize>,
+    /// The others, which take something made of the members. By the index of the instance.
+    pub(crate) late: HashMap<u32, Library<'a>>,
+}
+
+/// One instance among those that become one.
+pub(crate) struct Member<'a> {
+    pub(crate) library: Library<'a>,
+    /// What it imports.
+    pub(crate) targets: PerKind<Vec<Target>>,
+}
+
+/// What an import is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    /// Something that a member defines itself.
+    Member(Local),
+    /// A canonical function, by its index in the component.
+    Canonical(u32),
+}
+
+/// Something that a member has, by the member's own index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Local {
+    pub(crate) member: usize,
+    pub(crate) kind: Kind,
+    pub(crate) index: u32,
+}
+
+impl<'a> Group<'a> {
+    /// Takes every instance that needs nothing made of the others.
+    ///
+    /// `wit-component` makes the host's functions of the guest's memory and allocator, and a last module puts
+    /// them into a table: that one stays by itself, since functions made of a module can't be its imports.
+    pub(crate) fn of(component: &Component<'a>) -> Result<Group<'a>, Refusal> {
+        let mut group = Group::default();
+        let mut written_late = BTreeSet::new();
+        for (number, instance) in (0..).zip(&component.instances) {
+            let Instance::Instantiate { module_index, .. } = instance else {
+                continue;
+            };
+            let Some(bytes) = component.modules.get(*module_index as usize) else {
+                return Refusal::because("it has no such module");
+            };
+            let library = Library::read(bytes)?;
+            match group.targets(component, number, &library)? {
+                Some(targets) => {
+                    let member = Member { library, targets };
+                    in_order(&member, &written_late)?;
+                    group.places.insert(number, group.members.len());
+                    group.members.push(member);
+                }
+                None => {
+                    written_late.extend(group.written(component, number, &library)?);
+                    group.late.insert(number, library);
+                }
+            }
+        }
+        Ok(group)
+    }
+
+    /// Whether one fills another's table or memory: what makes instantiation expensive.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        self.members.iter().any(|member| {
+            filled(&member.library).any(|(kind, index)| index < member.library.imported(kind))
+        })
+    }
+
+    /// Linking runs no code between the members, so none may have any that runs by itself.
+    pub(crate) fn starts(&self) -> bool {
+        let members = self.members.iter().map(|member| &member.library);
+        members
+            .chain(self.late.values())
+            .any(|library| library.starts)
+    }
+
+    /// What the imports are, or nothing if one is made of another instance.
+    fn targets(
+        &self,
+        component: &Component<'a>,
+        instance: u32,
+        library: &Library<'a>,
+    ) -> Result<Option<PerKind<Vec<Target>>>, Refusal> {
+        let mut targets = PerKind::default();
+        for kind in Kind::ALL {
+            let targets: &mut Vec<Target> = &mut targets[kind];
+            for import in &library.imports[kind] {
+                let origin = argument(component, instance, import.module, import.name)?;
+                match origin {
+                    Origin::Canonical(function) if component.named_by(function).is_empty() => {
+                        targets.push(Target::Canonical(function));
+                    }
+                    Origin::Canonical(_) => return Ok(None),
+                    Origin::Export { .. } => match self.target(origin)? {
+                        Some(target) => targets.push(target),
+                        None => return Ok(None),
+                    },
+                }
+            }
+        }
+        Ok(Some(targets))
+    }
+
+    /// What a member exports, or nothing if the export isn't a member's.
+    fn target(&self, origin: Origin<'a>) -> Result<Option<Target>, Refusal> {
+        let Origin::Export { instance, name } = origin else {
+            return Ok(None);
+        };
+        let Some(place) = self.places.get(&instance) else {
+            return Ok(None);
+        };
+        let member = &self.members[*place];
+        let Some((kind, index)) = member.library.exports.get(name) else {
+            return Refusal::because(format!("a module has no export `{name}`"));
+        };
+        Ok(Some(self.end(Local {
+            member: *place,
+            kind: *kind,
+            index: *index,
+        })))
+    }
+
+    /// What a member's own index means in the end: what it imports is somebody else's.
+    pub(crate) fn end(&self, local: Local) -> Target {
+        let targets = &self.members[local.member].targets[local.kind];
+        // An import's target was taken to its end when its member joined.
+        let import = targets.get(local.index as usize).copied();
+        import.unwrap_or(Target::Member(local))
+    }
+
+    /// The member's thing that something in the component comes from, if it is one's.
+    pub(crate) fn local(&self, origin: Origin<'a>) -> Result<Option<Local>, Refusal> {
+        Ok(self.target(origin)?.and_then(|target| match target {
+            Target::Member(local) => Some(local),
+            Target::Canonical(_) => None,
+        }))
+    }
+
+    /// The canonical function that a member imports and exports again.
+    pub(crate) fn canonical(&self, origin: Origin<'a>) -> Result<Option<u32>, Refusal> {
+        Ok(self.target(origin)?.and_then(|target| match target {
+            Target::Canonical(function) => Some(function),
+            Target::Member(_) => None,
+        }))
+    }
+
+    /// All that the rest of the component takes from the members.
+    pub(crate) fn exposed(&self, component: &Component<'a>) -> Result<BTreeSet<Local>, Refusal> {
+        let mut exposed = BTreeSet::new();
+        for (kind, index) in component.all_named() {
+            exposed.extend(self.local(component.origin(kind, index)?)?);
+        }
+        for (instance, library) in &self.late {
+            for kind in Kind::ALL {
+                for import in &library.imports[kind] {
+                    let origin = argument(component, *instance, import.module, import.name)?;
+                    exposed.extend(self.local(origin)?);
+                }
+            }
+        }
+        Ok(exposed)
+    }
+
+    /// Which of the members' tables and memories a late module fills.
+    fn written(
+        &self,
+        component: &Component<'a>,
+        instance: u32,
+        library: &Library<'a>,
+    ) -> Result<Vec<Target>, Refusal> {
+        let mut written = Vec::new();
+        for (kind, index) in filled(library) {
+            if let Some(import) = library.imports[kind].get(index as usize) {
+                let origin = argument(component, instance, import.module, import.name)?;
+                written.extend(self.target(origin)?);
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// What an instance gets for an import.
+pub(crate) fn argument<'a>(
+    component: &Component<'a>,
+    instance: u32,
+    module: &str,
+    name: &'a str,
+) -> Result<Origin<'a>, Refusal> {
+    let Some(Instance::Instantiate { args, .. }) = component.instances.get(instance as usize)
+    else {
+        return Refusal::because("it has no such instance");
+    };
+    match args.iter().find(|argument| argument.name == module) {
+        Some(argument) => component.export(argument.index, name),
+        None => Refusal::because(format!("nothing is given for the imports from `{module}`")),
+    }
+}
+
+/// The tables and memories that a module fills when it is instantiated.
+fn filled<'l>(library: &'l Library<'_>) -> impl Iterator<Item = (Kind, u32)> + 'l {
+    let tables = library
+        .elements
+        .iter()
+        .filter_map(|element| match &element.kind {
+            ElementKind::Active { table_index, .. } => {
+                Some((Kind::Table, table_index.unwrap_or(0)))
+            }
+            _ => None,
+        });
+    let memories = library.data.iter().filter_map(|data| match &data.kind {
+        DataKind::Active { memory_index, .. } => Some((Kind::Memory, *memory_index)),
+        DataKind::Passive => None,
+    });
+    tables.chain(memories)
+}
+
+/// A member is instantiated before all late ones: it must not write over what one of them has written.
+fn in_order(member: &Member<'_>, written_late: &BTreeSet<Target>) -> Result<(), Refusal> {
+    for (kind, index) in filled(&member.library) {
+        let target = member.targets[kind].get(index as usize);
+        if target.is_some_and(|target| written_late.contains(target)) {
+            return Refusal::because("the order in which its modules are filled in can't be kept");
+        }
+    }
+    Ok(())
+}

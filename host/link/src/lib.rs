@@ -1,0 +1,85 @@
+//! Chicory's linker: the core modules of a component become one.
+//!
+//! Compilers that link dynamically leave a component of many modules, which share a memory and a table and import
+//! each other's functions by the thousand. All of that is done again for every sandbox. As one module, with all
+//! offsets known, its tables and its memory are images that are made once.
+//!
+//! Must not know languages, nor who runs the component.
+
+mod component;
+mod constant;
+mod encode;
+mod group;
+mod kind;
+mod layout;
+mod library;
+mod rebuild;
+mod refusal;
+mod used;
+
+use wasmparser::{Parser, Validator, WasmFeatures};
+
+use crate::component::{Component, pieces};
+use crate::constant::Constants;
+use crate::encode::encode;
+use crate::group::Group;
+use crate::layout::Layout;
+use crate::rebuild::rebuild;
+use crate::refusal::Refusal;
+use crate::used::Used;
+
+/// What came of linking.
+#[derive(Debug)]
+pub enum Linking {
+    /// A component that does the same with fewer modules.
+    Linked {
+        /// The component.
+        component: Vec<u8>,
+        /// How many modules became one.
+        modules: usize,
+    },
+    /// There is nothing to gain: no module fills another's table or memory.
+    Nothing,
+    /// The component has to stay as it is.
+    Refused {
+        /// Why, as a sentence without its full stop.
+        reason: String,
+    },
+}
+
+/// Links the core modules of `component`. The same bytes give the same bytes.
+pub fn link(component: &[u8]) -> Linking {
+    if !Parser::is_component(component) {
+        return Linking::Nothing;
+    }
+    match try_link(component) {
+        Ok(linking) => linking,
+        Err(refusal) => Linking::Refused {
+            reason: refusal.to_string(),
+        },
+    }
+}
+
+fn try_link(bytes: &[u8]) -> Result<Linking, Refusal> {
+    let pieces = pieces(bytes)?;
+    let component = Component::read(&pieces)?;
+    let group = Group::of(&component)?;
+    if !group.is_dynamic() {
+        return Ok(Linking::Nothing);
+    }
+    if group.starts() {
+        return Refusal::because("one of its modules runs code when it is instantiated");
+    }
+    let used = Used::of(&group, group.exposed(&component)?)?;
+    let constants = Constants::of(&group, &used);
+    let layout = Layout::of(&group, &used, constants)?;
+    let linked = encode(&group, &used, &layout)?;
+    let component = rebuild(bytes, &pieces, &component, &group, &linked)?;
+    Validator::new_with_features(WasmFeatures::all())
+        .validate_all(&component)
+        .map_err(Refusal::Invalid)?;
+    Ok(Linking::Linked {
+        component,
+        modules: group.members.len(),
+    })
+}
