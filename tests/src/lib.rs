@@ -259,6 +259,7 @@ mod tests {
                 ],
             ),
             ("host/worker", &["wasmtime", "redis::", "rusqlite"]),
+            ("host/link/src", &["wasmtime", "chicory_"]),
             ("host", &["chicory-tests.", "chicory_tests"]),
         ];
         let mut broken = Vec::new();
