@@ -117,7 +117,7 @@ impl<'a> Component<'a> {
             }
             Payload::ComponentAliasSection(section) => {
                 for alias in section.clone() {
-                    self.alias(alias?)?;
+                    self.alias(&alias?)?;
                 }
             }
             Payload::ComponentCanonicalSection(section) => {
@@ -130,14 +130,17 @@ impl<'a> Component<'a> {
         Ok(())
     }
 
-    fn alias(&mut self, alias: ComponentAlias<'a>) -> Result<(), Refusal> {
+    fn alias(&mut self, alias: &ComponentAlias<'a>) -> Result<(), Refusal> {
         match alias {
             ComponentAlias::CoreInstanceExport {
                 kind,
                 instance_index: instance,
                 name,
-            } => self.items[kind.into()].push(Item::Export { instance, name }),
-            ComponentAlias::InstanceExport { kind, .. } => no_module(kind)?,
+            } => self.items[(*kind).into()].push(Item::Export {
+                instance: *instance,
+                name,
+            }),
+            ComponentAlias::InstanceExport { kind, .. } => no_module(*kind)?,
             ComponentAlias::Outer { .. } => {}
         }
         Ok(())
