@@ -70,7 +70,7 @@
   (core instance $got (export "here" (global $m "got")))
   (core instance $l (instantiate $library (with "env" (instance $m)) (with "got" (instance $got))))
   (core func $length-core
-    (canon lower (func $length) (memory $m "memory") (realloc (func $m "realloc"))))
+    (canon lower (func $length) (memory (core memory $m "memory")) (realloc (core func $m "realloc"))))
   (core instance $fix (instantiate $fixup (with "" (instance
     (export "0" (func $length-core)) (export "$imports" (table $shims "$imports"))))))
   (core instance $i (instantiate $init (with "env" (instance $m))))
