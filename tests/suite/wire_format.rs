@@ -75,6 +75,33 @@ fn who_waits_is_told_of_the_end() {
 }
 
 #[test]
+fn an_inbox_gets_the_results_of_the_messages_that_name_it() {
+    let site = Site::new();
+    let mut waiting = site.connection();
+    let mut channels = waiting.as_pubsub();
+    channels.subscribe("chicory:reply:here").unwrap();
+    let _worker = site.worker(&[]);
+    for (id, task) in [("sum", "demo.add"), ("sad", "demo.always-fails")] {
+        let args = if id == "sum" {
+            json!([40, 2])
+        } else {
+            json!([])
+        };
+        let retry = json!({ "max_retries": 1, "retry_delay": 0.01 });
+        let message =
+            json!({ "id": id, "name": task, "args": args, "retry": retry, "reply_to": "here" });
+        enqueue(&site, &message);
+        let told: String = channels.get_message().unwrap().get_payload().unwrap();
+        let stored: String = site
+            .connection()
+            .get(format!("chicory:result:{id}"))
+            .unwrap();
+        assert_eq!(told, stored);
+        assert_eq!(crate::ran::json(&told)["task_id"], id);
+    }
+}
+
+#[test]
 fn every_test_that_the_document_names_is_there() {
     let document = fs::read_to_string(root().join("docs/wire-format.md")).unwrap();
     let sources: String = ["tests/suite", "host/queue/tests"]

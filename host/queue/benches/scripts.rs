@@ -87,6 +87,7 @@ fn completions(deliveries: Vec<Delivery>) -> Vec<Settle> {
             body: Some(
                 json!({"task_id": delivery.task_id, "state": "SUCCESS", "result": 42}).to_string(),
             ),
+            reply_to: None,
         }),
         lease: delivery.lease,
         raw: delivery.raw,

@@ -65,7 +65,8 @@ pub trait Broker: Debug + Send + Sync {
     /// Starts the time of the leases anew where they are still held. One answer per lease, in order.
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;
 
-    /// Applies settlements where the lease is still held, each with its result. One answer each, in order.
+    /// Applies settlements where the lease is still held, each with its result; those of one queue and consumer in
+    /// the batch's order. One answer each, in order.
     async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError>;
 
     /// Acknowledges before the task runs (at most once). One answer per lease, in order.

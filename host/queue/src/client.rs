@@ -6,16 +6,15 @@ mod base64;
 mod call;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
 pub use self::base64::Base64;
 pub use self::call::{Call, CallError, Started};
+use crate::results::WAIT_POLL;
 use crate::validate::{Checks, EnqueueError, ValidationMode};
-use crate::{
-    BrokerConfig, BrokerError, Connected, SystemClock, TaskMessage, TaskResult, TaskState, connect,
-};
+use crate::{BrokerConfig, BrokerError, Connected, SystemClock, TaskMessage, TaskResult, connect};
 
 /// A producer. Cheap to clone; all clones share one connection.
 ///
@@ -135,14 +134,7 @@ impl Client {
         timeout: Option<Duration>,
     ) -> Result<R, CallError> {
         let id = &started.id;
-        match self.wait(id, timeout).await? {
-            None => Err(CallError::NotEnded { id: id.clone() }),
-            Some(result) if result.state == TaskState::Success => call::read(result),
-            Some(result) => Err(CallError::Failed {
-                id: id.clone(),
-                error: result.error.unwrap_or_default(),
-            }),
-        }
+        call::read(id, self.wait(id, timeout).await?)
     }
 
     /// Enqueues a typed call and waits for its end.
@@ -152,7 +144,32 @@ impl Client {
         call: Call<R>,
         timeout: Option<Duration>,
     ) -> Result<R, CallError> {
-        let started = self.start(queue, call).await?;
-        self.outcome(&started, timeout).await
+        let id = call.message.id.clone();
+        let result = self.run(queue, call.message, timeout).await?;
+        call::read(&id, result)
+    }
+
+    /// Enqueues a message and waits for its result; none when `timeout` is over. Quicker than
+    /// [`Client::enqueue`] and then [`Client::wait`]: the message names this process's inbox, to which the
+    /// worker sends the result.
+    pub async fn run(
+        &self,
+        queue: &str,
+        mut message: TaskMessage,
+        timeout: Option<Duration>,
+    ) -> Result<Option<TaskResult>, EnqueueError> {
+        let begun = Instant::now();
+        let left = || timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
+        let reply = self.connected.results.expect(&message.id).await;
+        message.reply_to = reply.as_ref().map(|reply| reply.inbox().to_owned());
+        let id = self.enqueue(queue, message).await?;
+        if let Some(reply) = reply {
+            let patience = left().unwrap_or(WAIT_POLL).min(WAIT_POLL);
+            if let Ok(Some(result)) = tokio::time::timeout(patience, reply.ended()).await {
+                return Ok(Some(result));
+            }
+        }
+        // It takes longer, or the news was lost.
+        Ok(self.wait(&id, left()).await?)
     }
 }

@@ -76,6 +76,7 @@ macro_rules! for_each_promise {
             results::states_and_results_are_kept,
             results::a_wait_is_woken_by_the_writer,
             results::a_wait_is_woken_by_a_settlement,
+            results::a_run_is_answered,
             results::a_wait_ends_at_its_timeout,
             results::results_expire,
             results::results_are_deleted,

@@ -41,7 +41,7 @@ pub use registry::{
     Rollout, RolloutError, RolloutRequest, Stage, Target, Verdict, Version, WorkerReport,
     delete_unnamed, forget, judge,
 };
-pub use results::{ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
+pub use results::{Reply, ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
 pub use timestamp::Timestamp;
 pub use validate::{Checks, EnqueueError, ValidationMode};
 

@@ -41,6 +41,8 @@ pub struct TaskMessage {
     pub retry: Option<RetryPolicy>,
     /// Whether no state and no result are to be kept.
     pub ignore_result: bool,
+    /// The inbox of the process that waits for its end; the worker sends the result there.
+    pub reply_to: Option<String>,
     /// The digest of the module's version that it must run on.
     pub pin: Option<String>,
     /// The digest of the version whose signature its arguments were checked against.
@@ -145,6 +147,9 @@ impl Serialize for TaskMessage {
         if self.ignore_result {
             map.serialize_entry("ignore_result", &true)?;
         }
+        if let Some(inbox) = &self.reply_to {
+            map.serialize_entry("reply_to", inbox)?;
+        }
         if let Some(pin) = &self.pin {
             map.serialize_entry("pin", pin)?;
         }
@@ -212,6 +217,7 @@ fn read_field<'de, A: MapAccess<'de>>(
         "ignore_result" => {
             message.ignore_result = map.next_value::<Option<_>>()?.unwrap_or_default();
         }
+        "reply_to" => message.reply_to = map.next_value()?,
         "pin" => message.pin = map.next_value()?,
         "checked_against" => message.checked_against = map.next_value()?,
         "no_canary" => message.no_canary = map.next_value::<Option<_>>()?.unwrap_or_default(),
@@ -319,6 +325,7 @@ mod tests {
                 first_failure_at: micros.map(Timestamp::from_micros),
                 retry: ignore.then(RetryPolicy::default),
                 ignore_result: ignore,
+                reply_to: digest.clone(),
                 pin: digest.clone(),
                 checked_against: digest,
                 no_canary: ignore,

@@ -2,10 +2,12 @@
 //!
 //! Must not know deliveries or leases.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -83,6 +85,32 @@ pub struct ResultRecord {
     pub state: TaskState,
     /// The stored form of a [`TaskResult`], as JSON; none where only the state changes.
     pub body: Option<String>,
+    /// The message's `reply_to`: who is told of the end beside those who wait by the task's id.
+    pub reply_to: Option<String>,
+}
+
+/// The answer to a message that is about to be enqueued. Dropping it ends the listening.
+pub struct Reply {
+    pub(crate) inbox: String,
+    pub(crate) body: BoxFuture<'static, Option<Bytes>>,
+}
+
+impl Reply {
+    /// What the message has to have in `reply_to`.
+    pub fn inbox(&self) -> &str {
+        &self.inbox
+    }
+
+    /// The task's end; none where it won't be heard of here any more.
+    pub async fn ended(self) -> Option<TaskResult> {
+        serde_json::from_slice(&self.body.await?).ok()
+    }
+}
+
+impl Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reply").field(&self.inbox).finish()
+    }
 }
 
 /// A worker's heartbeat.
@@ -138,6 +166,9 @@ pub trait Results: Debug + Send + Sync {
         task_id: &str,
         timeout: Option<Duration>,
     ) -> Result<Option<TaskResult>, BrokerError>;
+    /// Listens for the end of a task that is about to be enqueued, which is quicker than to wait by its id;
+    /// none where there is no such way, or not now.
+    async fn expect(&self, task_id: &str) -> Option<Reply>;
     /// Deletes a state and result; false where there was none.
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError>;
     /// Writes a heartbeat that lasts for `ttl`.
@@ -150,5 +181,5 @@ pub trait Results: Debug + Send + Sync {
     async fn remove_stale_workers(&self) -> Result<u64, BrokerError>;
 }
 
-/// Shared by both brokers' `wait`: the fall-back where a wake-up was lost.
+/// The fall-back where a wake-up was lost.
 pub(crate) const WAIT_POLL: Duration = Duration::from_millis(500);

@@ -214,6 +214,7 @@ async fn a_typed_call_says_how_it_ended() {
             task_id: started.id.clone(),
             state: chicory_queue::TaskState::parse(state).unwrap(),
             body: Some(body.to_string()),
+            reply_to: None,
         };
         client.connected().results.store(&[record]).await.unwrap();
         let ended = match client.outcome(&started, None).await {

@@ -174,11 +174,13 @@ impl Pair {
             };
             let settlement = self.settlement(&pair[0], *kind);
             for (batch, delivery) in batches.iter_mut().zip(&pair) {
-                // One entry, one settlement: a batch is of different deliveries.
-                if batch
-                    .iter()
-                    .all(|item: &Settle| item.lease != delivery.lease)
-                {
+                // One entry, one settlement: a batch is of different deliveries; of one consumer and one queue,
+                // since the order among those is not promised.
+                if batch.iter().all(|item: &Settle| {
+                    item.lease != delivery.lease
+                        && item.lease.consumer == delivery.lease.consumer
+                        && item.lease.queue == delivery.lease.queue
+                }) {
                     batch.push(settle(delivery, settlement.clone()));
                 }
             }
@@ -321,6 +323,7 @@ fn settle(delivery: &Delivery, settlement: Settlement) -> Settle {
             task_id: id.clone(),
             state,
             body,
+            reply_to: None,
         }),
         settlement,
     }

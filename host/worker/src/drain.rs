@@ -96,7 +96,7 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 fn give_back(held: crate::shift::Held) -> Settle {
     let record = held.lease.acknowledged.then(|| {
         let outcome = Outcome::Failed(translate::cancelled());
-        translate::record(&held.task_id, &outcome, &Settlement::Complete, None)
+        translate::record(&held.task_id, None, &outcome, &Settlement::Complete, None)
     });
     Settle {
         settlement: match record {

@@ -220,8 +220,11 @@ fn error(outcome: &Outcome) -> Option<String> {
     }
 }
 
-/// Counts the end of a task whose module has a canary.
-fn count(task: Option<&CatalogTask>, outcome: &Outcome) {
+/// Tells the task how a try of it went, and counts it where its module has a canary.
+fn note(task: Option<&CatalogTask>, outcome: &Outcome, duration: Duration) {
+    if let Some(task) = task {
+        task.took(duration);
+    }
     if let Some(trial) = task.and_then(|task| task.trial.as_ref()) {
         trial.tally.count(trial.canary, outcome);
     }
@@ -253,13 +256,15 @@ pub(crate) fn finish(
         now: shift.clock.now(),
     };
     let settlement = decide(outcome, &message, terms);
-    count(task.as_deref(), outcome);
-    let ignored = message.ignore_result || task.is_some_and(|task| task.ignore_result);
+    let duration = begun.elapsed();
+    note(task.as_deref(), outcome, duration);
+    let ignored = message.ignore_result || task.as_ref().is_some_and(|task| task.ignore_result);
     let record = match settlement {
         Settlement::Release => None,
         _ if ignored => None,
         _ => Some(translate::record(
             &message.id,
+            message.reply_to,
             outcome,
             &settlement,
             usage.as_ref(),
@@ -267,7 +272,7 @@ pub(crate) fn finish(
     };
     let report = Report {
         error: error(outcome),
-        duration: begun.elapsed(),
+        duration,
         usage,
     };
     let settle = Settle {

@@ -12,7 +12,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::execute::Attempt;
-use crate::lane::Ready;
+use crate::lane::{self, Ready};
 use crate::reclaim::Reclaim;
 use crate::shift::{Held, Patience, Shift};
 
@@ -84,7 +84,8 @@ fn count(permits: usize) -> u32 {
     u32::try_from(permits).unwrap_or(u32::MAX)
 }
 
-/// Starts the deliveries, each with one of the permits.
+/// Starts the deliveries, each with one of the permits: in the sandboxes' threads, but for one that comes
+/// alone and is soon over.
 pub(crate) async fn hand_over(
     shift: &Arc<Shift>,
     deliveries: Vec<Delivery>,
@@ -96,6 +97,7 @@ pub(crate) async fn hand_over(
     let mut attempts: Vec<Attempt> = deliveries.into_iter().map(|d| prepare(shift, d)).collect();
     acknowledge_first(shift, &mut attempts).await;
     let first = shift.held.insert(attempts.iter().map(held));
+    let alone = attempts.len() == 1;
     for (ticket, attempt) in (first..).zip(attempts) {
         let Some(permit) = permits.split(1) else {
             return;
@@ -105,8 +107,12 @@ pub(crate) async fn hand_over(
             attempt,
             permit,
         };
-        // Unbounded, since permits bound it; closed only when the worker has stopped.
-        let _ = shift.ready.try_send(ready);
+        if alone && ready.is_brief() {
+            lane::run_here(shift, ready).await;
+        } else {
+            // Unbounded, since permits bound it; closed only when the worker has stopped.
+            let _ = shift.ready.try_send(ready);
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Lanes: one for each thread of the sandboxes. A lane takes deliveries one after the other, and
 //! runs each on the spot up to the first time that it waits; only one that does wait becomes a task of
 //! the executor. Ends are handed on in batches. Most tasks never wait, so they cost no scheduling.
+//! A delivery that comes alone may be run where it was fetched: nobody has to be woken for it.
 //!
 //! Must not know what a call does, nor what becomes of its end.
 
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_channel::Receiver;
+use futures::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::execute::{Attempt, Begun, Case, Finished, begin, begin_cold, conclude, finish};
@@ -27,6 +28,20 @@ pub(crate) struct Ready {
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
+impl Ready {
+    /// Whether it is worth more to run it than to hand it on.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.attempt.task.as_ref().is_ok_and(|task| task.is_brief())
+    }
+}
+
+/// Runs one delivery on the caller's thread, up to the first time that it waits.
+pub(crate) async fn run_here(shift: &Arc<Shift>, ready: Ready) {
+    let mut ends = Ends::new(shift);
+    run(shift, ready, &mut ends);
+    ends.hand_on(shift).await;
+}
+
 /// Runs what is ready until there can be no more.
 pub(crate) async fn lane(shift: Arc<Shift>, ready: Receiver<Ready>) {
     let mut ends = Ends::new(&shift);
@@ -34,7 +49,7 @@ pub(crate) async fn lane(shift: Arc<Shift>, ready: Receiver<Ready>) {
         let turn = Instant::now();
         let mut next = Some(first);
         while let Some(ready_now) = next {
-            run(&shift, ready_now, &mut ends).await;
+            run(&shift, ready_now, &mut ends);
             if ends.is_full() {
                 ends.hand_on(&shift).await;
             }
@@ -88,7 +103,7 @@ impl Ends {
     }
 }
 
-async fn run(shift: &Arc<Shift>, ready: Ready, ends: &mut Ends) {
+fn run(shift: &Arc<Shift>, ready: Ready, ends: &mut Ends) {
     let Ready {
         ticket,
         attempt,
@@ -97,14 +112,15 @@ async fn run(shift: &Arc<Shift>, ready: Ready, ends: &mut Ends) {
     let (case, begun) = begin(shift, ticket, attempt);
     match begun {
         Begun::Over(outcome) => ends.add(finish(shift, case, &outcome, None), permit),
-        Begun::Running(mut running) => match futures::poll!(&mut running) {
-            Poll::Ready(ended) => ends.add(conclude(shift, case, ended), permit),
-            Poll::Pending => {
-                tokio::spawn(wait(Arc::clone(shift), case, running, permit));
+        Begun::Running(mut running) => match (&mut running).now_or_never() {
+            Some(ended) => ends.add(conclude(shift, case, ended), permit),
+            None => {
+                let rest = wait(Arc::clone(shift), case, running, permit);
+                shift.sandboxes.spawn(rest);
             }
         },
         Begun::Cold => {
-            tokio::spawn(load(Arc::clone(shift), case, permit));
+            shift.sandboxes.spawn(load(Arc::clone(shift), case, permit));
         }
     }
 }

@@ -60,6 +60,7 @@ async fn announce(shift: &Shift) {
                     task_id: held.task_id.clone(),
                     state: TaskState::Started,
                     body: None,
+                    reply_to: None,
                 });
             }
         }

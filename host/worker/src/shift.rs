@@ -32,6 +32,8 @@ pub(crate) struct Shift {
     /// One permit per task that may be at work.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) held: HeldDeliveries,
+    /// The threads of the sandboxes.
+    pub(crate) sandboxes: tokio::runtime::Handle,
     /// To the lanes.
     pub(crate) ready: async_channel::Sender<Ready>,
     pub(crate) finished: mpsc::Sender<Vec<Finished>>,

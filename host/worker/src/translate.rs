@@ -79,6 +79,7 @@ pub(crate) fn cancelled() -> Failure {
 /// The record to write along with a settlement.
 pub(crate) fn record(
     task_id: &str,
+    reply_to: Option<String>,
     outcome: &Outcome,
     settlement: &Settlement,
     usage: Option<&Usage>,
@@ -95,6 +96,7 @@ pub(crate) fn record(
         body: state
             .is_final()
             .then(|| body(task_id, state, outcome, usage)),
+        reply_to,
     }
 }
 
@@ -156,7 +158,13 @@ mod tests {
             fuel: Some(7),
             ..Usage::default()
         };
-        let record = record("id \"1\"", &outcome, &Settlement::Complete, Some(&usage));
+        let record = record(
+            "id \"1\"",
+            None,
+            &outcome,
+            &Settlement::Complete,
+            Some(&usage),
+        );
         let read: TaskResult = serde_json::from_str(&record.body.unwrap()).unwrap();
         assert_eq!(
             (read.task_id.as_str(), read.state),
@@ -179,7 +187,7 @@ mod tests {
             error: failure.describe(),
             failed_at: chicory_queue::Timestamp::now(),
         };
-        let record = record("a", &Outcome::Failed(failure), &dead, None);
+        let record = record("a", None, &Outcome::Failed(failure), &dead, None);
         assert_eq!(record.state, TaskState::Failure);
         let read: TaskResult = serde_json::from_str(&record.body.unwrap()).unwrap();
         assert_eq!(read.error.as_deref(), Some("Trap: unreachable"));
@@ -216,7 +224,7 @@ mod tests {
             at: chicory_queue::Timestamp::now(),
             message,
         };
-        let record = record("a", &failed, &retry, None);
+        let record = record("a", None, &failed, &retry, None);
         assert_eq!((record.state, record.body), (TaskState::Retry, None));
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_channel::Receiver;
 use chicory_queue::{Clock, Connected};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, broadcast, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -90,7 +91,7 @@ impl Worker {
             .context("can't start the threads for sandboxes")?;
         let threads = self.config.threads.max(1);
         let fleet = self.fleet.take();
-        let (shift, ready, finished) = self.shift(fleet.is_some());
+        let (shift, ready, finished) = self.shift(fleet.is_some(), sandboxes.handle().clone());
         let shift = Arc::new(shift);
         for _ in 0..threads {
             // Without the executor's budget: a lane looks at the clock itself.
@@ -131,7 +132,11 @@ impl Worker {
         })
     }
 
-    fn shift(self, in_fleet: bool) -> (Shift, Receiver<Ready>, mpsc::Receiver<Vec<Finished>>) {
+    fn shift(
+        self,
+        in_fleet: bool,
+        sandboxes: Handle,
+    ) -> (Shift, Receiver<Ready>, mpsc::Receiver<Vec<Finished>>) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let (ready, readies) = async_channel::unbounded();
         // Room for a few round trips of ends: more would let a broker that is away pile them up.
@@ -151,6 +156,7 @@ impl Worker {
             health: Health::default(),
             started_at: self.clock.now(),
             in_fleet,
+            sandboxes,
             connected: self.connected,
             catalog: self.catalog,
             runner: self.runner,

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{BrokerError, EnqueueError, TaskMessage, TaskResult};
+use crate::{BrokerError, EnqueueError, TaskMessage, TaskResult, TaskState};
 
 /// A message for a task whose result is an `R`.
 ///
@@ -110,11 +110,23 @@ pub enum CallError {
     },
 }
 
-/// The value in a result.
-pub(super) fn read<R: DeserializeOwned>(result: TaskResult) -> Result<R, CallError> {
+/// The value of a call, once its wait is over.
+pub(super) fn read<R: DeserializeOwned>(
+    id: &str,
+    result: Option<TaskResult>,
+) -> Result<R, CallError> {
+    let Some(result) = result else {
+        return Err(CallError::NotEnded { id: id.to_owned() });
+    };
+    if result.state != TaskState::Success {
+        return Err(CallError::Failed {
+            id: id.to_owned(),
+            error: result.error.unwrap_or_default(),
+        });
+    }
     let value = result.result.unwrap_or_default();
     serde_json::from_value(value).map_err(|error| CallError::OtherType {
-        id: result.task_id,
+        id: id.to_owned(),
         reason: error.to_string(),
     })
 }

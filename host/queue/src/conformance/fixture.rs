@@ -286,5 +286,6 @@ pub(super) fn success(task_id: &str) -> ResultRecord {
         body: Some(format!(
             r#"{{"task_id":"{task_id}","state":"SUCCESS","result":42,"error":null,"traceback":null}}"#
         )),
+        reply_to: None,
     }
 }

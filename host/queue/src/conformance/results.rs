@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
-use super::fixture::{Fixture, PATIENCE, Settings, eventually, message, settle, soon, success};
-use crate::{ResultRecord, Settlement, TaskState, Timestamp, WorkerInfo};
+use super::fixture::{
+    Fixture, PATIENCE, Settings, carried, eventually, message, settle, soon, success,
+};
+use crate::{Client, ResultRecord, Settlement, TaskState, Timestamp, ValidationMode, WorkerInfo};
 
 fn state_only(task_id: &str, state: TaskState) -> ResultRecord {
     ResultRecord {
         task_id: task_id.into(),
         state,
         body: None,
+        reply_to: None,
     }
 }
 
@@ -95,6 +98,41 @@ pub async fn a_wait_is_woken_by_a_settlement(fixture: &Fixture) {
         .await;
         assert_eq!(result.expect("wait").expect("a result").task_id, id);
     }
+}
+
+/// Whoever settles the message or stores its result, whether the message names an inbox or not.
+pub async fn a_run_is_answered(fixture: &Fixture) {
+    let client = Client::new(fixture.connected.clone()).validation(ValidationMode::None);
+    let other = fixture.again(Settings::default()).await;
+    for round in 0..4 {
+        let id = format!("m{round}");
+        let answering = async {
+            let delivery = eventually("the message is there", async || {
+                fixture.fetch("one", 1).await.pop()
+            })
+            .await;
+            let answer = ResultRecord {
+                reply_to: carried(&delivery).reply_to.clone().filter(|_| round < 3),
+                ..success(&id)
+            };
+            let mut done = settle(&delivery, Settlement::Complete);
+            if round % 2 == 0 {
+                done.record = Some(answer);
+            } else {
+                other.results.store(&[answer]).await.expect("store");
+            }
+            fixture.settle(done).await
+        };
+        let (answer, _) = soon("a run is answered", async {
+            tokio::join!(client.run(&fixture.queue, message(&id), None), answering)
+        })
+        .await;
+        assert_eq!(answer.expect("run").expect("a result").task_id, id);
+    }
+    let timeout = Some(Duration::from_millis(30));
+    let running = client.run(&fixture.queue, message("late"), timeout);
+    let nothing = soon("a run ends at its timeout", running).await;
+    assert_eq!(nothing.expect("run"), None);
 }
 
 /// With nothing.

@@ -154,6 +154,7 @@ pub async fn a_retry_replaces_the_message(fixture: &Fixture) {
         task_id: "m".into(),
         state: TaskState::Retry,
         body: None,
+        reply_to: None,
     });
     assert_eq!(fixture.settle(retry).await, Settled::Applied);
     let stats = fixture.stats().await;

@@ -135,5 +135,6 @@ pub(crate) fn success(task_id: &str) -> ResultRecord {
         body: Some(format!(
             r#"{{"task_id":"{task_id}","state":"SUCCESS","result":1,"error":null,"traceback":null}}"#
         )),
+        reply_to: None,
     }
 }

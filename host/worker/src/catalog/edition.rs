@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use chicory_queue::{DeliveryMode, RetryPolicy};
 use chicory_runtime::{Module, Task};
@@ -45,7 +47,12 @@ pub struct CatalogTask {
     pub ignore_result: bool,
     /// Where a canary of its module is judged.
     pub(crate) trial: Option<Trial>,
+    /// Whether it was over at once the last time.
+    brief: AtomicBool,
 }
+
+/// Less than it takes to wake another thread and to hear of its end.
+const BRIEF: Duration = Duration::from_micros(150);
 
 /// A task's part in the trial of a canary.
 #[derive(Debug, Clone)]
@@ -107,6 +114,7 @@ impl CatalogTask {
                 .and_then(|own| own.ignore_result)
                 .unwrap_or(manifest.ignore_result),
             trial: None,
+            brief: AtomicBool::new(false),
         }
     }
 
@@ -125,6 +133,7 @@ impl CatalogTask {
             delivery_mode: self.delivery_mode,
             ignore_result: self.ignore_result,
             trial: Some(trial),
+            brief: AtomicBool::new(false),
         }
     }
 
@@ -150,6 +159,20 @@ impl CatalogTask {
                 self.digest, self.name
             )
         })
+    }
+
+    /// Notes how long a try took.
+    pub(crate) fn took(&self, duration: Duration) {
+        let brief = duration < BRIEF;
+        // Written where it changes: all threads read it.
+        if self.brief.load(Ordering::Relaxed) != brief {
+            self.brief.store(brief, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the last try was over in less time than another thread takes to be woken.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.brief.load(Ordering::Relaxed)
     }
 
     /// Whether the task runs on a canary.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use chicory_queue::TaskState;
+use chicory_queue::{Client, TaskState, ValidationMode};
 use hdrhistogram::Histogram;
 
 use super::report::{Report, Unit};
@@ -66,12 +66,9 @@ pub(super) async fn samples(bench: &Bench, count: usize, pause: Duration) -> any
 
 async fn sample(bench: &Bench, number: usize) -> anyhow::Result<Duration> {
     let message = guests::add(guests::ADD, number);
-    let id = message.id.clone();
-    let batch = [message];
+    let client = Client::new(bench.connected.clone()).validation(ValidationMode::None);
     let begun = Instant::now();
-    let sending = bench.connected.broker.enqueue(&bench.queue, &batch);
-    sending.await?;
-    let waited = bench.connected.results.wait(&id, Some(PATIENCE)).await?;
+    let waited = client.run(&bench.queue, message, Some(PATIENCE)).await?;
     let taken = begun.elapsed();
     let result =
         waited.with_context(|| format!("no result of a benchmark's task within {PATIENCE:?}"))?;

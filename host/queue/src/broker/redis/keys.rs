@@ -93,7 +93,7 @@ impl ResultKeys {
     }
 
     /// What all of these keys start with. The scripts that write results append `:state:ID`,
-    /// `:result:ID`, `:done:ID` and `:waiting` to it themselves, as the functions below do.
+    /// `:result:ID`, `:done:ID`, `:reply:INBOX` and `:waiting` to it themselves, as the functions below do.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -111,6 +111,11 @@ impl ResultKeys {
     /// The channel that tells of a task's end.
     pub(super) fn done(&self, task_id: &str) -> String {
         format!("{}:done:{task_id}", self.prefix)
+    }
+
+    /// The channel of a process that waits for the ends of tasks it has enqueued itself.
+    pub(super) fn reply(&self, inbox: &str) -> String {
+        format!("{}:reply:{inbox}", self.prefix)
     }
 
     /// The channel that everybody who waits subscribes to: without subscribers, nobody is told.

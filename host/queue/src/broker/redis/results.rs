@@ -14,7 +14,9 @@ use super::keys::ResultKeys;
 use super::script::STORE;
 use super::wait::Waits;
 use crate::results::WAIT_POLL;
-use crate::{BrokerError, ResultRecord, Results, ResultsConfig, TaskResult, TaskState, WorkerInfo};
+use crate::{
+    BrokerError, Reply, ResultRecord, Results, ResultsConfig, TaskResult, TaskState, WorkerInfo,
+};
 
 /// Heartbeats asked for at once.
 const PAGE: usize = 500;
@@ -63,7 +65,8 @@ impl RedisResults {
             command
                 .arg(&record.task_id)
                 .arg(record.state.name())
-                .arg(record.body.as_deref().unwrap_or_default());
+                .arg(record.body.as_deref().unwrap_or_default())
+                .arg(record.reply_to.as_deref().unwrap_or_default());
         }
         self.connection.call(&STORE, &command).await
     }
@@ -79,12 +82,17 @@ impl RedisResults {
             [Some(state), result].into_iter().flatten()
         });
         self.ask_all(writes).await?;
-        let notices = records.iter().filter_map(|record| {
-            let mut command = cmd("PUBLISH");
-            command
-                .arg(self.keys.done(&record.task_id))
-                .arg(record.body.as_ref()?);
-            Some(command)
+        let notices = records.iter().flat_map(|record| {
+            let inbox = record.reply_to.as_ref();
+            let reply = inbox.map(|inbox| self.keys.reply(inbox));
+            [Some(self.keys.done(&record.task_id)), reply]
+                .into_iter()
+                .flatten()
+                .filter_map(|channel| {
+                    let mut command = cmd("PUBLISH");
+                    command.arg(channel).arg(record.body.as_ref()?);
+                    Some(command)
+                })
         });
         self.ask_all(notices).await
     }
@@ -145,12 +153,17 @@ impl Results for RedisResults {
         // The wake-up is registered before the look, so that no end falls between them.
         let mut watch = self.waits.watch(task_id).await;
         loop {
-            if let Some(result) = self.result(task_id).await? {
-                return Ok(Some(result));
-            }
             let poll = Instant::now() + WAIT_POLL;
             let until = deadline.map_or(poll, |deadline| deadline.min(poll));
-            match tokio::time::timeout_at(until, watch.ended()).await {
+            // An end that is there already, or the news of one: whichever is sooner.
+            let heard = tokio::select! {
+                Some(body) = watch.ended() => Ok(Some(body)),
+                found = self.result(task_id) => match found? {
+                    Some(result) => return Ok(Some(result)),
+                    None => tokio::time::timeout_at(until, watch.ended()).await,
+                },
+            };
+            match heard {
                 Ok(Some(body)) => return read(task_id, &body).map(Some),
                 Ok(None) => {
                     tokio::time::sleep_until(until).await;
@@ -162,6 +175,10 @@ impl Results for RedisResults {
                 return Ok(None);
             }
         }
+    }
+
+    async fn expect(&self, task_id: &str) -> Option<Reply> {
+        self.waits.expect(task_id).await
     }
 
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError> {

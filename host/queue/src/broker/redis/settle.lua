@@ -4,10 +4,11 @@
 -- ARGV: 1 group, 2 consumer, 3 lowest and 4 highest of the entries whose leases are looked for,
 --       5 their number, 6 what keys of results start with, 7 seconds to keep results (0 for ever),
 --       8 most dead letters (empty for no limit), 9 channel for wake-ups;
---       10 number N of the deliveries that are complete with a result, then N times: entry, task id,
---       result. They are the rule: what is the same for all is not passed for each.
---       Then for each further delivery: entry, kind, state, task id, result (state
---       and result empty: none), and by kind
+--       10 number N of the deliveries, the first ones, that are complete with a result and no inbox,
+--       then N times: entry, task id, result. They are the rule: what is the same for all is not
+--       passed for each.
+--       Then for each further delivery: entry, kind, state, task id, result, inbox that is told
+--       of the result (state, result and inbox empty: none), and by kind
 --         C complete     nothing
 --         R retry        seconds since 1970, data
 --         D dead-letter  data, time of failure, error, retries, task's name
@@ -31,8 +32,8 @@ local function put(key, value)
   end
 end
 
--- `ended` has the places of the task ids that a result follows.
-local lost, settled, ended, wake = {}, {}, {}, nil
+-- `ended` has the places of the task ids that a result follows, `replies` of inboxes that one precedes.
+local lost, settled, ended, replies, wake = {}, {}, {}, {}, nil
 local place, n = 0, 11 + 3 * tonumber(ARGV[10])
 -- A result is written before its message goes: a crash between repeats, never loses.
 for at = 12, n - 1, 3 do
@@ -61,8 +62,11 @@ while n <= #ARGV do
     if result ~= '' then
       put(results .. task, result)
       ended[#ended + 1] = n + 3
+      if ARGV[n + 5] ~= '' then
+        replies[#replies + 1] = n + 5
+      end
     end
-    local first = n + 5
+    local first = n + 6
     if what == 'R' then
       call('ZADD', delayed, ARGV[first], ARGV[first + 1])
       local due = tonumber(ARGV[first])
@@ -87,7 +91,7 @@ while n <= #ARGV do
       settled[#settled + 1] = entry
     end
   end
-  place, n = place + 1, n + 5 + fields[what]
+  place, n = place + 1, n + 6 + fields[what]
 end
 
 if #settled > 0 then
@@ -96,6 +100,9 @@ if #settled > 0 then
 end
 if wake then
   call('PUBLISH', ARGV[9], wake)
+end
+for _, at in ipairs(replies) do
+  call('PUBLISH', prefix .. ':reply:' .. ARGV[at], ARGV[at - 1])
 end
 -- Nobody waits most of the time: then it costs one question for the whole batch.
 if #ended > 0 and call('PUBSUB', 'NUMSUB', prefix .. ':waiting')[2] > 0 then

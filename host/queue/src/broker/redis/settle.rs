@@ -40,25 +40,28 @@ pub(super) async fn settle(
     Ok(answers)
 }
 
-/// Settles the deliveries of one queue at these places. Gives back the places in the script's order,
-/// and which of them had lost their lease.
+/// Settles the deliveries of one queue at these places. Gives back the places, and which of them had lost
+/// their lease.
 async fn step(
     broker: &RedisBroker,
     batch: &[Settle],
     queue: &str,
-    mut places: Vec<usize>,
+    places: Vec<usize>,
 ) -> Result<(Vec<usize>, Vec<usize>), BrokerError> {
-    places.sort_by_key(|place| result_alone(broker, &batch[*place]).is_none());
     let members: Vec<&Settle> = places.iter().map(|place| &batch[*place]).collect();
     let command = command(broker, queue, &members);
     let lost = broker.connection.call(&SETTLE, &command).await?;
     Ok((places, lost))
 }
 
-/// The result of a delivery that is complete with one, as most are: its id and its result say all.
+/// The result of a delivery that is complete with one that nobody asked to be sent, as most are: its id and
+/// its result say all.
 fn result_alone<'a>(broker: &RedisBroker, settle: &'a Settle) -> Option<&'a str> {
     let record = settle.record.as_ref().filter(|record| {
-        broker.results_in_step && !settle.lease.acknowledged && record.state == TaskState::Success
+        broker.results_in_step
+            && !settle.lease.acknowledged
+            && record.state == TaskState::Success
+            && record.reply_to.is_none()
     })?;
     match settle.settlement {
         Settlement::Complete => record.body.as_deref(),
@@ -66,7 +69,8 @@ fn result_alone<'a>(broker: &RedisBroker, settle: &'a Settle) -> Option<&'a str>
     }
 }
 
-/// The command for a batch, of which those with nothing but a result come first.
+/// The command for a batch. What of it begins with nothing but results is passed in fewer words; the order
+/// stays, since of two ends of one task the last one counts.
 fn command(broker: &RedisBroker, queue: &str, batch: &[&Settle]) -> Cmd {
     let keys = &broker.keys;
     let mut command =
@@ -128,6 +132,11 @@ fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
         .arg(
             record
                 .and_then(|record| record.body.as_deref())
+                .unwrap_or_default(),
+        )
+        .arg(
+            record
+                .and_then(|record| record.reply_to.as_deref())
                 .unwrap_or_default(),
         );
     match &settle.settlement {

@@ -2,12 +2,13 @@
 --
 -- KEYS: none
 -- ARGV: 1 what the keys start with, 2 seconds to keep them (0 for ever),
---       then for each task: task id, state, result (empty where only the state changes)
+--       then for each task: task id, state, result (empty where only the state changes),
+--       inbox that is told of the result (empty for none)
 -- Returns: nothing
 local prefix, ttl = ARGV[1], ARGV[2]
 local told = redis.call('PUBSUB', 'NUMSUB', prefix .. ':waiting')[2] > 0
-for n = 3, #ARGV, 3 do
-  local task, result = ARGV[n], ARGV[n + 2]
+for n = 3, #ARGV, 4 do
+  local task, result, inbox = ARGV[n], ARGV[n + 2], ARGV[n + 3]
   if ttl == '0' then
     redis.call('SET', prefix .. ':state:' .. task, ARGV[n + 1])
     if result ~= '' then
@@ -19,7 +20,12 @@ for n = 3, #ARGV, 3 do
       redis.call('SETEX', prefix .. ':result:' .. task, ttl, result)
     end
   end
-  if told and result ~= '' then
-    redis.call('PUBLISH', prefix .. ':done:' .. task, result)
+  if result ~= '' then
+    if inbox ~= '' then
+      redis.call('PUBLISH', prefix .. ':reply:' .. inbox, result)
+    end
+    if told then
+      redis.call('PUBLISH', prefix .. ':done:' .. task, result)
+    end
   end
 end

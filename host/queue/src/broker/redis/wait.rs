@@ -2,19 +2,22 @@
 //!
 //! Who waits for a task listens on the task's own channel, and while anybody waits, the subscription
 //! also listens on a common one: writers of results look whether that has listeners before they say
-//! anything. Must not know what a result is.
+//! anything. Who has yet to enqueue the task needs no channel of its own: the process has an inbox, which
+//! the message names. Must not know more of a result than whose it is.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
-use redis::Msg;
 use redis::aio::{PubSub, PubSubSink};
+use redis::{Msg, RedisResult};
+use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::keys::ResultKeys;
 use super::server::Server;
+use crate::Reply;
 
 /// The waits of a process.
 #[derive(Debug)]
@@ -22,7 +25,14 @@ pub(super) struct Waits {
     server: Arc<Server>,
     keys: ResultKeys,
     /// Leads to the listener; it is gone when its connection breaks.
-    listener: tokio::sync::Mutex<Option<mpsc::UnboundedSender<Request>>>,
+    listener: tokio::sync::Mutex<Option<Line>>,
+}
+
+/// Leads to a listener, which hears what is sent to this inbox.
+#[derive(Debug, Clone)]
+struct Line {
+    requests: mpsc::UnboundedSender<Request>,
+    inbox: Arc<str>,
 }
 
 enum Request {
@@ -34,13 +44,31 @@ enum Request {
     },
     /// Somebody who waited for this task has left.
     Leave(String),
+    /// Somebody is about to enqueue this task, with the inbox in its message.
+    Expect {
+        task_id: String,
+        ended: oneshot::Sender<Bytes>,
+    },
+    /// Nobody expects this task any more.
+    Dismiss(String),
+}
+
+/// A request that is made when this is dropped.
+struct AtLast(mpsc::UnboundedSender<Request>, Option<Request>);
+
+impl Drop for AtLast {
+    fn drop(&mut self) {
+        // Without a listener there is nothing to leave.
+        let _ = self.1.take().map(|request| self.0.send(request));
+    }
 }
 
 /// One wait. Dropping it ends the listening.
+#[derive(Default)]
 pub(super) struct Watch {
-    task_id: String,
+    // Closed before the listener looks which of the task's watches are open.
     ended: Option<oneshot::Receiver<Bytes>>,
-    listener: Option<mpsc::UnboundedSender<Request>>,
+    _leave: Option<AtLast>,
 }
 
 impl Waits {
@@ -54,43 +82,73 @@ impl Waits {
 
     /// Listens for a task's end. Where the subscription can't be made, the watch stays silent.
     pub(super) async fn watch(&self, task_id: &str) -> Watch {
-        let mut watch = Watch {
-            task_id: task_id.to_owned(),
-            ended: None,
-            listener: self.listener().await,
+        let Some(Line { requests, .. }) = self.line().await else {
+            return Watch::default();
         };
-        if let Some(listener) = &watch.listener {
-            let (heard, heard_receiver) = oneshot::channel();
-            let (ended, ended_receiver) = oneshot::channel();
-            let request = Request::Watch {
-                task_id: task_id.to_owned(),
-                heard,
-                ended,
-            };
-            if listener.send(request).is_ok() && heard_receiver.await.is_ok() {
-                watch.ended = Some(ended_receiver);
-            }
+        let (heard, heard_receiver) = oneshot::channel();
+        let (ended, ended_receiver) = oneshot::channel();
+        let request = Request::Watch {
+            task_id: task_id.to_owned(),
+            heard,
+            ended,
+        };
+        let sent = requests.send(request).is_ok();
+        let leave = AtLast(requests, Some(Request::Leave(task_id.to_owned())));
+        let listening = sent && heard_receiver.await.is_ok();
+        Watch {
+            ended: listening.then_some(ended_receiver),
+            _leave: Some(leave),
         }
-        watch
     }
 
-    async fn listener(&self) -> Option<mpsc::UnboundedSender<Request>> {
-        let mut listener = self.listener.lock().await;
-        if let Some(sender) = listener.as_ref().filter(|sender| !sender.is_closed()) {
-            return Some(sender.clone());
+    /// Listens for the end of a task whose message is not sent yet; none without a subscription.
+    pub(super) async fn expect(&self, task_id: &str) -> Option<Reply> {
+        let Line { requests, inbox } = self.line().await?;
+        let (ended, ended_receiver) = oneshot::channel();
+        let request = Request::Expect {
+            task_id: task_id.to_owned(),
+            ended,
+        };
+        requests.send(request).ok()?;
+        let dismiss = AtLast(requests, Some(Request::Dismiss(task_id.to_owned())));
+        let body = async move {
+            let _dismiss = dismiss;
+            ended_receiver.await.ok()
+        };
+        Some(Reply {
+            inbox: inbox.as_ref().to_owned(),
+            body: body.boxed(),
+        })
+    }
+
+    async fn line(&self) -> Option<Line> {
+        let mut line = self.listener.lock().await;
+        if let Some(line) = line.as_ref().filter(|line| !line.requests.is_closed()) {
+            return Some(line.clone());
         }
-        match self.server.open_pubsub().await {
-            Ok(pubsub) => {
-                let (sender, requests) = mpsc::unbounded_channel();
-                tokio::spawn(listen(pubsub, self.keys.clone(), requests));
-                *listener = Some(sender.clone());
-                Some(sender)
+        match self.open().await {
+            Ok(opened) => {
+                *line = Some(opened.clone());
+                Some(opened)
             }
             Err(error) => {
                 tracing::debug!(server = ?self.server, %error, "no subscription to results; asking for them instead");
                 None
             }
         }
+    }
+
+    async fn open(&self) -> RedisResult<Line> {
+        let mut pubsub = self.server.open_pubsub().await?;
+        let inbox: Arc<str> = uuid::Uuid::new_v4().simple().to_string().into();
+        let channel = self.keys.reply(&inbox);
+        pubsub.subscribe(&channel).await?;
+        let (sender, requests) = mpsc::unbounded_channel();
+        tokio::spawn(listen(pubsub, channel, self.keys.clone(), requests));
+        Ok(Line {
+            requests: sender,
+            inbox,
+        })
     }
 }
 
@@ -103,29 +161,28 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // Closed before the listener looks which of the task's watches are open.
-        self.ended = None;
-        if let Some(listener) = &self.listener {
-            let _ = listener.send(Request::Leave(std::mem::take(&mut self.task_id)));
-        }
-    }
-}
-
 /// Serves watches until the connection breaks or nobody can ask any more.
-async fn listen(pubsub: PubSub, keys: ResultKeys, mut requests: mpsc::UnboundedReceiver<Request>) {
+async fn listen(
+    pubsub: PubSub,
+    replies: String,
+    keys: ResultKeys,
+    mut requests: mpsc::UnboundedReceiver<Request>,
+) {
     let (sink, mut messages) = pubsub.split();
     let mut listener = Listener {
         sink,
+        replies,
         keys,
         watched: HashMap::new(),
+        expected: HashMap::new(),
     };
     loop {
         tokio::select! {
             request = requests.recv() => match request {
                 Some(Request::Watch { task_id, heard, ended }) => listener.watch(task_id, heard, ended),
                 Some(Request::Leave(task_id)) => listener.leave(&task_id),
+                Some(Request::Expect { task_id, ended }) => drop(listener.expected.insert(task_id, ended)),
+                Some(Request::Dismiss(task_id)) => drop(listener.expected.remove(&task_id)),
                 None => return,
             },
             message = messages.next() => match message {
@@ -138,8 +195,17 @@ async fn listen(pubsub: PubSub, keys: ResultKeys, mut requests: mpsc::UnboundedR
 
 struct Listener {
     sink: PubSubSink,
+    /// The inbox's channel.
+    replies: String,
     keys: ResultKeys,
     watched: HashMap<String, Vec<oneshot::Sender<Bytes>>>,
+    expected: HashMap<String, oneshot::Sender<Bytes>>,
+}
+
+/// Whose result it is.
+#[derive(Deserialize)]
+struct Subject {
+    task_id: String,
 }
 
 impl Listener {
@@ -174,6 +240,9 @@ impl Listener {
     }
 
     fn tell(&mut self, message: &Msg) {
+        if message.get_channel_name() == self.replies {
+            return self.reply(message.get_payload_bytes());
+        }
         let Some(task_id) = self.keys.task_of_done(message.get_channel_name()) else {
             return;
         };
@@ -182,6 +251,14 @@ impl Listener {
             for watch in watches {
                 let _ = watch.send(body.clone());
             }
+        }
+    }
+
+    fn reply(&mut self, body: &[u8]) {
+        let subject = serde_json::from_slice(body).ok();
+        let expected = subject.and_then(|Subject { task_id }| self.expected.remove(&task_id));
+        if let Some(ended) = expected {
+            let _ = ended.send(Bytes::copy_from_slice(body));
         }
     }
 

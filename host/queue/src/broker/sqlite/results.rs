@@ -11,7 +11,9 @@ use super::Sqlite;
 use super::fault::Fault;
 use super::wakes::Changes;
 use crate::results::WAIT_POLL;
-use crate::{BrokerError, ResultRecord, Results, TaskResult, TaskState, Timestamp, WorkerInfo};
+use crate::{
+    BrokerError, Reply, ResultRecord, Results, TaskResult, TaskState, Timestamp, WorkerInfo,
+};
 
 #[async_trait]
 impl Results for Sqlite {
@@ -75,6 +77,11 @@ impl Results for Sqlite {
                 Err(_) => self.result(task_id).await,
             },
         }
+    }
+
+    /// Who waits is woken without asking anybody.
+    async fn expect(&self, _: &str) -> Option<Reply> {
+        None
     }
 
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError> {
