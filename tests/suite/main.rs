@@ -20,6 +20,7 @@ mod delayed;
 mod deploy;
 mod deploy_faults;
 mod deploy_folder;
+mod dev;
 mod documents;
 mod drain;
 mod enqueue_validation;

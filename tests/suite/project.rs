@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use crate::ran::Ran;
 use crate::site::{Site, root};
@@ -11,6 +12,12 @@ use crate::until::PATIENCE;
 
 /// The program with what toolchains need of the user's home, and with those of scripts/setup.
 pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {
+    // The first build of a language compiles its library as well.
+    Ran::within(4 * PATIENCE, toolchains(site, args), b"")
+}
+
+/// The same, not started yet.
+pub(crate) fn toolchains(site: &Site, args: &[&str]) -> Command {
     let mut command = site.command(args);
     let tools = root().join("target/tools");
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -27,8 +34,7 @@ pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {
     command.env("XDG_CACHE_HOME", root().join("target/tools/cache"));
     // One folder for all projects: their dependencies are the same.
     command.env("CARGO_TARGET_DIR", root().join("target/guests/projects"));
-    // The first build of a language compiles its library as well.
-    Ran::within(4 * PATIENCE, command, b"")
+    command
 }
 
 #[test]

@@ -24,24 +24,35 @@ pub(crate) struct WorkerProcess {
 
 #[derive(Debug, Default)]
 struct Log {
-    lines: Mutex<(Vec<Value>, bool)>,
+    /// The lines so far, and how many streams may bring more.
+    lines: Mutex<(Vec<Value>, usize)>,
     grown: Condvar,
 }
 
 impl WorkerProcess {
     /// Starts the command; its log is read from then on.
-    pub(crate) fn start(mut command: Command) -> Self {
+    pub(crate) fn start(command: Command) -> Self {
+        Self::spawn(command, Stdio::null())
+    }
+
+    /// The same for a command that says more than its log: what it prints is read as well.
+    pub(crate) fn start_talking(command: Command) -> Self {
+        Self::spawn(command, Stdio::piped())
+    }
+
+    fn spawn(mut command: Command, output: Stdio) -> Self {
         let mut child = command
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(output)
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
             .expect("the program can be started");
         let log = Arc::new(Log::default());
-        let errors = child.stderr.take().expect("its errors are piped");
-        let writer = Arc::clone(&log);
-        std::thread::spawn(move || writer.fill(errors));
+        log.read(child.stderr.take().expect("its errors are piped"));
+        if let Some(output) = child.stdout.take() {
+            log.read(output);
+        }
         Self { child, log }
     }
 
@@ -118,7 +129,7 @@ impl WorkerProcess {
             }
             seen = state.0.len();
             let left = PATIENCE.saturating_sub(begun.elapsed());
-            if state.1 || left.is_zero() {
+            if state.1 == 0 || left.is_zero() {
                 drop(state);
                 panic!("no log line: {what}; the last ones: {}", self.log.tail());
             }
@@ -167,6 +178,7 @@ impl WorkerProcess {
                 .lock()
                 .expect("no reader panics")
                 .1
+                .eq(&0)
                 .then_some(())
         });
     }
@@ -187,13 +199,20 @@ pub(crate) fn assert_each_once(ids: &[String]) {
 }
 
 impl Log {
+    /// Reads a stream to its end, on a thread of its own.
+    fn read(self: &Arc<Self>, stream: impl Read + Send + 'static) {
+        self.lines.lock().expect("no reader panics").1 += 1;
+        let log = Arc::clone(self);
+        std::thread::spawn(move || log.fill(stream));
+    }
+
     fn fill(&self, stream: impl Read) {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let value = serde_json::from_str(&line).unwrap_or_else(|_| json!({ "text": line }));
             self.lines.lock().expect("no reader panics").0.push(value);
             self.grown.notify_all();
         }
-        self.lines.lock().expect("no reader panics").1 = true;
+        self.lines.lock().expect("no reader panics").1 -= 1;
         self.grown.notify_all();
     }
 

@@ -4,6 +4,7 @@
 //! many deliveries; idle, it waits for one message with all permits. Since it then has them all, what is
 //! to be reclaimed is taken here as well, by [`Reclaim`], before the next fetch.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +19,9 @@ use crate::shift::{Held, Patience, Shift};
 
 /// More than this in one reply brings nothing more, and makes replies long.
 const LARGEST_BATCH: usize = 256;
-/// How long a backlog may wait for more permits than one.
+/// How long a backlog may wait for more permits than one, and how often while the lanes have enough to do.
 const GATHER: Duration = Duration::from_millis(1);
+const GATHERINGS: usize = 10;
 
 /// Fetches until `interrupt` is cancelled.
 pub(crate) async fn fetch(shift: Arc<Shift>, interrupt: CancellationToken) {
@@ -67,9 +69,15 @@ async fn permits(
     };
     if backlog {
         let wanted = (shift.config.concurrency / 4).clamp(1, LARGEST_BATCH / 2);
-        let more = Arc::clone(&shift.permits).acquire_many_owned(count(wanted));
-        if let Ok(Ok(more)) = tokio::time::timeout(GATHER, more).await {
-            first.merge(more);
+        let mut more = pin!(Arc::clone(&shift.permits).acquire_many_owned(count(wanted)));
+        for _ in 0..GATHERINGS {
+            if let Ok(Ok(more)) = tokio::time::timeout(GATHER, &mut more).await {
+                first.merge(more);
+                break;
+            }
+            if !shift.has_stock() {
+                break;
+            }
         }
     }
     let room = LARGEST_BATCH.saturating_sub(first.num_permits());

@@ -1,12 +1,14 @@
-//! Duty: settles what has ended, as many at a time as have gathered during the last round trip.
+//! Duty: settles what has ended, as many at a time as have gathered during the last round trip. Two round
+//! trips may be under way, so that the broker has work while the next batch is put together.
 //!
 //! A broker that is away is tried again until it answers: what has ended must not be lost.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use async_channel::Receiver;
 use chicory_queue::{Settle, Settled, Settlement};
-use tokio::sync::mpsc;
 
 use crate::event::{TaskEnd, WorkerEvent};
 use crate::execute::{Finished, Report};
@@ -14,15 +16,28 @@ use crate::shift::{Patience, Shift};
 
 /// One script call should not hold up other clients of the server for long.
 const LARGEST_BATCH: usize = 256;
+/// A few ends wait so long for others where nobody is kept from work by it: a round trip of their own would
+/// cost the machine more than a short task does.
+const FEW: usize = 16;
+const GATHER: Duration = Duration::from_millis(1);
 
 /// Settles until the worker closes and nothing is left.
-pub(crate) async fn settle(shift: Arc<Shift>, mut finished: mpsc::Receiver<Vec<Finished>>) {
+pub(crate) async fn settle(shift: Arc<Shift>, finished: Receiver<Vec<Finished>>) {
+    let one = || batches(&shift, &finished);
+    futures::future::join(one(), one()).await;
+}
+
+/// Settles one batch after the other.
+async fn batches(shift: &Shift, finished: &Receiver<Vec<Finished>>) {
     loop {
         let mut gathered = tokio::select! {
             biased;
-            Some(first) = finished.recv() => first,
+            Ok(first) = finished.recv() => first,
             () = shift.closing.cancelled() => return,
         };
+        if gathered.len() < FEW && shift.has_stock() {
+            tokio::time::sleep(GATHER).await;
+        }
         while gathered.len() < LARGEST_BATCH
             && let Ok(more) = finished.try_recv()
         {
@@ -41,10 +56,10 @@ pub(crate) async fn settle(shift: Arc<Shift>, mut finished: mpsc::Receiver<Vec<F
             batch.push(settle);
             reports.push(report);
         }
-        let answers = settle_all(&shift, &batch).await;
+        let answers = settle_all(shift, &batch).await;
         shift.held.remove(tickets.into_iter());
         for ((settle, report), answer) in batch.into_iter().zip(reports).zip(answers) {
-            tell(&shift, settle, report, answer == Settled::Applied);
+            tell(shift, settle, report, answer == Settled::Applied);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chicory_queue::{BrokerError, Clock, Connected, Delivery, Lease, Timestamp};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::WorkerConfig;
@@ -36,7 +36,7 @@ pub(crate) struct Shift {
     pub(crate) sandboxes: tokio::runtime::Handle,
     /// To the lanes.
     pub(crate) ready: async_channel::Sender<Ready>,
-    pub(crate) finished: mpsc::Sender<Vec<Finished>>,
+    pub(crate) finished: async_channel::Sender<Vec<Finished>>,
     /// Cancelled when no sandbox is at work any more.
     pub(crate) closing: CancellationToken,
     pub(crate) counts: Counts,
@@ -183,6 +183,11 @@ impl Health {
 }
 
 impl Shift {
+    /// Whether the lanes have enough to do for a while.
+    pub(crate) fn has_stock(&self) -> bool {
+        self.ready.len() > self.config.concurrency / 2
+    }
+
     /// Notes how a call to the broker went, and passes the answer on.
     pub(crate) fn note<T>(&self, answer: Result<T, BrokerError>) -> Option<T> {
         match answer {

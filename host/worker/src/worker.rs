@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use async_channel::Receiver;
 use chicory_queue::{Clock, Connected};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, broadcast, mpsc};
+use tokio::sync::{Semaphore, broadcast};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -136,11 +136,11 @@ impl Worker {
         self,
         in_fleet: bool,
         sandboxes: Handle,
-    ) -> (Shift, Receiver<Ready>, mpsc::Receiver<Vec<Finished>>) {
+    ) -> (Shift, Receiver<Ready>, Receiver<Vec<Finished>>) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let (ready, readies) = async_channel::unbounded();
         // Room for a few round trips of ends: more would let a broker that is away pile them up.
-        let (finished, ends) = mpsc::channel(BATCHES);
+        let (finished, ends) = async_channel::bounded(BATCHES);
         let shift = Shift {
             queues: self
                 .config
