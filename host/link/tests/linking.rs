@@ -1,7 +1,8 @@
 //! What linking does to a component, and that it does the same afterwards.
 
 use chicory_link::{Linking, link};
-use wasmparser::{Parser, Payload};
+use proptest::prelude::*;
+use wasmparser::{Parser, Payload, Validator, WasmFeatures};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, Store};
 
@@ -137,5 +138,22 @@ fn refusal_of_damage() -> String {
     match link(&component) {
         Linking::Refused { reason } => reason,
         other => panic!("{other:?}"),
+    }
+}
+
+proptest! {
+    /// Whatever a toolchain may have written: the answer is a component that is valid, or a reason.
+    #[test]
+    fn damage_never_ends_the_linker(
+        at in any::<prop::sample::Index>(), bytes in prop::collection::vec(any::<u8>(), 0..4), cut in 0usize..4,
+    ) {
+        let mut component = wat::parse_str(DYNAMIC).unwrap();
+        let at = at.index(component.len());
+        let end = (at + cut).min(component.len());
+        component.splice(at..end, bytes);
+        if let Linking::Linked { component, .. } = link(&component) {
+            let mut validator = Validator::new_with_features(WasmFeatures::all());
+            prop_assert!(validator.validate_all(&component).is_ok());
+        }
     }
 }
