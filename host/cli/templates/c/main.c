@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SPACE " \t\r\n"
+
 // A word, and how often it is there.
 typedef tasks_tuple2_string_u32_t count_t;
 
@@ -25,10 +27,10 @@ static void add(tasks_list_tuple2_string_u32_t *counts, const char *word) {
 
 // What is left over needs no free(): the sandbox goes with the call.
 bool exports_tasks_summarize(tasks_string_t *text, uint32_t top, tasks_summary_t *ret, tasks_string_t *err) {
-    char *words = strndup((char *)text->ptr, text->len);
-    for (char *c = words; *c; c++) *c = (char)tolower((unsigned char)*c);
+    char *words = calloc(text->len + 1, 1);
+    for (size_t i = 0; i < text->len; i++) words[i] = (char)tolower(text->ptr[i]);
     *ret = (tasks_summary_t){.most_common.ptr = calloc(text->len / 2 + 1, sizeof(count_t))};
-    for (char *word; (word = strtok_r(words, " \t\r\n", &words)); ret->words++) add(&ret->most_common, word);
+    for (char *word = strtok(words, SPACE); word; word = strtok(NULL, SPACE), ret->words++) add(&ret->most_common, word);
     if (ret->words == 0) {
         tasks_string_dup(err, "empty text");
         return false;
