@@ -300,3 +300,41 @@ fn a_missing_tool_is_named_with_what_installs_it() {
         assert!(said.contains(tool) && said.contains(remedy), "{said}");
     }
 }
+
+const BY_WIT: &str = r#"
+import { log } from "@chicory/sdk";
+
+export function longest(words) {
+  if (words.length === 0) throw "no words";
+  log.info(`${words.length} words`);
+  return words.reduce((a, b) => (b.length > a.length ? b : a));
+}
+"#;
+
+const WORLD: &str = "package local:word-count;
+world tasks {
+    include chicory:task/imports@0.1.0;
+    export longest: func(words: list<string>) -> result<string, string>;
+}
+";
+
+/// Without any types in the source.
+#[test]
+#[ignore = "takes minutes; `make test-languages` runs it"]
+fn plain_javascript_goes_by_a_wit_file() {
+    let site = Site::new();
+    run(&site, &["new", "word-count", "--lang", "javascript"]).ok();
+    fs::create_dir(site.path("word-count/wit")).unwrap();
+    site.write("word-count/wit/world.wit", WORLD);
+    site.write("word-count/src/index.js", BY_WIT);
+    let built = run(&site, &["build", "word-count", "--json"]).json();
+    assert_eq!(built["tasks"][0]["name"], "longest");
+    let longest = |words| {
+        let file = "word-count/build/word-count.wasm";
+        run(&site, &["run", file, "longest", words])
+    };
+    let found = longest("[\"a\", \"longest\", \"word\"]");
+    assert_eq!(found.ok(), "\"longest\"");
+    assert!(found.stderr.contains("INFO  3 words"), "{found:?}");
+    assert!(longest("[]").fails(1).contains("TaskError: no words"));
+}

@@ -61,6 +61,8 @@ pub fn link(component: &[u8]) -> Linking {
 }
 
 fn try_link(bytes: &[u8]) -> Result<Linking, Refusal> {
+    // What follows relies on it: places are where they are said to be, and indices are of something.
+    validate(bytes)?;
     let pieces = pieces(bytes)?;
     let component = Component::read(&pieces)?;
     let group = Group::of(&component)?;
@@ -75,11 +77,14 @@ fn try_link(bytes: &[u8]) -> Result<Linking, Refusal> {
     let layout = Layout::of(&group, &used, constants)?;
     let linked = encode(&group, &used, &layout)?;
     let component = rebuild(bytes, &pieces, &component, &group, &linked)?;
-    Validator::new_with_features(WasmFeatures::all())
-        .validate_all(&component)
-        .map_err(Refusal::Invalid)?;
+    validate(&component).map_err(Refusal::Invalid)?;
     Ok(Linking::Linked {
         component,
         modules: group.members.len(),
     })
+}
+
+fn validate(component: &[u8]) -> wasmparser::Result<()> {
+    let mut validator = Validator::new_with_features(WasmFeatures::all());
+    validator.validate_all(component).map(drop)
 }

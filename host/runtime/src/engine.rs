@@ -172,8 +172,9 @@ fn pool(size: PoolSize) -> PoolingAllocationConfig {
         .max_component_instance_size(4 << 20)
         .table_elements(100_000)
         .max_memory_size(size.memory)
-        // Resetting a slot is cheaper than giving it back to the kernel.
-        .max_unused_warm_slots(size.calls.saturating_mul(2))
+        // Resetting a slot is cheaper than giving it back to the kernel, and another module's costs a mapping.
+        // The pool splits these among threads, and each has the slots of all modules that it runs.
+        .max_unused_warm_slots(size.calls.saturating_mul(4))
         .linear_memory_keep_resident(4 << 20)
         .table_keep_resident(8 << 10)
         .async_stack_keep_resident(STACK_KEPT)
