@@ -34,6 +34,7 @@ fn a_running_worker_gets_new_code_and_the_old_back() {
     let site = fleet();
     let worker = site.worker(&[]);
     worker.line("no module yet");
+    site.known_worker();
     let first = deploy(&site, "m", &answering(1), &["--version", "1", "--json"]).json();
     assert_eq!(
         (&first["state"], &first["workers"]),

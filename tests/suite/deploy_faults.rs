@@ -88,13 +88,13 @@ fn a_worker_that_does_not_answer_stops_the_rollout_by_name() {
     let site = fleet(RedisServer::start()).set("CHICORY_WORKER_HEARTBEAT_TTL", "60");
     let silent = site.worker(&[]);
     deploy(&site, "m", &answering(1), &[]).ok();
-    let id = site.run(&["workers", "--json"]).json()[0]["worker_id"].clone();
+    let id = site.known_worker();
     silent.signal(Signal::SIGSTOP);
     let refused = deploy(&site, "m", &answering(2), &["--timeout", "1s"]);
     silent.signal(Signal::SIGCONT);
     let reason = refused.fails(1);
     assert!(
-        reason.contains("no answer") && reason.contains(id.as_str().expect("a text")),
+        reason.contains("no answer") && reason.contains(&id),
         "{reason}"
     );
     assert_eq!(stored(&site)["rollout"], Value::Null);

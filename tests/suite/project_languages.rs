@@ -334,7 +334,7 @@ fn plain_javascript_goes_by_a_wit_file() {
         run(&site, &["run", file, "longest", words])
     };
     let found = longest("[\"a\", \"longest\", \"word\"]");
-    assert_eq!(found.ok(), "\"longest\"");
+    assert_eq!(found.ok(), "longest");
     assert!(found.stderr.contains("INFO  3 words"), "{found:?}");
     assert!(longest("[]").fails(1).contains("TaskError: no words"));
 }

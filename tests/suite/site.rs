@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::ran::Ran;
 use crate::redis_server::RedisServer;
+use crate::until::until_some;
 use crate::worker_process::WorkerProcess;
 
 /// One test's surroundings. All of it is gone with the value.
@@ -118,6 +119,14 @@ impl Site {
     pub(crate) fn starting_worker(&self, flags: &[&str]) -> WorkerProcess {
         let args: Vec<&str> = ["worker"].iter().chain(flags).copied().collect();
         WorkerProcess::start(self.command(&args))
+    }
+
+    /// The id of a worker, once one is known: it serves before its first heartbeat is written.
+    pub(crate) fn known_worker(&self) -> String {
+        until_some("a worker's heartbeat", || {
+            let workers = self.run(&["workers", "--json"]).json();
+            workers[0]["worker_id"].as_str().map(str::to_owned)
+        })
     }
 
     /// Runs the task to its end on a worker that is there; the result as it is stored.
