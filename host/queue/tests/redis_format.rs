@@ -170,6 +170,31 @@ async fn results_on_a_server_of_their_own() {
     assert_eq!(queue.stats().await.size, 0);
 }
 
+/// By the inbox alone: nobody asks for the result here, as a wait would.
+#[tokio::test]
+async fn an_inbox_hears_of_the_tasks_that_are_expected() {
+    let server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    let results = &queue.connected.results;
+    let mut replies = Vec::new();
+    for id in ["a", "b"] {
+        replies.push(results.expect(id).await.expect("a subscription"));
+    }
+    let answer = |id: &str| chicory_queue::ResultRecord {
+        reply_to: Some(replies[0].inbox().to_owned()),
+        ..success(id)
+    };
+    let stored = [answer("nobody's"), answer("b"), answer("a")];
+    results.store(&stored).await.expect("store");
+    for (reply, id) in replies.into_iter().zip(["a", "b"]) {
+        let told = tokio::time::timeout(Duration::from_secs(20), reply.ended());
+        assert_eq!(
+            told.await.expect("news in time").expect("a result").task_id,
+            id
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_dead_letter_has_the_python_systems_fields() {
     let server = RedisServer::start();
