@@ -7,7 +7,8 @@ use std::path::Path;
 use chicory_link::{Linking, link};
 use serde_json::{Value, json};
 
-use crate::site::{Site, guest};
+use crate::site::Site;
+use crate::web::Web;
 
 /// The guest of one language.
 struct Guest {
@@ -43,11 +44,18 @@ fn typescript_conforms() {
 /// All cases, on one worker: loading a large module takes its time.
 fn conforms(language: &Guest) {
     let site = Site::new();
+    let (web, pair) = (Web::start(1), Web::start(2));
+    let grants = format!(
+        "[grants]\nhttp = [\"{}\", \"{}\"]\nenv = {{ GREETING = \"hello\" }}\n",
+        web.authority, pair.authority
+    );
     let file = site.deploy_with(
         language.module,
-        "[retry]\nmax_retries = 2\nretry_delay = 0.05\n\
+        &(grants
+            + "[retry]\nmax_retries = 2\nretry_delay = 0.05\n\
          [tasks.fail-uncaught.retry]\nmax_retries = 0\n[tasks.fail-string.retry]\nmax_retries = 0\n\
-         [tasks.fail-enum.retry]\nmax_retries = 0\n[tasks.fail-variant.retry]\nmax_retries = 0\n",
+         [tasks.fail-enum.retry]\nmax_retries = 0\n[tasks.fail-variant.retry]\nmax_retries = 0\n\
+         [tasks.fetch-text.retry]\nmax_retries = 0\n"),
     );
     link_as_built(&file, language);
     let worker = site.worker(&[]);
@@ -64,7 +72,8 @@ fn conforms(language: &Guest) {
         let line = worker.line_about("failed, and dead-lettered", &id);
         assert_eq!(line["attempt"], attempts, "{task}");
     }
-    log_and_progress_reach_the_host(&site, language);
+    log_and_progress_reach_the_host(&site, &file);
+    granted_interfaces_are_there(&site, language, &web, &pair);
 }
 
 /// Does to the guest what `chicory build` does: the toolchain alone has made it.
@@ -248,8 +257,7 @@ fn a_task_knows_its_message(site: &Site, language: &Guest) {
     );
 }
 
-fn log_and_progress_reach_the_host(site: &Site, language: &Guest) {
-    let file = guest(language.module);
+fn log_and_progress_reach_the_host(site: &Site, file: &Path) {
     let run = |args: &[&str]| site.run(&[&["run", file.to_str().unwrap()], args].concat());
     let logged = run(&["log-levels", "so it is"]);
     logged.ok();
@@ -262,6 +270,34 @@ fn log_and_progress_reach_the_host(site: &Site, language: &Guest) {
     for line in ["  25 % step 1", " 100 % step 4"] {
         assert!(reported.stderr.contains(line), "{}", reported.stderr);
     }
+}
+
+/// HTTP to the hosts of the manifest and no others, and its environment. `pair` answers two requests at a time:
+/// a task that waits for them one by one would wait for ever.
+fn granted_interfaces_are_there(site: &Site, language: &Guest, web: &Web, pair: &Web) {
+    let result = |task: &str, arg: Value| {
+        let ended = site.wait_for(&enqueue(site, language, task, &[arg]));
+        assert_eq!(ended["state"], "SUCCESS", "{task}: {ended}");
+        ended["result"].clone()
+    };
+    assert_eq!(
+        result("fetch-text", json!(web.url("/a?b=c"))),
+        "put /a?b=c body"
+    );
+    let both = [pair.url("/one"), pair.url("/two")];
+    assert_eq!(
+        result("fetch-all", json!(both)),
+        json!(["get /one", "get /two"])
+    );
+    assert_eq!(result("variable", json!("GREETING")), "hello");
+    assert_eq!(result("variable", json!("HOME")), json!(null));
+    let elsewhere = [json!("http://127.0.0.1:9/")];
+    let refused = site.wait_for(&enqueue(site, language, "fetch-text", &elsewhere));
+    let error = refused["error"].as_str().unwrap_or_default();
+    assert!(
+        error.starts_with("CapabilityDenied: HTTP to `127.0.0.1` on port 9 is not granted"),
+        "{refused}"
+    );
 }
 
 /// Enqueues a call; its id.

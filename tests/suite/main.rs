@@ -45,4 +45,5 @@ mod seed_settings;
 mod seed_written_by_hand;
 mod trust;
 mod typed_client;
+mod web;
 mod wire_format;

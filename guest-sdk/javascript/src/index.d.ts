@@ -88,6 +88,9 @@ export declare const context: {
   tenant(): string | undefined;
 };
 
+/** An environment variable that the manifest grants; undefined without it. */
+export declare function env(name: string): string | undefined;
+
 export declare const log: {
   trace(message: unknown): void;
   debug(message: unknown): void;

@@ -1,5 +1,6 @@
 // What task authors import. Must not know how a component is built.
 
+import { variables } from "#environment";
 import { host } from "#host";
 
 /** A failure that says what should happen next. Subclasses keep their own name. */
@@ -42,6 +43,9 @@ export const context = {
   lastError: field("lastError"),
   tenant: field("tenant"),
 };
+
+/** An environment variable that the manifest grants; undefined without it. */
+export const env = (name) => variables().find(([key]) => key === name)?.[1];
 
 const line = (level) => (message) => host.write(level, String(message));
 

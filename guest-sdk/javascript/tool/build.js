@@ -12,6 +12,8 @@ import { section } from "./metadata.js";
 
 const SDK = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const BUNDLE = "chicory.js";
+/** Takes the place of the global `fetch` where a bundle uses it: what uses it has HTTP built in. */
+const FETCH = join(SDK, "tool/fetch.js");
 const ENTRIES = ["src/index.ts", "index.ts", "src/index.js", "index.js"];
 
 /** Builds the project in `dir`; the component's path. `cache` is a folder for what was built before. */
@@ -33,7 +35,7 @@ export async function build(dir, output, cache) {
 async function find(dir) {
   const file = join(dir, "package.json");
   const settings = existsSync(file) ? JSON.parse(await readFile(file, "utf8")) : {};
-  const { entry, http = false } = settings.chicory ?? {};
+  const { entry, http } = settings.chicory ?? {};
   const found = entry ?? ENTRIES.find((place) => existsSync(join(dir, place)));
   if (!found) throw new Error(`${dir} has none of ${ENTRIES.join(", ")}; name the file in package.json: "chicory": {"entry": "…"}`);
   return { dir, entry: join(dir, found), http, name: basename(settings.name ?? dir) };
@@ -80,7 +82,7 @@ async function withContract(wit) {
   return `${wit}\n${contract.replace(/^(package chicory:task@[0-9.]+);/m, "$1 {")}}\n`;
 }
 
-/** One module of everything, npm's packages included. */
+/** One module of everything, npm's packages included, and whether anything in it uses the global `fetch`. */
 async function bundle(project, glue, conditions) {
   const esbuild = await import("esbuild");
   const built = await esbuild.build({
@@ -91,27 +93,32 @@ async function bundle(project, glue, conditions) {
     conditions,
     external: ["chicory:*", "wasi:*"],
     format: "esm",
+    inject: [FETCH],
     keepNames: true,
     legalComments: "none",
     logLevel: "silent",
     outfile: join(project.dir, BUNDLE),
     platform: "neutral",
     mainFields: ["module", "main"],
+    metafile: true,
     sourcemap: "external",
     target: "es2022",
     write: false,
   });
   const [map, code] = ["map", "js"].map((end) => built.outputFiles.find(({ path }) => path.endsWith(end)).text);
   const own = (name) => name !== BUNDLE && !resolve(project.dir, name).startsWith(join(SDK, "src"));
-  return `${code}globalThis.chicoryLines = ${JSON.stringify(lines(JSON.parse(map), own))};\n`;
+  const [{ inputs }] = Object.values(built.metafile.outputs).filter(({ inputs }) => Object.keys(inputs).length > 0);
+  const fetches = Object.entries(inputs).some(([name, { bytesInOutput }]) =>
+    resolve(project.dir, name) === FETCH && bytesInOutput > 0);
+  return { fetches, source: `${code}globalThis.chicoryLines = ${JSON.stringify(lines(JSON.parse(map), own))};\n` };
 }
 
-async function componentize(source, witWorld, worldName, project) {
+async function componentize({ source, fetches }, witWorld, worldName, project) {
   const options = {
     witWorld,
     worldName,
     sourceName: BUNDLE,
-    disableFeatures: project.http ? [] : ["http", "fetch-event"],
+    disableFeatures: (project.http ?? fetches) ? ["fetch-event"] : ["http", "fetch-event"],
   };
   const tool = fileURLToPath(import.meta.resolve("@bytecodealliance/componentize-js"));
   const { version } = JSON.parse(await readFile(join(dirname(tool), "../package.json"), "utf8"));
@@ -126,7 +133,7 @@ async function evaluated(project, scratch) {
   const glue = `export * from ${JSON.stringify(project.entry)};`;
   const file = join(scratch, "settings.mjs");
   const here = "data:text/javascript,export const write=()=>{},report=()=>{}";
-  const source = await bundle(project, glue, []);
+  const { source } = await bundle(project, glue, []);
   await writeFile(file, source.replace(/"(chicory|wasi):[^"]*"/g, JSON.stringify(here)));
   return import(pathToFileURL(file).href);
 }

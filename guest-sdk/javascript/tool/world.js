@@ -10,7 +10,18 @@ const HEAD = `package task:module;
 
 world module {
   include chicory:task/imports@0.1.0;
+  import wasi:cli/environment@0.2.0;
   use chicory:task/types@0.1.0.{failure, task-error};
+`;
+
+/** The part of WASI that the SDK's own `env` needs. */
+const TAIL = `}
+
+package wasi:cli@0.2.0 {
+  interface environment {
+    get-environment: func() -> list<tuple<string, string>>;
+  }
+}
 `;
 
 /** Reads the module `entry`; `sdk` is the folder of the SDK. The error names what is wrong, and where. */
@@ -24,7 +35,7 @@ export function read(entry, sdk) {
   if (tasks.length === 0) none(entry);
   const types = [...shapes.declarations.values()].map(({ text }) => `  ${text}\n`);
   const lines = tasks.map(({ name, type }) => `  export ${escaped(name)}: ${type};\n`);
-  return { tasks, wit: `${HEAD}${types.join("")}${lines.join("")}}\n` };
+  return { tasks, wit: `${HEAD}${types.join("")}${lines.join("")}${TAIL}` };
 }
 
 function none(entry) {

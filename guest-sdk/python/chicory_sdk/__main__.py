@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .build import build
+from .build import build, uses_http
 from .project import BuildError, find
 from .world import world
 
@@ -22,7 +22,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         if args.command == "wit":
-            print(world(find(args.dir).tasks()), end="")
+            print(world(find(args.dir).tasks(), http=uses_http()), end="")
         else:
             path = build(args.dir, args.output, args.cache)
             if args.output is None:

@@ -21,6 +21,12 @@ from chicory_sdk.guest import world
 WitWorld = world()
 '''
 SECTION = "chicory-manifest"
+HTTP_WIT = Path(__file__).resolve().parent / "wit" / "http.wit"
+INTERFACES = [word for name in ("chicory:task/types@0.1.0=types", "wasi:http/types@0.2.0=http_types")
+              for word in ("--import-interface-name", name)]
+"""What the SDK calls the two interfaces whose names would clash."""
+CLASH = "duplicate items detected when collecting"
+"""What componentize-py panics with where an export and a symbol of its C library have one name."""
 
 
 def build(folder: Path, output: Path | None, cache: Path | None = None) -> Path:
@@ -31,7 +37,7 @@ def build(folder: Path, output: Path | None, cache: Path | None = None) -> Path:
     project = find(folder)
     output = (output or project.dir / "build" / f"{project.name}.wasm").resolve()
     tasks = project.tasks()
-    wit = world(tasks)
+    wit = world(tasks, http=uses_http())
     made_of = [version("componentize-py"), project.module, wit]
     beside = [project.dir / name for name in ("cases.toml", f"{project.name}.toml", "README.md")]
     key = digest(made_of, [*places(project), contract().parent], without=beside)
@@ -39,6 +45,11 @@ def build(folder: Path, output: Path | None, cache: Path | None = None) -> Path:
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(wasm + section(SECTION, lines(tasks)))
     return output
+
+
+def uses_http() -> bool:
+    """Whether what was imported with the project's module has imported the SDK's HTTP."""
+    return "chicory_sdk.http" in sys.modules
 
 
 def places(project: Project) -> list[Path]:
@@ -54,15 +65,18 @@ def componentize(project: Project, wit: str) -> bytes:
         deps = scratch / "wit" / "deps" / "chicory"
         deps.mkdir(parents=True)
         shutil.copy(contract(), deps / "task.wit")
-        (scratch / "wit" / "world.wit").write_text(wit)
+        (scratch / "wit" / "world.wit").write_text(f"{wit}\n{HTTP_WIT.read_text()}")
         (scratch / "chicory_app.py").write_text(GLUE.format(module=project.module))
         out = scratch / "out.wasm"
         command = [sys.executable, "-c", "import componentize_py; componentize_py.script()",
-                   "--quiet", "-d", "wit", "-w", "module", "componentize", "chicory_app", "-o", str(out)]
+                   "--quiet", "-d", "wit", "-w", "module", *INTERFACES, "componentize", "chicory_app", "-o", str(out)]
         for path in [scratch, *places(project)]:
             command += ["-p", str(path)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
         ran = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
+        if CLASH in ran.stderr:
+            raise BuildError("componentize-py can't take a task that is called as a function of the C library is"
+                             " (read, write, open, send, …): rename the task")
         if ran.returncode != 0 or not out.exists():
             raise BuildError(f"componentize-py failed:\n{ran.stdout}{ran.stderr}")
         return out.read_bytes()

@@ -16,14 +16,18 @@ world module {
   include chicory:task/imports@0.1.0;
   use chicory:task/types@0.1.0.{failure, task-error};
 """
+HTTP = """  import wasi:http/outgoing-handler@0.2.0;
+  import wasi:io/poll@0.2.0;
+  import wasi:clocks/monotonic-clock@0.2.0;
+"""
 
 
-def world(tasks: Iterable[Task]) -> str:
-    """The world that exports these tasks."""
+def world(tasks: Iterable[Task], http: bool = False) -> str:
+    """The world that exports these tasks; with `http` it imports what a client of HTTP needs."""
     shapes = Shapes()
     exports = [export(one, shapes) for one in tasks]
     types = [declaration(shape) for shape in shapes.named.values()]
-    return HEAD + "\n".join([*types, *exports, "}", ""])
+    return HEAD + (HTTP if http else "") + "\n".join([*types, *exports, "}", ""])
 
 
 def export(one: Task, shapes: Shapes) -> str:

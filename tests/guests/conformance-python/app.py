@@ -1,10 +1,13 @@
-"""What tests/guests/conformance/world.wit says, in Python."""
+"""What tests/guests/conformance/world.wit says, in Python, and what this language makes of WASI."""
 
+import asyncio
+import os
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
 
 from chicory_sdk import (
-    F32, S8, S16, S32, S64, U8, U16, U32, U64, Char, Err, Result, TaskError, context, log, progress, task,
+    F32, S8, S16, S32, S64, U8, U16, U32, U64, Char, Err, Result, TaskError, context, http, log, progress,
+    task,
 )
 
 
@@ -173,3 +176,18 @@ async def report_progress(steps: U32) -> U32:
     for step in range(steps):
         progress.report(100 * (step + 1) / steps, f"step {step + 1}")
     return steps
+
+
+@task
+def fetch_text(url: str) -> str:
+    return http.put(url, data="body", timeout=60).raise_for_status().text()
+
+
+@task
+async def fetch_all(urls: list[str]) -> list[str]:
+    return [answer.text() for answer in await asyncio.gather(*map(http.fetch, urls))]
+
+
+@task
+def variable(name: str) -> str | None:
+    return os.environ.get(name)

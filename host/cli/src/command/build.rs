@@ -164,12 +164,24 @@ impl Report {
         );
         if !self.missing.is_empty() {
             let _ = writeln!(text, "\nmissing: add to {}.toml", self.project.name);
-            for need in &self.missing {
-                let _ = writeln!(text, "  {}    # for {}", need.lines, need.interface);
+            for (lines, interfaces) in by_lines(&self.missing) {
+                let _ = writeln!(text, "  {lines}    # for {}", interfaces.join(", "));
             }
         }
         printable(text.trim_end())
     }
+}
+
+/// What would grant them, each once, with the interfaces that need it.
+fn by_lines(missing: &[Need]) -> Vec<(&str, Vec<&str>)> {
+    let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
+    for need in missing {
+        match found.iter_mut().find(|(lines, _)| *lines == need.lines) {
+            Some((_, interfaces)) => interfaces.push(&need.interface),
+            None => found.push((need.lines, vec![&need.interface])),
+        }
+    }
+    found
 }
 
 /// The path as it is shortest to read and to type.

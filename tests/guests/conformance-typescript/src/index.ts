@@ -1,7 +1,7 @@
-// What tests/guests/conformance/world.wit says, in TypeScript.
+// What tests/guests/conformance/world.wit says, in TypeScript, and what this language makes of WASI.
 
 import {
-  context, log, progress, TaskError,
+  context, env, log, progress, TaskError,
   type Char, type F32, type Flags, type Result, type S16, type S32, type S64, type S8, type TaskErrorValue,
   type Throws, type U16, type U32, type U64, type U8,
 } from "@chicory/sdk";
@@ -84,3 +84,7 @@ export async function reportProgress(steps: U32): Promise<U32> {
   for (let step = 1; step <= steps; step += 1) progress.report((100 * step) / steps, `step ${step}`);
   return steps;
 }
+
+export const fetchText = async (url: string) => (await fetch(url, { method: "PUT", body: "body" })).text();
+export const fetchAll = (urls: string[]) => Promise.all(urls.map(async (url) => (await fetch(url)).text()));
+export const variable = (name: string) => env(name);

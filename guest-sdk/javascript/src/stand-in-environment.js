@@ -1,0 +1,3 @@
+// The environment of the tests' own process. Must not be in a component.
+
+export const variables = () => Object.entries(process.env);
