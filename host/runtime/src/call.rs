@@ -17,6 +17,7 @@ use wasmtime::component::Val;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::ended::{Ended, How, Usage};
+use crate::engine::MEMORY_KEPT;
 use crate::http::Gate;
 use crate::invocation::Invocation;
 use crate::journal::Journal;
@@ -62,6 +63,8 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
         }
     };
     let deadline = store.data().deadline;
+    let residency = &task.loaded.residency;
+    let faults = residency.before();
     let called = {
         // Pinned where it is made: it is large, and each move of it is a copy.
         let calling = pin!(call(&mut store, &task, &params));
@@ -75,6 +78,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
         },
         Err(Halt::Cancelled) => How::Cancelled,
     };
+    residency.after(faults, store.data().limiter.memory(), MEMORY_KEPT);
     ended(how, &watch, usage(&task, &watch, &store))
 }
 

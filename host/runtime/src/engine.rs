@@ -28,6 +28,9 @@ const TABLES: u32 = 40;
 const STACK: usize = 1 << 20;
 const STACK_KEPT: usize = 16 << 10;
 
+/// Bytes of a memory that are copied back from its image after a call; more is given back to the kernel.
+pub(crate) const MEMORY_KEPT: usize = 4 << 20;
+
 /// Regions that are given back to the kernel at a time: one system call for all of them, where the
 /// kernel knows it. Nothing is used again before.
 const GIVEN_BACK: usize = 8;
@@ -175,7 +178,7 @@ fn pool(size: PoolSize) -> PoolingAllocationConfig {
         // Resetting a slot is cheaper than giving it back to the kernel, and another module's costs a mapping.
         // The pool splits these among threads, and each has the slots of all modules that it runs.
         .max_unused_warm_slots(size.calls.saturating_mul(4))
-        .linear_memory_keep_resident(4 << 20)
+        .linear_memory_keep_resident(MEMORY_KEPT)
         .table_keep_resident(8 << 10)
         .async_stack_keep_resident(STACK_KEPT)
         .decommit_batch_size(GIVEN_BACK)

@@ -27,6 +27,7 @@ mod limiter;
 mod load;
 mod module;
 mod refusal;
+mod resident;
 mod sandbox;
 mod section;
 mod settings;

@@ -17,6 +17,7 @@ use crate::engine::Needs;
 use crate::error::LoadError;
 use crate::grant::{self, Imports};
 use crate::module::{Description, Loaded, Module, Task};
+use crate::resident::Residency;
 use crate::settings::{Limits, ModuleSettings, ResolvedLimits};
 
 /// A module to load.
@@ -99,6 +100,7 @@ impl Loader {
             wasi: compiled.sorted.wasi,
             grants: settings.grants.clone(),
             http,
+            residency: Residency::default(),
         });
         let tasks = self.tasks(&loaded, compiled.discovery, &settings);
         let tasks = tasks.map_err(|reason| LoadError::Settings {

@@ -14,6 +14,7 @@ use crate::address::HostGrant;
 use crate::discover::Found;
 use crate::engine::Needs;
 use crate::grant::Need;
+use crate::resident::Residency;
 use crate::settings::{Grants, Limits, ResolvedLimits};
 use crate::state::State;
 
@@ -54,6 +55,7 @@ pub(crate) struct Loaded {
     pub(crate) wasi: bool,
     pub(crate) grants: Grants,
     pub(crate) http: Arc<[HostGrant]>,
+    pub(crate) residency: Residency,
 }
 
 /// One task of a module.

@@ -5,4 +5,5 @@ mod endings;
 mod guests;
 mod loading;
 mod programs;
+mod residency;
 mod sockets;
