@@ -12,6 +12,7 @@ use async_channel::Receiver;
 use futures::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::alarm::watched;
 use crate::execute::{Attempt, Begun, Case, Finished, begin, begin_cold, conclude, finish};
 use crate::runner::Running;
 use crate::shift::Shift;
@@ -116,13 +117,19 @@ fn run(shift: &Arc<Shift>, ready: Ready, ends: &mut Ends) {
             Some(ended) => ends.add(conclude(shift, case, ended), permit),
             None => {
                 let rest = wait(Arc::clone(shift), case, running, permit);
-                shift.sandboxes.spawn(rest);
+                spawn(shift, rest);
             }
         },
         Begun::Cold => {
-            shift.sandboxes.spawn(load(Arc::clone(shift), case, permit));
+            spawn(shift, load(Arc::clone(shift), case, permit));
         }
     }
+}
+
+/// Goes on with a call as a task of the executor.
+fn spawn(shift: &Shift, rest: impl Future<Output = ()> + Send + 'static) {
+    let watched = watched(shift.broken.clone(), rest);
+    shift.sandboxes.spawn(watched);
 }
 
 /// Runs a task whose code has to be loaded first.

@@ -3,6 +3,7 @@
 //! Alone turns a `Delivery` into an `Invocation` and an `Ended` into an `Outcome`. Must not know
 //! Redis or `SQLite`, nor how a sandbox works inside.
 
+mod alarm;
 mod bundle;
 mod catalog;
 mod config;

@@ -39,6 +39,8 @@ pub(crate) struct Shift {
     pub(crate) finished: async_channel::Sender<Vec<Finished>>,
     /// Cancelled when no sandbox is at work any more.
     pub(crate) closing: CancellationToken,
+    /// Cancelled when a part of the worker has panicked.
+    pub(crate) broken: CancellationToken,
     pub(crate) counts: Counts,
     pub(crate) health: Health,
     pub(crate) started_at: Timestamp,

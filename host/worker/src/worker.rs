@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use async_channel::Receiver;
 use chicory_queue::{Clock, Connected};
 use tokio::runtime::Handle;
@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, broadcast};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::alarm::watched;
 use crate::drain::{Phase, release_rest, wait_for_tasks};
 use crate::event::Events;
 use crate::execute::Finished;
@@ -81,7 +82,8 @@ impl Worker {
     /// Serves until `stop` is used, then stops in order.
     ///
     /// # Errors
-    /// Only when threads for sandboxes can't be started: a broker that is away is waited for.
+    /// When threads for sandboxes can't be started, and when a part of the worker has panicked: what it had in hand is
+    /// then taken over by others, once the leases have expired. A broker that is away is waited for.
     pub async fn run(mut self, stop: Stop) -> anyhow::Result<Summary> {
         let sandboxes = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(self.config.threads.max(1))
@@ -93,26 +95,33 @@ impl Worker {
         let fleet = self.fleet.take();
         let (shift, ready, finished) = self.shift(fleet.is_some(), sandboxes.handle().clone());
         let shift = Arc::new(shift);
-        for _ in 0..threads {
-            // Without the executor's budget: a lane looks at the clock itself.
-            let lane = lane::lane(Arc::clone(&shift), ready.clone());
-            sandboxes.spawn(tokio::task::unconstrained(lane));
-        }
+        start_lanes(&shift, &ready, threads);
+        let broken = || shift.broken.clone();
         let interrupt = CancellationToken::new();
-        let fetching = tokio::spawn(fetch::fetch(Arc::clone(&shift), interrupt.clone()));
-        let settling = tokio::spawn(settle::settle(Arc::clone(&shift), finished));
+        let fetch = fetch::fetch(Arc::clone(&shift), interrupt.clone());
+        let fetching = tokio::spawn(watched(broken(), fetch));
+        let settle = settle::settle(Arc::clone(&shift), finished);
+        let settling = tokio::spawn(watched(broken(), settle));
         let mut takers = JoinSet::new();
-        takers.spawn(promote::promote(Arc::clone(&shift)));
-        takers.spawn(heartbeat::clean(Arc::clone(&shift)));
+        takers.spawn(watched(broken(), promote::promote(Arc::clone(&shift))));
+        takers.spawn(watched(broken(), heartbeat::clean(Arc::clone(&shift))));
         if let Some(fleet) = fleet {
-            takers.spawn(follow(fleet, Arc::clone(&shift)));
+            takers.spawn(watched(broken(), follow(fleet, Arc::clone(&shift))));
         }
         let mut keepers = JoinSet::new();
-        keepers.spawn(renew::renew(Arc::clone(&shift)));
-        keepers.spawn(heartbeat::heartbeat(Arc::clone(&shift)));
+        keepers.spawn(watched(broken(), renew::renew(Arc::clone(&shift))));
+        keepers.spawn(watched(broken(), heartbeat::heartbeat(Arc::clone(&shift))));
         shift.events.send(|| WorkerEvent::Started);
 
-        stop.reached(Phase::Draining).await;
+        tokio::select! {
+            () = stop.reached(Phase::Draining) => {}
+            () = shift.broken.cancelled() => {
+                fetching.abort();
+                settling.abort();
+                sandboxes.shutdown_background();
+                bail!("a part of the worker has panicked, as said above; what it had in hand is taken over once its leases expire");
+            }
+        }
         shift.events.send(|| WorkerEvent::Draining);
         interrupt.cancel();
         takers.shutdown().await;
@@ -152,6 +161,7 @@ impl Worker {
             permits: Arc::new(Semaphore::new(concurrency)),
             held: HeldDeliveries::default(),
             closing: CancellationToken::new(),
+            broken: CancellationToken::new(),
             counts: Counts::default(),
             health: Health::default(),
             started_at: self.clock.now(),
@@ -167,6 +177,17 @@ impl Worker {
             finished,
         };
         (shift, readies, ends)
+    }
+}
+
+fn start_lanes(shift: &Arc<Shift>, ready: &Receiver<Ready>, count: usize) {
+    for _ in 0..count {
+        let lane = watched(
+            shift.broken.clone(),
+            lane::lane(Arc::clone(shift), ready.clone()),
+        );
+        // Without the executor's budget: a lane looks at the clock itself.
+        shift.sandboxes.spawn(tokio::task::unconstrained(lane));
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) struct Bench {
 pub(crate) struct Running {
     pub(crate) stop: Stop,
     pub(crate) events: broadcast::Receiver<WorkerEvent>,
-    worker: tokio::task::JoinHandle<Summary>,
+    worker: tokio::task::JoinHandle<anyhow::Result<Summary>>,
 }
 
 /// No test waits longer for an event.
@@ -105,7 +105,7 @@ impl Bench {
         );
         let (stop, events) = (Stop::new(), worker.events());
         let stopping = stop.clone();
-        let worker = tokio::spawn(async move { worker.run(stopping).await.unwrap() });
+        let worker = tokio::spawn(async move { worker.run(stopping).await });
         Running {
             stop,
             events,
@@ -168,19 +168,19 @@ impl Running {
     /// Drains and ends.
     pub(crate) async fn drain(self) -> Summary {
         self.stop.drain();
-        tokio::time::timeout(PATIENCE, self.worker)
-            .await
-            .expect("an end in time")
-            .unwrap()
+        self.ended().await.unwrap()
     }
 
     /// Stops at once.
     pub(crate) async fn now(self) -> Summary {
         self.stop.now();
-        tokio::time::timeout(PATIENCE, self.worker)
-            .await
-            .expect("an end in time")
-            .unwrap()
+        self.ended().await.unwrap()
+    }
+
+    /// How it ends by itself.
+    pub(crate) async fn ended(self) -> anyhow::Result<Summary> {
+        let ended = tokio::time::timeout(PATIENCE, self.worker).await;
+        ended.expect("an end in time").unwrap()
     }
 }
 

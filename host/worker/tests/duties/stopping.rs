@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chicory_queue::{DeliveryMode, TaskState};
+use chicory_runtime::How;
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, PATIENCE, message, returned};
@@ -58,6 +59,30 @@ async fn a_stop_at_once_gives_tasks_back_without_a_charge() {
     let end = second.end().await;
     assert_eq!((end.task_id, end.attempt), (message.id.clone(), 1));
     second.drain().await;
+}
+
+/// A worker that lived on would renew the lease of a task that nobody is at.
+#[tokio::test]
+async fn a_panic_of_the_host_ends_the_worker_and_the_task_goes_to_another() {
+    let bench = Bench::new().await;
+    for waits in [false, true] {
+        let message = message();
+        bench.send(&message).await;
+        let error = bench.start(move |_| panics(waits)).ended().await;
+        assert!(error.unwrap_err().to_string().contains("panicked"));
+
+        let mut second = bench.start(|_| async { returned("2") });
+        assert_eq!(second.end().await.task_id, message.id);
+        second.drain().await;
+    }
+}
+
+/// On the spot, or after it has waited.
+async fn panics(waits: bool) -> How {
+    if waits {
+        tokio::task::yield_now().await;
+    }
+    panic!("a fault of the host");
 }
 
 #[tokio::test]

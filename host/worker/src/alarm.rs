@@ -1,0 +1,23 @@
+//! What a panic of the host does: it ends the worker, since a part that is gone would be missed by nobody, while
+//! the leases of what it held were renewed for ever.
+//!
+//! Must not know what the parts do.
+
+use tokio_util::sync::CancellationToken;
+
+/// Runs a part of the worker; a panic in it cancels `broken`.
+pub(crate) async fn watched<T>(broken: CancellationToken, part: impl Future<Output = T>) -> T {
+    let _bell = Bell(broken);
+    part.await
+}
+
+/// Rings when it is dropped by a panic.
+struct Bell(CancellationToken);
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.cancel();
+        }
+    }
+}
