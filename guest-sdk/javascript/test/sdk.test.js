@@ -1,11 +1,15 @@
 // The SDK natively: names, the WIT of types, metadata, stack traces, and tasks with a stand-in for their host.
 
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { context, log, progress, task, TaskError } from "../src/index.js";
 import { inSource } from "../src/failure.js";
 import { run } from "../src/testing.js";
+import { bundle } from "../tool/build.js";
 import { lines } from "../tool/lines.js";
 import { section } from "../tool/metadata.js";
 import { kebab } from "../tool/names.js";
@@ -49,6 +53,18 @@ test("settings travel in a section", () => {
   });
   assert.equal(rest, "");
   assert.throws(() => section([{ name: "a", settings: { retries: 3 } }]), /no setting retries/);
+});
+
+test("a bundle that uses the global fetch is known by it", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "chicory-"));
+  await writeFile(join(dir, "common.cjs"), "module.exports = (call) => call.fetch('/');\n");
+  await writeFile(join(dir, "fetching.cjs"), "module.exports = (url) => typeof fetch && fetch(url);\n");
+  const fetches = async (glue) => (await bundle({ dir }, glue, ["chicory"])).fetches;
+  assert.equal(await fetches('import call from "./common.cjs"; export const a = (fetch) => call({ fetch });'), false);
+  assert.equal(await fetches("export const a = async (url) => (await fetch(url)).text();"), true);
+  assert.equal(await fetches("export const a = (url) => globalThis.fetch(url);"), true);
+  assert.equal(await fetches('export { default as a } from "./fetching.cjs";'), true);
+  await rm(dir, { recursive: true });
 });
 
 test("a stack trace names the author's files", () => {

@@ -12,8 +12,9 @@ import { section } from "./metadata.js";
 
 const SDK = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const BUNDLE = "chicory.js";
-/** Takes the place of the global `fetch` where a bundle uses it: what uses it has HTTP built in. */
-const FETCH = join(SDK, "tool/fetch.js");
+/** What each use of the global `fetch` becomes, and of nothing else that is called so: a bundle in which it is
+ *  found has HTTP built in. */
+const FETCH = "globalThis.fetch";
 const ENTRIES = ["src/index.ts", "index.ts", "src/index.js", "index.js"];
 
 /** Builds the project in `dir`; the component's path. `cache` is a folder for what was built before. */
@@ -83,7 +84,7 @@ async function withContract(wit) {
 }
 
 /** One module of everything, npm's packages included, and whether anything in it uses the global `fetch`. */
-async function bundle(project, glue, conditions) {
+export async function bundle(project, glue, conditions) {
   const esbuild = await import("esbuild");
   const built = await esbuild.build({
     stdin: { contents: glue, resolveDir: project.dir, sourcefile: BUNDLE },
@@ -91,26 +92,22 @@ async function bundle(project, glue, conditions) {
     alias: { "@chicory/sdk": join(SDK, "src/index.js") },
     bundle: true,
     conditions,
+    define: { fetch: FETCH },
     external: ["chicory:*", "wasi:*"],
     format: "esm",
-    inject: [FETCH],
     keepNames: true,
     legalComments: "none",
     logLevel: "silent",
     outfile: join(project.dir, BUNDLE),
     platform: "neutral",
     mainFields: ["module", "main"],
-    metafile: true,
     sourcemap: "external",
     target: "es2022",
     write: false,
   });
   const [map, code] = ["map", "js"].map((end) => built.outputFiles.find(({ path }) => path.endsWith(end)).text);
   const own = (name) => name !== BUNDLE && !resolve(project.dir, name).startsWith(join(SDK, "src"));
-  const [{ inputs }] = Object.values(built.metafile.outputs).filter(({ inputs }) => Object.keys(inputs).length > 0);
-  const fetches = Object.entries(inputs).some(([name, { bytesInOutput }]) =>
-    resolve(project.dir, name) === FETCH && bytesInOutput > 0);
-  return { fetches, source: `${code}globalThis.chicoryLines = ${JSON.stringify(lines(JSON.parse(map), own))};\n` };
+  return { fetches: code.includes(FETCH), source: `${code}globalThis.chicoryLines = ${JSON.stringify(lines(JSON.parse(map), own))};\n` };
 }
 
 async function componentize({ source, fetches }, witWorld, worldName, project) {
