@@ -12,14 +12,20 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, Mutex};
 
 #[cfg(target_os = "linux")]
 use nix::sys::mman::{MmapAdvise, madvise};
 #[cfg(target_os = "linux")]
 use nix::sys::resource::{UsageWho, getrusage};
+use wasmtime::PoolingAllocationConfig;
 
+/// Whether the kernel says what was written to: without that, memory is given back whatever is done here.
+static SCANS: LazyLock<bool> = LazyLock::new(PoolingAllocationConfig::is_pagemap_scan_available);
+/// Looks that brought something, after which they become rare as well: each memory needs one or two, and where
+/// there are always more faults, nothing here helps.
+const MOST_LOOKS: u64 = 1024;
 /// Guests with less memory have too few pages for any of this.
 const LARGE: u64 = 2 << 20;
 /// A call with fewer page faults is as good as it gets.
@@ -44,12 +50,13 @@ pub(crate) struct Residency {
 struct Pace {
     skip: u64,
     skipped: u64,
+    looks: u64,
 }
 
 impl Residency {
     /// Before a call: the faults of this thread so far, where they are worth counting.
     pub(crate) fn before(&self) -> Option<i64> {
-        self.large.load(Ordering::Relaxed).then(faults)
+        (self.large.load(Ordering::Relaxed) && *SCANS).then(faults)
     }
 
     /// After a call that ended with so much memory, and before that is reset.
@@ -79,8 +86,13 @@ impl Residency {
 impl Pace {
     fn next(&self, useful: bool) -> Pace {
         Pace {
-            skip: if useful { 0 } else { self.skip * 2 + 1 },
+            skip: if useful && self.looks < MOST_LOOKS {
+                0
+            } else {
+                self.skip.saturating_mul(2).saturating_add(1)
+            },
             skipped: 0,
+            looks: self.looks + 1,
         }
     }
 }
@@ -220,6 +232,13 @@ mod tests {
         }
         assert_eq!(skips, [1, 3, 7, 15]);
         assert_eq!(pace.next(true).skip, 0);
+        for _ in 0..MOST_LOOKS {
+            pace = pace.next(true);
+        }
+        assert!(
+            pace.next(true).skip > 0,
+            "so do looks that bring something each time"
+        );
     }
 
     #[test]
