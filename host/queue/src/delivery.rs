@@ -20,6 +20,9 @@ pub struct Lease {
     /// Whether the entry was acknowledged before the task ran (at most once): then there is no lease
     /// to lose, and a settlement adds what it has to add without looking for one.
     pub acknowledged: bool,
+    /// How many leases of the queue had ever been taken over when it was read, where the broker counts
+    /// that: while the count stands, nobody else can have this one. None is always right.
+    pub takeovers: Option<u64>,
 }
 
 /// What a delivery carries.

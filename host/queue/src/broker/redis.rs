@@ -26,6 +26,7 @@ mod server;
 mod settle;
 mod subscribe;
 mod subscription;
+mod takeovers;
 mod wait;
 
 use std::sync::Arc;
@@ -40,6 +41,7 @@ use self::keys::{Keys, RegistryKeys};
 use self::registry::RedisRegistry;
 use self::results::RedisResults;
 use self::server::Server;
+use self::takeovers::Takeovers;
 use crate::{
     Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Inspect, Lease, ReclaimRequest,
     RedisConfig, Results, ResultsConfig, Settle, Settled, TaskMessage, Timestamp, Wake,
@@ -51,6 +53,7 @@ struct RedisBroker {
     connection: Arc<Connection>,
     readers: Readers,
     keys: Keys,
+    takeovers: Takeovers,
     results: Arc<RedisResults>,
     /// Whether results are written in the same step as settlements: same server, no Cluster.
     results_in_step: bool,
@@ -91,6 +94,7 @@ pub(super) async fn connect(
     let broker = Arc::new(RedisBroker {
         keys: Keys::new(&config.key_prefix, cluster),
         readers: Readers::default(),
+        takeovers: Takeovers::default(),
         results: Arc::clone(&results),
         results_in_step: shared && !cluster,
         connection,

@@ -26,6 +26,8 @@ impl EntryId {
 pub(super) struct Recipient<'a> {
     pub(super) queue: &'a Arc<str>,
     pub(super) consumer: &'a Arc<str>,
+    /// The queue's takeovers known before the entries were asked for.
+    pub(super) takeovers: Option<u64>,
 }
 
 /// An entry's fields that matter to a delivery.
@@ -50,6 +52,7 @@ pub(super) fn delivery(entry: Value, recipient: Recipient<'_>) -> Option<Deliver
         entry: id.into(),
         consumer: Arc::clone(recipient.consumer),
         acknowledged: false,
+        takeovers: recipient.takeovers,
     };
     Some(read(fields, lease, deliveries))
 }
@@ -126,6 +129,7 @@ mod tests {
             Recipient {
                 queue: &queue,
                 consumer: &consumer,
+                takeovers: None,
             },
         )
         .expect("a delivery")
@@ -167,7 +171,8 @@ mod tests {
                 entry,
                 Recipient {
                     queue: &queue,
-                    consumer: &consumer
+                    consumer: &consumer,
+                    takeovers: None,
                 }
             )
             .is_none()

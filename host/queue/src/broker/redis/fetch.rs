@@ -161,6 +161,8 @@ async fn read_once<'a>(
         .map(|queue| broker.keys.stream(queue))
         .collect();
     let command = command(broker, read, &streams, block);
+    // Before the read: what is taken over after it is noticed.
+    let takeovers = broker.takeovers.known(read.queues);
     let mut attempt = 1;
     let answer = loop {
         match send(broker, &command, block, read.request.interrupt, reader).await {
@@ -171,7 +173,7 @@ async fn read_once<'a>(
             answer => break answer?,
         }
     };
-    Ok(sort_out(answer, read, &streams))
+    Ok(sort_out(answer, read, &streams, &takeovers))
 }
 
 fn command(broker: &RedisBroker, read: &Read<'_>, streams: &[String], block: Duration) -> Cmd {
@@ -239,6 +241,7 @@ fn sort_out<'a>(
     answer: Value,
     read: &Read<'a>,
     streams: &[String],
+    takeovers: &[Option<u64>],
 ) -> (Vec<Delivery>, Vec<&'a Arc<str>>) {
     let (mut deliveries, mut full) = (Vec::new(), Vec::new());
     for stream in array(answer).unwrap_or_default() {
@@ -257,6 +260,7 @@ fn sort_out<'a>(
         let recipient = Recipient {
             queue,
             consumer: read.request.consumer,
+            takeovers: takeovers[place],
         };
         deliveries.extend(
             entries

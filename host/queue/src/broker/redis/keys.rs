@@ -33,6 +33,11 @@ impl Keys {
         self.key("dlq", queue)
     }
 
+    /// The counter of takeovers: raised whenever leases pass from one consumer to another.
+    pub(super) fn takeovers(&self, queue: &str) -> String {
+        self.key("takeovers", queue)
+    }
+
     /// The channel that tells promoters of a message due earlier.
     pub(super) fn wake(&self, queue: &str) -> String {
         self.key("wake", queue)
@@ -233,11 +238,14 @@ mod tests {
     #[test]
     fn on_a_cluster_a_queues_keys_share_a_slot() {
         let keys = Keys::new("chicory", true);
-        for key in [keys.stream("mail"), keys.delayed("mail"), keys.dlq("mail")] {
+        let kept = [keys.stream("mail"), keys.delayed("mail"), keys.dlq("mail")];
+        for key in kept.iter().chain([&keys.takeovers("mail")]) {
             let tag = key
                 .split_once('{')
                 .and_then(|(_, rest)| rest.split_once('}'));
             assert_eq!(tag, Some(("mail", "")), "{key}");
+        }
+        for key in kept {
             assert_eq!(keys.queue_of(&key), Some("mail"));
         }
     }

@@ -1,6 +1,6 @@
 -- Takes over deliveries whose lease has expired. Entries whose message is gone are acknowledged.
 --
--- KEYS: 1 stream
+-- KEYS: 1 stream, 2 counter of takeovers
 -- ARGV: 1 group, 2 consumer that takes over, 3 a lease's time in milliseconds, 4 at most so many
 -- Returns: for each delivery: entry, fields, how often it has been delivered, this time included
 local stream, group = KEYS[1], ARGV[1]
@@ -28,6 +28,10 @@ for n = 1, #expired do
     taken[#taken + 1] = {entry[1], entry[2], deliveries[entry[1]]}
     deliveries[entry[1]] = nil
   end
+end
+-- In the same step: who settles on the word of an older count is found out.
+if #taken > 0 then
+  redis.call('INCR', KEYS[2])
 end
 for entry in pairs(deliveries) do
   redis.call('XACK', stream, group, entry)

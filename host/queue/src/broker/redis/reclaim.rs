@@ -13,7 +13,8 @@ pub(super) async fn reclaim(
     request: ReclaimRequest<'_>,
 ) -> Result<Vec<Delivery>, BrokerError> {
     let stream = broker.keys.stream(request.queue);
-    let mut command = RECLAIM.command(&[&stream]);
+    let takeovers = broker.keys.takeovers(request.queue);
+    let mut command = RECLAIM.command(&[&stream, &takeovers]);
     command
         .arg(&broker.group)
         .arg(&**request.consumer)
@@ -23,6 +24,7 @@ pub(super) async fn reclaim(
     let recipient = Recipient {
         queue: request.queue,
         consumer: request.consumer,
+        takeovers: None,
     };
     Ok(entries
         .into_iter()

@@ -9,9 +9,19 @@ use redis::Cmd;
 
 use super::RedisBroker;
 use super::enqueue::write_json;
-use super::lease::{bounds, steps};
+use super::lease::{MAX_STEP, bounds, steps};
 use super::script::SETTLE;
-use crate::{BrokerError, ResultRecord, Settle, Settled, Settlement, TaskState};
+use crate::{BrokerError, Lease, ResultRecord, Settle, Settled, Settlement, TaskState};
+
+/// Deliveries of one queue and one consumer, and their places in the batch.
+struct Section<'a> {
+    lease: &'a Lease,
+    places: Vec<usize>,
+    members: Vec<&'a Settle>,
+}
+
+/// A script's answer: which of the call's deliveries had lost their leases, and each section's takeovers.
+type Answer = (Vec<usize>, Vec<Option<u64>>);
 
 pub(super) async fn settle(
     broker: &RedisBroker,
@@ -25,10 +35,10 @@ pub(super) async fn settle(
         broker.results.write(&records).await?;
     }
     let mut answers = vec![Settled::LeaseLost; batch.len()];
-    // Sent one behind the other: queues don't wait for each other's answers.
-    let calls = steps(batch.iter().map(|settle| &settle.lease))
+    // Sent one behind the other: none waits for the answer of another.
+    let calls = calls(broker, sections(batch))
         .into_iter()
-        .map(|(first, places)| step(broker, batch, &first.queue, places));
+        .map(|sections| step(broker, sections));
     for (places, lost) in try_join_all(calls).await? {
         for place in &places {
             answers[*place] = Settled::Applied;
@@ -40,17 +50,51 @@ pub(super) async fn settle(
     Ok(answers)
 }
 
-/// Settles the deliveries of one queue at these places. Gives back the places, and which of them had lost
-/// their lease.
+fn sections(batch: &[Settle]) -> impl Iterator<Item = Section<'_>> {
+    let steps = steps(batch.iter().map(|settle| &settle.lease));
+    steps.into_iter().map(|(lease, places)| Section {
+        lease,
+        members: places.iter().map(|place| &batch[*place]).collect(),
+        places,
+    })
+}
+
+/// The sections that one call of the script settles: as many as make a step, but on a Cluster, where each queue
+/// may be on another server.
+fn calls<'a>(
+    broker: &RedisBroker,
+    sections: impl Iterator<Item = Section<'a>>,
+) -> Vec<Vec<Section<'a>>> {
+    let apart = broker.connection.server().is_cluster();
+    let mut calls: Vec<Vec<Section<'_>>> = Vec::new();
+    let mut length = 0;
+    for section in sections {
+        length += section.members.len();
+        match calls.last_mut() {
+            Some(call) if !apart && length <= MAX_STEP => call.push(section),
+            _ => {
+                length = section.members.len();
+                calls.push(vec![section]);
+            }
+        }
+    }
+    calls
+}
+
+/// Settles the deliveries of these sections. Gives back their places, and which of them had lost their lease.
 async fn step(
     broker: &RedisBroker,
-    batch: &[Settle],
-    queue: &str,
-    places: Vec<usize>,
+    sections: Vec<Section<'_>>,
 ) -> Result<(Vec<usize>, Vec<usize>), BrokerError> {
-    let members: Vec<&Settle> = places.iter().map(|place| &batch[*place]).collect();
-    let command = command(broker, queue, &members);
-    let lost = broker.connection.call(&SETTLE, &command).await?;
+    let command = command(broker, &sections);
+    let (lost, takeovers): Answer = broker.connection.call(&SETTLE, &command).await?;
+    let mut places = Vec::new();
+    for (section, takeovers) in sections.into_iter().zip(takeovers) {
+        if let Some(count) = takeovers {
+            broker.takeovers.note(&section.lease.queue, count);
+        }
+        places.extend(section.places);
+    }
     Ok((places, lost))
 }
 
@@ -69,37 +113,59 @@ fn result_alone<'a>(broker: &RedisBroker, settle: &'a Settle) -> Option<&'a str>
     }
 }
 
-/// The command for a batch. What of it begins with nothing but results is passed in fewer words; the order
-/// stays, since of two ends of one task the last one counts.
-fn command(broker: &RedisBroker, queue: &str, batch: &[&Settle]) -> Cmd {
-    let keys = &broker.keys;
-    let mut command =
-        SETTLE.command(&[&keys.stream(queue), &keys.delayed(queue), &keys.dlq(queue)]);
-    let leased = || {
-        batch
-            .iter()
-            .map(|settle| &settle.lease)
-            .filter(|lease| !lease.acknowledged)
-    };
-    let (low, high) = bounds(leased()).unwrap_or_default();
+fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
+    let keys: Vec<String> = sections
+        .iter()
+        .flat_map(|section| {
+            let (keys, queue) = (&broker.keys, &section.lease.queue);
+            [
+                keys.stream(queue),
+                keys.delayed(queue),
+                keys.dlq(queue),
+                keys.takeovers(queue),
+            ]
+        })
+        .collect();
+    let mut command = SETTLE.command(&keys.iter().map(String::as_str).collect::<Vec<_>>());
     command
         .arg(&broker.group)
-        .arg(&*batch[0].lease.consumer)
-        .arg(low)
-        .arg(high)
-        .arg(leased().count())
         .arg(broker.results.keys().prefix())
         .arg(broker.results.ttl_seconds());
     match broker.dlq_max_length {
         Some(most) => command.arg(most),
         None => command.arg(""),
     };
-    let results: Vec<&str> = batch
+    for section in sections {
+        add_section(&mut command, broker, section);
+    }
+    command
+}
+
+/// What of a section begins with nothing but results is passed in fewer words; the order stays, since of two
+/// ends of one task the last one counts.
+fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
+    let leases = || section.members.iter().map(|settle| &settle.lease);
+    let leased = || leases().filter(|lease| !lease.acknowledged);
+    let (low, high) = bounds(leased()).unwrap_or_default();
+    let known = section.lease.takeovers;
+    command.arg(&*section.lease.consumer);
+    match known.filter(|_| leases().all(|lease| lease.takeovers == known)) {
+        Some(count) => command.arg(count),
+        None => command.arg(""),
+    };
+    let results: Vec<&str> = section
+        .members
         .iter()
         .map_while(|settle| result_alone(broker, settle))
         .collect();
-    command.arg(keys.wake(queue)).arg(results.len());
-    let (alone, others) = batch.split_at(results.len());
+    let (alone, others) = section.members.split_at(results.len());
+    command
+        .arg(low)
+        .arg(high)
+        .arg(leased().count())
+        .arg(broker.keys.wake(&section.lease.queue))
+        .arg(alone.len())
+        .arg(others.len());
     for (settle, result) in alone.iter().zip(results) {
         command
             .arg(&*settle.lease.entry)
@@ -107,9 +173,8 @@ fn command(broker: &RedisBroker, queue: &str, batch: &[&Settle]) -> Cmd {
             .arg(result);
     }
     for settle in others {
-        add(&mut command, settle, broker.results_in_step);
+        add(command, settle, broker.results_in_step);
     }
-    command
 }
 
 fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {

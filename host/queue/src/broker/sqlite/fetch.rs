@@ -136,6 +136,7 @@ impl Leased {
                 entry: self.id.to_string().into(),
                 consumer: consumer.clone(),
                 acknowledged: false,
+                takeovers: None,
             },
             payload: match TaskMessage::decode(&self.data) {
                 Ok(message) => Payload::Message(message),

@@ -1,0 +1,38 @@
+//! What is known of the queues' counters of takeovers. A script raises a queue's counter whenever it takes
+//! leases over, so a lease that was read after a count was known, and is settled while it still stands, has
+//! not been taken: nobody need ask for it.
+//!
+//! The count may only be late, never early. Must not ask the server: settlements bring it along.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The last known count of each queue.
+#[derive(Debug, Default)]
+pub(super) struct Takeovers(Mutex<HashMap<Arc<str>, u64>>);
+
+impl Takeovers {
+    /// The counts of these queues, where they are known.
+    pub(super) fn known(&self, queues: &[&Arc<str>]) -> Vec<Option<u64>> {
+        let counts = self.lock();
+        queues
+            .iter()
+            .map(|queue| counts.get(*queue).copied())
+            .collect()
+    }
+
+    /// Notes what the server said. Of two answers that overtake each other the older may stay: the next
+    /// settlement finds it out, asks for its leases, and brings the right one.
+    pub(super) fn note(&self, queue: &Arc<str>, count: u64) {
+        let mut counts = self.lock();
+        match counts.get_mut(queue) {
+            Some(known) => *known = count,
+            None => drop(counts.insert(Arc::clone(queue), count)),
+        }
+    }
+
+    /// No code panics under this lock.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
