@@ -42,6 +42,8 @@ macro_rules! for_each_promise {
             lease::deliveries_are_counted,
             lease::reclaim_takes_at_most_its_limit,
             lease::an_extended_lease_is_kept,
+            lease::a_result_after_a_takeover_is_lost,
+            lease::results_are_answered_one_by_one,
             settle::complete_removes_the_message,
             settle::settling_twice_is_lease_lost,
             settle::a_late_settlement_hits_no_other_message,

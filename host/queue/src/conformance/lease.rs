@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::fixture::{Fixture, Settings, eventually, ids, message, messages, settle};
-use crate::{Settled, Settlement};
+use super::fixture::{Fixture, Settings, eventually, ids, message, messages, settle, success};
+use crate::{Delivery, Settle, Settled, Settlement};
 
 /// As long as its time is not over.
 pub async fn a_held_lease_is_not_taken_over(fixture: &Fixture) {
@@ -108,4 +108,73 @@ pub async fn an_extended_lease_is_kept(fixture: &Fixture) {
     .await;
     let answers = broker.extend(leases).await.expect("extend");
     assert_eq!(answers, [Settled::LeaseLost]);
+}
+
+/// Whatever a broker remembers about leases: a result that comes after another consumer took its delivery over
+/// is not written, however many settlements went well before.
+pub async fn a_result_after_a_takeover_is_lost(fixture: &Fixture) {
+    warm_up(fixture).await;
+    fixture.enqueue(&messages("m", 3)).await;
+    let lost = fixture.fetch("one", 3).await;
+    let mut taken = Vec::new();
+    while taken.len() < 3 {
+        taken.extend(fixture.reclaimed("two", 3).await);
+    }
+    let broker = &fixture.connected.broker;
+    let answers = broker.settle(&results(&lost)).await.expect("settle");
+    assert_eq!(answers, [Settled::LeaseLost; 3]);
+    for delivery in &lost {
+        let state = fixture.connected.results.state(&delivery.task_id).await;
+        assert_eq!(state.expect("state"), None);
+    }
+    let answers = broker.settle(&results(&taken)).await.expect("settle");
+    assert_eq!(answers, [Settled::Applied; 3]);
+    assert_eq!(fixture.stats().await.size, 0);
+    warm_up(fixture).await;
+}
+
+/// Whichever of a batch were settled before, and whichever are in it twice.
+pub async fn results_are_answered_one_by_one(fixture: &Fixture) {
+    warm_up(fixture).await;
+    fixture.enqueue(&messages("m", 4)).await;
+    let mut batch = results(&fixture.fetch("one", 4).await);
+    let broker = &fixture.connected.broker;
+    let first = broker.settle(&batch[1..2]).await.expect("settle");
+    assert_eq!(first, [Settled::Applied]);
+    let deleted = fixture.connected.results.delete(&batch[1].task_id).await;
+    assert!(deleted.expect("delete"));
+    batch.push(batch[2].clone());
+    let mut again = settle(
+        &fixture.deliver(&message("other"), "one").await,
+        Settlement::Release,
+    );
+    again.lease = batch[3].lease.clone();
+    batch.push(again);
+
+    let answers = broker.settle(&batch).await.expect("settle");
+    let (applied, lost) = (Settled::Applied, Settled::LeaseLost);
+    assert_eq!(answers, [applied, lost, applied, applied, lost, lost]);
+    let state = fixture.connected.results.state(&batch[1].task_id).await;
+    assert_eq!(state.expect("state"), None);
+    let stats = fixture.stats().await;
+    assert_eq!((stats.size, stats.pending), (1, 1));
+}
+
+/// Settles a few deliveries, so that the broker knows what it may learn from that.
+async fn warm_up(fixture: &Fixture) {
+    for id in ["warm", "warmer"] {
+        let delivery = fixture.deliver(&message(id), "one").await;
+        let answers = fixture.connected.broker.settle(&results(&[delivery])).await;
+        assert_eq!(answers.expect("settle"), [Settled::Applied]);
+    }
+}
+
+fn results(deliveries: &[Delivery]) -> Vec<Settle> {
+    deliveries
+        .iter()
+        .map(|delivery| Settle {
+            record: Some(success(&delivery.task_id)),
+            ..settle(delivery, Settlement::Complete)
+        })
+        .collect()
 }
