@@ -156,8 +156,8 @@ pub async fn results_are_answered_one_by_one(fixture: &Fixture) {
     assert_eq!(answers, [applied, lost, applied, applied, lost, lost]);
     let state = fixture.connected.results.state(&batch[1].task_id).await;
     assert_eq!(state.expect("state"), None);
-    let stats = fixture.stats().await;
-    assert_eq!((stats.size, stats.pending), (1, 1));
+    let left = fixture.stats().await;
+    assert_eq!((left.size, left.pending), (1, 1));
 }
 
 /// Settles a few deliveries, so that the broker knows what it may learn from that.

@@ -144,12 +144,12 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
 /// What of a section begins with nothing but results is passed in fewer words; the order stays, since of two
 /// ends of one task the last one counts.
 fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
-    let leases = || section.members.iter().map(|settle| &settle.lease);
-    let leased = || leases().filter(|lease| !lease.acknowledged);
+    let every_lease = || section.members.iter().map(|settle| &settle.lease);
+    let leased = || every_lease().filter(|lease| !lease.acknowledged);
     let (low, high) = bounds(leased()).unwrap_or_default();
     let known = section.lease.takeovers;
     command.arg(&*section.lease.consumer);
-    match known.filter(|_| leases().all(|lease| lease.takeovers == known)) {
+    match known.filter(|_| every_lease().all(|lease| lease.takeovers == known)) {
         Some(count) => command.arg(count),
         None => command.arg(""),
     };
