@@ -21,7 +21,7 @@ QUEUE, SAMPLE = "bench", 200
 def worker():
     subprocess.run([CHICORY, "bench", "--export", MODULES], check=True)
     os.execv(CHICORY, [CHICORY, "--broker", URL, "--log-level", "ERROR", "worker", "--queue", QUEUE,
-                       "--concurrency", "512", "--modules", MODULES])
+                       "--concurrency", "1024", "--modules", MODULES])
 
 
 def bench(*arguments):

@@ -31,6 +31,7 @@ macro_rules! for_each_promise {
             enqueue::an_eta_ahead_delays_and_one_behind_does_not,
             fetch::a_fetch_takes_at_most_its_limit,
             fetch::no_queue_starves,
+            fetch::backlogs_take_turns,
             fetch::a_fetch_returns_empty_when_its_time_is_over,
             fetch::a_blocked_fetch_is_woken_by_enqueue,
             fetch::a_blocked_fetch_is_woken_by_another_process,

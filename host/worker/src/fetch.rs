@@ -45,7 +45,7 @@ pub(crate) async fn fetch(shift: Arc<Shift>, interrupt: CancellationToken) {
         match shift.note(answer) {
             Some(deliveries) => {
                 patience.reset();
-                backlog = deliveries.len() == limit;
+                backlog = deliveries.len() * 2 > limit;
                 hand_over(&shift, deliveries, &mut permits).await;
             }
             None => tokio::select! {

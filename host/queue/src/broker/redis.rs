@@ -10,6 +10,7 @@ mod enqueue;
 mod entry;
 mod fault;
 mod fetch;
+mod hot;
 mod inspect;
 mod keys;
 mod lease;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::fixture::{
     Fixture, PATIENCE, Settings, fetch, ids, message, messages, soon, unreadable,
 };
-use crate::{Connected, FetchRequest, Payload, UnreadableMessage};
+use crate::{Connected, Delivery, FetchRequest, Payload, UnreadableMessage};
 
 /// Whatever the number of queues.
 pub async fn a_fetch_takes_at_most_its_limit(fixture: &Fixture) {
@@ -59,6 +59,40 @@ pub async fn no_queue_starves(fixture: &Fixture) {
         }
         assert_eq!(served.len(), 3, "with a limit of {limit}: only {served:?}");
     }
+}
+
+/// Nor among many that all have more than a fetch takes, and a message that comes late is not last.
+pub async fn backlogs_take_turns(fixture: &Fixture) {
+    let mut queues: Vec<Arc<str>> = (0..20).map(|n| format!("busy-{n}").into()).collect();
+    queues.push("late".into());
+    let broker = &fixture.connected.broker;
+    for queue in &queues[..20] {
+        broker
+            .enqueue(queue, &messages(queue, 100))
+            .await
+            .expect("enqueue");
+    }
+    let mut fetches = Vec::new();
+    for number in 0..24 {
+        if number == 4 {
+            broker
+                .enqueue("late", &messages("late", 1))
+                .await
+                .expect("enqueue");
+        }
+        let got = fetch(&fixture.connected, &queues, "one", 64, Duration::ZERO).await;
+        assert!(got.len() > 32 && got.len() <= 64, "{} of 64", got.len());
+        fetches.push(got);
+    }
+    let has_late = |got: &Vec<Delivery>| got.iter().any(|one| &*one.lease.queue == "late");
+    let late = fetches.iter().position(has_late).expect("the late message");
+    assert!(late < 12, "in fetch {late}");
+    let served: HashSet<_> = fetches
+        .iter()
+        .flatten()
+        .map(|delivery| &delivery.lease.queue)
+        .collect();
+    assert_eq!(served.len(), queues.len(), "{served:?}");
 }
 
 /// Nothing is an answer.

@@ -36,7 +36,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, short = 'w', default_value_t = 1)]
     pub(super) workers: usize,
     /// Tasks at once in each worker process.
-    #[arg(long, short = 'c', default_value_t = 512)]
+    #[arg(long, short = 'c', default_value_t = 1024)]
     pub(super) concurrency: usize,
     /// Threads for sandboxes in each worker process; the number of cores unless given.
     #[arg(long)]

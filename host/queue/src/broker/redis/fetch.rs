@@ -2,6 +2,7 @@
 //!
 //! A read's COUNT is for each stream. So that never more is leased than was asked for, one read covers
 //! at most as many queues as deliveries are wanted; further queues have their turn in the next reads.
+//! Which of many queues are worth a long turn is known to [`Hot`].
 
 use std::fmt;
 use std::pin::pin;
@@ -17,6 +18,7 @@ use super::RedisBroker;
 use super::connection::RESPONSE_TIMEOUT;
 use super::entry::{Recipient, array, delivery};
 use super::fault::{is_no_group, spoils_connection};
+use super::hot::{Hot, width};
 use super::link::Link;
 use crate::{BrokerError, Delivery, FetchRequest};
 
@@ -34,6 +36,7 @@ const GROUP_ATTEMPTS: usize = 3;
 pub(super) struct Readers {
     idle: Mutex<Vec<Reader>>,
     turn: AtomicUsize,
+    hot: Hot,
 }
 
 /// A connection on which one read at a time may block. Dropped in mid-read, it is closed.
@@ -83,12 +86,16 @@ async fn fetch_with(
 ) -> RedisResult<Vec<Delivery>> {
     let cluster = broker.connection.server().is_cluster();
     let queues = broker.readers.rotate(request.queues);
-    let width = if cluster {
+    let widest = if cluster {
         1
     } else {
+        let deliveries = take_turn(broker, request, &queues, reader).await?;
+        if !deliveries.is_empty() {
+            return Ok(deliveries);
+        }
         queues.len().min(request.limit)
     };
-    let groups: Vec<&[&Arc<str>]> = queues.chunks(width).collect();
+    let groups: Vec<&[&Arc<str>]> = queues.chunks(widest).collect();
     let deadline = Instant::now() + request.block.min(broker.block);
     let turn = match (cluster, groups.len()) {
         (true, _) => CLUSTER_TURN,
@@ -116,6 +123,36 @@ async fn fetch_with(
         }
     }
     Ok(Vec::new())
+}
+
+/// Reads what is there from the queues whose turn it is, where many have a backlog.
+async fn take_turn(
+    broker: &RedisBroker,
+    request: &FetchRequest<'_>,
+    queues: &[&Arc<str>],
+    reader: &mut Reader,
+) -> RedisResult<Vec<Delivery>> {
+    let turn = broker.readers.hot.turn(queues, request.limit);
+    let mut deliveries = Vec::new();
+    if !turn.others.is_empty() {
+        deliveries = fill(broker, request, &turn.others, Duration::ZERO, reader).await?;
+    }
+    let left = request.limit - deliveries.len();
+    let backlogged = &turn.backlogged[..width(left).min(turn.backlogged.len())];
+    if !backlogged.is_empty() {
+        let request = FetchRequest {
+            limit: left,
+            ..*request
+        };
+        let more = fill(broker, &request, backlogged, Duration::ZERO, reader).await;
+        match more {
+            Ok(more) => deliveries.extend(more),
+            // What has been delivered must not be lost; the next read meets the failure again.
+            Err(_) if !deliveries.is_empty() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(deliveries)
 }
 
 /// Reads from a group of queues, and once more from those that may have more, up to the limit.
@@ -173,7 +210,9 @@ async fn read_once<'a>(
             answer => break answer?,
         }
     };
-    Ok(sort_out(answer, read, &streams, &takeovers))
+    let (deliveries, full) = sort_out(answer, read, &streams, &takeovers);
+    broker.readers.hot.note(read.queues, &full);
+    Ok((deliveries, full))
 }
 
 fn command(broker: &RedisBroker, read: &Read<'_>, streams: &[String], block: Duration) -> Cmd {
