@@ -199,10 +199,7 @@ impl Pair {
                 message.retries += 1;
                 message.eta = Some(at);
                 message.last_error = Some("Broken: it is".into());
-                Settlement::Retry {
-                    at,
-                    message: Box::new(message),
-                }
+                Settlement::Retry { at, message }
             }
             (Kind::Complete, _) => Settlement::Complete,
             (Kind::Release, _) => Settlement::Release,

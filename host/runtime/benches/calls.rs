@@ -1,4 +1,5 @@
-//! Micro-benchmarks of the sandbox: instantiate and call, and each type from JSON through WIT and back.
+//! Micro-benchmarks of the sandbox: instantiate and call, each type from JSON through WIT and back, and
+//! calls of many modules in turn.
 //!
 //! Each call is in a fresh sandbox, as every task is, so a type's own cost is its figure minus
 //! `nothing`'s.
@@ -86,39 +87,43 @@ fn values() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// A sandbox with the module, on one thread.
+/// As many tasks at once as the queue's benchmark has, so that the pool has as many slots.
+const CONCURRENCY: usize = 1024;
+
+/// A sandbox with modules that differ in nothing but a name, on one thread.
 struct Place {
     runtime: Runtime,
     sandbox: Sandbox,
-    module: Arc<Module>,
+    modules: Vec<Arc<Module>>,
 }
 
 impl Place {
-    fn new() -> Self {
+    fn new(modules: usize) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime can be started");
         let sandbox = Sandbox::new(SandboxConfig {
-            concurrency: 4,
+            concurrency: CONCURRENCY,
             max_memory: 64 << 20,
             compile_timeout: Duration::from_mins(10),
             ..SandboxConfig::default()
         });
         let sandbox = sandbox.expect("a pool can be reserved");
-        let loading = sandbox.load(LoadRequest {
-            name: "mirrors".into(),
-            wasm: wat::parse_str(MIRRORS).expect("the module is well-formed"),
-            settings: ModuleSettings::default(),
-        });
-        let module = runtime.block_on(loading).expect("the module is valid");
+        let load = |number: usize| {
+            let name = format!("mirrors-{number}");
+            let text = MIRRORS.replace("(core module $m", &format!("(core module ${name}"));
+            let text = text.replace("(instantiate $m)", &format!("(instantiate ${name})"));
+            let loading = sandbox.load(LoadRequest {
+                name,
+                wasm: wat::parse_str(text).expect("the module is well-formed"),
+                settings: ModuleSettings::default(),
+            });
+            runtime.block_on(loading).expect("the module is valid")
+        };
         Self {
+            modules: (0..modules).map(load).collect(),
             runtime,
             sandbox,
-            module,
         }
-    }
-
-    fn task(&self, name: &str) -> &Arc<Task> {
-        self.module.task(name).expect("the module has the task")
     }
 
     async fn call(&self, task: &Arc<Task>, args: Vec<Value>) {
@@ -127,22 +132,33 @@ impl Place {
         assert!(matches!(ended.how, How::Returned(_)), "{}", ended.how);
     }
 
-    fn bench(&self, c: &mut Criterion, name: &str, args: &[Value]) {
-        let task = self.task(name.split('/').next().unwrap_or(name));
-        c.bench_function(&format!("call/{name}"), |b| {
+    /// Calls the function of each module in turn.
+    fn bench(&self, c: &mut Criterion, name: &str, function: &str, args: &[Value]) {
+        let task =
+            |module: &Arc<Module>| Arc::clone(module.task(function).expect("it has the task"));
+        let tasks: Vec<_> = self.modules.iter().map(task).collect();
+        let mut turns = tasks.iter().cycle();
+        c.bench_function(name, |b| {
             b.to_async(&self.runtime)
-                .iter(|| self.call(task, args.to_vec()));
+                .iter(|| self.call(turns.next().expect("a cycle has no end"), args.to_vec()));
         });
     }
 }
 
 fn calls(c: &mut Criterion) {
-    let place = Place::new();
-    place.bench(c, "nothing", &[]);
+    let place = Place::new(1);
+    place.bench(c, "call/nothing", "nothing", &[]);
     for (name, value) in values() {
-        place.bench(c, name, &[value]);
+        let function = name.split('/').next().unwrap_or(name);
+        place.bench(c, &format!("call/{name}"), function, &[value]);
     }
 }
 
-criterion_group!(sandbox, calls);
+fn modules(c: &mut Criterion) {
+    for count in [1, 10, 100, 1000] {
+        Place::new(count).bench(c, &format!("modules/{count}"), "u32", &[json!(7)]);
+    }
+}
+
+criterion_group!(sandbox, calls, modules);
 criterion_main!(sandbox);

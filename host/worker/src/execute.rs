@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use chicory_queue::{
-    Advice, Delivery, Failure, Outcome, Payload, RetryPolicy, Settle, Settlement, TaskMessage,
-    Terms, decide,
+    Advice, Delivery, Failure, Lease, Outcome, Payload, RetryPolicy, Settle, Settlement,
+    TaskMessage, Terms, decide,
 };
 use chicory_runtime::{Invocation, Task, TaskContext, Usage};
 
@@ -43,8 +44,9 @@ pub(crate) struct Report {
 /// A try that has begun, with what its end needs.
 pub(crate) struct Case {
     ticket: u64,
-    delivery: Delivery,
-    message: TaskMessage,
+    lease: Lease,
+    raw: Bytes,
+    message: Box<TaskMessage>,
     task: Option<Arc<CatalogTask>>,
     begun: Instant,
 }
@@ -63,19 +65,15 @@ pub(crate) enum Begun {
 pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begun) {
     let begun = Instant::now();
     let Attempt {
-        mut delivery,
+        delivery,
         task,
         generation,
     } = attempt;
-    let payload = std::mem::replace(
-        &mut delivery.payload,
-        Payload::Message(TaskMessage::default()),
-    );
-    let (message, task, how) = match payload {
+    let (message, task, how) = match delivery.payload {
         Payload::Unreadable(reason) => {
             let failure = failure("UnreadableMessage", reason.to_string(), Advice::Never);
             let over = Begun::Over(Outcome::Failed(failure));
-            (nameless(&delivery), None, over)
+            (nameless(delivery.task_id), None, over)
         }
         Payload::Message(mut message) => {
             // What starts after a new version serves runs on it, whenever it was fetched.
@@ -84,13 +82,14 @@ pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begu
             } else {
                 shift.catalog.resolve(&message)
             };
-            let how = run(shift, &delivery, &mut message, task.as_ref());
+            let how = run(shift, delivery.deliveries, &mut message, task.as_ref());
             (message, task.ok(), how.unwrap_or_else(Begun::Over))
         }
     };
     let case = Case {
         ticket,
-        delivery,
+        lease: delivery.lease,
+        raw: delivery.raw,
         message,
         task,
         begun,
@@ -130,25 +129,24 @@ fn failure(name: &str, message: String, advice: Advice) -> Failure {
 }
 
 /// Stands for a message that can't be read, so that it is settled as any other.
-fn nameless(delivery: &Delivery) -> TaskMessage {
-    TaskMessage {
-        id: delivery.task_id.clone(),
+fn nameless(task_id: String) -> Box<TaskMessage> {
+    Box::new(TaskMessage {
+        id: task_id,
         ..TaskMessage::default()
-    }
+    })
 }
 
 /// The call that the message asks for, or the failure that stands for it.
 fn run(
     shift: &Shift,
-    delivery: &Delivery,
+    deliveries: u32,
     message: &mut TaskMessage,
     task: Result<&Arc<CatalogTask>, &String>,
 ) -> Result<Begun, Outcome> {
     let limit = shift.config.max_deliveries;
-    if delivery.deliveries > limit {
+    if deliveries > limit {
         let text = format!(
-            "handed out {} times and never settled, so it may be what ends its workers (max_deliveries is {limit})",
-            delivery.deliveries
+            "handed out {deliveries} times and never settled, so it may be what ends its workers (max_deliveries is {limit})"
         );
         return Err(Outcome::Failed(failure(
             "LeaseExpired",
@@ -239,13 +237,14 @@ pub(crate) fn finish(
 ) -> Finished {
     let Case {
         ticket,
-        delivery,
+        lease,
+        raw,
         mut message,
         task,
         begun,
     } = case;
     if matches!(outcome, Outcome::Failed(_)) {
-        restore_arguments(&mut message, &delivery.raw);
+        restore_arguments(&mut message, &raw);
     }
     let none = RetryPolicy::none();
     let terms = Terms {
@@ -276,8 +275,8 @@ pub(crate) fn finish(
         usage,
     };
     let settle = Settle {
-        lease: delivery.lease,
-        raw: delivery.raw,
+        lease,
+        raw,
         task_id: message.id,
         task_name: message.name,
         retries: message.retries,

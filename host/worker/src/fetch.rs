@@ -149,29 +149,28 @@ fn held(attempt: &Attempt) -> Held {
 
 /// At most once: acknowledged before it runs. What can't be acknowledged does not run here.
 async fn acknowledge_first(shift: &Shift, attempts: &mut Vec<Attempt>) {
-    let mode = |attempt: &Attempt| {
-        let task = attempt.task.as_ref().ok()?;
-        Some(task.delivery_mode.unwrap_or(shift.config.delivery_mode))
+    let usual = shift.config.delivery_mode;
+    let at_most_once = |attempt: &mut Attempt| {
+        let task = attempt.task.as_ref();
+        task.is_ok_and(|task| task.delivery_mode.unwrap_or(usual) == DeliveryMode::AtMostOnce)
     };
-    let (now, mut later): (Vec<_>, Vec<_>) = std::mem::take(attempts)
-        .into_iter()
-        .partition(|attempt| mode(attempt) == Some(DeliveryMode::AtMostOnce));
-    if !now.is_empty() {
-        let leases: Vec<_> = now
-            .iter()
-            .map(|attempt| attempt.delivery.lease.clone())
-            .collect();
-        let answer = shift.connected.broker.acknowledge(&leases).await;
-        // Without an answer they may or may not be acknowledged: run none, and let leases expire.
-        let settled = shift.note(answer).unwrap_or_default();
-        later.extend(
-            now.into_iter()
-                .zip(settled)
-                .filter_map(|(mut attempt, settled)| {
-                    attempt.delivery.lease.acknowledged = true;
-                    (settled == Settled::Applied).then_some(attempt)
-                }),
-        );
+    let now: Vec<Attempt> = attempts.extract_if(.., at_most_once).collect();
+    if now.is_empty() {
+        return;
     }
-    *attempts = later;
+    let leases: Vec<_> = now
+        .iter()
+        .map(|attempt| attempt.delivery.lease.clone())
+        .collect();
+    let answer = shift.connected.broker.acknowledge(&leases).await;
+    // Without an answer they may or may not be acknowledged: run none, and let leases expire.
+    let settled = shift.note(answer).unwrap_or_default();
+    attempts.extend(
+        now.into_iter()
+            .zip(settled)
+            .filter_map(|(mut attempt, settled)| {
+                attempt.delivery.lease.acknowledged = true;
+                (settled == Settled::Applied).then_some(attempt)
+            }),
+    );
 }

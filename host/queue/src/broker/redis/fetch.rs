@@ -301,6 +301,8 @@ fn sort_out<'a>(
             consumer: read.request.consumer,
             takeovers: takeovers[place],
         };
+        // Its iterator promises nothing, so it would grow by and by.
+        deliveries.reserve(entries.len());
         deliveries.extend(
             entries
                 .into_iter()

@@ -21,7 +21,12 @@
 -- settled); the counter of takeovers of each section
 local group, prefix, ttl, most_dead = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local call, states, results = redis.call, prefix .. ':state:', prefix .. ':result:'
+local done, reply = prefix .. ':done:', prefix .. ':reply:'
 local fields = {C = 0, R = 2, D = 5, L = 1}
+-- Nobody waits most of the time: then it costs one question for the whole batch.
+local waited = call('PUBSUB', 'NUMSUB', prefix .. ':waiting')[2] > 0
+local lost, place, at = {}, 0, 5
+
 local function put(key, value)
   if ttl == '0' then
     call('SET', key, value)
@@ -30,36 +35,41 @@ local function put(key, value)
   end
 end
 
--- `ended` has the places of the task ids that a result follows, `replies` of inboxes that one precedes.
-local lost, ended, replies = {}, {}, {}
-local place, at = 0, 5
+local function put_result(task, result)
+  put(results .. task, result)
+  if waited then
+    call('PUBLISH', done .. task, result)
+  end
+end
 
--- Whether a lease is held, as a function of its entry, for N deliveries from `at` on that need nothing but
--- a result. Where nobody has taken a lease over since they were read, it ends only with its entry: then
--- acknowledging them all at once says by their number whether all were held, which is the rule.
-local function acknowledged(stream, N)
+-- For N deliveries from `at` on that need nothing but a result. Where nobody has taken a lease over since
+-- they were read, it ends only with its entry: then acknowledging them all at once says by their number
+-- whether all were held, which is the rule. Returns the entries, or none and a function that says whether
+-- the lease of one was held.
+local function acknowledge(stream, N)
   local entries = {}
   for n = 1, N do
     entries[n] = ARGV[at + 3 * (n - 1)]
   end
   if call('XACK', stream, group, unpack(entries)) == N then
-    return function() return true end
+    return entries
   end
   -- What had been settled before has left the stream, too.
-  return function(entry) return call('XDEL', stream, entry) == 1 end
+  return {}, function(entry) return call('XDEL', stream, entry) == 1 end
 end
 
+-- Without `is_held`, all N are and stand in `settled`.
 local function complete(N, is_held, settled)
   for _ = 1, N do
-    local entry = ARGV[at]
-    if is_held(entry) then
+    if is_held and not is_held(ARGV[at]) then
+      lost[#lost + 1] = place
+    else
       local task = ARGV[at + 1]
       put(states .. task, 'SUCCESS')
-      put(results .. task, ARGV[at + 2])
-      settled[#settled + 1] = entry
-      ended[#ended + 1] = at + 1
-    else
-      lost[#lost + 1] = place
+      put_result(task, ARGV[at + 2])
+      if is_held then
+        settled[#settled + 1] = ARGV[at]
+      end
     end
     place, at = place + 1, at + 3
   end
@@ -92,10 +102,9 @@ local function settle(stream, delayed, dlq, M, is_held, settled)
         put(states .. task, state)
       end
       if result ~= '' then
-        put(results .. task, result)
-        ended[#ended + 1] = at + 3
+        put_result(task, result)
         if inbox ~= '' then
-          replies[#replies + 1] = at + 5
+          call('PUBLISH', reply .. inbox, result)
         end
       end
       if what == 'R' then
@@ -127,12 +136,19 @@ for n = 1, #takeovers do
   local stream, delayed, dlq = unpack(KEYS, 4 * n - 3, 4 * n - 1)
   local consumer, since, low, high, leased, channel, N, M = unpack(ARGV, at, at + 7)
   at, N, M, leased, takeovers[n] = at + 8, tonumber(N), tonumber(M), tonumber(leased), takeovers[n] or '0'
-  local settled, sure = {}, N > 0 and since == takeovers[n] and acknowledged(stream, N)
+  local sure = N > 0 and since == takeovers[n]
   local held = function() return false end
+  local settled, is_held = {}, held
+  if sure then
+    settled, is_held = acknowledge(stream, N)
+  end
   if leased > 0 and not (sure and leased == N) then
     held = held_leases(stream, group, consumer, low, high, leased)
   end
-  complete(N, sure or held, settled)
+  if not sure then
+    is_held = held
+  end
+  complete(N, is_held, settled)
   local wake = settle(stream, delayed, dlq, M, held, settled)
   if #settled > 0 then
     if not sure or M > 0 then
@@ -145,15 +161,6 @@ for n = 1, #takeovers do
   end
 end
 
-for _, n in ipairs(replies) do
-  call('PUBLISH', prefix .. ':reply:' .. ARGV[n], ARGV[n - 1])
-end
--- Nobody waits most of the time: then it costs one question for the whole batch.
-if #ended > 0 and call('PUBSUB', 'NUMSUB', prefix .. ':waiting')[2] > 0 then
-  for _, n in ipairs(ended) do
-    call('PUBLISH', prefix .. ':done:' .. ARGV[n], ARGV[n + 1])
-  end
-end
 for n = 1, #takeovers do
   takeovers[n] = tonumber(takeovers[n])
 end

@@ -139,7 +139,7 @@ impl Leased {
                 takeovers: None,
             },
             payload: match TaskMessage::decode(&self.data) {
-                Ok(message) => Payload::Message(message),
+                Ok(message) => Payload::Message(Box::new(message)),
                 Err(error) => Payload::Unreadable(error),
             },
             raw: Bytes::from(self.data),
