@@ -21,6 +21,7 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    without_huge_pages();
     let cli = args::Cli::parse();
     let json = cli.global.json;
     match command::dispatch(cli) {
@@ -30,4 +31,11 @@ fn main() -> ExitCode {
             exit::code(&error).into()
         }
     }
+}
+
+/// The allocator gives memory back and asks for it again; with huge pages the kernel then clears two megabytes
+/// for a buffer of some hundred kilobytes. Where the kernel can't leave them out, only time is lost.
+fn without_huge_pages() {
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_thp_disable(true);
 }
