@@ -45,6 +45,7 @@ macro_rules! for_each_promise {
             lease::an_extended_lease_is_kept,
             lease::a_result_after_a_takeover_is_lost,
             lease::results_are_answered_one_by_one,
+            lease::results_take_their_own_messages_along,
             settle::complete_removes_the_message,
             settle::settling_twice_is_lease_lost,
             settle::a_late_settlement_hits_no_other_message,

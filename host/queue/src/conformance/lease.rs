@@ -3,17 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::fixture::{Fixture, Settings, eventually, ids, message, messages, settle, success};
+use super::fixture::{
+    Fixture, Settings, eventually, ids, message, messages, sent, settle, success,
+};
 use crate::{Delivery, Settle, Settled, Settlement};
 
 /// As long as its time is not over.
 pub async fn a_held_lease_is_not_taken_over(fixture: &Fixture) {
-    let fixture = fixture
-        .set(Settings {
-            lease: Duration::from_mins(1),
-            ..Settings::default()
-        })
-        .await;
+    let fixture = fixture.set(lasting()).await;
     fixture.deliver(&message("m"), "one").await;
     assert!(fixture.reclaim("two", 10).await.is_empty());
     assert_eq!(fixture.stats().await.pending, 1);
@@ -158,6 +155,51 @@ pub async fn results_are_answered_one_by_one(fixture: &Fixture) {
     assert_eq!(state.expect("state"), None);
     let left = fixture.stats().await;
     assert_eq!((left.size, left.pending), (1, 1));
+}
+
+/// In whatever order results come, from readers who took turns: just their messages leave the queue.
+pub async fn results_take_their_own_messages_along(fixture: &Fixture) {
+    let fixture = &fixture.set(lasting()).await;
+    let other = &fixture.set(lasting()).await;
+    for step in [1, 3, 7, 59] {
+        warm_up(fixture).await;
+        warm_up(other).await;
+        fixture.enqueue(&messages("m", 200)).await;
+        let mut mine = fixture.fetch("one", 60).await;
+        let others = other.fetch("two", 40).await;
+        mine.extend(fixture.fetch("one", 70).await);
+        let left = [mine.remove(100), mine.remove(20)];
+        let in_turn = |place: usize| mine[place * step % mine.len()].clone();
+        let mine: Vec<Delivery> = (0..mine.len()).map(in_turn).collect();
+
+        let mut size = 200;
+        for (reader, batch) in [
+            (fixture, &mine[..90]),
+            (other, &others[..]),
+            (fixture, &mine[90..]),
+        ] {
+            for some in batch.chunks(45) {
+                let answers = reader.connected.broker.settle(&results(some)).await;
+                assert_eq!(answers.expect("settle"), vec![Settled::Applied; some.len()]);
+                size -= some.len() as u64;
+                assert_eq!(fixture.stats().await.size, size, "step {step}");
+            }
+        }
+        let mut rest = fixture.fetch("one", 100).await;
+        assert_eq!(sent(&messages("m", 200)[170..]), ids(&rest));
+        rest.extend(left);
+        let answers = fixture.connected.broker.settle(&results(&rest)).await;
+        assert_eq!(answers.expect("settle"), vec![Settled::Applied; 32]);
+        assert_eq!(fixture.stats().await.size, 0);
+    }
+}
+
+/// Leases that no test outlasts.
+fn lasting() -> Settings {
+    Settings {
+        lease: Duration::from_mins(1),
+        ..Settings::default()
+    }
 }
 
 /// Settles a few deliveries, so that the broker knows what it may learn from that.
