@@ -42,6 +42,8 @@ struct Bench {
     /// The queue; further ones have names that start with this one's.
     queue: String,
     probe: Option<Probe>,
+    /// The broker's server, where it is the benchmark's own.
+    server: Option<Server>,
 }
 
 /// A broker and how to reach it.
@@ -83,17 +85,10 @@ async fn once(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let Some(place) = given else {
-        let server = Server::start(args.aof).await?;
-        let place = Place {
-            url: server.url(),
-            config: server.config(),
-        };
-        return Bench::new(args, &place)
-            .await?
-            .measure(measure, report)
-            .await;
+        let mut bench = Bench::on_its_own(args).await?;
+        return bench.measure(measure, report).await;
     };
-    let bench = Bench::new(args, place).await?;
+    let mut bench = Bench::new(args, place).await?;
     let outcome = bench.measure(measure, report).await;
     bench.clear().await?;
     outcome
@@ -108,12 +103,27 @@ impl Bench {
             connected: connect(&place.config, Arc::new(SystemClock)).await?,
             queue: args.queue.clone().unwrap_or_else(own),
             probe: Probe::open(&place.url).await?,
+            server: None,
             args: args.clone(),
             fleet,
         })
     }
 
-    async fn measure(&self, measure: Measure, report: &mut Report) -> anyhow::Result<()> {
+    /// With a server of its own.
+    async fn on_its_own(args: &BenchArgs) -> anyhow::Result<Self> {
+        let server = Server::start(args.aof).await?;
+        let place = Place {
+            url: server.url(),
+            config: server.config(),
+        };
+        let bench = Self::new(args, &place).await?;
+        Ok(Self {
+            server: Some(server),
+            ..bench
+        })
+    }
+
+    async fn measure(&mut self, measure: Measure, report: &mut Report) -> anyhow::Result<()> {
         match measure {
             Measure::Enqueue => enqueue::measure(self, report).await,
             Measure::Drain => drain::measure(self, report).await,
@@ -125,6 +135,15 @@ impl Bench {
             Measure::Growth => growth::measure(self, report).await,
             Measure::Idle => idle::measure(self, report).await,
         }
+    }
+
+    /// Goes on with another server of the benchmark's own: the results of one figure would make the next one slower, since
+    /// each command costs Redis more where its table of keys has to grow. A broker that is the user's is kept.
+    async fn anew(&mut self) -> anyhow::Result<()> {
+        if self.server.is_some() {
+            *self = Self::on_its_own(&self.args).await?;
+        }
+        Ok(())
     }
 
     /// The workers that the arguments describe, on this queue.

@@ -23,7 +23,7 @@ pub(super) struct Drained {
     /// Tasks a second.
     pub(super) rate: f64,
     /// Processor time of all workers per task, µs.
-    worker_cpu: Option<f64>,
+    pub(super) worker_cpu: Option<f64>,
     /// Processor time of the Redis server per task, µs.
     redis_cpu: Option<f64>,
     /// Redis commands per task, those inside scripts included.

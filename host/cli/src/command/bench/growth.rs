@@ -2,30 +2,44 @@
 
 use std::time::{Duration, Instant};
 
+use super::drain::{self, Drained};
 use super::enqueue::{Batch, CHUNK};
 use super::fleet::Crew;
 use super::report::{Report, Unit};
-use super::{Bench, drain, guests};
+use super::{Bench, guests};
 
 /// How long a queue of one length is watched.
 const WINDOW: Duration = Duration::from_secs(3);
 const SHORTEST: usize = 1000;
 const QUEUES: [usize; 3] = [1, 8, 64];
 
-pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn measure(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> {
     for length in steps(SHORTEST, bench.args.backlog) {
+        bench.anew().await?;
         let rate = with_length(bench, length).await?;
         report.add(format!("queued_{length}"), Unit::PerSecond, rate);
     }
     for modules in steps(1, bench.args.modules) {
-        let rate = with_modules(bench, modules).await?;
-        report.add(format!("modules_{modules}"), Unit::PerSecond, rate);
+        bench.anew().await?;
+        let drained = with_modules(bench, modules).await?;
+        add(report, &format!("modules_{modules}"), &drained);
     }
     for queues in QUEUES {
-        let rate = with_queues(bench, queues).await?;
-        report.add(format!("queues_{queues}"), Unit::PerSecond, rate);
+        bench.anew().await?;
+        let drained = with_queues(bench, queues).await?;
+        add(report, &format!("queues_{queues}"), &drained);
     }
     Ok(())
+}
+
+fn add(report: &mut Report, name: &str, drained: &Drained) {
+    report.add(name, Unit::PerSecond, drained.rate);
+    let cpu = drained.worker_cpu;
+    report.add_some(
+        &format!("{name}_worker_cpu"),
+        Unit::MicrosecondsPerTask,
+        cpu,
+    );
 }
 
 /// From `first` to `last` by tens; `first` alone where `last` is smaller.
@@ -34,7 +48,8 @@ fn steps(first: usize, last: usize) -> impl Iterator<Item = usize> {
         .take_while(move |step| *step == first || *step <= last)
 }
 
-/// Tasks a second while a producer keeps the queue at this length, at all lengths in the same way.
+/// Tasks a second while a producer keeps this many ready beside those that the workers have in hand, at all lengths
+/// in the same way.
 async fn with_length(bench: &Bench, length: usize) -> anyhow::Result<f64> {
     let queue = bench.further_queue(&format!("length-{length}"));
     let batch = |tasks| Batch {
@@ -50,7 +65,8 @@ async fn with_length(bench: &Bench, length: usize) -> anyhow::Result<f64> {
     let mut begun = None;
     let mut size = (length + CHUNK) as u64;
     loop {
-        let now = bench.connected.inspect.stats(&queue).await?.size;
+        let stats = bench.connected.inspect.stats(&queue).await?;
+        let now = stats.size;
         let seen = Instant::now();
         if begun.is_some() {
             done += size - now;
@@ -66,7 +82,7 @@ async fn with_length(bench: &Bench, length: usize) -> anyhow::Result<f64> {
             bench.connected.inspect.purge(&queue).await?;
             return Ok(done as f64 / taken.as_secs_f64());
         }
-        if size <= length as u64 {
+        if size - stats.pending <= length as u64 {
             batch(CHUNK).send(bench).await?;
             size += CHUNK as u64;
         } else {
@@ -76,7 +92,7 @@ async fn with_length(bench: &Bench, length: usize) -> anyhow::Result<f64> {
 }
 
 /// Tasks a second with tasks of so many modules in turn.
-async fn with_modules(bench: &Bench, modules: usize) -> anyhow::Result<f64> {
+async fn with_modules(bench: &Bench, modules: usize) -> anyhow::Result<Drained> {
     let queue = bench.further_queue(&format!("modules-{modules}"));
     let crew = bench.crew(&queue);
     let mut workers = bench.fleet.start_with_copies(&crew, modules)?;
@@ -90,11 +106,11 @@ async fn with_modules(bench: &Bench, modules: usize) -> anyhow::Result<f64> {
     };
     batch.send(bench).await?;
     let workers = bench.fleet.start_with_copies(&crew, modules)?;
-    Ok(drain::drain(bench, &crew.queues, workers).await?.rate)
+    drain::drain(bench, &crew.queues, workers).await
 }
 
 /// Tasks a second on so many queues of one worker.
-async fn with_queues(bench: &Bench, queues: usize) -> anyhow::Result<f64> {
+async fn with_queues(bench: &Bench, queues: usize) -> anyhow::Result<Drained> {
     let name = |number: usize| bench.further_queue(&format!("queue-{queues}-{number}"));
     let crew = Crew {
         queues: (0..queues).map(name).collect(),
@@ -109,7 +125,8 @@ async fn with_queues(bench: &Bench, queues: usize) -> anyhow::Result<f64> {
         };
         batch.send(bench).await?;
     }
-    drain::rate(bench, &crew).await
+    let workers = bench.fleet.start(&crew)?;
+    drain::drain(bench, &crew.queues, workers).await
 }
 
 #[cfg(test)]

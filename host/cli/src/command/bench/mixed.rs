@@ -18,8 +18,9 @@ const CALL: usize = 4_000_000;
 const PAUSE: Duration = Duration::from_millis(10);
 const AT_ONCE: usize = 1000;
 
-pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn measure(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> {
     for (name, size, part) in PAYLOADS {
+        bench.anew().await?;
         let text = "x".repeat(size);
         let batch = Batch {
             queue: &bench.further_queue(name),
@@ -35,7 +36,8 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
     wait(bench, report).await
 }
 
-async fn compute(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+async fn compute(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> {
+    bench.anew().await?;
     let rounds = guests::rounds_per_millisecond().await?;
     let queue = bench.further_queue("cpu");
     let batch = Batch {
@@ -50,7 +52,8 @@ async fn compute(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn wait(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+async fn wait(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> {
+    bench.anew().await?;
     let queue = bench.further_queue("wait");
     let batch = Batch {
         queue: &queue,

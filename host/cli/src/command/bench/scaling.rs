@@ -8,7 +8,7 @@ use super::{Bench, drain, guests};
 /// Enough for either.
 const CONCURRENCY: usize = 64;
 
-pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
+pub(super) async fn measure(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> {
     let rounds = guests::rounds_per_millisecond().await?;
     let one = rate(bench, rounds, (1, 1)).await?;
     let threads = rate(bench, rounds, (1, 2)).await?;
@@ -23,10 +23,11 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
 
 /// Tasks a second with so many processes, and threads in each.
 async fn rate(
-    bench: &Bench,
+    bench: &mut Bench,
     rounds: u64,
     (processes, threads): (usize, usize),
 ) -> anyhow::Result<f64> {
+    bench.anew().await?;
     let queue = bench.further_queue(&format!("{processes}x{threads}"));
     let batch = Batch {
         queue: &queue,
