@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_channel::Receiver;
 use chicory_queue::{Settle, Settled, Settlement};
+use tokio::sync::Mutex;
 
 use crate::event::{TaskEnd, WorkerEvent};
 use crate::execute::{Finished, Report};
@@ -16,33 +17,54 @@ use crate::shift::{Patience, Shift};
 
 /// One script call should not hold up other clients of the server for long.
 const LARGEST_BATCH: usize = 256;
-/// A few ends wait so long for others where nobody is kept from work by it: a round trip of their own would
-/// cost the machine more than a short task does.
+/// A few ends wait so long for others, and so often, where nobody is kept from work by it: a round trip of their own
+/// would cost the machine more than a short task does.
 const FEW: usize = 16;
 const GATHER: Duration = Duration::from_millis(1);
+const GATHERINGS: usize = 10;
 
 /// Settles until the worker closes and nothing is left.
 pub(crate) async fn settle(shift: Arc<Shift>, finished: Receiver<Vec<Finished>>) {
+    // Only one batch gathers at a time: two would share the ends between them.
+    let finished = Mutex::new(finished);
     let one = || batches(&shift, &finished);
     futures::future::join(one(), one()).await;
 }
 
+/// What has ended; none once the worker closes and nothing is left.
+async fn gather(shift: &Shift, finished: &Receiver<Vec<Finished>>) -> Option<Vec<Finished>> {
+    let mut gathered = tokio::select! {
+        biased;
+        Ok(first) = finished.recv() => first,
+        () = shift.closing.cancelled() => return None,
+    };
+    for _ in 0..GATHERINGS {
+        add_more(&mut gathered, finished);
+        if gathered.len() >= FEW || !shift.has_stock() {
+            break;
+        }
+        tokio::time::sleep(GATHER).await;
+    }
+    add_more(&mut gathered, finished);
+    Some(gathered)
+}
+
+/// Adds what has ended meanwhile.
+fn add_more(gathered: &mut Vec<Finished>, finished: &Receiver<Vec<Finished>>) {
+    while gathered.len() < LARGEST_BATCH
+        && let Ok(more) = finished.try_recv()
+    {
+        gathered.extend(more);
+    }
+}
+
 /// Settles one batch after the other.
-async fn batches(shift: &Shift, finished: &Receiver<Vec<Finished>>) {
+async fn batches(shift: &Shift, finished: &Mutex<Receiver<Vec<Finished>>>) {
     loop {
-        let mut gathered = tokio::select! {
-            biased;
-            Ok(first) = finished.recv() => first,
-            () = shift.closing.cancelled() => return,
+        let gathered = gather(shift, &*finished.lock().await).await;
+        let Some(gathered) = gathered else {
+            return;
         };
-        if gathered.len() < FEW && shift.has_stock() {
-            tokio::time::sleep(GATHER).await;
-        }
-        while gathered.len() < LARGEST_BATCH
-            && let Ok(more) = finished.try_recv()
-        {
-            gathered.extend(more);
-        }
         let mut tickets = Vec::with_capacity(gathered.len());
         let mut batch = Vec::with_capacity(gathered.len());
         let mut reports = Vec::with_capacity(gathered.len());
