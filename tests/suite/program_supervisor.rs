@@ -11,6 +11,7 @@ use redis::Commands;
 use crate::ran::json;
 use crate::site::Site;
 use crate::until::{until, until_some};
+use crate::worker_process::WorkerProcess;
 
 /// The processes of all workers that have a heartbeat.
 fn processes(site: &Site) -> BTreeSet<i32> {
@@ -71,4 +72,16 @@ fn no_process_outlives_its_supervisor() {
         all.iter().all(|process| !is_alive(*process))
     });
     until("their signing off", || processes(&site).is_empty());
+}
+
+/// A benchmark that is told to stop takes its workers along, too.
+#[test]
+fn no_worker_outlives_its_benchmark() {
+    let site = Site::new();
+    let broker = format!("redis://127.0.0.1:{}", site.redis.port());
+    let mut bench = WorkerProcess::start(site.command(&["bench", "idle", "--broker", &broker]));
+    let worker = until_some("its worker", || processes(&site).first().copied());
+    bench.signal(Signal::SIGTERM);
+    assert_eq!(bench.ended().code(), Some(1));
+    assert!(!is_alive(worker));
 }

@@ -23,10 +23,11 @@ mod server;
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use chicory_queue::{BrokerConfig, Connected, SystemClock, connect};
 
 use super::Context;
+use super::worker::signals::StopSignals;
 pub(crate) use args::BenchArgs;
 use args::Measure;
 use fleet::{Crew, Fleet};
@@ -67,15 +68,25 @@ pub(crate) async fn run(
     let config = context.config.broker.clone();
     let given = broker.map(|url| Place { url, config });
     let mut report = Report::new(&args);
+    let mut signals = StopSignals::listen()?;
+    // What was started goes with the future that started it.
+    tokio::select! {
+        measured = all(&args, given.as_ref(), &mut report) => measured?,
+        () = signals.next() => bail!("stopped by a signal before all was measured"),
+    }
+    report.print(context.output)
+}
+
+async fn all(args: &BenchArgs, given: Option<&Place>, report: &mut Report) -> anyhow::Result<()> {
     for measure in args.measures.clone() {
         for number in 1..=args.runs {
             tracing::info!("{measure:?}, run {number} of {}", args.runs);
-            once(&args, given.as_ref(), measure, &mut report)
+            once(args, given, measure, report)
                 .await
                 .with_context(|| format!("{measure:?}, run {number}"))?;
         }
     }
-    report.print(context.output)
+    Ok(())
 }
 
 async fn once(
