@@ -38,14 +38,14 @@ async fn gather(shift: &Shift, finished: &Receiver<Vec<Finished>>) -> Option<Vec
         Ok(first) = finished.recv() => first,
         () = shift.closing.cancelled() => return None,
     };
+    add_more(&mut gathered, finished);
     for _ in 0..GATHERINGS {
-        add_more(&mut gathered, finished);
         if gathered.len() >= FEW || !shift.has_stock() {
             break;
         }
         tokio::time::sleep(GATHER).await;
+        add_more(&mut gathered, finished);
     }
-    add_more(&mut gathered, finished);
     Some(gathered)
 }
 

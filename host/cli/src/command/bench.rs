@@ -72,9 +72,19 @@ pub(crate) async fn run(
     // What was started goes with the future that started it.
     tokio::select! {
         measured = all(&args, given.as_ref(), &mut report) => measured?,
-        () = signals.next() => bail!("stopped by a signal before all was measured"),
+        () = signals.next() => bail!("stopped by a signal before all was measured{}", left_over(given.as_ref())),
     }
     report.print(context.output)
+}
+
+/// What a benchmark that is stopped leaves behind.
+fn left_over(given: Option<&Place>) -> &'static str {
+    match given {
+        Some(_) => {
+            "; its queues may still be on the broker: `chicory queue list` names them, `chicory queue purge NAME` empties one"
+        }
+        None => "",
+    }
 }
 
 async fn all(args: &BenchArgs, given: Option<&Place>, report: &mut Report) -> anyhow::Result<()> {

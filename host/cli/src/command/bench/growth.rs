@@ -91,7 +91,7 @@ async fn with_length(bench: &Bench, length: usize) -> anyhow::Result<f64> {
     }
 }
 
-/// Tasks a second with tasks of so many modules in turn.
+/// Drains tasks of so many modules in turn.
 async fn with_modules(bench: &Bench, modules: usize) -> anyhow::Result<Drained> {
     let queue = bench.further_queue(&format!("modules-{modules}"));
     let crew = bench.crew(&queue);
@@ -109,7 +109,7 @@ async fn with_modules(bench: &Bench, modules: usize) -> anyhow::Result<Drained> 
     drain::drain(bench, &crew.queues, workers).await
 }
 
-/// Tasks a second on so many queues of one worker.
+/// Drains so many queues with one worker.
 async fn with_queues(bench: &Bench, queues: usize) -> anyhow::Result<Drained> {
     let name = |number: usize| bench.further_queue(&format!("queue-{queues}-{number}"));
     let crew = Crew {
