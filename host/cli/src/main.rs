@@ -7,11 +7,10 @@ mod command;
 mod config;
 mod connect;
 mod exit;
+mod hint;
 mod log;
 mod oci;
 mod output;
-mod project;
-mod typed;
 
 use std::process::ExitCode;
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use chicory_project::{BuildRequest, Project};
 use chicory_runtime::LoadRequest;
 use chicory_signature::Signature;
 use chicory_worker::Bundle;
@@ -14,7 +15,6 @@ use super::undeployable;
 use crate::command::build::made;
 use crate::command::{Context, module};
 use crate::oci;
-use crate::project::{Project, Request};
 
 /// What the command line asks for.
 pub(crate) struct Wanted<'a> {
@@ -84,10 +84,9 @@ pub(crate) async fn file(module: &oci::Module) -> anyhow::Result<File> {
         });
     }
     let project = Project::find(&module.path)?;
-    let request = Request {
-        output: None,
+    let request = BuildRequest {
         quiet: true,
-        debug: false,
+        ..BuildRequest::default()
     };
     let path = made(project, request).await?.file;
     let shown = path.display().to_string();
