@@ -31,8 +31,10 @@ pub(crate) mod worker;
 pub(crate) mod workers;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use chicory_queue::{BrokerError, Connected};
+use chicory_admin::Admin;
+use chicory_queue::{BrokerError, Connected, SystemClock};
 
 use crate::args::{Cli, Command};
 use crate::config::{Config, FlagValue, Layers, Level, Raw};
@@ -49,6 +51,11 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The operators' view of the broker, or that it can't be reached.
+    pub(crate) async fn admin(&self) -> Result<Admin, BrokerError> {
+        Ok(Admin::new(self.connect().await?, Arc::new(SystemClock)))
+    }
+
     /// The broker, or that it can't be reached.
     pub(crate) async fn connect(&self) -> Result<Connected, BrokerError> {
         connect::once(&self.config.broker).await

@@ -2,6 +2,7 @@
 //!
 //! Must not know which command failed.
 
+use chicory_admin::{AdminError, UploadError};
 use chicory_project::{CasesError, ProjectError};
 use chicory_queue::{BrokerError, EnqueueError};
 
@@ -49,6 +50,15 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     }
     if let Some(error) = error.downcast_ref::<ProjectError>() {
         return Some(of_project(error));
+    }
+    if error.is::<UploadError>() {
+        return Some(2);
+    }
+    if let Some(error) = error.downcast_ref::<AdminError>() {
+        return Some(match error {
+            AdminError::Broker(error) => of_broker(error),
+            _ => 1,
+        });
     }
     if let Some(error) = error.downcast_ref::<CasesError>() {
         return Some(of_cases(error));

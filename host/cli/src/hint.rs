@@ -2,6 +2,7 @@
 //!
 //! Libraries don't know them. Must not repeat what the error says.
 
+use chicory_admin::{AdminError, UploadError};
 use chicory_project::ProjectError;
 
 /// What to do about an error; none where the error says it all.
@@ -10,10 +11,41 @@ pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
 }
 
 fn of_cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    error
-        .downcast_ref::<ProjectError>()
-        .and_then(of_project)
-        .map(str::to_owned)
+    if let Some(error) = error.downcast_ref::<ProjectError>() {
+        return of_project(error).map(str::to_owned);
+    }
+    if let Some(error) = error.downcast_ref::<UploadError>() {
+        return of_upload(error);
+    }
+    of_admin(error.downcast_ref()?)
+}
+
+fn of_upload(error: &UploadError) -> Option<String> {
+    Some(match error {
+        UploadError::SignatureWithoutManifest { shown } => format!(
+            "run `chicory bundle {shown}`, sign the file that it writes, and deploy that with --bundled"
+        ),
+        UploadError::ManifestInside { shown } => format!(
+            "look at it with `chicory inspect {shown}`, and deploy it with --bundled if that is what you want"
+        ),
+        UploadError::NoManifestInside { .. } => {
+            "`chicory bundle` writes a module with its manifest inside".into()
+        }
+        UploadError::NameInside { .. } => "leave out --name and --version".into(),
+        _ => return None,
+    })
+}
+
+fn of_admin(error: &AdminError) -> Option<String> {
+    Some(match error {
+        AdminError::NoDeadLetter { queue, .. } => {
+            format!("`chicory dlq list --queue {queue}` lists those that exist")
+        }
+        AdminError::NoModule { known, .. } if known.is_empty() => {
+            "`chicory deploy PATH` deploys one".into()
+        }
+        _ => return None,
+    })
 }
 
 fn of_project(error: &ProjectError) -> Option<&'static str> {

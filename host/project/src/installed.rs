@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::build::Build;
-use crate::{Progress, ProjectError};
+use crate::ProjectError;
+use crate::request::{Build, Progress};
 
 /// The folder that `install` fills, unless it exists: there is one for each text of the file `pinned`, which
 /// names the versions. A folder gets its name once it is complete, so that builds may run side by side.

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::build::Build;
 use crate::project::{Project, unparsed};
+use crate::request::Build;
 use crate::{ProjectError, installed, template, tool};
 
 const REMEDY: &str = "`apt-get install nodejs npm`, or https://nodejs.org";

@@ -21,13 +21,14 @@ mod javascript;
 mod language;
 mod project;
 mod python;
+mod request;
 mod rust;
 mod strip;
 mod template;
 mod tool;
 mod watch;
 
-pub use build::{BuildRequest, Built, Linked, Progress, build};
+pub use build::{Built, Linked, build};
 pub use cases::{
     Case, CaseFault, CaseReport, Cases, CasesError, Problem, RunOptions, Usage, record,
 };
@@ -35,5 +36,6 @@ pub use client::client;
 pub use error::{Cause, ProjectError};
 pub use language::Language;
 pub use project::{Project, check_name};
+pub use request::{BuildRequest, Progress};
 pub use template::create;
 pub use watch::{Changes, watch};

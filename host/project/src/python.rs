@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::build::Build;
 use crate::project::Project;
+use crate::request::Build;
 use crate::{ProjectError, installed, template, tool};
 
 const REMEDY: &str = "`apt-get install python3 python3-pip`, or https://www.python.org/downloads";

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::build::Build;
 use crate::project::{Project, unparsed};
+use crate::request::Build;
 use crate::{ProjectError, tool};
 
 const REMEDY: &str = "`rustup target add wasm32-unknown-unknown wasm32-wasip1` \
