@@ -140,7 +140,7 @@ mod tests {
             let found = Project::find(dir.path()).unwrap();
             assert_eq!(
                 (found.name.as_str(), found.language),
-                ("word-list", *language)
+                ("word-list", language)
             );
         }
     }
