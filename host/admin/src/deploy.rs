@@ -1,14 +1,14 @@
 //! Deploying a module's new version to all workers that are alive, at once and without a restart.
 //!
-//! Must not know how a roll-out goes ([`Deployer`]).
+//! Must not know how a roll-out goes ([`chicory_queue::Deployer`]).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chicory_queue::{
-    CanaryTerms, DeployRefused, Deployer, ForgetRequest, ModuleRecord, RetentionRule, RolledOut,
-    RolloutError, RolloutRequest, Stage, Target, Version, delete_unnamed, forget,
+    CanaryTerms, DeployRefused, ForgetRequest, ModuleRecord, RetentionRule, RolledOut,
+    RolloutError, RolloutRequest, Stage, Target, Version, delete_unnamed,
 };
 use chicory_signature::compare;
 use serde::Serialize;
@@ -113,7 +113,7 @@ impl Admin {
         options: &RolloutOptions,
         tell: impl FnMut(&Stage),
     ) -> Result<Deployed, AdminError> {
-        let deployer = Deployer::new(&self.connected, Arc::clone(&self.clock));
+        let deployer = self.connected.deployer(Arc::clone(&self.clock));
         let request = self.request(options);
         let rolling = deployer.roll_out(module, target, changes, &request, tell);
         let ended = tokio::select! {
@@ -177,7 +177,7 @@ impl Admin {
             by,
             now: self.clock.now(),
         };
-        forget(&self.connected, &request).await?;
+        self.connected.forget(&request).await?;
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Must not know commands or flags: whoever shows an error adds which of them helps.
 
-use chicory_queue::{BrokerError, DeployRefused, RolloutError};
+use chicory_queue::{BrokerError, DeployRefused, RegistryError, RolloutError};
 
 /// An operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,9 @@ pub enum AdminError {
     /// The broker could not do its work.
     #[error(transparent)]
     Broker(#[from] BrokerError),
+    /// The registry could not do its work.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
 }
 
 fn there_are(known: &[String]) -> String {
@@ -60,7 +63,7 @@ impl From<DeployRefused> for AdminError {
 impl From<RolloutError> for AdminError {
     fn from(error: RolloutError) -> Self {
         match error {
-            RolloutError::Broker(error) => Self::Broker(error),
+            RolloutError::Registry(error) => Self::Registry(error),
             RolloutError::Refused(error) => Self::Refused(error),
             other => Self::Rollout(other),
         }

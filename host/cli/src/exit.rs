@@ -4,7 +4,7 @@
 
 use chicory_admin::{AdminError, UploadError};
 use chicory_project::{CasesError, ProjectError};
-use chicory_queue::{BrokerError, EnqueueError};
+use chicory_queue::{BrokerError, EnqueueError, RegistryError};
 
 use crate::config::ConfigError;
 use crate::hint;
@@ -57,11 +57,15 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = error.downcast_ref::<AdminError>() {
         return Some(match error {
             AdminError::Broker(error) => of_broker(error),
+            AdminError::Registry(error) => of_registry(error),
             _ => 1,
         });
     }
     if let Some(error) = error.downcast_ref::<CasesError>() {
         return Some(of_cases(error));
+    }
+    if let Some(error) = error.downcast_ref::<RegistryError>() {
+        return Some(of_registry(error));
     }
     match error.downcast_ref::<EnqueueError>() {
         Some(EnqueueError::Broker(error)) => Some(of_broker(error)),
@@ -92,6 +96,15 @@ fn of_broker(error: &BrokerError) -> u8 {
         BrokerError::Unavailable { .. } | BrokerError::Closed => 3,
         BrokerError::Invalid(_) => 2,
         BrokerError::QueueFull { .. } => 1,
+    }
+}
+
+fn of_registry(error: &RegistryError) -> u8 {
+    match error {
+        RegistryError::Unavailable(store) | RegistryError::Store(store) => {
+            store.downcast_ref().map_or(2, of_broker)
+        }
+        _ => 2,
     }
 }
 
@@ -135,6 +148,8 @@ mod tests {
         assert_eq!(of(wrapped.unwrap_err()), 3);
         let closed = EnqueueError::Broker(BrokerError::Closed);
         assert_eq!(of(anyhow::Error::from(closed).context("line 1")), 3);
+        let closed = RegistryError::from(BrokerError::Closed);
+        assert_eq!(of(closed.into()), 3);
         assert_eq!(of(EnqueueError::UnknownTask(String::new()).into()), 2);
         assert_eq!(of(ConfigError::Conflict(String::new()).into()), 2);
         assert_eq!(of(CommandError::NotEnded(String::new()).into()), 4);

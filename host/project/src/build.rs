@@ -100,7 +100,7 @@ fn finish(wasm: Vec<u8>, debug: bool) -> Result<(Vec<u8>, Linked), ProjectError>
         strip::debug_lines(wasm)
     };
     let wasm = to_component(wasm).map_err(|reason| ProjectError::NotAModule {
-        reason: reason.to_string(),
+        source: reason.into(),
     })?;
     if debug {
         // Debug information refers to places in the modules as they were.

@@ -14,6 +14,8 @@ use chicory_runtime::{Invocation, Limits, LogLine, Module, Sandbox};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::Cause;
+
 pub use self::check::Problem;
 pub use self::error::{CaseFault, CasesError};
 pub use self::record::record;
@@ -150,9 +152,9 @@ impl Cases {
         let mut reports = Vec::new();
         for case in &self.all {
             let report = self.run_one(case, sandbox, module, options).await;
-            reports.push(report.map_err(|reason| CasesError::Case {
+            reports.push(report.map_err(|source| CasesError::Case {
                 case: case.name.clone(),
-                reason,
+                source,
             })?);
         }
         Ok(reports)
@@ -164,7 +166,7 @@ impl Cases {
         sandbox: &Sandbox,
         module: &Module,
         options: RunOptions,
-    ) -> Result<CaseReport, String> {
+    ) -> Result<CaseReport, Cause> {
         let task = module.task(&case.task).ok_or_else(|| {
             let names: Vec<_> = module.tasks().map(|task| task.name()).collect();
             format!(
@@ -173,9 +175,7 @@ impl Cases {
                 names.join(", ")
             )
         })?;
-        let task = task
-            .limited(&case.limits)
-            .map_err(|error| error.to_string())?;
+        let task = task.limited(&case.limits)?;
         let (args, kwargs) = case.arguments()?;
         let mut invocation = Invocation::new(Arc::clone(&task), args, kwargs);
         invocation.context.id = "test".into();

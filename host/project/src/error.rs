@@ -122,10 +122,10 @@ pub enum ProjectError {
     #[error("there is no folder to install tools in")]
     NoCache,
     /// What the tool chain made can't become a component.
-    #[error("what the tool chain made can't be used: {reason}")]
+    #[error("what the tool chain made can't be used")]
     NotAModule {
         /// Why.
-        reason: String,
+        source: Cause,
     },
     /// The source can't be watched.
     #[error("can't watch {}", path.display())]

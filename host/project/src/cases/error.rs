@@ -5,6 +5,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::Cause;
+
 /// Test cases can't be read, run or recorded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,12 +30,12 @@ pub enum CasesError {
         source: CaseFault,
     },
     /// A case can't be run as it is written.
-    #[error("case {case:?}: {reason}")]
+    #[error("case {case:?}")]
     Case {
         /// The case's name.
         case: String,
         /// Why.
-        reason: String,
+        source: Cause,
     },
 }
 
