@@ -10,6 +10,7 @@ mod error;
 mod lower;
 mod shape;
 mod signature;
+mod text;
 
 pub use arguments::{CommandLine, bind, bind_command};
 pub use compatible::{Change, compare, compatible};
@@ -17,3 +18,4 @@ pub use error::ValidationError;
 pub use lower::{Target, lower};
 pub use shape::{Case, Field, Outcome, Shape, listed, names};
 pub use signature::{Kind, Signature};
+pub use text::{printable, printable_up_to};
