@@ -5,7 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::ended::{Level, LogLine, Note, Observer, Source};
+use chicory_signature::{printable, printable_up_to};
+
+use crate::ended::{Level, LogLine, LogSource, Note, Observer};
 use crate::settings::ResolvedLimits;
 
 /// What a line costs besides its text, so that empty lines are not free.
@@ -13,6 +15,9 @@ const LINE_COST: u64 = 16;
 
 /// Progress reports that follow one another faster than this are dropped.
 const PROGRESS_GAP: Duration = Duration::from_millis(50);
+
+/// The most that is passed on of what a guest says about its progress.
+const PROGRESS_BYTES: usize = 4096;
 
 /// The end of a program's output that an error shows, in bytes.
 const TAIL: usize = 2048;
@@ -25,7 +30,7 @@ pub(crate) enum Stream {
 }
 
 /// The log of one call.
-pub(crate) struct Journal {
+pub(crate) struct CallLog {
     lines: Vec<LogLine>,
     observer: Option<Observer>,
     log: Budget,
@@ -63,10 +68,10 @@ struct Collected {
     budget: Budget,
 }
 
-impl Journal {
+impl CallLog {
     /// An empty log. With `collects`, stdout is kept whole as the result, up to `result_bytes`.
     pub(crate) fn new(limits: &ResolvedLimits, observer: Option<Observer>, collects: bool) -> Self {
-        Journal {
+        CallLog {
             lines: Vec::new(),
             observer,
             log: Budget::new(limits.log_bytes),
@@ -87,7 +92,7 @@ impl Journal {
             if !self.log.take(line.len() as u64 + LINE_COST) {
                 return;
             }
-            self.add(level, Source::Guest, line);
+            self.add(level, LogSource::Guest, line);
         }
     }
 
@@ -133,13 +138,13 @@ impl Journal {
         self.reported = Some(now);
         observer(Note::Progress {
             percent,
-            message: message.map(printable),
+            message: message.map(|text| printable_up_to(text, PROGRESS_BYTES).replace('\n', " ")),
         });
     }
 
     /// Notes that the guest was refused something, with the line that would grant it.
     pub(crate) fn deny(&mut self, message: String) {
-        self.say_as_host(&message);
+        self.say_as_host(Level::Warn, &message);
         self.denied.get_or_insert(message);
     }
 
@@ -154,8 +159,8 @@ impl Journal {
         const MOST: usize = 8;
         self.end_line(Stream::Stderr);
         let said = |line: &&LogLine| match line.source {
-            Source::Guest => line.level == Level::Error,
-            source => source == Source::Stderr,
+            LogSource::Guest => line.level == Level::Error,
+            source => source == LogSource::Stderr,
         };
         let lines = self.lines.iter().rev().take_while(said).take(MOST);
         let mut lines: Vec<_> = lines.map(|line| line.message.as_str()).collect();
@@ -180,7 +185,7 @@ impl Journal {
             .lines
             .iter()
             .rev()
-            .filter(|line| line.source == Source::Stderr)
+            .filter(|line| line.source == LogSource::Stderr)
         {
             let Some(less) = left.checked_sub(line.message.len()) else {
                 break;
@@ -190,7 +195,7 @@ impl Journal {
         }
         stderr.reverse();
         (
-            printable(&String::from_utf8_lossy(stdout)),
+            printable(&String::from_utf8_lossy(stdout)).into_owned(),
             stderr.join("\n"),
         )
     }
@@ -204,7 +209,7 @@ impl Journal {
                 let message = format!("what was above the limit {name} was dropped");
                 self.lines.push(LogLine {
                     level: Level::Warn,
-                    source: Source::Host,
+                    source: LogSource::Host,
                     message,
                 });
             }
@@ -217,39 +222,35 @@ impl Journal {
         if bytes.is_empty() {
             return;
         }
+        let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
         let (level, source) = match stream {
-            Stream::Stdout => (Level::Info, Source::Stdout),
-            Stream::Stderr => (Level::Warn, Source::Stderr),
+            Stream::Stdout => (Level::Info, LogSource::Stdout),
+            Stream::Stderr => (Level::Warn, LogSource::Stderr),
         };
-        self.add(level, source, &String::from_utf8_lossy(&bytes));
+        self.add(level, source, &String::from_utf8_lossy(line));
     }
 
-    fn say_as_host(&mut self, message: &str) {
-        if self.log.take(message.len() as u64 + LINE_COST) {
-            self.add(Level::Warn, Source::Host, message);
+    /// Adds what the host has to say about the call.
+    pub(crate) fn say_as_host(&mut self, level: Level, message: &str) {
+        for line in message.lines() {
+            if !self.log.take(line.len() as u64 + LINE_COST) {
+                return;
+            }
+            self.add(level, LogSource::Host, line);
         }
     }
 
-    fn add(&mut self, level: Level, source: Source, text: &str) {
+    fn add(&mut self, level: Level, source: LogSource, text: &str) {
         let line = LogLine {
             level,
             source,
-            message: printable(text),
+            message: printable(text).into_owned(),
         };
         if let Some(observer) = &self.observer {
             observer(Note::Log(line.clone()));
         }
         self.lines.push(line);
     }
-}
-
-/// `text` without what could command a terminal, or show its letters in another order.
-pub(crate) fn printable(text: &str) -> String {
-    let harmful = |c: char| {
-        (c.is_control() && c != '\t')
-            || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().filter(|c| !harmful(*c)).collect()
 }
 
 #[cfg(test)]
@@ -259,14 +260,14 @@ mod tests {
     use super::*;
     use crate::settings::Limits;
 
-    fn journal(collects: bool) -> Journal {
+    fn log(collects: bool) -> CallLog {
         let limits = Limits {
             log_bytes: Some(100.into()),
             output_bytes: Some(40.into()),
             result_bytes: Some(10.into()),
             ..Limits::default()
         };
-        Journal::new(
+        CallLog::new(
             &ResolvedLimits::resolve(&limits, 1 << 20).unwrap(),
             None,
             collects,
@@ -279,27 +280,27 @@ mod tests {
 
     #[test]
     fn output_becomes_lines_once_they_are_whole() {
-        let mut journal = journal(false);
-        journal.write(Stream::Stdout, b"one\ntw");
-        journal.write(Stream::Stderr, b"oops\n");
-        journal.write(Stream::Stdout, b"o\nrest");
-        let lines = journal.finish();
+        let mut log = log(false);
+        log.write(Stream::Stdout, b"one\ntw");
+        log.write(Stream::Stderr, b"oops\n");
+        log.write(Stream::Stdout, b"o\nrest");
+        let lines = log.finish();
         assert_eq!(texts(&lines), ["one", "oops", "two", "rest"]);
         assert_eq!(
             (lines[1].source, lines[1].level),
-            (Source::Stderr, Level::Warn)
+            (LogSource::Stderr, Level::Warn)
         );
     }
 
     #[test]
     fn floods_are_cut_and_the_log_says_so() {
-        let mut journal = journal(false);
+        let mut log = log(false);
         for _ in 0..1000 {
-            journal.say(Level::Info, "");
-            journal.say(Level::Info, "hello");
-            journal.write(Stream::Stdout, b"\n");
+            log.say(Level::Info, "");
+            log.say(Level::Info, "hello");
+            log.write(Stream::Stdout, b"\n");
         }
-        let lines = journal.finish();
+        let lines = log.finish();
         assert!(lines.len() < 12, "{} lines", lines.len());
         let said = "what was above the limit log_bytes was dropped";
         assert!(texts(&lines).contains(&said), "{lines:?}");
@@ -307,31 +308,30 @@ mod tests {
 
     #[test]
     fn control_characters_are_removed() {
-        assert_eq!(printable("a\x1b[31mb\r\x07\u{202e}c\td"), "a[31mbc\td");
-        let mut journal = journal(false);
-        journal.say(Level::Info, "first\nsecond\x1b]0;title\x07");
-        assert_eq!(texts(&journal.finish()), ["first", "second]0;title"]);
+        let mut log = log(false);
+        log.say(Level::Info, "first\nsecond\x1b]0;title\x07");
+        assert_eq!(texts(&log.finish()), ["first", "second"]);
     }
 
     #[test]
     fn a_commands_stdout_is_its_result_up_to_the_limit() {
-        let mut journal = journal(true);
-        journal.write(Stream::Stdout, b"12345");
-        assert_eq!(journal.result().as_deref(), Some("12345"));
-        journal.write(Stream::Stdout, b"123456");
-        assert_eq!(journal.result(), None);
-        journal.write(Stream::Stderr, b"bad\nworse");
-        assert_eq!(journal.tails(), ("12345".into(), "bad\nworse".into()));
+        let mut log = log(true);
+        log.write(Stream::Stdout, b"12345");
+        assert_eq!(log.result().as_deref(), Some("12345"));
+        log.write(Stream::Stdout, b"123456");
+        assert_eq!(log.result(), None);
+        log.write(Stream::Stderr, b"bad\nworse");
+        assert_eq!(log.tails(), ("12345".into(), "bad\nworse".into()));
     }
 
     #[test]
     fn progress_is_clamped_and_thinned_out() {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&seen);
-        let mut journal = journal(false);
-        journal.observer = Some(Arc::new(move |note| notes.lock().unwrap().push(note)));
+        let mut log = log(false);
+        log.observer = Some(Arc::new(move |note| notes.lock().unwrap().push(note)));
         for percent in [-5.0, 1.0, 2.0, f64::INFINITY] {
-            journal.progress(percent, Some("step\x07"));
+            log.progress(percent, Some("step\x07"));
         }
         let note = |percent| Note::Progress {
             percent,

@@ -1,47 +1,53 @@
-//! Which grant each interface needs, and the linking of those that are granted.
+//! What a guest may import: one file per capability, with its grant, its interfaces, their linking and what
+//! a call needs for them.
 //!
-//! What is not granted is not linked: there is no code behind it that could be wrong. Must not know
-//! what a guest does with an interface.
+//! What is not granted is not linked: there is no code behind it that could be wrong. A new capability is
+//! one file and one line in [`BUILT_IN`]. Must not know what a guest does with an interface.
+
+mod clocks;
+mod contract;
+mod dirs;
+mod environment;
+mod host_interface;
+mod http;
+mod import;
+mod io;
+mod random;
+mod sockets;
+mod stdio;
+mod task;
 
 use std::fmt;
 
-use wasmtime::component::{HasData, Linker, ResourceTable};
-use wasmtime_wasi::WasiView as _;
-use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
-use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
-use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sockets};
-use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
-use wasmtime_wasi_http::p2::bindings as web;
-use wasmtime_wasi_http::{WasiHttp, WasiHttpView as _};
+use wasmtime::component::Linker;
 
-use crate::guest_api;
+pub(crate) use self::contract::Setup;
+use self::contract::{Access, Capability};
+pub use self::host_interface::{HostInterface, InterfaceError};
+use self::import::Import;
 use crate::settings::Grants;
-use crate::state::State;
+use crate::state::CallState;
 
-/// What an interface needs before it is linked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
-    /// Nothing: it gives the guest nothing that was not put there by other grants. The environment
-    /// is empty without `env`, and there are no directories without `dirs`.
-    Inert,
-    Clocks,
-    Random,
-    Stdio,
-    Http,
-    /// Linked, since language runtimes import them whether a task uses them or not; but each one
-    /// answers `access-denied`, and nothing opens them. See [`link_sockets`].
-    Closed,
-}
+/// The capabilities of every sandbox.
+const BUILT_IN: [&dyn Capability; 9] = [
+    &task::Task,
+    &io::Io,
+    &clocks::Clocks,
+    &random::Random,
+    &stdio::Stdio,
+    &environment::Environment,
+    &dirs::Dirs,
+    &http::Http,
+    &sockets::Sockets,
+];
 
-/// An import that was not granted, and the manifest's lines that would grant it.
+/// An import that needs a grant, and the manifest's lines that give it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
     /// The interface, such as `wasi:http/outgoing-handler`.
     pub interface: String,
     /// Lines for the manifest.
-    pub lines: &'static str,
+    pub lines: String,
 }
 
 impl fmt::Display for Need {
@@ -57,225 +63,139 @@ impl fmt::Display for Need {
 /// What a component's imports mean for its sandbox.
 #[derive(Debug, Default)]
 pub(crate) struct Imports {
-    /// Interfaces that need a WASI context.
-    pub(crate) wasi: bool,
     /// What must be granted: by default, or by the manifest.
     pub(crate) needs: Vec<Need>,
     /// The part of `needs` that the manifest doesn't grant.
     pub(crate) missing: Vec<Need>,
-    /// Interfaces that are there and refuse every use.
+    /// Interfaces that are linked and refuse every use.
     pub(crate) closed: Vec<String>,
-    /// Imports that this host hasn't got at all.
+    /// Imports that this host doesn't have.
     pub(crate) unknown: Vec<String>,
 }
 
-impl Imports {
+/// All that guests of one sandbox may import.
+pub(crate) struct Capabilities {
+    own: Vec<HostInterface>,
+}
+
+impl Capabilities {
+    /// The built-in ones and the embedder's.
+    pub(crate) fn new(own: Vec<HostInterface>) -> Result<Capabilities, InterfaceError> {
+        for (index, interface) in own.iter().enumerate() {
+            let name = interface.name();
+            let import = Import::parse(name);
+            let taken = BUILT_IN.iter().any(|its| its.offers(import))
+                || own[..index].iter().any(|other| other.offers(import));
+            if !import.is_interface() {
+                return Err(InterfaceError::Name(name.to_owned()));
+            }
+            if taken {
+                return Err(InterfaceError::Taken(name.to_owned()));
+            }
+        }
+        Ok(Capabilities { own })
+    }
+
+    /// The names of the embedder's interfaces.
+    pub(crate) fn own_names(&self) -> Vec<String> {
+        let own = self.own.iter();
+        own.map(|interface| interface.name().to_owned()).collect()
+    }
+
     /// Sorts a component's imports by what they need.
-    pub(crate) fn sort<'a>(imports: impl Iterator<Item = &'a str>, grants: &Grants) -> Imports {
+    pub(crate) fn sort(&self, imports: &[String], grants: &Grants) -> Imports {
         let mut sorted = Imports::default();
-        for import in imports {
-            let Some(interface) = interface(import) else {
-                sorted.unknown.push(import.to_owned());
+        for name in imports {
+            let import = Import::parse(name);
+            let interface = import.interface;
+            let Some(capability) = self.find(import) else {
+                sorted.unknown.push(name.clone());
                 continue;
             };
-            if interface.starts_with("chicory:") {
-                continue;
-            }
-            sorted.wasi = true;
-            let (lines, granted) = match key(interface).expect("known interfaces have a key") {
-                Key::Inert => continue,
-                Key::Closed => {
-                    sorted.closed.push(interface.to_owned());
-                    continue;
+            match capability.access(interface, grants) {
+                Access::Free => {}
+                Access::Closed => sorted.closed.push(interface.to_owned()),
+                Access::Granted { granted, lines } => {
+                    let interface = interface.to_owned();
+                    let need = Need { interface, lines };
+                    if !granted {
+                        sorted.missing.push(need.clone());
+                    }
+                    sorted.needs.push(need);
                 }
-                Key::Clocks => ("[grants] clocks = true", grants.clocks),
-                Key::Random => ("[grants] random = true", grants.random),
-                Key::Stdio => ("[grants] stdio = true", grants.stdio),
-                Key::Http => (
-                    "[grants] http = [\"host.example\"]",
-                    !grants.http.is_empty(),
-                ),
-            };
-            let need = Need {
-                interface: interface.to_owned(),
-                lines,
-            };
-            if !granted {
-                sorted.missing.push(need.clone());
             }
-            sorted.needs.push(need);
         }
         sorted
     }
-}
 
-/// The name without its version, if this host has the interface in that version.
-fn interface(import: &str) -> Option<&str> {
-    let (name, version) = import.split_once('@')?;
-    let ours = name.starts_with("chicory:task/") && version.starts_with("0.1.");
-    let known = if ours {
-        matches!(
-            &name["chicory:task/".len()..],
-            "context" | "log" | "progress" | "types"
-        )
-    } else {
-        version.starts_with("0.2.") && key(name).is_some()
-    };
-    known.then_some(name)
-}
-
-fn key(interface: &str) -> Option<Key> {
-    Some(match interface {
-        "wasi:io/error"
-        | "wasi:io/poll"
-        | "wasi:io/streams"
-        | "wasi:cli/environment"
-        | "wasi:cli/exit"
-        | "wasi:filesystem/types"
-        | "wasi:filesystem/preopens" => Key::Inert,
-        "wasi:clocks/wall-clock" | "wasi:clocks/monotonic-clock" => Key::Clocks,
-        "wasi:random/random" | "wasi:random/insecure" | "wasi:random/insecure-seed" => Key::Random,
-        "wasi:cli/stdin"
-        | "wasi:cli/stdout"
-        | "wasi:cli/stderr"
-        | "wasi:cli/terminal-input"
-        | "wasi:cli/terminal-output"
-        | "wasi:cli/terminal-stdin"
-        | "wasi:cli/terminal-stdout"
-        | "wasi:cli/terminal-stderr" => Key::Stdio,
-        "wasi:http/types" | "wasi:http/outgoing-handler" => Key::Http,
-        "wasi:sockets/network"
-        | "wasi:sockets/instance-network"
-        | "wasi:sockets/tcp"
-        | "wasi:sockets/tcp-create-socket"
-        | "wasi:sockets/udp"
-        | "wasi:sockets/udp-create-socket"
-        | "wasi:sockets/ip-name-lookup" => Key::Closed,
-        _ => return None,
-    })
-}
-
-/// Links the imports, which must have been found granted.
-pub(crate) fn link<'a>(
-    linker: &mut Linker<State>,
-    imports: impl Iterator<Item = &'a str>,
-) -> wasmtime::Result<()> {
-    for interface in imports.filter_map(interface) {
-        if !guest_api::link(linker, interface)? {
-            link_base(linker, interface)?;
-            link_cli(linker, interface)?;
-            link_outside(linker, interface)?;
-            link_sockets(linker, interface)?;
+    /// Checks all grants, and answers with what each call needs of the capabilities that are imported.
+    pub(crate) fn prepare(
+        &self,
+        imports: &[String],
+        grants: &Grants,
+    ) -> Result<Box<[Setup]>, String> {
+        let mut setups = Vec::new();
+        for capability in self.all() {
+            let setup = capability.prepare(grants)?;
+            if imports
+                .iter()
+                .any(|name| capability.offers(Import::parse(name)))
+            {
+                setups.extend(setup);
+            }
         }
+        Ok(setups.into())
     }
-    Ok(())
-}
 
-struct Table;
+    /// Links the imports, which must have been found granted.
+    pub(crate) fn link(
+        &self,
+        linker: &mut Linker<CallState>,
+        imports: &[String],
+    ) -> wasmtime::Result<()> {
+        let mut linked: Vec<Import<'_>> = Vec::new();
+        for import in imports.iter().map(|name| Import::parse(name)) {
+            // Compatible versions of an interface are linked once.
+            if let Some(capability) = self.find(import)
+                && !linked.iter().any(|other| other.fits(import))
+            {
+                capability.link(linker, import.interface)?;
+                linked.push(import);
+            }
+        }
+        Ok(())
+    }
 
-impl HasData for Table {
-    type Data<'a> = &'a mut ResourceTable;
-}
+    fn find(&self, import: Import<'_>) -> Option<&dyn Capability> {
+        self.all().find(|capability| capability.offers(import))
+    }
 
-fn link_base(l: &mut Linker<State>, interface: &str) -> wasmtime::Result<()> {
-    match interface {
-        "wasi:io/error" => io::error::add_to_linker::<State, Table>(l, |state| state.ctx().table),
-        "wasi:io/poll" => io::poll::add_to_linker::<State, Table>(l, |state| state.ctx().table),
-        "wasi:io/streams" => {
-            io::streams::add_to_linker::<State, Table>(l, |state| state.ctx().table)
-        }
-        "wasi:clocks/wall-clock" => {
-            clocks::wall_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)
-        }
-        "wasi:clocks/monotonic-clock" => {
-            clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(l, State::clocks)
-        }
-        "wasi:random/random" => {
-            random::random::add_to_linker::<State, WasiRandom>(l, |state| state.ctx().ctx.random())
-        }
-        "wasi:random/insecure" => {
-            random::insecure::add_to_linker::<State, WasiRandom>(l, |state| {
-                state.ctx().ctx.random()
-            })
-        }
-        "wasi:random/insecure-seed" => {
-            random::insecure_seed::add_to_linker::<State, WasiRandom>(l, |state| {
-                state.ctx().ctx.random()
-            })
-        }
-        _ => Ok(()),
+    fn all(&self) -> impl Iterator<Item = &dyn Capability> {
+        let own = self.own.iter().map(|own| own as &dyn Capability);
+        BUILT_IN.into_iter().chain(own)
     }
 }
 
-fn link_cli(l: &mut Linker<State>, interface: &str) -> wasmtime::Result<()> {
-    match interface {
-        "wasi:cli/environment" => cli::environment::add_to_linker::<State, WasiCli>(l, State::cli),
-        "wasi:cli/exit" => cli::exit::add_to_linker::<State, WasiCli>(l, State::cli),
-        "wasi:cli/stdin" => cli::stdin::add_to_linker::<State, WasiCli>(l, State::cli),
-        "wasi:cli/stdout" => cli::stdout::add_to_linker::<State, WasiCli>(l, State::cli),
-        "wasi:cli/stderr" => cli::stderr::add_to_linker::<State, WasiCli>(l, State::cli),
-        "wasi:cli/terminal-input" => {
-            cli::terminal_input::add_to_linker::<State, WasiCli>(l, State::cli)
-        }
-        "wasi:cli/terminal-output" => {
-            cli::terminal_output::add_to_linker::<State, WasiCli>(l, State::cli)
-        }
-        "wasi:cli/terminal-stdin" => {
-            cli::terminal_stdin::add_to_linker::<State, WasiCli>(l, State::cli)
-        }
-        "wasi:cli/terminal-stdout" => {
-            cli::terminal_stdout::add_to_linker::<State, WasiCli>(l, State::cli)
-        }
-        "wasi:cli/terminal-stderr" => {
-            cli::terminal_stderr::add_to_linker::<State, WasiCli>(l, State::cli)
-        }
-        _ => Ok(()),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn link_outside(l: &mut Linker<State>, interface: &str) -> wasmtime::Result<()> {
-    match interface {
-        "wasi:filesystem/types" => {
-            filesystem::types::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)
-        }
-        "wasi:filesystem/preopens" => {
-            filesystem::preopens::add_to_linker::<State, WasiFilesystem>(l, State::filesystem)
-        }
-        "wasi:http/types" => web::http::types::add_to_linker::<State, WasiHttp>(
-            l,
-            &(&web::LinkOptions::default()).into(),
-            State::http,
-        ),
-        "wasi:http/outgoing-handler" => {
-            web::http::outgoing_handler::add_to_linker::<State, WasiHttp>(l, State::http)
-        }
-        _ => Ok(()),
+    fn refused(own: &[&str]) -> String {
+        let own = own.iter().map(|name| HostInterface::new(*name, |_| Ok(())));
+        let error = Capabilities::new(own.collect()).err().unwrap();
+        error.to_string()
     }
-}
 
-/// Sockets that can't be made: the WASI context of a task has TCP, UDP and the lookup of names turned
-/// off (see `state.rs`), so a socket is refused before the operating system is asked for one.
-fn link_sockets(l: &mut Linker<State>, interface: &str) -> wasmtime::Result<()> {
-    match interface {
-        "wasi:sockets/network" => sockets::network::add_to_linker::<State, WasiSockets>(
-            l,
-            &sockets::network::LinkOptions::default(),
-            State::sockets,
-        ),
-        "wasi:sockets/instance-network" => {
-            sockets::instance_network::add_to_linker::<State, WasiSockets>(l, State::sockets)
+    #[test]
+    fn an_embedders_interface_needs_a_name_of_its_own() {
+        for name in ["", "store", "acme:store", "acme/api@1.0.0", "acme:store/"] {
+            assert!(refused(&[name]).contains("is not the name of"), "{name}");
         }
-        "wasi:sockets/tcp" => sockets::tcp::add_to_linker::<State, WasiSockets>(l, State::sockets),
-        "wasi:sockets/tcp-create-socket" => {
-            sockets::tcp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)
-        }
-        "wasi:sockets/udp" => sockets::udp::add_to_linker::<State, WasiSockets>(l, State::sockets),
-        "wasi:sockets/udp-create-socket" => {
-            sockets::udp_create_socket::add_to_linker::<State, WasiSockets>(l, State::sockets)
-        }
-        "wasi:sockets/ip-name-lookup" => {
-            sockets::ip_name_lookup::add_to_linker::<State, WasiSockets>(l, State::sockets)
-        }
-        _ => Ok(()),
+        assert!(refused(&["wasi:cli/stdout@0.2.0"]).contains("is taken"));
+        let twice = ["acme:store/api@1.0.0", "acme:store/api@1.2.0"];
+        assert!(refused(&twice).contains("`acme:store/api@1.2.0` is taken"));
+        let versions = ["acme:store/api@1.0.0", "acme:store/api@2.0.0"];
+        let own = versions.map(|name| HostInterface::new(name, |_| Ok(())));
+        assert_eq!(Capabilities::new(own.into()).unwrap().own_names(), versions);
     }
 }

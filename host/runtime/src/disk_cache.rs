@@ -15,16 +15,16 @@ const KEY_BYTES: usize = 32;
 const MAC_BYTES: usize = 32;
 
 /// A directory of compiled modules.
-pub(crate) struct Cache {
+pub(crate) struct DiskCache {
     dir: PathBuf,
     key: [u8; KEY_BYTES],
 }
 
-impl Cache {
+impl DiskCache {
     /// Opens the directory, and makes it and its key where they are missing.
-    pub(crate) fn open(dir: &Path) -> io::Result<Cache> {
+    pub(crate) fn open(dir: &Path) -> io::Result<DiskCache> {
         fs::create_dir_all(dir)?;
-        Ok(Cache {
+        Ok(DiskCache {
             dir: dir.to_owned(),
             key: key(dir)?,
         })
@@ -52,12 +52,12 @@ impl Cache {
     }
 
     /// Waits until nobody else, in any process, holds this name, and holds it.
-    pub(crate) fn hold(&self, name: &str) -> io::Result<Held> {
+    pub(crate) fn lock(&self, name: &str) -> io::Result<CacheLock> {
         let path = self.dir.join(name).with_extension("lock");
         let file = File::create(&path)?;
         // The kernel gives it back when a process ends, however it does.
         file.lock()?;
-        Ok(Held { path, _file: file })
+        Ok(CacheLock { path, _file: file })
     }
 
     fn mac(&self, name: &str, bytes: &[u8]) -> Hmac<Sha256> {
@@ -71,12 +71,12 @@ impl Cache {
 }
 
 /// A name that is held, until this is dropped.
-pub(crate) struct Held {
+pub(crate) struct CacheLock {
     path: PathBuf,
     _file: File,
 }
 
-impl Drop for Held {
+impl Drop for CacheLock {
     fn drop(&mut self) {
         // Whoever waits for this file gets it still; whoever comes later makes a new one, and finds
         // what was stored meanwhile.
@@ -124,15 +124,21 @@ mod tests {
     #[test]
     fn what_was_stored_is_found_again_by_another_process() {
         let dir = tempfile::tempdir().unwrap();
-        Cache::open(dir.path()).unwrap().put("a", b"code").unwrap();
-        assert_eq!(Cache::open(dir.path()).unwrap().get("a").unwrap(), b"code");
-        assert_eq!(Cache::open(dir.path()).unwrap().get("b"), None);
+        DiskCache::open(dir.path())
+            .unwrap()
+            .put("a", b"code")
+            .unwrap();
+        assert_eq!(
+            DiskCache::open(dir.path()).unwrap().get("a").unwrap(),
+            b"code"
+        );
+        assert_eq!(DiskCache::open(dir.path()).unwrap().get("b"), None);
     }
 
     #[test]
     fn tampering_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::open(dir.path()).unwrap();
+        let cache = DiskCache::open(dir.path()).unwrap();
         cache.put("a", b"code").unwrap();
         let path = dir.path().join("a");
         let good = fs::read(&path).unwrap();
@@ -154,12 +160,12 @@ mod tests {
     #[test]
     fn a_name_is_held_by_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = Cache::open(dir.path()).unwrap();
-        let (other, at_work) = (Cache::open(dir.path()).unwrap(), AtomicUsize::new(0));
+        let cache = DiskCache::open(dir.path()).unwrap();
+        let (other, at_work) = (DiskCache::open(dir.path()).unwrap(), AtomicUsize::new(0));
         thread::scope(|scope| {
             for cache in [&cache, &other, &cache, &other] {
                 scope.spawn(|| {
-                    let _held = cache.hold("a.cwasm").unwrap();
+                    let _held = cache.lock("a.cwasm").unwrap();
                     if cache.get("a.cwasm").is_none() {
                         assert_eq!(at_work.fetch_add(1, Ordering::SeqCst), 0);
                         cache.put("a.cwasm", b"code").unwrap();
@@ -169,7 +175,7 @@ mod tests {
         });
         assert_eq!(at_work.into_inner(), 1);
         assert!(!dir.path().join("a.lock").exists());
-        drop(cache.hold("b.cwasm").unwrap());
+        drop(cache.lock("b.cwasm").unwrap());
     }
 
     #[cfg(unix)]
@@ -177,7 +183,7 @@ mod tests {
     fn the_key_is_its_owners() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        Cache::open(dir.path()).unwrap();
+        DiskCache::open(dir.path()).unwrap();
         let mode = fs::metadata(dir.path().join("key"))
             .unwrap()
             .permissions()

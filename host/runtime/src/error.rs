@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::grant::Need;
+use crate::capability::{InterfaceError, Need};
 
 /// The sandbox can't be made on this machine, or with these settings.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,9 @@ pub enum SandboxError {
         /// What is wrong with it.
         error: std::io::Error,
     },
+    /// One of the embedder's interfaces can't be registered.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
 }
 
 /// A module that can't be loaded.
@@ -39,14 +42,16 @@ pub enum LoadError {
     /// It imports what no grant can give.
     #[error(
         "module `{module}` can't be loaded: it imports {}, which this host doesn't have; \
-         it has chicory:task 0.1 and of WASI 0.2 cli, clocks, filesystem, http, io and random",
-        imports.join(", ")
+         it has chicory:task 0.1 and of WASI 0.2 cli, clocks, filesystem, http, io and random{}",
+        imports.join(", "), own.iter().map(|name| format!(", and {name}")).collect::<String>()
     )]
     Unavailable {
         /// The module's name.
         module: String,
         /// The imports, with their versions.
         imports: Vec<String>,
+        /// The interfaces that the embedder has registered.
+        own: Vec<String>,
     },
     /// Its manifest asks for something impossible.
     #[error("module `{module}` can't be loaded: its manifest is wrong: {reason}")]

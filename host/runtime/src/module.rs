@@ -10,13 +10,12 @@ use chicory_signature::{Signature, ValidationError};
 use serde_json::{Map, Value};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
-use crate::address::HostGrant;
+use crate::capability::{Need, Setup};
 use crate::discover::Found;
 use crate::engine::Needs;
-use crate::grant::Need;
 use crate::resident::Residency;
-use crate::settings::{Grants, Limits, ResolvedLimits};
-use crate::state::State;
+use crate::settings::{Limits, ResolvedLimits};
+use crate::state::CallState;
 
 /// A module that is ready to run: compiled, checked against its grants, linked.
 pub struct Module {
@@ -50,11 +49,10 @@ pub struct Description {
 /// What all tasks of a module share.
 pub(crate) struct Loaded {
     pub(crate) name: String,
-    pub(crate) pre: InstancePre<State>,
+    pub(crate) pre: InstancePre<CallState>,
     pub(crate) needs: Needs,
-    pub(crate) wasi: bool,
-    pub(crate) grants: Grants,
-    pub(crate) http: Arc<[HostGrant]>,
+    /// What each call needs of the capabilities that it imports.
+    pub(crate) setups: Box<[Setup]>,
     pub(crate) residency: Residency,
 }
 

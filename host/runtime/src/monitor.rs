@@ -7,29 +7,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::journal::Journal;
+use crate::call_log::CallLog;
 
 /// Nothing is being polled.
 const IDLE: u64 = u64::MAX;
 
 /// One call's clock and log.
-pub(crate) struct Watch {
+pub(crate) struct Monitor {
     start: Instant,
     /// Nanoseconds spent in polls that are over.
     spent: AtomicU64,
     /// When the current poll began, in nanoseconds after `start`.
     since: AtomicU64,
-    journal: Mutex<Journal>,
+    log: Mutex<CallLog>,
 }
 
-impl Watch {
+impl Monitor {
     /// Starts the clock.
-    pub(crate) fn start(journal: Journal) -> Self {
-        Watch {
+    pub(crate) fn start(log: CallLog) -> Self {
+        Monitor {
             start: Instant::now(),
             spent: AtomicU64::new(0),
             since: AtomicU64::new(IDLE),
-            journal: Mutex::new(journal),
+            log: Mutex::new(log),
         }
     }
 
@@ -60,8 +60,8 @@ impl Watch {
     }
 
     /// The log.
-    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn log(&self) -> MutexGuard<'_, CallLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

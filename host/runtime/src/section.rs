@@ -58,14 +58,14 @@ pub fn without_custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, String
 }
 
 /// Where a custom section is.
-struct Place {
+struct SectionRange {
     /// With its id and its size.
     whole: Range<usize>,
     contents: Range<usize>,
 }
 
 /// Looks at the custom sections of this name at the outermost level, in order.
-fn own_sections(wasm: &[u8], name: &str, mut look: impl FnMut(Place)) -> Result<(), String> {
+fn own_sections(wasm: &[u8], name: &str, mut look: impl FnMut(SectionRange)) -> Result<(), String> {
     if !Parser::is_component(wasm) && !Parser::is_core_wasm(wasm) {
         return Ok(());
     }
@@ -79,7 +79,7 @@ fn own_sections(wasm: &[u8], name: &str, mut look: impl FnMut(Place)) -> Result<
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::CustomSection(section) if depth == 0 && section.name() == name => {
                 let end = index(section.range().end);
-                look(Place {
+                look(SectionRange {
                     whole: before..end,
                     contents: index(section.data_offset())..end,
                 });

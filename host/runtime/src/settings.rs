@@ -40,6 +40,10 @@ pub struct Grants {
     pub http: Vec<String>,
     /// Directories of the host that the guest sees.
     pub dirs: Vec<DirGrant>,
+    /// Interfaces that the embedder implements: see [`HostInterface`](crate::HostInterface). Of all
+    /// versions, unless one is written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<String>,
 }
 
 impl Default for Grants {
@@ -51,6 +55,7 @@ impl Default for Grants {
             stdio: true,
             http: Vec::new(),
             dirs: Vec::new(),
+            interfaces: Vec::new(),
         }
     }
 }

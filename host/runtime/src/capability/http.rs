@@ -1,8 +1,10 @@
-//! Outbound HTTP: listed hosts only, and no private address unless the list names it.
+//! `wasi:http`: outbound requests to listed hosts, and to no private address unless the list names it.
 //!
 //! A name is resolved once, and the connection goes to the address that was checked, so that a
 //! second answer of the name server can't lead elsewhere. The task's deadline bounds every request.
 //! Must not know tasks.
+
+mod address;
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -18,12 +20,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use wasmtime::component::Linker;
 use wasmtime_wasi::runtime::{self, AbortOnDropJoinHandle};
 use wasmtime_wasi_http::io::TokioIo;
-use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::p2::bindings as web;
+use wasmtime_wasi_http::{
+    Error, RequestOptions, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+};
 
-use crate::address::{HostGrant, address, is_public};
-use crate::watch::Watch;
+use self::address::{HostGrant, address, is_public};
+use super::contract::{Access, Capability, Setup};
+use super::import::Import;
+use crate::monitor::Monitor;
+use crate::settings::Grants;
+use crate::state::CallState;
+
+/// Requests to hosts.
+pub(super) struct Http;
+
+const INTERFACES: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
 
 /// Connections that one task may have open at a time.
 const MAX_CONNECTIONS: usize = 32;
@@ -40,25 +55,78 @@ type Answer = (
 trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
+impl Capability for Http {
+    fn offers(&self, import: Import<'_>) -> bool {
+        import.is_of(&INTERFACES, "0.2")
+    }
+
+    fn access(&self, _: &str, grants: &Grants) -> Access {
+        Access::by(
+            "[grants] http = [\"host.example\"]",
+            !grants.http.is_empty(),
+        )
+    }
+
+    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+        match interface {
+            "wasi:http/types" => web::http::types::add_to_linker::<_, WasiHttp>(
+                l,
+                &(&web::LinkOptions::default()).into(),
+                view,
+            ),
+            "wasi:http/outgoing-handler" => {
+                web::http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, view)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn prepare(&self, grants: &Grants) -> Result<Option<Setup>, String> {
+        let hosts = grants.http.iter().map(|text| HostGrant::parse(text));
+        let hosts: Arc<[HostGrant]> = hosts.collect::<Result<_, _>>()?;
+        Ok(Some(Box::new(move |call| {
+            let gate = Gate::new(Arc::clone(&hosts), Arc::clone(call.monitor));
+            let ctx = WasiHttpCtx::new();
+            call.keep(HttpState { ctx, gate });
+            Ok(())
+        })))
+    }
+}
+
+/// What one call has of HTTP.
+struct HttpState {
+    ctx: WasiHttpCtx,
+    gate: Gate,
+}
+
+fn view(call: &mut CallState) -> WasiHttpCtxView<'_> {
+    let (http, table) = call.kept_and_table::<HttpState>();
+    WasiHttpCtxView {
+        ctx: &mut http.ctx,
+        table,
+        hooks: &mut http.gate,
+    }
+}
+
 /// What one call may reach.
-pub(crate) struct Gate {
+struct Gate {
     grants: Arc<[HostGrant]>,
-    watch: Arc<Watch>,
+    monitor: Arc<Monitor>,
     connections: Arc<Semaphore>,
 }
 
 impl Gate {
     /// A gate for one call.
-    pub(crate) fn new(grants: Arc<[HostGrant]>, watch: Arc<Watch>) -> Self {
+    fn new(grants: Arc<[HostGrant]>, monitor: Arc<Monitor>) -> Self {
         Gate {
             grants,
-            watch,
+            monitor,
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         }
     }
 
     /// Where the request goes, if that is granted.
-    fn admit(&self, uri: &Uri) -> Result<Target, Error> {
+    fn admit(&self, uri: &Uri) -> Result<Destination, Error> {
         let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?;
         let tls = uri.scheme() == Some(&Scheme::HTTPS);
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
@@ -69,18 +137,18 @@ impl Gate {
             .cloned()
             .collect();
         if granted.is_empty() {
-            self.watch
-                .journal()
+            self.monitor
+                .log()
                 .deny(denial(host, port, "is not granted"));
             return Err(Error::HttpRequestDenied);
         }
         let permit = Arc::clone(&self.connections).try_acquire_owned();
-        Ok(Target {
+        Ok(Destination {
             host: host.to_owned(),
             port,
             tls,
             granted,
-            watch: Arc::clone(&self.watch),
+            monitor: Arc::clone(&self.monitor),
             permit: permit.map_err(|_| Error::ConnectionLimitReached)?,
         })
     }
@@ -110,16 +178,16 @@ impl WasiHttpHooks for Gate {
 }
 
 /// A host that was granted.
-struct Target {
+struct Destination {
     host: String,
     port: u16,
     tls: bool,
     granted: Vec<HostGrant>,
-    watch: Arc<Watch>,
+    monitor: Arc<Monitor>,
     permit: OwnedSemaphorePermit,
 }
 
-impl Target {
+impl Destination {
     async fn send(
         self,
         mut request: Request<WasiBody>,
@@ -181,9 +249,7 @@ impl Target {
             .collect();
         if let (Some(first), true) = (found.first(), reachable.is_empty()) {
             let why = format!("leads to {}, which is not a public address", first.ip());
-            self.watch
-                .journal()
-                .deny(denial(&self.host, self.port, &why));
+            self.monitor.log().deny(denial(&self.host, self.port, &why));
             return Err(Error::DestinationIpProhibited);
         }
         Ok(reachable)
@@ -239,18 +305,18 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::journal::Journal;
+    use crate::call_log::CallLog;
     use crate::settings::{Limits, ResolvedLimits};
 
     fn gate(grants: &[&str]) -> Gate {
         let limits = ResolvedLimits::resolve(&Limits::default(), 1 << 20).unwrap();
-        let watch = Arc::new(Watch::start(Journal::new(&limits, None, false)));
+        let monitor = Arc::new(Monitor::start(CallLog::new(&limits, None, false)));
         Gate::new(
             grants
                 .iter()
                 .map(|text| HostGrant::parse(text).unwrap())
                 .collect(),
-            watch,
+            monitor,
         )
     }
 
@@ -292,7 +358,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!((status, &body[..]), (200, &b"GET /path?q=1 HTTP/1.1"[..]));
-        assert_eq!(gate.watch.journal().denied(), None);
+        assert_eq!(gate.monitor.log().denied(), None);
     }
 
     #[tokio::test]
@@ -301,29 +367,29 @@ mod tests {
         let refused = get(&mut gate, "http://127.0.0.1:9000/").await.unwrap_err();
         assert!(matches!(refused, Error::HttpRequestDenied), "{refused:?}");
         let expected = "HTTP to `127.0.0.1` on port 9000 is not granted; add to the manifest: [grants] http = [\"127.0.0.1:9000\"]";
-        assert_eq!(gate.watch.journal().denied(), Some(expected));
+        assert_eq!(gate.monitor.log().denied(), Some(expected));
     }
 
     #[tokio::test]
     async fn a_name_that_leads_to_a_private_address_is_refused_unless_the_address_is_named() {
         // As if the name server gave a loopback address for a name that is granted.
         let gate = gate(&["*.test"]);
-        let target = Target {
+        let destination = Destination {
             host: "localhost".into(),
             port: 80,
             tls: false,
             granted: gate.grants.to_vec(),
-            watch: Arc::clone(&gate.watch),
+            monitor: Arc::clone(&gate.monitor),
             permit: Arc::clone(&gate.connections).try_acquire_owned().unwrap(),
         };
-        let refused = target.resolve().await.unwrap_err();
+        let refused = destination.resolve().await.unwrap_err();
         assert!(
             matches!(refused, Error::DestinationIpProhibited),
             "{refused:?}"
         );
         assert!(
-            gate.watch
-                .journal()
+            gate.monitor
+                .log()
                 .denied()
                 .unwrap()
                 .contains("which is not a public address")

@@ -1,6 +1,7 @@
-//! A guest's stdout and stderr: written straight into the call's log, never blocking, never full.
+//! `wasi:cli`'s standard streams, granted by default: input from the call, output into its log, which never
+//! blocks and is never full.
 //!
-//! Must not know what the log does with it.
+//! Must not know what the log does with the output.
 
 use std::io;
 use std::pin::Pin;
@@ -9,28 +10,97 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
-use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime::component::Linker;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliCtxView, WasiCliView as _};
+use wasmtime_wasi::p2::bindings::cli;
+use wasmtime_wasi::p2::pipe::MemoryInputPipe;
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-use crate::journal::Stream;
-use crate::watch::Watch;
+use super::contract::{Access, Capability, Setup};
+use super::import::Import;
+use crate::call_log::Stream;
+use crate::monitor::Monitor;
+use crate::settings::Grants;
+use crate::state::CallState;
 
-/// What a guest may write at a time.
+/// Standard input, output and error.
+pub(super) struct Stdio;
+
+const INTERFACES: [&str; 8] = [
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/stderr",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:cli/terminal-stderr",
+];
+
+/// The most bytes that a guest may write at a time.
 const CHUNK: usize = 1 << 20;
+
+impl Capability for Stdio {
+    fn offers(&self, import: Import<'_>) -> bool {
+        import.is_of(&INTERFACES, "0.2")
+    }
+
+    fn access(&self, _: &str, grants: &Grants) -> Access {
+        Access::by("[grants] stdio = true", grants.stdio)
+    }
+
+    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+        match interface {
+            "wasi:cli/stdin" => cli::stdin::add_to_linker::<_, WasiCli>(l, view),
+            "wasi:cli/stdout" => cli::stdout::add_to_linker::<_, WasiCli>(l, view),
+            "wasi:cli/stderr" => cli::stderr::add_to_linker::<_, WasiCli>(l, view),
+            "wasi:cli/terminal-input" => cli::terminal_input::add_to_linker::<_, WasiCli>(l, view),
+            "wasi:cli/terminal-output" => {
+                cli::terminal_output::add_to_linker::<_, WasiCli>(l, view)
+            }
+            "wasi:cli/terminal-stdin" => cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, view),
+            "wasi:cli/terminal-stdout" => {
+                cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, view)
+            }
+            "wasi:cli/terminal-stderr" => {
+                cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, view)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, String> {
+        Ok(Some(Box::new(|call| {
+            let input = std::mem::take(&mut call.program.stdin);
+            let [stdout, stderr] =
+                [Stream::Stdout, Stream::Stderr].map(|stream| Output::new(stream, call.monitor));
+            let wasi = call.wasi();
+            wasi.stdout(stdout).stderr(stderr);
+            if !input.is_empty() {
+                wasi.stdin(MemoryInputPipe::new(input));
+            }
+            Ok(())
+        })))
+    }
+}
+
+fn view(call: &mut CallState) -> WasiCliCtxView<'_> {
+    call.wasi().cli()
+}
 
 /// One standard stream of one call.
 #[derive(Clone)]
-pub(crate) struct Output {
+struct Output {
     stream: Stream,
-    watch: Arc<Watch>,
+    monitor: Arc<Monitor>,
 }
 
 impl Output {
     /// The stream that writes into this call's log.
-    pub(crate) fn new(stream: Stream, watch: &Arc<Watch>) -> Self {
+    fn new(stream: Stream, monitor: &Arc<Monitor>) -> Self {
         Output {
             stream,
-            watch: Arc::clone(watch),
+            monitor: Arc::clone(monitor),
         }
     }
 }
@@ -59,7 +129,7 @@ impl Pollable for Output {
 #[async_trait::async_trait]
 impl OutputStream for Output {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.watch.journal().write(self.stream, &bytes);
+        self.monitor.log().write(self.stream, &bytes);
         Ok(())
     }
 
@@ -78,7 +148,7 @@ impl AsyncWrite for Output {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.watch.journal().write(self.stream, bytes);
+        self.monitor.log().write(self.stream, bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

@@ -1,4 +1,4 @@
-//! The host's side of `chicory:task`: context, log and progress.
+//! `chicory:task`: context, log and progress.
 //!
 //! Written with bindings that wasmtime derives from `wit/`, so that the two can't drift apart.
 //! Must not know the queue.
@@ -7,28 +7,49 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use wasmtime::component::{HasSelf, Linker};
 
+use super::contract::{Access, Capability};
+use super::import::Import;
 use crate::ended::Level;
-use crate::state::State;
+use crate::settings::Grants;
+use crate::state::CallState;
 use bindings::chicory::task::{context, log, progress};
 
 mod bindings {
     wasmtime::component::bindgen!({ path: "../../wit", world: "chicory:task/imports" });
 }
 
-/// Links one interface of `chicory:task`, or answers that there is none of this name.
-pub(crate) fn link(linker: &mut Linker<State>, interface: &str) -> wasmtime::Result<bool> {
-    match interface {
-        "chicory:task/context" => context::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?,
-        "chicory:task/log" => log::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?,
-        "chicory:task/progress" => progress::add_to_linker::<_, HasSelf<_>>(linker, |state| state)?,
-        // It has only types, which need no implementation.
-        "chicory:task/types" => {}
-        _ => return Ok(false),
+/// What only Chicory has. Every guest may use it: it tells about the call, and is heard where its caller
+/// listens.
+pub(super) struct Task;
+
+const INTERFACES: [&str; 4] = [
+    "chicory:task/context",
+    "chicory:task/log",
+    "chicory:task/progress",
+    "chicory:task/types",
+];
+
+impl Capability for Task {
+    fn offers(&self, import: Import<'_>) -> bool {
+        import.is_of(&INTERFACES, "0.1")
     }
-    Ok(true)
+
+    fn access(&self, _: &str, _: &Grants) -> Access {
+        Access::Free
+    }
+
+    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+        match interface {
+            "chicory:task/context" => context::add_to_linker::<_, HasSelf<_>>(l, |call| call),
+            "chicory:task/log" => log::add_to_linker::<_, HasSelf<_>>(l, |call| call),
+            "chicory:task/progress" => progress::add_to_linker::<_, HasSelf<_>>(l, |call| call),
+            // `types` has nothing to implement.
+            _ => Ok(()),
+        }
+    }
 }
 
-impl context::Host for State {
+impl context::Host for CallState {
     fn id(&mut self) -> String {
         self.context.id.clone()
     }
@@ -73,7 +94,7 @@ impl context::Host for State {
     }
 }
 
-impl log::Host for State {
+impl log::Host for CallState {
     fn write(&mut self, level: log::Level, message: String) {
         let level = match level {
             log::Level::Trace => Level::Trace,
@@ -82,12 +103,12 @@ impl log::Host for State {
             log::Level::Warn => Level::Warn,
             log::Level::Error => Level::Error,
         };
-        self.watch.journal().say(level, &message);
+        self.monitor.log().say(level, &message);
     }
 }
 
-impl progress::Host for State {
+impl progress::Host for CallState {
     fn report(&mut self, percent: f64, message: Option<String>) {
-        self.watch.journal().progress(percent, message.as_deref());
+        self.monitor.log().progress(percent, message.as_deref());
     }
 }

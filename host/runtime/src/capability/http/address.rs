@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One entry of `[grants] http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HostGrant {
+pub(super) struct HostGrant {
     host: HostPattern,
     port: Option<u16>,
 }
@@ -21,7 +21,7 @@ enum HostPattern {
 
 impl HostGrant {
     /// Reads `example.com`, `*.example.com`, `127.0.0.1:8080` or `[::1]:8080`.
-    pub(crate) fn parse(text: &str) -> Result<HostGrant, String> {
+    pub(super) fn parse(text: &str) -> Result<HostGrant, String> {
         let wrong = || {
             format!(
                 "`{text}` in [grants] http is not a host; write \"example.com\", \"*.example.com\" or \"127.0.0.1:8080\""
@@ -43,7 +43,7 @@ impl HostGrant {
     }
 
     /// Whether this entry grants calls to `host` on `port`. Without a port, it grants 80 and 443.
-    pub(crate) fn allows(&self, host: &str, port: u16) -> bool {
+    pub(super) fn allows(&self, host: &str, port: u16) -> bool {
         let named = match &self.host {
             HostPattern::Exact(name) => host.eq_ignore_ascii_case(name),
             HostPattern::Below(suffix) => {
@@ -58,7 +58,7 @@ impl HostGrant {
     }
 
     /// Whether this entry means an address that is not public: it names that address, or `localhost`.
-    pub(crate) fn names_private(&self, found: IpAddr) -> bool {
+    pub(super) fn names_private(&self, found: IpAddr) -> bool {
         match &self.host {
             HostPattern::Address(granted) => *granted == found,
             HostPattern::Exact(name) => name == "localhost" && found.is_loopback(),
@@ -79,7 +79,7 @@ fn split_port(text: &str) -> (&str, Option<&str>) {
 }
 
 /// The address that a host is written as, if it is one; IPv6 may be in brackets.
-pub(crate) fn address(host: &str) -> Option<IpAddr> {
+pub(super) fn address(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[')
         .trim_end_matches(']')
         .parse()
@@ -88,7 +88,7 @@ pub(crate) fn address(host: &str) -> Option<IpAddr> {
 }
 
 /// An IPv4 address that is dressed up as IPv6, undressed: the rules for it are IPv4's.
-pub(crate) fn unmapped(address: IpAddr) -> IpAddr {
+pub(super) fn unmapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
         IpAddr::V4(_) => address,
@@ -96,7 +96,7 @@ pub(crate) fn unmapped(address: IpAddr) -> IpAddr {
 }
 
 /// Whether an address is on the public internet, so that calling it reaches nothing of the host's network.
-pub(crate) fn is_public(address: IpAddr) -> bool {
+pub(super) fn is_public(address: IpAddr) -> bool {
     match unmapped(address) {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => is_public_v6(v6),
