@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chicory_signature::{printable, printable_up_to};
 
 use crate::ended::{Level, LogLine, LogSource, Note, Observer};
-use crate::settings::ResolvedLimits;
+use crate::limits::ResolvedLimits;
 
 /// What a line costs besides its text, so that empty lines are not free.
 const LINE_COST: u64 = 16;
@@ -258,7 +258,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::settings::Limits;
+    use crate::limits::Limits;
 
     fn log(collects: bool) -> CallLog {
         let limits = Limits {

@@ -25,7 +25,7 @@ pub(crate) use self::contract::Setup;
 use self::contract::{Access, Capability};
 pub use self::host_interface::{HostInterface, InterfaceError};
 use self::import::Import;
-use crate::settings::Grants;
+use crate::settings::{GrantError, Grants};
 use crate::state::CallState;
 
 /// The capabilities of every sandbox.
@@ -133,7 +133,7 @@ impl Capabilities {
         &self,
         imports: &[String],
         grants: &Grants,
-    ) -> Result<Box<[Setup]>, String> {
+    ) -> Result<Box<[Setup]>, GrantError> {
         let mut setups = Vec::new();
         for capability in self.all() {
             let setup = capability.prepare(grants)?;

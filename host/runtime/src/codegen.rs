@@ -13,7 +13,7 @@ use crate::compile::{NotCompiled, Produced, compile};
 use crate::compiler::Compiler;
 use crate::disk_cache::{CacheLock, DiskCache};
 use crate::engine::{Engines, Needs, fingerprint};
-use crate::error::LoadError;
+use crate::error::{InvalidModule, LoadError};
 use crate::request::ModuleSource;
 
 /// How many times longer than its processor time a compilation in a process of its own may last: tasks go
@@ -87,7 +87,7 @@ impl Codegen {
         let component = engine.and_then(|engine| trusted(engine, &produced.code));
         match component {
             Ok(component) => Ok(MachineCode { component, needs }),
-            Err(error) => Err(source.invalid(format!("its machine code can't be used: {error:#}"))),
+            Err(error) => Err(source.invalid(InvalidModule::MachineCode(error.into()))),
         }
     }
 
@@ -129,7 +129,7 @@ impl Codegen {
     fn explain(&self, source: &ModuleSource, error: NotCompiled) -> LoadError {
         let module = source.name.clone();
         match error {
-            NotCompiled::Refused(reason) => LoadError::Invalid { module, reason },
+            NotCompiled::Refused(reason) => source.invalid(InvalidModule::NotCompiled(reason)),
             NotCompiled::TooSlow => LoadError::TooSlow {
                 module,
                 limit: self.timeout,
@@ -145,7 +145,7 @@ impl Codegen {
 impl Unfit {
     fn of(self, source: &ModuleSource) -> LoadError {
         match self {
-            Unfit::Damaged(reason) => source.invalid(reason),
+            Unfit::Damaged(error) => source.invalid(error.into()),
             Unfit::Excess {
                 what,
                 found,

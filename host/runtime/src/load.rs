@@ -3,7 +3,6 @@
 //!
 //! Blocking, and not quick: for threads that may block. Must not know who asks.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use wasmtime::Engine;
@@ -14,11 +13,12 @@ use crate::capability::{Capabilities, Imports};
 use crate::codegen::{Codegen, MachineCode};
 use crate::discover::Discovery;
 use crate::engine::Needs;
-use crate::error::LoadError;
+use crate::error::{InvalidModule, LoadError, SettingsError};
+use crate::limits::{Limits, ResolvedLimits};
 use crate::module::{Description, Loaded, Module, Task};
 use crate::request::{LoadRequest, ModuleSource};
 use crate::resident::Residency;
-use crate::settings::{Limits, ModuleSettings, ResolvedLimits};
+use crate::settings::ModuleSettings;
 
 /// What loading needs of the sandbox.
 pub(crate) struct Loader {
@@ -67,9 +67,9 @@ impl Loader {
         let ModuleSource { name, settings, .. } = source;
         let capabilities = &self.capabilities;
         let setups = capabilities.prepare(&compiled.imports, &settings.grants);
-        let setups = setups.map_err(|reason| LoadError::Settings {
+        let setups = setups.map_err(|error| LoadError::Settings {
             module: name.clone(),
-            reason,
+            source: error.into(),
         })?;
         let sorted = capabilities.sort(&compiled.imports, &settings.grants);
         self.permit(&name, &sorted)?;
@@ -77,12 +77,12 @@ impl Loader {
         if compiled.discovery.tasks.is_empty() {
             return Err(LoadError::Invalid {
                 module: name,
-                reason: no_tasks(&compiled.discovery),
+                source: InvalidModule::NoTasks(compiled.discovery.others),
             });
         }
         let invalid = |error: wasmtime::Error| LoadError::Invalid {
             module: name.clone(),
-            reason: format!("{error:#}"),
+            source: InvalidModule::NotLinked(error.into()),
         };
         let mut linker = Linker::new(compiled.component.engine());
         let linked = capabilities.link(&mut linker, &compiled.imports);
@@ -97,9 +97,9 @@ impl Loader {
             residency: Residency::default(),
         });
         let tasks = self.tasks(&loaded, compiled.discovery, &settings);
-        let tasks = tasks.map_err(|reason| LoadError::Settings {
+        let tasks = tasks.map_err(|source| LoadError::Settings {
             module: name,
-            reason,
+            source,
         })?;
         Ok(Module::new(loaded, tasks, description))
     }
@@ -134,13 +134,11 @@ impl Loader {
         loaded: &Arc<Loaded>,
         discovery: Discovery,
         settings: &ModuleSettings,
-    ) -> Result<Vec<Arc<Task>>, String> {
+    ) -> Result<Vec<Arc<Task>>, SettingsError> {
         let same = |a: &str, b: &str| chicory_signature::names(a, b);
         let known = |name: &String| discovery.tasks.iter().any(|task| same(&task.name, name));
         if let Some(unknown) = settings.task_limits.keys().find(|name| !known(name)) {
-            return Err(format!(
-                "it sets limits for `{unknown}`, which is not a task of the module"
-            ));
+            return Err(SettingsError::UnknownTask(unknown.clone()));
         }
         let none = Limits::default();
         let task = |found: crate::discover::Found| {
@@ -205,12 +203,4 @@ fn only_types(engine: &Engine, import: &ComponentItem) -> bool {
         }
         _ => false,
     }
-}
-
-fn no_tasks(discovery: &Discovery) -> String {
-    let mut reason = String::from("it exports no function that can be a task");
-    for (name, why) in &discovery.others {
-        let _ = write!(reason, "\n  `{name}`: {why}");
-    }
-    reason
 }

@@ -13,8 +13,8 @@ use wasmtime::component::{ComponentExportIndex, InstancePre};
 use crate::capability::{Need, Setup};
 use crate::discover::Found;
 use crate::engine::Needs;
+use crate::limits::{LimitError, Limits, ResolvedLimits};
 use crate::resident::Residency;
-use crate::settings::{Limits, ResolvedLimits};
 use crate::state::CallState;
 
 /// A module that is ready to run: compiled, checked against its grants, linked.
@@ -193,13 +193,11 @@ impl Task {
     /// The same task with limits of its own, which go before those it has.
     ///
     /// # Errors
-    /// A sentence that names the limit and what is allowed. Fuel can be limited only where the module
+    /// Names the limit that can't be set, and what is allowed. Fuel can be limited only where the module
     /// was loaded with a limit of fuel.
-    pub fn limited(&self, limits: &Limits) -> Result<Arc<Task>, String> {
+    pub fn limited(&self, limits: &Limits) -> Result<Arc<Task>, LimitError> {
         if limits.fuel.is_some() && !self.loaded.needs.fuel {
-            return Err(
-                "fuel is not counted: the module was loaded without a limit of fuel".into(),
-            );
+            return Err(LimitError::Uncounted);
         }
         let held = self.limits.as_limits();
         Ok(Arc::new(Task {
@@ -212,6 +210,9 @@ impl Task {
     }
 
     /// Whether these arguments fit, without a call.
+    ///
+    /// # Errors
+    /// Says which argument doesn't fit, is missing, or is not known.
     pub fn validate(
         &self,
         args: &[Value],

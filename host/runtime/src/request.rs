@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::error::LoadError;
+use crate::error::{InvalidModule, LoadError};
 use crate::settings::ModuleSettings;
 
 /// A module to load.
@@ -51,10 +51,10 @@ impl ModuleSource {
             .any(|limits| limits.fuel.is_some())
     }
 
-    pub(crate) fn invalid(&self, reason: String) -> LoadError {
+    pub(crate) fn invalid(&self, source: InvalidModule) -> LoadError {
         LoadError::Invalid {
             module: self.name.clone(),
-            reason,
+            source,
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::compiler::Compiler;
 use crate::disk_cache::DiskCache;
 use crate::ended::{Ended, How, Usage};
 use crate::engine::{Engines, PoolSize};
-use crate::error::{LoadError, SandboxError};
+use crate::error::{InvalidModule, LoadError, SandboxError};
 use crate::invocation::Invocation;
 use crate::load::Loader;
 use crate::module::{Description, Module};
@@ -80,18 +80,15 @@ struct Inner {
 impl Sandbox {
     /// Reserves the pool, and starts the clock that stops guests.
     pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
-        let wrong = |what: &str| SandboxError::Engine(format!("{what} is out of range"));
+        let wrong = SandboxError::OutOfRange;
         let size = PoolSize {
             calls: u32::try_from(config.concurrency.max(1)).map_err(|_| wrong("concurrency"))?,
             memory: usize::try_from(config.max_memory).map_err(|_| wrong("max_memory"))?,
         };
         let engines = Engines::start(size, config.source_lines)
-            .map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+            .map_err(|error| SandboxError::Engine(error.into()))?;
         let cache = config.cache_dir.map(|dir| {
-            DiskCache::open(&dir).map_err(|error| SandboxError::Cache {
-                path: dir.display().to_string(),
-                error,
-            })
+            DiskCache::open(&dir).map_err(|source| SandboxError::Cache { path: dir, source })
         });
         let loader = Loader {
             codegen: Codegen {
@@ -182,7 +179,7 @@ impl Sandbox {
             Ok(Ok(worked)) => worked,
             Ok(Err(crashed)) => Err(LoadError::Invalid {
                 module,
-                reason: format!("compiling it crashed: {crashed}"),
+                source: InvalidModule::Crashed(crashed.into()),
             }),
             Err(_) => Err(LoadError::TooSlow { module, limit }),
         }

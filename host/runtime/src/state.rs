@@ -14,8 +14,8 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use crate::context::TaskContext;
 use crate::ended::Level;
 use crate::limiter::Limiter;
+use crate::limits::ResolvedLimits;
 use crate::monitor::Monitor;
-use crate::settings::ResolvedLimits;
 
 /// Handles of host resources that one guest may hold at a time.
 const MAX_RESOURCES: usize = 20_000;

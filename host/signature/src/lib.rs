@@ -18,4 +18,4 @@ pub use error::ValidationError;
 pub use lower::{Target, lower};
 pub use shape::{Case, Field, Outcome, Shape, listed, names};
 pub use signature::{Kind, Signature};
-pub use text::{printable, printable_up_to};
+pub use text::{printable, printable_up_to, with_causes};

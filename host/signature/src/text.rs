@@ -1,9 +1,12 @@
-//! Makes text that comes from guests, messages and servers safe to show on a terminal.
+//! Text for people: what comes from guests, messages and servers made safe to show on a terminal, and an
+//! error with its causes.
 //!
 //! Both halves show such text, so the rule is here, in the crate that they share. Must not know what
 //! the text says.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -46,6 +49,17 @@ pub fn printable_up_to(text: &str, limit: usize) -> Cow<'_, str> {
     }
     let cut = printable(&text[..text.floor_char_boundary(limit)]).into_owned();
     Cow::Owned(cut + "…")
+}
+
+/// An error with all its causes, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn is_harmful(c: char) -> bool {

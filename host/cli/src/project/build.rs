@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use chicory_link::Linking;
 use chicory_runtime::to_component;
+use chicory_signature::with_causes;
 
 use super::{Language, Project, c, go, javascript, python, rust, strip};
 use crate::exit::CommandError;
@@ -83,9 +84,9 @@ pub(crate) fn build(project: &Project, request: &Request) -> anyhow::Result<Buil
 /// One core module in place of many, so that a sandbox starts sooner.
 fn link(wasm: Vec<u8>) -> (Vec<u8>, Linked) {
     match chicory_link::link(&wasm) {
-        Linking::Linked { component, modules } => (component, Linked::Modules(modules)),
-        Linking::Nothing => (wasm, Linked::Nothing),
-        Linking::Refused { reason } => (wasm, Linked::Not(reason)),
+        Ok(Linking::Linked { component, modules }) => (component, Linked::Modules(modules)),
+        Ok(Linking::Nothing) => (wasm, Linked::Nothing),
+        Err(error) => (wasm, Linked::Not(with_causes(&error))),
     }
 }
 

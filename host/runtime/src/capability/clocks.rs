@@ -6,7 +6,7 @@ use wasmtime_wasi::p2::bindings::clocks;
 
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
-use crate::settings::Grants;
+use crate::settings::{GrantError, Grants};
 use crate::state::CallState;
 
 /// The time, and waiting for a time.
@@ -33,7 +33,7 @@ impl Capability for Clocks {
         }
     }
 
-    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, String> {
+    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, GrantError> {
         Ok(Some(Box::new(|call| {
             call.wasi();
             Ok(())

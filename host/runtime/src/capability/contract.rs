@@ -5,7 +5,7 @@
 use wasmtime::component::Linker;
 
 use super::import::Import;
-use crate::settings::Grants;
+use crate::settings::{GrantError, Grants};
 use crate::state::{CallSetup, CallState};
 
 /// Something that guests may import.
@@ -21,7 +21,7 @@ pub(super) trait Capability: Send + Sync {
 
     /// Checks what the manifest grants of it, and answers with what each call of a module needs that
     /// imports it. The error names the grant and what is allowed.
-    fn prepare(&self, _grants: &Grants) -> Result<Option<Setup>, String> {
+    fn prepare(&self, _grants: &Grants) -> Result<Option<Setup>, GrantError> {
         Ok(None)
     }
 }

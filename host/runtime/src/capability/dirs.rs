@@ -7,7 +7,7 @@ use wasmtime_wasi::p2::bindings::filesystem;
 
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
-use crate::settings::{DirGrant, Grants};
+use crate::settings::{DirGrant, GrantError, Grants};
 use crate::state::CallState;
 
 /// Harmless without `dirs`: then there are no directories.
@@ -36,13 +36,10 @@ impl Capability for Dirs {
         }
     }
 
-    fn prepare(&self, grants: &Grants) -> Result<Option<Setup>, String> {
+    fn prepare(&self, grants: &Grants) -> Result<Option<Setup>, GrantError> {
         let dirs = grants.dirs.clone();
         if let Some(dir) = dirs.iter().find(|dir| !dir.host.is_dir()) {
-            return Err(format!(
-                "[grants] dirs: {} is not a directory of this machine",
-                dir.host.display()
-            ));
+            return Err(GrantError::Directory(dir.host.clone()));
         }
         Ok(Some(Box::new(move |call| {
             let wasi = call.wasi();

@@ -7,7 +7,7 @@ use wasmtime_wasi::p2::bindings::cli;
 
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
-use crate::settings::Grants;
+use crate::settings::{GrantError, Grants};
 use crate::state::CallState;
 
 /// Harmless: there are no variables without `env`, and the host's are never there.
@@ -34,7 +34,7 @@ impl Capability for Environment {
         }
     }
 
-    fn prepare(&self, grants: &Grants) -> Result<Option<Setup>, String> {
+    fn prepare(&self, grants: &Grants) -> Result<Option<Setup>, GrantError> {
         let variables = grants.env.clone();
         Ok(Some(Box::new(move |call| {
             let args = std::mem::take(&mut call.program.argv);

@@ -11,7 +11,7 @@ use wasmtime::component::{Linker, LinkerInstance};
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
 use crate::context::TaskContext;
-use crate::settings::Grants;
+use crate::settings::{GrantError, Grants};
 use crate::state::{CallSetup, CallState};
 
 type Link = dyn Fn(&mut Linker<CallState>) -> wasmtime::Result<()> + Send + Sync;
@@ -152,7 +152,7 @@ impl Capability for HostInterface {
         (self.link)(linker)
     }
 
-    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, String> {
+    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, GrantError> {
         let Some(keep) = self.keep.clone() else {
             return Ok(None);
         };

@@ -32,7 +32,7 @@ use self::address::{HostGrant, address, is_public};
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
 use crate::monitor::Monitor;
-use crate::settings::Grants;
+use crate::settings::{GrantError, Grants};
 use crate::state::CallState;
 
 /// Requests to hosts.
@@ -81,7 +81,7 @@ impl Capability for Http {
         }
     }
 
-    fn prepare(&self, grants: &Grants) -> Result<Option<Setup>, String> {
+    fn prepare(&self, grants: &Grants) -> Result<Option<Setup>, GrantError> {
         let hosts = grants.http.iter().map(|text| HostGrant::parse(text));
         let hosts: Arc<[HostGrant]> = hosts.collect::<Result<_, _>>()?;
         Ok(Some(Box::new(move |call| {
@@ -306,7 +306,7 @@ mod tests {
 
     use super::*;
     use crate::call_log::CallLog;
-    use crate::settings::{Limits, ResolvedLimits};
+    use crate::limits::{Limits, ResolvedLimits};
 
     fn gate(grants: &[&str]) -> Gate {
         let limits = ResolvedLimits::resolve(&Limits::default(), 1 << 20).unwrap();

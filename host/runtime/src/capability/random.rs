@@ -6,7 +6,7 @@ use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
-use crate::settings::Grants;
+use crate::settings::{GrantError, Grants};
 use crate::state::CallState;
 
 /// Random numbers.
@@ -47,7 +47,7 @@ impl Capability for Random {
         }
     }
 
-    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, String> {
+    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, GrantError> {
         Ok(Some(Box::new(|call| {
             call.wasi().max_random_size(MAX_BYTES);
             Ok(())

@@ -9,7 +9,7 @@ use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView, WasiSocketsView as
 
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
-use crate::settings::Grants;
+use crate::settings::{GrantError, Grants};
 use crate::state::CallState;
 
 /// Each use is answered with `access-denied`.
@@ -59,7 +59,7 @@ impl Capability for Sockets {
         }
     }
 
-    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, String> {
+    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, GrantError> {
         Ok(Some(Box::new(|call| {
             call.wasi()
                 .allow_tcp(false)

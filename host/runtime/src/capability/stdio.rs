@@ -20,7 +20,7 @@ use super::contract::{Access, Capability, Setup};
 use super::import::Import;
 use crate::call_log::Stream;
 use crate::monitor::Monitor;
-use crate::settings::Grants;
+use crate::settings::{GrantError, Grants};
 use crate::state::CallState;
 
 /// Standard input, output and error.
@@ -69,7 +69,7 @@ impl Capability for Stdio {
         }
     }
 
-    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, String> {
+    fn prepare(&self, _: &Grants) -> Result<Option<Setup>, GrantError> {
         Ok(Some(Box::new(|call| {
             let input = std::mem::take(&mut call.program.stdin);
             let [stdout, stderr] =

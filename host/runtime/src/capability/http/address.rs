@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::settings::GrantError;
+
 /// One entry of `[grants] http`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct HostGrant {
@@ -21,12 +23,8 @@ enum HostPattern {
 
 impl HostGrant {
     /// Reads `example.com`, `*.example.com`, `127.0.0.1:8080` or `[::1]:8080`.
-    pub(super) fn parse(text: &str) -> Result<HostGrant, String> {
-        let wrong = || {
-            format!(
-                "`{text}` in [grants] http is not a host; write \"example.com\", \"*.example.com\" or \"127.0.0.1:8080\""
-            )
-        };
+    pub(super) fn parse(text: &str) -> Result<HostGrant, GrantError> {
+        let wrong = || GrantError::Host(text.to_owned());
         let (host, port) = split_port(text);
         let port = port.map(str::parse).transpose().map_err(|_| wrong())?;
         let name = host.trim_end_matches('.').to_ascii_lowercase();
@@ -170,6 +168,8 @@ mod tests {
             "a b",
         ] {
             let error = HostGrant::parse(text).unwrap_err();
+            assert_eq!(error, GrantError::Host(text.to_owned()));
+            let error = error.to_string();
             assert!(
                 error.starts_with(&format!("`{text}` in [grants] http is not a host")),
                 "{error}"
