@@ -59,6 +59,7 @@ export interface Settings {
   description?: string;
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: a function with any parameters, whose types F keeps.
 export declare function task<F extends (...args: any[]) => unknown>(settings: Settings, call: F): F;
 
 export declare class TaskError extends Error {

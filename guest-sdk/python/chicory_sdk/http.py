@@ -158,7 +158,7 @@ def redirected(asked: Request, status: int, location: str) -> Request:
     headers = asked.headers
     if urlsplit(url)[:2] != urlsplit(asked.url)[:2]:
         headers = {name: value for name, value in headers.items() if name not in SECRET}
-    if status == 303 and asked.method != "HEAD" or status in (301, 302) and asked.method == "POST":
+    if (status == 303 and asked.method != "HEAD") or (status in (301, 302) and asked.method == "POST"):
         headers = {name: value for name, value in headers.items() if name not in BODY}
         return prepare("GET", url, headers=headers, timeout=asked.timeout)
     return prepare(asked.method, url, headers=headers, data=asked.body, timeout=asked.timeout)
@@ -167,7 +167,7 @@ def redirected(asked: Request, status: int, location: str) -> Request:
 def joined(entries: list[tuple[str, str]]) -> dict[str, str]:
     """Headers by name."""
     headers: dict[str, str] = {}
-    for name, value in entries:
-        name = name.lower()
+    for written, value in entries:
+        name = written.lower()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers

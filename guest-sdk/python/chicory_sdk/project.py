@@ -46,7 +46,8 @@ class Project:
         if not wanted.exists() or (done.exists() and done.read_text() == wanted.read_text()):
             return
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-                   "--no-input", "--root-user-action=ignore", "--upgrade", "--target", str(self.packages()), "-r", str(wanted)]
+                   "--no-input", "--root-user-action=ignore", "--upgrade",
+                   "--target", str(self.packages()), "-r", str(wanted)]
         if subprocess.run(command, cwd=self.dir, check=False).returncode != 0:
             raise BuildError(f"{wanted} can't be installed; pip's words are above")
         done.write_text(wanted.read_text())
