@@ -7,8 +7,8 @@ use wasmparser::{
     ComponentOuterAliasKind, ComponentTypeRef, Instance, Parser, Payload,
 };
 
-use crate::kind::{Kind, PerKind};
 use crate::error::LinkError;
+use crate::kind::{Kind, PerKind};
 
 /// What linking has to know of a component.
 #[derive(Debug, Default)]

@@ -13,10 +13,10 @@ use wasm_encoder::{
 use wasmparser::Operator;
 
 use crate::constant::evaluate;
+use crate::error::{LinkError, ReencodeError};
 use crate::group::{Group, Local};
 use crate::kind::Kind;
 use crate::layout::Layout;
-use crate::error::{ReencodeError, LinkError};
 use crate::used::Used;
 
 /// The one module that the linked one imports from.
@@ -33,7 +33,11 @@ pub(crate) struct Linked {
 }
 
 /// Writes the linked module.
-pub(crate) fn encode(group: &Group<'_>, used: &Used, layout: &Layout) -> Result<Linked, ReencodeError> {
+pub(crate) fn encode(
+    group: &Group<'_>,
+    used: &Used,
+    layout: &Layout,
+) -> Result<Linked, ReencodeError> {
     let mut parts = Parts::default();
     parts.begin(layout)?;
     for member in 0..group.members.len() {
@@ -47,7 +51,9 @@ pub(crate) fn encode(group: &Group<'_>, used: &Used, layout: &Layout) -> Result<
     let mut exports = BTreeMap::new();
     for (number, local) in used.exposed.iter().enumerate() {
         let name = number.to_string();
-        let place = layout.place(group, *local).map_err(ReencodeError::UserError)?;
+        let place = layout
+            .place(group, *local)
+            .map_err(ReencodeError::UserError)?;
         parts.exports.export(&name, local.kind.into(), place);
         exports.insert(*local, name);
     }
@@ -222,7 +228,10 @@ impl Reencode for Renumber<'_, '_> {
         Ok(self.layout.data[self.member] + data)
     }
 
-    fn instruction<'a>(&mut self, operator: Operator<'a>) -> Result<Instruction<'a>, ReencodeError> {
+    fn instruction<'a>(
+        &mut self,
+        operator: Operator<'a>,
+    ) -> Result<Instruction<'a>, ReencodeError> {
         if let Operator::GlobalGet { global_index } = operator
             && let Some(value) = self.layout.constants.get(self.member, global_index)
         {
@@ -233,7 +242,10 @@ impl Reencode for Renumber<'_, '_> {
 
     /// One constant where the value is known, since that is what makes an image of a memory or a table
     /// when the module is compiled, in place of code that fills it each time.
-    fn const_expr(&mut self, expression: wasmparser::ConstExpr<'_>) -> Result<ConstExpr, ReencodeError> {
+    fn const_expr(
+        &mut self,
+        expression: wasmparser::ConstExpr<'_>,
+    ) -> Result<ConstExpr, ReencodeError> {
         let known = |global| self.layout.constants.get(self.member, global);
         match evaluate(&expression, known) {
             Some(value) => Ok(ConstExpr::extended([value.instruction()])),

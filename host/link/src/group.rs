@@ -7,9 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 use wasmparser::{DataKind, ElementKind, Instance};
 
 use crate::component::{Component, Origin};
+use crate::error::LinkError;
 use crate::kind::{Kind, PerKind};
 use crate::library::Library;
-use crate::error::LinkError;
 
 /// The instances that become one.
 #[derive(Default)]
@@ -237,7 +237,9 @@ fn in_order(member: &Member<'_>, written_late: &BTreeSet<Resolved>) -> Result<()
     for (kind, index) in filled(&member.library) {
         let resolved = member.resolved[kind].get(index as usize);
         if resolved.is_some_and(|resolved| written_late.contains(resolved)) {
-            return LinkError::because("the order in which its modules are filled in can't be kept");
+            return LinkError::because(
+                "the order in which its modules are filled in can't be kept",
+            );
         }
     }
     Ok(())

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use wasmparser::{FuncType, TypeRef};
 
 use crate::constant::Constants;
+use crate::error::LinkError;
 use crate::group::{Group, Local, Resolved};
 use crate::kind::{Kind, PerKind, index};
-use crate::error::LinkError;
 use crate::used::Used;
 
 /// Where things go.

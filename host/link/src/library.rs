@@ -10,8 +10,8 @@ use wasmparser::{
     TypeRef, ValType,
 };
 
-use crate::kind::{Kind, PerKind, index};
 use crate::error::LinkError;
+use crate::kind::{Kind, PerKind, index};
 
 /// A core module that takes part in linking.
 #[derive(Default)]

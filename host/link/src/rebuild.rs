@@ -13,9 +13,9 @@ use wasmparser::{CanonicalFunction, ComponentAlias, Instance, KnownCustom, Paylo
 
 use crate::component::{Component, Origin, Piece, named, slice};
 use crate::encode::{HOST, Linked};
+use crate::error::{LinkError, ReencodeError};
 use crate::group::{Group, argument};
 use crate::kind::{Kind, PerKind};
-use crate::error::{ReencodeError, LinkError};
 
 /// Writes the component.
 pub(crate) fn rebuild<'a>(

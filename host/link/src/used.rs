@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use wasmparser::{ConstExpr, ElementItems, Operator, TableInit};
 
+use crate::error::LinkError;
 use crate::group::{Group, Local, Member, Resolved};
 use crate::kind::Kind;
 use crate::library::Library;
-use crate::error::LinkError;
 
 /// What is reached.
 #[derive(Debug, Default)]
@@ -93,7 +93,8 @@ impl Search<'_, '_> {
                     self.reach(here(Kind::Function, function_index));
                 }
                 Operator::GlobalSet { global_index } => {
-                    if let Resolved::Member(global) = self.group.resolve_local(here(Kind::Global, global_index))
+                    if let Resolved::Member(global) =
+                        self.group.resolve_local(here(Kind::Global, global_index))
                     {
                         self.used.set.insert(global);
                     }

@@ -16,7 +16,9 @@ fn linked(component: &[u8]) -> (Vec<u8>, usize) {
 }
 
 fn refusal(text: &str) -> String {
-    link(&wat::parse_str(text).unwrap()).unwrap_err().to_string()
+    link(&wat::parse_str(text).unwrap())
+        .unwrap_err()
+        .to_string()
 }
 
 /// What each call comes to: a number, or the trap.
@@ -128,10 +130,7 @@ fn what_cannot_be_linked_says_why() {
     assert_eq!(refusal(&several), "its modules have several memories");
     let mut component = wat::parse_str(DYNAMIC).unwrap();
     component.truncate(component.len() - 1);
-    assert!(matches!(
-        link(&component),
-        Err(LinkError::Unreadable(_))
-    ));
+    assert!(matches!(link(&component), Err(LinkError::Unreadable(_))));
 }
 
 proptest! {

@@ -51,7 +51,9 @@ pub use limits::{LimitError, Limits, ResolvedLimits};
 pub use module::{Description, Module, Task};
 pub use request::LoadRequest;
 pub use sandbox::{Sandbox, SandboxConfig};
-pub use section::{DamagedModule, custom_section, own_custom_section, without_custom_section};
+pub use section::{
+    DamagedModule, custom_section, own_custom_section, with_custom_section, without_custom_section,
+};
 pub use settings::{DirGrant, GrantError, Grants, ModuleSettings};
 pub use size::{Bytes, SizeError};
 pub use state::CallState;

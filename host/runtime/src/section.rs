@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use wasm_encoder::{CustomSection, Section as _};
 use wasmparser::{Parser, Payload};
 
 /// WebAssembly that can't be read.
@@ -60,6 +61,16 @@ pub fn without_custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, Damage
     })?;
     rest.extend_from_slice(&wasm[copied..]);
     Ok(rest)
+}
+
+/// The same WebAssembly with a custom section more, at its end.
+pub fn with_custom_section(mut wasm: Vec<u8>, name: &str, contents: &[u8]) -> Vec<u8> {
+    let section = CustomSection {
+        name: name.into(),
+        data: contents.into(),
+    };
+    section.append_to(&mut wasm);
+    wasm
 }
 
 /// Where a custom section is.
@@ -160,6 +171,21 @@ mod tests {
         let rest = without_custom_section(&core, "note").unwrap();
         assert_eq!(own_custom_section(&rest, "note").unwrap(), None);
         assert!(wasmparser::validate(&rest).is_ok());
+    }
+
+    #[test]
+    fn a_section_that_is_added_is_the_last() {
+        let wasm = wat::parse_str(r#"(component (@custom "note" "first"))"#).unwrap();
+        let more = with_custom_section(wasm.clone(), "note", &[b'x'; 300]);
+        assert_eq!(
+            own_custom_section(&more, "note").unwrap().unwrap(),
+            [b'x'; 300]
+        );
+        assert!(more.starts_with(&wasm));
+        assert_eq!(
+            without_custom_section(&more, "note").unwrap(),
+            wat::parse_str("(component)").unwrap()
+        );
     }
 
     #[test]
