@@ -63,8 +63,11 @@ pub(crate) fn build(project: &Project, request: &Request) -> anyhow::Result<Buil
     } else {
         strip::debug_lines(wasm)
     };
-    let wasm = to_component(wasm).map_err(|reason| {
-        CommandError::Failed(format!("what the toolchain made can't be used: {reason}"))
+    let wasm = to_component(wasm).map_err(|error| {
+        CommandError::Failed(format!(
+            "what the toolchain made can't be used: {}",
+            with_causes(&error)
+        ))
     })?;
     let (wasm, linked) = if request.debug {
         // Lines of the source belong to places in the modules as they were.
