@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use chicory_queue::{Connected, SystemClock, TaskMessage, connect};
 use chicory_runtime::{Sandbox, SandboxConfig};
+use chicory_testing::RedisServer;
+use chicory_testing::components::assemble;
 use chicory_worker::{Catalog, Manifest, Stop, Worker, WorkerConfig};
 use redis::Commands as _;
 
-use crate::redis_server::RedisServer;
 use crate::{ALLOCATOR, MODULE};
 
 const SOME: usize = 1000;
@@ -70,7 +71,7 @@ impl Place {
         });
         let sandbox = sandbox.expect("a pool can be reserved");
         let catalog = Catalog::new(sandbox.clone());
-        let wasm = wat::parse_str(MODULE).expect("the module is well-formed");
+        let wasm = assemble(MODULE);
         let loaded = catalog.load("bench", wasm, Manifest::default()).await;
         loaded.expect("the module is valid");
         Self {

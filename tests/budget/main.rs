@@ -3,9 +3,6 @@
 //!
 //! `make budget` records it anew. Must not measure time.
 
-#[path = "../../host/queue/tests/redis_server/mod.rs"]
-mod redis_server;
-
 mod calls;
 mod drain;
 mod recorded;

@@ -2,12 +2,9 @@
 //!
 //! Must not know what happens to workers meanwhile.
 
+use chicory_testing::{Site, json, until};
 use redis::Commands;
 use serde_json::{Value, json};
-
-use crate::ran::json;
-use crate::site::Site;
-use crate::until::until;
 
 /// `size` messages for one task, with ids that are told from their number.
 #[derive(Debug, Clone, Copy)]

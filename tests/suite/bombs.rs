@@ -4,11 +4,10 @@
 
 use std::fs;
 
+use chicory_testing::{Site, WorkerProcess};
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::site::Site;
-use crate::worker_process::WorkerProcess;
 
 const CORE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";

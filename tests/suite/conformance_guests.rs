@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use chicory_link::{Linking, link};
+use chicory_testing::Site;
 use serde_json::{Value, json};
 
-use crate::site::Site;
 use crate::web::Web;
 
 /// The guest of one language.

@@ -7,10 +7,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Once;
 
+use chicory_testing::{Site, guest, root};
 use serde_json::{Value, json};
 
 use crate::project;
-use crate::site::{Site, guest, root};
 
 const GUESTS: [&str; 2] = ["conformance-c", "conformance-rust"];
 

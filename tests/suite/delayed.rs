@@ -5,12 +5,11 @@
 use std::time::Duration;
 
 use chicory_queue::Timestamp;
+use chicory_testing::{Site, WorkerProcess, assert_each_once};
 use redis::Commands;
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::site::Site;
-use crate::worker_process::{WorkerProcess, assert_each_once};
 
 #[test]
 fn ten_thousand_due_at_once_run_once_each() {

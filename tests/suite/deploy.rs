@@ -2,14 +2,13 @@
 //!
 //! Must not know how a roll-out goes inside.
 
+use chicory_testing::components::{answering, measuring, multiplying, trapping};
+use chicory_testing::{Site, until, until_some};
 use redis::Commands as _;
 use serde_json::{Value, json};
 
 use crate::batch::Batch;
-use crate::site::Site;
-
-use crate::until::{until, until_some};
-use crate::versions::{answering, deploy, measuring, multiplying, trapping};
+use crate::versions::deploy;
 
 /// A site whose workers have nothing but what is deployed.
 fn fleet() -> Site {
@@ -25,7 +24,7 @@ fn answer(site: &Site, args: &[&str]) -> Value {
     site.wait_for(&id)["result"].clone()
 }
 
-fn digest(ran: &crate::ran::Ran) -> String {
+fn digest(ran: &chicory_testing::Ran) -> String {
     ran.json()["digest"].as_str().expect("a digest").to_owned()
 }
 
@@ -73,7 +72,7 @@ fn no_task_is_lost_or_late_or_old_while_versions_change() {
             let stored: String = redis
                 .get(format!("chicory:result:{}", Batch::id(number)))
                 .expect("each task has a result");
-            let result = crate::ran::json(&stored)["result"].clone();
+            let result = chicory_testing::json(&stored)["result"].clone();
             assert!(result == version || result == version - 1, "{stored}");
         }
     }
@@ -147,7 +146,11 @@ fn a_canary_that_fails_is_rolled_back_and_its_tasks_run_on_the_version_before() 
         let stored: String = redis
             .get(format!("chicory:result:{}", Batch::id(number)))
             .expect("each task has a result");
-        assert_eq!(crate::ran::json(&stored)["result"], 3 * number, "{stored}");
+        assert_eq!(
+            chicory_testing::json(&stored)["result"],
+            3 * number,
+            "{stored}"
+        );
     }
     let on_canary: usize = workers
         .iter()

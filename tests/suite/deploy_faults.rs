@@ -4,14 +4,13 @@
 
 use std::process::{Child, Command, Stdio};
 
+use chicory_testing::components::answering;
+use chicory_testing::{RedisServer, Site, until, until_some};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::redis_server::RedisServer;
-use crate::site::Site;
-use crate::until::{until, until_some};
-use crate::versions::{answering, deploy, write};
+use crate::versions::{deploy, write};
 
 /// Workers of this site are missed a second after their last heartbeat.
 fn fleet(redis: RedisServer) -> Site {
@@ -61,7 +60,7 @@ fn stored(site: &Site) -> Value {
         .arg("m")
         .query(&mut redis)
         .expect("the server answers");
-    record.map_or(Value::Null, |record| crate::ran::json(&record))
+    record.map_or(Value::Null, |record| chicory_testing::json(&record))
 }
 
 fn answer(site: &Site) -> Value {

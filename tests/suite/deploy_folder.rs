@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use crate::site::{Site, root};
+use chicory_testing::{Site, root};
 
 fn text(name: &str) -> String {
     fs::read_to_string(root().join("deploy").join(name)).expect("the file is there")

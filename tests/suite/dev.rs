@@ -2,13 +2,11 @@
 //!
 //! Must not know how a project is built.
 
+use chicory_testing::{PATIENCE, Site, WorkerProcess, until_some_within};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::project::{change, run, toolchains};
-use crate::site::Site;
-use crate::until::{PATIENCE, until_some_within};
-use crate::worker_process::WorkerProcess;
 
 /// A terminal with `chicory dev`.
 struct Dev {

@@ -2,14 +2,12 @@
 //!
 //! Must not kill: that is another file's.
 
+use chicory_testing::{Site, WorkerProcess, assert_each_once, until};
 use nix::sys::signal::Signal;
 use redis::Commands;
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::site::Site;
-use crate::until::until;
-use crate::worker_process::{WorkerProcess, assert_each_once};
 
 const STREAM: &str = "chicory:stream:default";
 

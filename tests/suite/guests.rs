@@ -2,10 +2,8 @@
 //!
 //! Must not know how a guest is stopped.
 
+use chicory_testing::{Ran, Site, guest};
 use serde_json::json;
-
-use crate::ran::Ran;
-use crate::site::{Site, guest};
 
 /// Runs a guest's task without a broker, with the manifest that is beside the guest.
 pub(crate) fn run(module: &str, args: &[&str]) -> Ran {

@@ -5,8 +5,9 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+use chicory_testing::{Site, guest};
+
 use crate::guests::{assert_says, run, run_with};
-use crate::site::{Site, guest};
 
 #[test]
 fn http_is_refused_at_load_with_the_line_that_grants_it() {

@@ -2,10 +2,10 @@
 //!
 //! Must not assert how long anything takes.
 
+use chicory_testing::Site;
 use serde_json::json;
 
 use crate::guests::{assert_says, run, run_with};
-use crate::site::Site;
 
 #[test]
 fn an_endless_loop_ends_at_its_deadline() {

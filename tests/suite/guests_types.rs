@@ -2,11 +2,10 @@
 //!
 //! Must not know how values are converted.
 
+use chicory_testing::{Site, guest, json};
 use serde_json::{Value, json};
 
 use crate::guests::{assert_says, run};
-use crate::ran::json;
-use crate::site::{Site, guest};
 
 /// Gives the value to the function that returns it.
 fn echo(kind: &str, value: &Value) -> Value {

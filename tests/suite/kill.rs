@@ -5,14 +5,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use chicory_testing::{Site, WorkerProcess, assert_each_once, until, until_some};
 use redis::Commands;
 use redis::streams::{StreamPendingCountReply, StreamRangeReply};
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::site::Site;
-use crate::until::{until, until_some};
-use crate::worker_process::{WorkerProcess, assert_each_once};
 
 const STREAM: &str = "chicory:stream:default";
 const GROUP: &str = "chicory-workers";

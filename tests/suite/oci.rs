@@ -4,11 +4,12 @@
 
 use std::fs;
 
+use chicory_testing::Site;
+use chicory_testing::components::{answering, assemble};
 use serde_json::{Value, json};
 
 use crate::oci_registry::{BOB_IN_DOCKER, OciRegistry};
-use crate::site::Site;
-use crate::versions::{answering, write};
+use crate::versions::write;
 
 fn site() -> Site {
     let site = Site::new();
@@ -95,7 +96,7 @@ fn what_is_not_there_or_no_module_is_said() {
         &["no WebAssembly artifact", "application/x-tar"],
     );
     // Somebody changes the bytes on the registry's disk.
-    let other: Vec<u8> = wat::parse_str(answering(2)).expect("a component");
+    let other = assemble(&answering(2));
     fs::write(registry.blob(&wasm), other).expect("it can be written");
     refused(
         &registry.address("m:1"),

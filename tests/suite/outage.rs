@@ -2,13 +2,10 @@
 //!
 //! Must not touch workers: they have to go on by themselves.
 
+use chicory_testing::{RedisServer, Site, WorkerProcess, until};
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::redis_server::RedisServer;
-use crate::site::Site;
-use crate::until::until;
-use crate::worker_process::WorkerProcess;
 
 const LOST: &str = "the broker can't be used";
 const BACK: &str = "the broker is back";

@@ -4,10 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use chicory_testing::{RedisServer, Site, root};
 use serde_json::Value;
-
-use crate::redis_server::RedisServer;
-use crate::site::{Site, root};
 
 /// The names of the commands below `path`, as its help lists them.
 pub(crate) fn commands_of(site: &Site, path: &[&str]) -> Vec<String> {
@@ -144,7 +142,7 @@ fn a_missing_server_has_exit_code_three() {
         assert!(ran.fails(3).contains("hint: "), "{ran:?}");
     }
     let ran = site.run(&["queue", "list", "--json"]);
-    assert_eq!(crate::ran::json(ran.fails(3))["exit_code"], 3);
+    assert_eq!(chicory_testing::json(ran.fails(3))["exit_code"], 3);
 }
 
 #[test]
@@ -234,7 +232,7 @@ fn run_prints_the_result_and_what_the_task_says() {
     let logged = site.run(&["run", demo, "log-and-progress", "3"]);
     assert_eq!(logged.ok(), "3");
     assert!(logged.stderr.contains("step 2 of 3"), "{logged:?}");
-    let words = crate::site::guest("wordcount");
+    let words = chicory_testing::guest("wordcount");
     assert!(
         !site
             .run(&[
@@ -313,7 +311,7 @@ fn the_embedded_broker() {
     );
     assert!(site.path("queue.db").is_file());
     let mut worker = site.worker(&[]);
-    crate::until::until("both dead", || {
+    chicory_testing::until("both dead", || {
         worker.count("failed, and dead-lettered") == 2
     });
     let sum = site
@@ -322,7 +320,7 @@ fn the_embedded_broker() {
     assert_eq!(sum["result"], 3);
     assert_eq!(site.run(&["dlq", "count"]).ok(), "1");
     let taken_over = site.run(&["enqueue", "infinite-loop.spin"]).ok().to_owned();
-    crate::until::until("the task at work", || {
+    chicory_testing::until("the task at work", || {
         site.run(&["queue", "show", "--json"]).json()["pending"] == 1
     });
     worker.kill();

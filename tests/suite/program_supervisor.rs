@@ -4,14 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use chicory_testing::{Site, WorkerProcess, json, until, until_some};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use redis::Commands;
-
-use crate::ran::json;
-use crate::site::Site;
-use crate::until::{until, until_some};
-use crate::worker_process::WorkerProcess;
 
 /// The processes of all workers that have a heartbeat.
 fn processes(site: &Site) -> BTreeSet<i32> {

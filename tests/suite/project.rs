@@ -6,9 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::ran::Ran;
-use crate::site::{Site, root};
-use crate::until::PATIENCE;
+use chicory_testing::{PATIENCE, Ran, Site, root};
 
 /// The program with what toolchains need of the user's home, and with those of scripts/setup.
 pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {

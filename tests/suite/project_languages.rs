@@ -5,11 +5,11 @@
 use std::fs;
 use std::process::Command;
 
+use chicory_testing::Site;
 use serde_json::json;
 
 use crate::guests;
 use crate::project::{change, run};
-use crate::site::Site;
 
 /// A new project's module, built twice.
 fn built_from_a_template(language: &str) -> Site {

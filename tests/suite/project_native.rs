@@ -5,10 +5,10 @@
 
 use std::fs;
 
+use chicory_testing::{Site, root};
 use serde_json::{Value, json};
 
 use crate::project::run;
-use crate::site::{Site, root};
 
 /// From nothing to a worker's result.
 fn goes_all_the_way(language: &str, task: &str, args: [&str; 2]) -> Value {

@@ -5,11 +5,12 @@
 use std::io::Cursor;
 use std::path::PathBuf;
 
+use chicory_testing::Site;
+use chicory_testing::components::{answering, assemble};
 use minisign::KeyPair;
 use redis::Commands as _;
 
-use crate::site::Site;
-use crate::versions::{answering, deploy, write};
+use crate::versions::{deploy, write};
 
 const BY: &str = "CHICORY_TRUST_KEYS";
 
@@ -150,7 +151,7 @@ fn bytes_that_were_changed_are_refused_and_the_worker_lives_on() {
     let blob = format!("chicory:blob:{}", digest.as_str().expect("a digest"));
     let mut redis = site.connection();
     let bytes: Vec<u8> = redis.get(&blob).expect("it is there");
-    let changed: Vec<u8> = wat::parse_str(answering(666)).expect("a component");
+    let changed = assemble(&answering(666));
     let _: () = redis.set(&blob, changed).expect("it is written");
     let worker = site.worker(&[]);
     let failed = site.run(&["enqueue", "m.answer", "--wait", "--timeout", "60s"]);

@@ -1,8 +1,5 @@
 //! The ways to reach a Redis: users and passwords, Unix sockets, databases, a Cluster, Sentinels.
 
-mod redis_server;
-mod redis_support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +7,7 @@ use chicory_queue::{
     AuditEntry, BrokerConfig, BrokerError, ModuleRecord, RedisConfig, RedisServer as Address,
     ResultsConfig, Secret, Settled, Settlement,
 };
-use redis_server::RedisServer;
-use redis_support::{Queue, message, messages, open, settle, success};
+use chicory_testing::{Queue, RedisServer, connect, message, messages, settle, success};
 
 fn config(address: Address) -> BrokerConfig {
     let redis = RedisConfig {
@@ -91,7 +87,7 @@ async fn a_user_and_a_password() {
 
     let wrong = with("verraten");
     assert!(!format!("{wrong:?}").contains("verraten"));
-    let error = open(&wrong).await.expect_err("a wrong password");
+    let error = connect(&wrong).await.expect_err("a wrong password");
     assert!(
         matches!(&error, BrokerError::Invalid(said) if said.contains("password")),
         "{error}"
@@ -102,7 +98,7 @@ async fn a_user_and_a_password() {
 #[tokio::test]
 async fn a_missing_password_and_a_missing_right() {
     let server = RedisServer::start_with(&["--requirepass", "geheim"]);
-    let error = open(&server.config()).await.expect_err("no password");
+    let error = connect(&server.config()).await.expect_err("no password");
     assert!(
         matches!(&error, BrokerError::Invalid(said) if said.contains("password")),
         "{error}"
@@ -293,5 +289,5 @@ async fn the_master_that_sentinels_name() {
         "redis-sentinel://127.0.0.1:{}/nobody",
         sentinel.port()
     ));
-    assert!(open(&unknown).await.is_err());
+    assert!(connect(&unknown).await.is_err());
 }

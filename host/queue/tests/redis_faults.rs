@@ -1,13 +1,9 @@
 //! The Redis broker when the server loses what it knew, refuses, or goes away.
 
-mod redis_server;
-mod redis_support;
-
 use std::time::Duration;
 
 use chicory_queue::{BrokerError, Settled, Settlement};
-use redis_server::RedisServer;
-use redis_support::{Queue, message, messages, open, settle};
+use chicory_testing::{Queue, RedisServer, connect, message, messages, settle};
 
 #[tokio::test]
 async fn lost_scripts_are_loaded_again() {
@@ -63,7 +59,7 @@ async fn a_blocked_fetch_ends_with_its_server() {
     let queue = Queue::open(&server.config()).await;
     queue.fetch(1).await;
     let (ended, ()) = tokio::join!(queue.try_fetch(1, Duration::from_mins(1)), async {
-        queue.blocked(&server).await;
+        server.blocks_a_client().await;
         server.stop();
     });
     assert!(ended.expect_err("the server is gone").is_transient());
@@ -75,7 +71,7 @@ async fn a_blocked_fetch_survives_a_flush() {
     let queue = Queue::open(&server.config()).await;
     queue.fetch(1).await;
     let (fetched, ()) = tokio::join!(queue.try_fetch(1, Duration::from_mins(1)), async {
-        queue.blocked(&server).await;
+        server.blocks_a_client().await;
         redis::cmd("FLUSHALL")
             .exec(&mut server.connection())
             .expect("flush");
@@ -211,7 +207,7 @@ async fn a_wait_outlives_the_server() {
             }
         },
         async {
-            let record = redis_support::success("a");
+            let record = chicory_testing::success("a");
             while let Err(error) = results.store(std::slice::from_ref(&record)).await {
                 assert!(error.is_transient(), "{error}");
             }
@@ -224,7 +220,9 @@ async fn a_wait_outlives_the_server() {
 async fn connecting_to_nobody_fails_at_once() {
     let mut server = RedisServer::start();
     server.stop();
-    let error = open(&server.config()).await.expect_err("nobody is there");
+    let error = connect(&server.config())
+        .await
+        .expect_err("nobody is there");
     assert!(
         matches!(&error, BrokerError::Unavailable { place, .. } if *place == format!("127.0.0.1:{}", server.port())),
         "{error}"

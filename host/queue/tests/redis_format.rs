@@ -1,8 +1,5 @@
 //! What the Redis broker writes and reads, field by field: the Python system's keys and formats.
 
-mod redis_server;
-mod redis_support;
-
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -10,8 +7,7 @@ use chicory_queue::{
     BrokerConfig, BrokerError, Payload, RedisConfig, ResultsConfig, Settlement, Timestamp,
     UnreadableMessage,
 };
-use redis_server::RedisServer;
-use redis_support::{Queue, message, messages, settle, success};
+use chicory_testing::{Queue, RedisServer, message, messages, settle, success};
 
 type Fields = HashMap<String, String>;
 

@@ -4,10 +4,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use chicory_testing::Site;
 use redis::Commands;
 use serde_json::{Value, json};
-
-use crate::site::Site;
 
 const STREAM: &str = "chicory:stream:default";
 

@@ -5,18 +5,18 @@
 use std::time::{Duration, Instant};
 
 /// The longest wait for anything. Far above what any wait takes: a test that gets here has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// Looks until there is something to see, and returns it.
-pub(crate) fn until_some<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+pub fn until_some<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
     until_some_within(PATIENCE, what, look)
 }
 
 /// The same, for what takes longer than anything else.
-pub(crate) fn until_some_within<T>(
+pub fn until_some_within<T>(
     patience: Duration,
     what: &str,
     mut look: impl FnMut() -> Option<T>,
@@ -32,6 +32,6 @@ pub(crate) fn until_some_within<T>(
 }
 
 /// Looks until it is true.
-pub(crate) fn until(what: &str, mut look: impl FnMut() -> bool) {
+pub fn until(what: &str, mut look: impl FnMut() -> bool) {
     until_some(what, || look().then_some(()));
 }

@@ -1,12 +1,10 @@
-//! The seed's operations on dead letters, queues and delayed tasks, by the program's commands.
+//! Chicory for Python's operations on dead letters, queues and delayed tasks, by the program's commands.
 //!
 //! Must not know the brokers' insides.
 
+use chicory_testing::{Site, until};
 use redis::Commands;
 use serde_json::{Value, json};
-
-use crate::site::Site;
-use crate::until::until;
 
 const STREAM: &str = "chicory:stream:default";
 const DLQ: &str = "chicory:dlq:default";
@@ -30,7 +28,7 @@ fn fail(site: &Site, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn a_dead_letter_has_all_fields_of_the_seed() {
+fn a_dead_letter_has_all_documented_fields() {
     let site = Site::new();
     let id = fail(&site, 1).remove(0);
     let entries: redis::streams::StreamRangeReply = site.connection().xrange_all(DLQ).unwrap();

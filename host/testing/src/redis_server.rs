@@ -1,22 +1,18 @@
 //! A real redis-server for one test: on a free port of 127.0.0.1, killed and waited for in `Drop`.
 //!
 //! Must not know brokers' insides; tests reach the server's keys through [`RedisServer::connection`].
-#![allow(
-    dead_code,
-    reason = "each test program that includes this uses its own part of it"
-)]
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use chicory_queue::{BrokerConfig, RedisConfig, RedisServer as Address, ResultsConfig};
+use chicory_queue::{BrokerConfig, Connected, RedisConfig, RedisServer as Address, ResultsConfig};
 use tempfile::TempDir;
 
 /// A running server. It keeps nothing on disk, so a restart finds it empty.
 #[derive(Debug)]
-pub(crate) struct RedisServer {
+pub struct RedisServer {
     child: Option<Child>,
     directory: TempDir,
     port: u16,
@@ -25,12 +21,12 @@ pub(crate) struct RedisServer {
 
 impl RedisServer {
     /// Starts a server and waits until it accepts connections.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_with(&[])
     }
 
     /// The same, with further arguments for redis-server.
-    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+    pub fn start_with(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let mut server = Self {
             child: None,
@@ -49,7 +45,7 @@ impl RedisServer {
     }
 
     /// Starts a sentinel that watches the master on `port` of 127.0.0.1 by the name `master`.
-    pub(crate) fn start_sentinel(master: &str, port: u16) -> Self {
+    pub fn start_sentinel(master: &str, port: u16) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("sentinel.conf");
         let line = format!("sentinel monitor {master} 127.0.0.1 {port} 1\n");
@@ -75,17 +71,17 @@ impl RedisServer {
     }
 
     /// The port on 127.0.0.1.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// The server's Unix socket.
-    pub(crate) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.directory.path().join("redis.sock")
     }
 
     /// The address as the broker's settings have it.
-    pub(crate) fn address(&self) -> Address {
+    pub fn address(&self) -> Address {
         Address {
             host: "127.0.0.1".into(),
             port: self.port,
@@ -94,7 +90,7 @@ impl RedisServer {
     }
 
     /// The broker's settings for this server, all else by default.
-    pub(crate) fn redis_config(&self) -> RedisConfig {
+    pub fn redis_config(&self) -> RedisConfig {
         RedisConfig {
             server: self.address(),
             ..RedisConfig::default()
@@ -102,19 +98,46 @@ impl RedisServer {
     }
 
     /// The same as a whole configuration, with results on this server.
-    pub(crate) fn config(&self) -> BrokerConfig {
+    pub fn config(&self) -> BrokerConfig {
         BrokerConfig::Redis(self.redis_config(), ResultsConfig::default())
     }
 
+    /// Its address, as `--broker` and `Client::open` take it.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/", self.port)
+    }
+
+    /// A broker on this server.
+    pub async fn connect(&self) -> Connected {
+        crate::connect(&self.config())
+            .await
+            .expect("the server is there")
+    }
+
     /// A plain connection, for what only a test may do to the server.
-    pub(crate) fn connection(&self) -> redis::Connection {
-        redis::Client::open(format!("redis://127.0.0.1:{}/", self.port))
+    pub fn connection(&self) -> redis::Connection {
+        redis::Client::open(self.url())
             .and_then(|client| client.get_connection())
             .expect("a connection to the test's own server")
     }
 
+    /// Returns once a client is blocked, such as a fetch that waits.
+    pub async fn blocks_a_client(&self) {
+        let mut connection = self.connection();
+        loop {
+            let info: String = redis::cmd("INFO")
+                .arg("clients")
+                .query(&mut connection)
+                .expect("info");
+            if info.contains("blocked_clients:1") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Kills the server; what it held is gone.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("the server is ours to kill");
             child.wait().expect("the server ends");
@@ -122,7 +145,7 @@ impl RedisServer {
     }
 
     /// Starts the stopped server again, empty, on the same port.
-    pub(crate) fn start_again(&mut self) {
+    pub fn start_again(&mut self) {
         self.stop();
         assert!(self.try_start(), "port {} was taken meanwhile", self.port);
     }

@@ -1,13 +1,10 @@
-//! The seed's result backend: where results go, under which keys, in which form, for how long.
+//! Chicory for Python's result backend: where results go, under which keys, in which form, for how long.
 //!
 //! Must not know the brokers' insides.
 
+use chicory_testing::{RedisServer, Site, json};
 use redis::Commands;
 use serde_json::Value;
-
-use crate::ran::json;
-use crate::redis_server::RedisServer;
-use crate::site::Site;
 
 /// Runs one addition to its end.
 fn add(site: &Site) -> String {

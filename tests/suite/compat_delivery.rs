@@ -1,14 +1,10 @@
-//! The seed's delivery modes, dead letters on and off, and the worker's flags and variables.
+//! Chicory for Python's delivery modes, dead letters on and off, and the worker's flags and variables.
 //!
 //! Must not know the brokers' insides.
 
+use chicory_testing::{Site, WorkerProcess, json, until, until_some};
 use redis::Commands;
 use serde_json::Value;
-
-use crate::ran::json;
-use crate::site::Site;
-use crate::until::{until, until_some};
-use crate::worker_process::WorkerProcess;
 
 const STREAM: &str = "chicory:stream:default";
 

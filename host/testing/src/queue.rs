@@ -1,53 +1,59 @@
-//! The shortest ways to ask a broker for things, for the tests of the Redis broker.
-#![allow(
-    dead_code,
-    reason = "each test program that includes this uses its own part of it"
-)]
+//! The shortest ways to ask a broker for things.
+//!
+//! Must not know which broker it is.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{
     BrokerConfig, BrokerError, Connected, Delivery, FetchRequest, QueueStats, ReclaimRequest,
-    ResultRecord, Settle, Settled, Settlement, SystemClock, TaskMessage, TaskState, connect,
+    ResultRecord, Settle, Settled, Settlement, SystemClock, TaskMessage, TaskState,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::redis_server::RedisServer;
-
 /// A broker, one queue and one consumer.
-pub(crate) struct Queue {
-    pub(crate) connected: Connected,
-    pub(crate) name: Arc<str>,
-    pub(crate) consumer: Arc<str>,
+#[derive(Debug)]
+pub struct Queue {
+    /// The broker.
+    pub connected: Connected,
+    /// The queue's name.
+    pub name: Arc<str>,
+    /// Who fetches.
+    pub consumer: Arc<str>,
 }
 
-pub(crate) async fn open(config: &BrokerConfig) -> Result<Connected, BrokerError> {
-    connect(config, Arc::new(SystemClock)).await
+/// A broker that goes by the system's clock.
+pub async fn connect(config: &BrokerConfig) -> Result<Connected, BrokerError> {
+    chicory_queue::connect(config, Arc::new(SystemClock)).await
 }
 
 impl Queue {
-    pub(crate) async fn open(config: &BrokerConfig) -> Self {
+    /// The queue `default` of a broker that is there, and the consumer `one`.
+    pub async fn open(config: &BrokerConfig) -> Self {
         Self {
-            connected: open(config).await.expect("the server is there"),
+            connected: connect(config).await.expect("the broker is there"),
             name: "default".into(),
             consumer: "one".into(),
         }
     }
 
-    pub(crate) async fn enqueue(&self, messages: &[TaskMessage]) {
+    /// Enqueues all of these.
+    pub async fn enqueue(&self, messages: &[TaskMessage]) {
         self.try_enqueue(messages).await.expect("enqueue");
     }
 
-    pub(crate) async fn try_enqueue(&self, messages: &[TaskMessage]) -> Result<(), BrokerError> {
+    /// The same, where it may fail.
+    pub async fn try_enqueue(&self, messages: &[TaskMessage]) -> Result<(), BrokerError> {
         self.connected.broker.enqueue(&self.name, messages).await
     }
 
-    pub(crate) async fn fetch(&self, limit: usize) -> Vec<Delivery> {
+    /// Fetches without waiting.
+    pub async fn fetch(&self, limit: usize) -> Vec<Delivery> {
         self.try_fetch(limit, Duration::ZERO).await.expect("fetch")
     }
 
-    pub(crate) async fn try_fetch(
+    /// Fetches, where it may fail, and waits for up to `block`.
+    pub async fn try_fetch(
         &self,
         limit: usize,
         block: Duration,
@@ -62,7 +68,8 @@ impl Queue {
         self.connected.broker.fetch(request).await
     }
 
-    pub(crate) async fn reclaim(&self, limit: usize) -> Vec<Delivery> {
+    /// Takes over deliveries whose lease has expired.
+    pub async fn reclaim(&self, limit: usize) -> Vec<Delivery> {
         let request = ReclaimRequest {
             queue: &self.name,
             consumer: &self.consumer,
@@ -75,48 +82,43 @@ impl Queue {
             .expect("reclaim")
     }
 
-    pub(crate) async fn settle(&self, deliveries: &[Delivery], what: &Settlement) -> Vec<Settled> {
+    /// Settles all of these in the same way.
+    pub async fn settle(&self, deliveries: &[Delivery], what: &Settlement) -> Vec<Settled> {
         let batch: Vec<Settle> = deliveries.iter().map(|one| settle(one, what)).collect();
-        self.connected.broker.settle(&batch).await.expect("settle")
+        self.settle_each(&batch).await
     }
 
-    pub(crate) async fn stats(&self) -> QueueStats {
+    /// Settles each as it says.
+    pub async fn settle_each(&self, batch: &[Settle]) -> Vec<Settled> {
+        self.connected.broker.settle(batch).await.expect("settle")
+    }
+
+    /// What is in the queue.
+    pub async fn stats(&self) -> QueueStats {
         self.connected
             .inspect
             .stats(&self.name)
             .await
             .expect("stats")
     }
-
-    /// Returns once the server has a blocked client.
-    pub(crate) async fn blocked(&self, server: &RedisServer) {
-        let mut connection = server.connection();
-        loop {
-            let info: String = redis::cmd("INFO")
-                .arg("clients")
-                .query(&mut connection)
-                .expect("info");
-            if info.contains("blocked_clients:1") {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
 }
 
-pub(crate) fn message(id: &str) -> TaskMessage {
+/// A message with this id.
+pub fn message(id: &str) -> TaskMessage {
     let mut message = TaskMessage::new("suite.task");
     id.clone_into(&mut message.id);
     message
 }
 
-pub(crate) fn messages(prefix: &str, count: usize) -> Vec<TaskMessage> {
+/// Messages whose ids start with `prefix`, in order.
+pub fn messages(prefix: &str, count: usize) -> Vec<TaskMessage> {
     (0..count)
         .map(|number| message(&format!("{prefix}{number}")))
         .collect()
 }
 
-pub(crate) fn settle(delivery: &Delivery, what: &Settlement) -> Settle {
+/// The settlement of a delivery, without a result.
+pub fn settle(delivery: &Delivery, what: &Settlement) -> Settle {
     Settle {
         lease: delivery.lease.clone(),
         raw: delivery.raw.clone(),
@@ -128,7 +130,8 @@ pub(crate) fn settle(delivery: &Delivery, what: &Settlement) -> Settle {
     }
 }
 
-pub(crate) fn success(task_id: &str) -> ResultRecord {
+/// What is written for a task that returned 1.
+pub fn success(task_id: &str) -> ResultRecord {
     ResultRecord {
         task_id: task_id.to_owned(),
         state: TaskState::Success,

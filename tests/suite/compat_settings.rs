@@ -1,15 +1,12 @@
-//! Every setting of the seed's Redis broker by its name, each seen to have its effect.
+//! Every setting of Chicory for Python's Redis broker by its name, each seen to have its effect.
 //!
 //! Delivery modes, dead letters and results have files of their own. Must not know the brokers' insides.
 
 use std::fs;
 use std::time::Duration;
 
+use chicory_testing::{RedisServer, Site, root, until, until_some};
 use redis::Commands;
-
-use crate::redis_server::RedisServer;
-use crate::site::{Site, root};
-use crate::until::{until, until_some};
 
 const STREAM: &str = "chicory:stream:default";
 
