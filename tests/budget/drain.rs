@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_queue::{Connected, SystemClock, TaskMessage, connect};
+use chicory_queue::{Connected, SystemClock, TaskMessage};
 use chicory_runtime::{Sandbox, SandboxConfig};
 use chicory_testing::RedisServer;
 use chicory_testing::components::assemble;
@@ -64,7 +64,7 @@ struct Place {
 impl Place {
     async fn new() -> Self {
         let server = RedisServer::start();
-        let connected = connect(&server.config(), Arc::new(SystemClock)).await;
+        let connected = server.connect().await;
         let sandbox = Sandbox::new(SandboxConfig {
             concurrency: CONCURRENCY,
             ..SandboxConfig::default()
@@ -75,7 +75,7 @@ impl Place {
         let loaded = catalog.load("bench", wasm, Manifest::default()).await;
         loaded.expect("the module is valid");
         Self {
-            connected: connected.expect("the server is there"),
+            connected,
             server,
             sandbox,
             catalog,

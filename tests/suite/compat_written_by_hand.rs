@@ -104,7 +104,7 @@ fn unreadable_entries_are_dead_lettered_by_name() {
         xadd(&site, &[("data", data), ("task_id", id.as_bytes())]);
     }
     xadd(&site, &[("something", b"else")]);
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let id = site.enqueue(&["demo.noop"]);
     worker.line_about("done", &id);
     for (id, data, expected) in entries {
         worker.line_about("failed, and dead-lettered", id);

@@ -304,9 +304,8 @@ fn granted_interfaces_are_there(site: &Site, language: &Guest, web: &Web, pair: 
 fn enqueue(site: &Site, language: &Guest, task: &str, args: &[Value]) -> String {
     let name = format!("{}.{task}", language.module);
     let texts: Vec<String> = args.iter().map(ToString::to_string).collect();
-    let mut words = vec!["enqueue", name.as_str()];
     // Numbers may be negative: no flags from here.
-    words.push("--");
+    let mut words = vec![name.as_str(), "--"];
     words.extend(texts.iter().map(String::as_str));
-    site.run(&words).ok().to_owned()
+    site.enqueue(&words)
 }

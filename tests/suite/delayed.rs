@@ -43,7 +43,7 @@ fn a_task_of_ten_lease_times_runs_once() {
     let mut workers = [site.worker(&[]), site.worker(&[])];
     // One that waits in its host, and one that keeps a processor busy.
     let ids = [["sleeping.sleep", "10000"], ["sleeping.busy", "5000"]]
-        .map(|[task, time]| site.run(&["enqueue", task, time]).ok().to_owned());
+        .map(|[task, time]| site.enqueue(&[task, time]));
     for id in &ids {
         assert_eq!(site.wait_for(id)["state"], "SUCCESS");
     }

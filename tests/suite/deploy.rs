@@ -3,7 +3,7 @@
 //! Must not know how a roll-out goes inside.
 
 use chicory_testing::components::{answering, measuring, multiplying, trapping};
-use chicory_testing::{Site, until, until_some};
+use chicory_testing::{Ran, Site, json, until, until_some};
 use redis::Commands as _;
 use serde_json::{Value, json};
 
@@ -19,12 +19,10 @@ fn fleet() -> Site {
 
 /// What a task returns on a worker that is there.
 fn answer(site: &Site, args: &[&str]) -> Value {
-    let args: Vec<&str> = ["enqueue"].iter().chain(args).copied().collect();
-    let id = site.run(&args).ok().to_owned();
-    site.wait_for(&id)["result"].clone()
+    site.call(args)["result"].clone()
 }
 
-fn digest(ran: &chicory_testing::Ran) -> String {
+fn digest(ran: &Ran) -> String {
     ran.json()["digest"].as_str().expect("a digest").to_owned()
 }
 
@@ -64,7 +62,7 @@ fn no_task_is_lost_or_late_or_old_while_versions_change() {
         let before = Batch { size: 500 };
         before.enqueue(&site, |_| json!({ "name": "m.answer" }));
         deploy(&site, "m", &answering(version), &[]).ok();
-        let after = site.run(&["enqueue", "m.answer"]).ok().to_owned();
+        let after = site.enqueue(&["m.answer"]);
         assert_eq!(site.wait_for(&after)["result"], version);
         Batch::until_empty(&site);
         let mut redis = site.connection();
@@ -72,7 +70,7 @@ fn no_task_is_lost_or_late_or_old_while_versions_change() {
             let stored: String = redis
                 .get(format!("chicory:result:{}", Batch::id(number)))
                 .expect("each task has a result");
-            let result = chicory_testing::json(&stored)["result"].clone();
+            let result = json(&stored)["result"].clone();
             assert!(result == version || result == version - 1, "{stored}");
         }
     }
@@ -146,11 +144,7 @@ fn a_canary_that_fails_is_rolled_back_and_its_tasks_run_on_the_version_before() 
         let stored: String = redis
             .get(format!("chicory:result:{}", Batch::id(number)))
             .expect("each task has a result");
-        assert_eq!(
-            chicory_testing::json(&stored)["result"],
-            3 * number,
-            "{stored}"
-        );
+        assert_eq!(json(&stored)["result"], 3 * number, "{stored}");
     }
     let on_canary: usize = workers
         .iter()

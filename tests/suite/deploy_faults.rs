@@ -5,7 +5,7 @@
 use std::process::{Child, Command, Stdio};
 
 use chicory_testing::components::answering;
-use chicory_testing::{RedisServer, Site, until, until_some};
+use chicory_testing::{RedisServer, Site, json, until, until_some};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -60,12 +60,11 @@ fn stored(site: &Site) -> Value {
         .arg("m")
         .query(&mut redis)
         .expect("the server answers");
-    record.map_or(Value::Null, |record| chicory_testing::json(&record))
+    record.map_or(Value::Null, |record| json(&record))
 }
 
 fn answer(site: &Site) -> Value {
-    let id = site.run(&["enqueue", "m.answer"]).ok().to_owned();
-    site.wait_for(&id)["result"].clone()
+    site.call(&["m.answer"])["result"].clone()
 }
 
 #[test]

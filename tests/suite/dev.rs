@@ -6,7 +6,7 @@ use chicory_testing::{PATIENCE, Site, WorkerProcess, until_some_within};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::project::{change, run, toolchains};
+use crate::author::{change, new_project, toolchains};
 
 /// A terminal with `chicory dev`.
 struct Dev {
@@ -17,7 +17,7 @@ struct Dev {
 impl Dev {
     fn start(language: &str) -> Self {
         let site = Site::new();
-        run(&site, &["new", "word-count", "--lang", language]).ok();
+        new_project(&site, "word-count", language);
         let process = WorkerProcess::start_talking(toolchains(&site, &["dev", "word-count"]));
         Self { site, process }
     }

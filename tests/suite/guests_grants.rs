@@ -40,7 +40,7 @@ fn a_worker_names_the_module_that_it_refuses() {
                 && text.contains(reason)
         });
     }
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let id = site.enqueue(&["demo.noop"]);
     worker.line_about("done", &id);
 }
 

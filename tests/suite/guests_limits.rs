@@ -189,7 +189,7 @@ fn others_are_served_meanwhile() {
     site.deploy_with("infinite-loop", "[limits]\ntimeout = 600.0\n");
     let worker = site.worker(&["--threads", "2", "--concurrency", "32"]);
     for _ in 0..4 {
-        site.run(&["enqueue", "infinite-loop.spin"]).ok();
+        site.enqueue(&["infinite-loop.spin"]);
     }
     for number in 0..20 {
         let sum = site

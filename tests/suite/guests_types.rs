@@ -121,10 +121,7 @@ fn a_task_knows_its_message() {
     let site = Site::new();
     site.deploy("context");
     let _worker = site.worker(&[]);
-    let id = site
-        .run(&["enqueue", "context.show-after", "2"])
-        .ok()
-        .to_owned();
+    let id = site.enqueue(&["context.show-after", "2"]);
     let seen = site.wait_for(&id)["result"].clone();
     assert_eq!(
         (&seen["id"], &seen["name"]),
@@ -142,9 +139,6 @@ fn a_task_knows_its_message() {
         "{seen}"
     );
     assert_eq!(seen["tenant"], Value::Null);
-    let last = site
-        .run(&["enqueue", "context.show-after", "3"])
-        .ok()
-        .to_owned();
+    let last = site.enqueue(&["context.show-after", "3"]);
     assert_eq!(site.wait_for(&last)["result"]["is-last-retry"], true);
 }

@@ -126,7 +126,7 @@ fn a_message_that_kills_its_workers_is_given_up_on() {
         .set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "300")
         .set("CHICORY_WORKER_MAX_DELIVERIES", "2");
     site.deploy_with("infinite-loop", "[limits]\ntimeout = 600.0\n");
-    let id = site.run(&["enqueue", "infinite-loop.spin"]).ok().to_owned();
+    let id = site.enqueue(&["infinite-loop.spin"]);
     for deliveries in 1..=2 {
         let mut worker = site.starting_worker(&[]);
         let mut redis = site.connection();

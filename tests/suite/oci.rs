@@ -29,8 +29,7 @@ fn push(site: &Site, number: u32, to: &str) -> String {
 }
 
 fn answer(site: &Site, task: &str) -> Value {
-    let id = site.run(&["enqueue", task]).ok().to_owned();
-    site.wait_for(&id)["result"].clone()
+    site.call(&[task])["result"].clone()
 }
 
 #[test]

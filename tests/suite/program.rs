@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use chicory_testing::{RedisServer, Site, root};
+use chicory_testing::{RedisServer, Site, guest, json, root, until};
 use serde_json::Value;
 
 /// The names of the commands below `path`, as its help lists them.
@@ -142,7 +142,7 @@ fn a_missing_server_has_exit_code_three() {
         assert!(ran.fails(3).contains("hint: "), "{ran:?}");
     }
     let ran = site.run(&["queue", "list", "--json"]);
-    assert_eq!(chicory_testing::json(ran.fails(3))["exit_code"], 3);
+    assert_eq!(json(ran.fails(3))["exit_code"], 3);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn run_prints_the_result_and_what_the_task_says() {
     let logged = site.run(&["run", demo, "log-and-progress", "3"]);
     assert_eq!(logged.ok(), "3");
     assert!(logged.stderr.contains("step 2 of 3"), "{logged:?}");
-    let words = chicory_testing::guest("wordcount");
+    let words = guest("wordcount");
     assert!(
         !site
             .run(&[
@@ -302,7 +302,7 @@ fn the_embedded_broker() {
         .set("CHICORY_BROKER_SQLITE_RESULT_TTL", "60");
     site.deploy_with("infinite-loop", "[limits]\ntimeout = 600.0\n");
     for _ in 0..2 {
-        site.run(&["enqueue", "demo.gives-up", "x"]).ok();
+        site.enqueue(&["demo.gives-up", "x"]);
     }
     assert!(
         site.run(&["enqueue", "demo.noop"])
@@ -311,7 +311,7 @@ fn the_embedded_broker() {
     );
     assert!(site.path("queue.db").is_file());
     let mut worker = site.worker(&[]);
-    chicory_testing::until("both dead", || {
+    until("both dead", || {
         worker.count("failed, and dead-lettered") == 2
     });
     let sum = site
@@ -319,10 +319,8 @@ fn the_embedded_broker() {
         .json();
     assert_eq!(sum["result"], 3);
     assert_eq!(site.run(&["dlq", "count"]).ok(), "1");
-    let taken_over = site.run(&["enqueue", "infinite-loop.spin"]).ok().to_owned();
-    chicory_testing::until("the task at work", || {
-        site.run(&["queue", "show", "--json"]).json()["pending"] == 1
-    });
+    let taken_over = site.enqueue(&["infinite-loop.spin"]);
+    site.until_delivered();
     worker.kill();
     site.deploy("infinite-loop");
     let next = site.worker(&[]);

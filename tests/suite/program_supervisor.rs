@@ -44,8 +44,7 @@ fn a_crashed_process_is_started_again() {
     supervisor.line_where("the supervisor says so", |line| {
         line.to_string().contains(&victim.to_string())
     });
-    let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 3);
+    assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
 
     let all = processes(&site);
     supervisor.stop();

@@ -70,8 +70,7 @@ fn what_no_trusted_key_has_signed_is_not_run() {
     let inside = site.run(&["deploy", "b.wasm"]);
     assert!(inside.fails(2).contains("--bundled"), "{inside:?}");
     site.run(&["deploy", "b.wasm", "--bundled"]).ok();
-    let id = site.run(&["enqueue", "m.answer"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 1);
+    assert_eq!(site.call(&["m.answer"])["result"], 1);
     // Without a key for its name nothing is run, whoever signed it.
     let nobody = deploy(&site, "n", &answering(1), &[]);
     assert!(
@@ -105,8 +104,7 @@ fn a_folder_is_no_way_around() {
     assert!(refused.fails(2).contains("it is not signed"), "{refused:?}");
     sign(&site.path("modules/m.wasm"), &trusted);
     let _worker = site.worker(&["--modules", "modules"]);
-    let id = site.run(&["enqueue", "m.answer"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 5);
+    assert_eq!(site.call(&["m.answer"])["result"], 5);
 }
 
 #[test]
@@ -160,12 +158,10 @@ fn bytes_that_were_changed_are_refused_and_the_worker_lives_on() {
         reason.contains("tampered with") && reason.contains("ModuleRefused"),
         "{reason}"
     );
-    let id = site.run(&["enqueue", "other.answer"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 2);
+    assert_eq!(site.call(&["other.answer"])["result"], 2);
     // Put right, it runs again: nothing of the refusal stays.
     let _: () = redis.set(&blob, bytes).expect("it is written");
-    let id = site.run(&["enqueue", "m.answer"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 1);
+    assert_eq!(site.call(&["m.answer"])["result"], 1);
     assert_eq!(worker.count("done"), 2);
 }
 
@@ -190,11 +186,7 @@ fn code_gives_way_and_comes_back() {
     }
     for _ in 0..2 {
         for (number, name) in (1..).zip(names) {
-            let id = site
-                .run(&["enqueue", &format!("{name}.answer")])
-                .ok()
-                .to_owned();
-            assert_eq!(site.wait_for(&id)["result"], number);
+            assert_eq!(site.call(&[&format!("{name}.answer")])["result"], number);
         }
     }
 }

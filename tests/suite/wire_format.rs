@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 
-use chicory_testing::{Site, root};
+use chicory_testing::{Site, json, root};
 use redis::Commands;
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ fn who_waits_is_told_of_the_end() {
     let told: String = told.get_payload().unwrap();
     let stored: String = site.connection().get("chicory:result:sum").unwrap();
     assert_eq!(told, stored);
-    assert_eq!(chicory_testing::json(&told)["result"], 42);
+    assert_eq!(json(&told)["result"], 42);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn an_inbox_gets_the_results_of_the_messages_that_name_it() {
             .get(format!("chicory:result:{id}"))
             .unwrap();
         assert_eq!(told, stored);
-        assert_eq!(chicory_testing::json(&told)["task_id"], id);
+        assert_eq!(json(&told)["task_id"], id);
     }
 }
 

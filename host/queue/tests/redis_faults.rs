@@ -3,24 +3,18 @@
 use std::time::Duration;
 
 use chicory_queue::{BrokerError, Settled, Settlement};
-use chicory_testing::{Queue, RedisServer, connect, message, messages, settle};
+use chicory_testing::{Queue, RedisServer, connect, message, messages, settle, success};
 
 #[tokio::test]
 async fn lost_scripts_are_loaded_again() {
     let server = RedisServer::start();
     let queue = Queue::open(&server.config()).await;
     queue.enqueue(&[message("a")]).await;
-    redis::cmd("SCRIPT")
-        .arg("FLUSH")
-        .exec(&mut server.connection())
-        .expect("flush");
+    server.query::<()>(&["SCRIPT", "FLUSH"]);
     queue.enqueue(&[message("b")]).await;
     let deliveries = queue.fetch(10).await;
     assert_eq!(deliveries.len(), 2);
-    redis::cmd("SCRIPT")
-        .arg("FLUSH")
-        .exec(&mut server.connection())
-        .expect("flush");
+    server.query::<()>(&["SCRIPT", "FLUSH"]);
     let answers = queue.settle(&deliveries, &Settlement::Complete).await;
     assert_eq!(answers, [Settled::Applied; 2]);
 }
@@ -72,9 +66,7 @@ async fn a_blocked_fetch_survives_a_flush() {
     queue.fetch(1).await;
     let (fetched, ()) = tokio::join!(queue.try_fetch(1, Duration::from_mins(1)), async {
         server.blocks_a_client().await;
-        redis::cmd("FLUSHALL")
-            .exec(&mut server.connection())
-            .expect("flush");
+        server.query::<()>(&["FLUSHALL"]);
         queue.enqueue(&[message("a")]).await;
     });
     assert_eq!(fetched.expect("the group is made again")[0].task_id, "a");
@@ -86,14 +78,7 @@ async fn a_replica_is_unavailable_until_it_is_a_master_again() {
     let queue = Queue::open(&server.config()).await;
     queue.enqueue(&[message("a")]).await;
     let deliveries = queue.fetch(1).await;
-    let replica_of = |host: &str, port: &str| {
-        let mut command = redis::cmd("REPLICAOF");
-        command
-            .arg(host)
-            .arg(port)
-            .exec(&mut server.connection())
-            .expect("replicaof");
-    };
+    let replica_of = |host, port| server.query::<()>(&["REPLICAOF", host, port]);
     // No master is there: it keeps its data and refuses writes.
     replica_of("127.0.0.1", "1");
     for _ in 0..2 {
@@ -128,15 +113,7 @@ async fn out_of_memory_changes_nothing_and_passes() {
     let queue = Queue::open(&server.config()).await;
     queue.enqueue(&messages("m", 2)).await;
     let deliveries = queue.fetch(1).await;
-    let max_memory = |bytes: &str| {
-        let mut command = redis::cmd("CONFIG");
-        command
-            .arg("SET")
-            .arg("maxmemory")
-            .arg(bytes)
-            .exec(&mut server.connection())
-            .expect("config");
-    };
+    let max_memory = |bytes| server.query::<()>(&["CONFIG", "SET", "maxmemory", bytes]);
     max_memory("1");
     let error = queue
         .try_enqueue(&messages("n", 100))
@@ -207,7 +184,7 @@ async fn a_wait_outlives_the_server() {
             }
         },
         async {
-            let record = chicory_testing::success("a");
+            let record = success("a");
             while let Err(error) = results.store(std::slice::from_ref(&record)).await {
                 assert!(error.is_transient(), "{error}");
             }
@@ -233,11 +210,7 @@ async fn connecting_to_nobody_fails_at_once() {
 async fn a_key_of_another_program_is_named() {
     let server = RedisServer::start();
     let queue = Queue::open(&server.config()).await;
-    redis::cmd("SET")
-        .arg("chicory:stream:default")
-        .arg("x")
-        .exec(&mut server.connection())
-        .expect("set");
+    server.query::<()>(&["SET", "chicory:stream:default", "x"]);
     for error in [
         queue
             .try_enqueue(&[message("a")])

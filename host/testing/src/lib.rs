@@ -18,7 +18,7 @@ mod until;
 mod worker_process;
 
 pub use guests::{guest, program, root};
-pub use queue::{Queue, connect, message, messages, settle, success};
+pub use queue::{Queue, completion, connect, message, messages, settle, success};
 pub use ran::{Ran, json};
 pub use redis_server::RedisServer;
 pub use site::Site;

@@ -130,6 +130,14 @@ pub fn settle(delivery: &Delivery, what: &Settlement) -> Settle {
     }
 }
 
+/// The settlement of a delivery whose task returned 1, with its result.
+pub fn completion(delivery: &Delivery) -> Settle {
+    Settle {
+        record: Some(success(&delivery.task_id)),
+        ..settle(delivery, &Settlement::Complete)
+    }
+}
+
 /// What is written for a task that returned 1.
 pub fn success(task_id: &str) -> ResultRecord {
     ResultRecord {

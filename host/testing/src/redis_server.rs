@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use chicory_queue::{BrokerConfig, Connected, RedisConfig, RedisServer as Address, ResultsConfig};
+use redis::FromRedisValue;
 use tempfile::TempDir;
 
-/// A running server. It keeps nothing on disk, so a restart finds it empty.
+/// A running server. It keeps nothing on disk, so a restart finds it empty, unless it is durable.
 #[derive(Debug)]
 pub struct RedisServer {
     child: Option<Child>,
@@ -42,6 +43,11 @@ impl RedisServer {
             }
         }
         panic!("redis-server does not start; is it installed?");
+    }
+
+    /// Starts a server that has written each change to disk before it answers: a restart loses nothing.
+    pub fn start_durable() -> Self {
+        Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
     /// Starts a sentinel that watches the master on `port` of 127.0.0.1 by the name `master`.
@@ -119,6 +125,15 @@ impl RedisServer {
         redis::Client::open(self.url())
             .and_then(|client| client.get_connection())
             .expect("a connection to the test's own server")
+    }
+
+    /// Runs a command, given word by word.
+    pub fn query<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        command
+            .query(&mut self.connection())
+            .unwrap_or_else(|error| panic!("{words:?}: {error}"))
     }
 
     /// Returns once a client is blocked, such as a fetch that waits.

@@ -7,10 +7,12 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use redis::Commands as _;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::guests::{guest, program, shared_folder};
-use crate::{Ran, RedisServer, WorkerProcess, until_some};
+use crate::{Ran, RedisServer, WorkerProcess, until, until_some};
 
 /// One test's surroundings. All of it is gone with the value.
 #[derive(Debug)]
@@ -106,6 +108,34 @@ impl Site {
         Ran::of(self.command(args), input)
     }
 
+    /// Enqueues a task by the program, with these arguments and flags; the message's id.
+    pub fn enqueue(&self, args: &[&str]) -> String {
+        let ran = self.run(&[&["enqueue"], args].concat());
+        ran.ok().to_owned()
+    }
+
+    /// Enqueues a task, and waits for the result, as it is stored.
+    pub fn call(&self, args: &[&str]) -> Value {
+        self.wait_for(&self.enqueue(args))
+    }
+
+    /// Waits until the task is seen to have started: its state is written after a while at work.
+    pub fn until_started(&self, id: &str) {
+        let mut redis = self.connection();
+        let key = format!("chicory:state:{id}");
+        until("the task at work", || {
+            let state: Option<String> = redis.get(&key).expect("the server answers");
+            state.as_deref() == Some("STARTED")
+        });
+    }
+
+    /// Waits until a message of the default queue has been handed to a worker.
+    pub fn until_delivered(&self) {
+        until("a message with a worker", || {
+            self.run(&["queue", "show", "--json"]).json()["pending"] == 1
+        });
+    }
+
     /// Starts a worker, and waits until it serves its queues.
     pub fn worker(&self, flags: &[&str]) -> WorkerProcess {
         self.starting_worker(flags).ready()
@@ -125,8 +155,8 @@ impl Site {
         })
     }
 
-    /// Runs the task to its end on a worker that is there; the result as it is stored.
-    pub fn wait_for(&self, id: &str) -> serde_json::Value {
+    /// Waits for a task's end on a worker that is there; the result as it is stored.
+    pub fn wait_for(&self, id: &str) -> Value {
         let ran = self.run(&["result", id, "--wait", "--timeout", "60s", "--json"]);
         crate::json(&ran.stdout)
     }
