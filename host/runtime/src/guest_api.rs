@@ -12,7 +12,7 @@ use crate::state::State;
 use bindings::chicory::task::{context, log, progress};
 
 mod bindings {
-    wasmtime::component::bindgen!({ path: "../../wit", world: "chicory:task/imports" });
+    wasmtime::component::bindgen!({ path: "wit", world: "chicory:task/imports" });
 }
 
 /// Links one interface of `chicory:task`, or answers that there is none of this name.
