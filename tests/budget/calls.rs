@@ -1,7 +1,7 @@
 //! Instructions of one call in a fresh sandbox, counted by valgrind's callgrind.
 //!
 //! This program runs itself under callgrind, once with some calls and once with many: the difference
-//! has nothing of what is done only once. Must not know queues.
+//! excludes whatever is done only once. Must not know queues.
 
 use chicory_testing::components::assemble;
 use std::process::Command;

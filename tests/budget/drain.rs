@@ -1,7 +1,7 @@
 //! What a worker spends on a task while it empties a queue: Redis commands and allocations.
 //!
-//! Two drains, one of some tasks and one of many: the difference has nothing of a worker's start and
-//! end. The worker runs in this process, whose allocations are counted.
+//! Two drains, one of some tasks and one of many: the difference excludes a worker's start and stop.
+//! The worker runs in this process, whose allocations are counted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,7 +122,7 @@ impl Place {
         sent.expect("the server takes messages");
     }
 
-    /// Looks so seldom that looking hardly counts; its commands don't.
+    /// Checks rarely, so that it hardly costs anything; its own commands aren't counted.
     async fn until_empty(&self) {
         let mut redis = self.server.connection();
         for _ in 0..PATIENCE {
@@ -150,7 +150,7 @@ impl Place {
 }
 
 const PAUSE: Duration = Duration::from_millis(20);
-/// Looks before giving up: three minutes.
+/// Checks before giving up: three minutes.
 const PATIENCE: usize = 9000;
 
 /// The calls of a line such as `cmdstat_xadd:calls=3,usec=9,…`, but for this test's own.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// The program with what toolchains need of the user's home, and with those of scripts/setup.
 pub(crate) fn run(site: &Site, args: &[&str]) -> Ran {
-    // The first build of a language compiles its library as well.
+    // The first build in a language also compiles its library.
     Ran::within(4 * PATIENCE, toolchains(site, args), b"")
 }
 

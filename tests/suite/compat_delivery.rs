@@ -8,7 +8,7 @@ use serde_json::Value;
 
 const STREAM: &str = "chicory:stream:default";
 
-/// A message that is at work: its id, and how many entries the stream and the group have meanwhile.
+/// A running task: its message's id, and the number of entries in the stream and in the group.
 fn at_work(site: &Site) -> (String, usize, usize) {
     let id = site.enqueue(&["sleeping.sleep", "4000"]);
     site.until_started(&id);

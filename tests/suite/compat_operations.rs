@@ -135,7 +135,7 @@ fn a_replay_counts_retries_anew_or_keeps_them() {
     );
 }
 
-/// Nothing is lost where the task's module is missing: once it is deployed, a replay is all it takes.
+/// A task whose module is missing isn't lost: once the module is deployed, a replay is enough.
 #[test]
 fn a_task_that_nobody_knows_waits_for_its_module() {
     let site = Site::new();
@@ -214,7 +214,7 @@ fn queues_are_listed_and_purged() {
     );
 }
 
-/// A purge under a worker's feet: it goes on with what comes next.
+/// A purge while a worker runs a task: the worker continues with the next message.
 #[test]
 fn a_worker_survives_a_purge() {
     let site = Site::new();

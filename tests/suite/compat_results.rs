@@ -93,7 +93,7 @@ fn backend_result_ttl() {
         .connection()
         .ttl(format!("chicory:result:{id}"))
         .unwrap();
-    assert_eq!(ttl, -1, "kept for ever");
+    assert_eq!(ttl, -1, "never expires");
 }
 
 #[test]

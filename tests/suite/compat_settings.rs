@@ -85,7 +85,7 @@ fn username_and_password() {
 }
 
 #[test]
-fn url_goes_before_the_parts() {
+fn url_takes_precedence_over_the_parts() {
     let site = Site::new();
     let url = format!("redis://127.0.0.1:{}/2", site.redis.port());
     let site = site
@@ -204,7 +204,7 @@ fn max_stream_length() {
             .fails(1)
             .contains("QueueFull")
     );
-    // What is done makes room.
+    // A finished task makes room.
     let worker = site.worker(&[]);
     until("an empty stream", || {
         redis.xlen::<_, usize>(STREAM).unwrap() == 0

@@ -1,4 +1,4 @@
-//! Messages that no producer of ours wrote: by hand, by the Python system, or by nobody in their senses.
+//! Messages that none of our producers wrote: by hand, by Chicory for Python, or unreadable.
 //!
 //! Must not know the brokers' insides.
 
@@ -118,7 +118,7 @@ fn unreadable_entries_are_dead_lettered_by_name() {
         assert_eq!(shown["data"], String::from_utf8_lossy(data).as_ref());
     }
     assert_eq!(site.run(&["dlq", "count"]).ok(), "6");
-    // A replay would only fail again: it is refused, and the letter stays.
+    // A replay would fail again: it is refused, and the dead letter stays.
     assert!(
         site.run(&["dlq", "replay", "pickle"])
             .fails(2)

@@ -1,5 +1,5 @@
 //! The conformance guest in the languages that compile to WebAssembly themselves: one list of cases,
-//! `tests/guests/conformance/cases.toml`, and what only a worker shows.
+//! `tests/guests/conformance/cases.toml`, and what can only be seen on a worker.
 //!
 //! Must not know how a guest is built.
 

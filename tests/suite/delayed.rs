@@ -41,7 +41,7 @@ fn a_task_of_ten_lease_times_runs_once() {
     let site = Site::new().set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "1000");
     site.deploy("sleeping");
     let mut workers = [site.worker(&[]), site.worker(&[])];
-    // One that waits in its host, and one that keeps a processor busy.
+    // One that waits in the host, and one that keeps a processor busy.
     let ids = [["sleeping.sleep", "10000"], ["sleeping.busy", "5000"]]
         .map(|[task, time]| site.enqueue(&[task, time]));
     for id in &ids {

@@ -1,6 +1,6 @@
-//! Things go wrong in the middle of a roll-out: each has one clear end.
+//! Faults in the middle of a rollout: each has one clear outcome.
 //!
-//! Must not know how a roll-out goes inside.
+//! Must not know how a rollout works inside.
 
 use std::process::{Child, Command, Stdio};
 

@@ -1,6 +1,6 @@
-//! A worker that is asked to stop: it ends what is at work or gives it back, and charges nobody.
+//! A worker that is asked to stop: it finishes or releases its running tasks, and charges no attempt.
 //!
-//! Must not kill: that is another file's.
+//! Must not kill workers: kill.rs does.
 
 use chicory_testing::{Site, WorkerProcess, assert_each_once, until};
 use nix::sys::signal::Signal;

@@ -1,4 +1,4 @@
-//! Guests that break or fail, through `chicory run`: the error's name, its words, the exit code.
+//! Guests that break or fail, through `chicory run`: the error's name, its message, the exit code.
 //!
 //! Must not know how a guest is stopped.
 

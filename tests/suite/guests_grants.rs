@@ -1,4 +1,4 @@
-//! Guests that want what they were not granted: refused at load, by the line that would grant it.
+//! Guests that need what they were not granted: refused at load, naming the line that would grant it.
 //!
 //! Must not know how a grant is linked.
 
@@ -66,7 +66,7 @@ fn granted_hosts_can_be_called_and_no_others() {
     assert!(answering.join().unwrap().starts_with("GET /page"));
     let elsewhere = run_with("wants-http", &grant, &["get", "127.0.0.1:9", "/"]);
     elsewhere.fails(1);
-    // A name that stands for a private address is as private as the address.
+    // A name that resolves to a private address is as private as the address.
     let by_name = run_with(
         "wants-http",
         "[grants]\nhttp = [\"*\"]\n",

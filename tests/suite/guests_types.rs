@@ -1,4 +1,4 @@
-//! Values of every WIT type there and back, and what a task knows of its message.
+//! Values of every WIT type in both directions, and what a task knows about its message.
 //!
 //! Must not know how values are converted.
 

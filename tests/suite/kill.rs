@@ -1,7 +1,7 @@
-//! Workers killed with SIGKILL in the middle of their work: nothing is lost, and only what was in
-//! flight at a kill is done again.
+//! Workers killed with SIGKILL while they work: nothing is lost, and only tasks in flight at a kill
+//! run again.
 //!
-//! Must not ask a worker to stop: a crash does not ask either.
+//! Must not ask a worker to stop: a crash doesn't.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -113,13 +113,13 @@ fn held_by(site: &Site, pid: u32) -> BTreeSet<String> {
     }
 }
 
-/// The task of an entry; none where it has been settled meanwhile.
+/// The task of an entry; `None` if it has been settled since.
 fn task_of(redis: &mut redis::Connection, entry: &str) -> Option<String> {
     let found: StreamRangeReply = redis.xrange(STREAM, entry, entry).unwrap();
     found.ids.first()?.get("task_id")
 }
 
-/// A task that takes its worker with it each time is given up on, not tried for ever.
+/// A task that kills its worker each time is given up on, not retried endlessly.
 #[test]
 fn a_message_that_kills_its_workers_is_given_up_on() {
     let site = Site::new()

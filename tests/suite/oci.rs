@@ -1,6 +1,6 @@
 //! Modules that come from an OCI registry: pushed, deployed, and what is refused.
 //!
-//! Must not know how registries are spoken to.
+//! Must not know the registry's protocol.
 
 use std::fs;
 
@@ -49,7 +49,7 @@ fn a_module_is_pushed_and_deployed_by_tag_and_by_digest() {
     push(&site, 2, &tagged);
     site.run(&["deploy", &tagged]).ok();
     assert_eq!(answer(&site, "resize.answer"), 2);
-    // The tag has moved on, the digest has not.
+    // The tag has moved, the digest hasn't.
     let (_, digest) = first.split_once('@').expect("it names a digest");
     let pinned = registry.address(&format!("team/resize@{digest}"));
     site.run(&["deploy", &pinned]).ok();

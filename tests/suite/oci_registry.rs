@@ -23,7 +23,7 @@ pub(crate) struct OciRegistry {
 }
 
 impl OciRegistry {
-    /// Starts a registry that takes anything from anybody.
+    /// Starts a registry that accepts everything from everyone.
     pub(crate) fn start() -> Self {
         Self::with("")
     }
@@ -40,7 +40,7 @@ impl OciRegistry {
             port: 0,
         };
         fs::write(registry.path("htpasswd"), BOB).expect("it can be written");
-        // Another process may take the port between the look and the start: then look again.
+        // Another process may take the port before the server binds it: then try another.
         for _ in 0..20 {
             let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
             registry.port = listener.local_addr().expect("it has one").port();
@@ -70,7 +70,7 @@ impl OciRegistry {
         let ready = lines.by_ref().any(|line| line.contains("listening on"));
         self.child = Some(child);
         if ready {
-            // Read on, or it would block once the pipe is full. Ends with the registry.
+            // Keep reading, or it would block once the pipe is full. Ends with the registry.
             std::thread::spawn(move || lines.for_each(drop));
         } else {
             self.stop();
@@ -104,7 +104,7 @@ impl OciRegistry {
         panic!("the registry has no such blob");
     }
 
-    /// Puts a manifest there, as a client of another kind would.
+    /// Uploads a manifest, as another client would.
     pub(crate) fn put_manifest(&self, repository: &str, tag: &str, manifest: &str) {
         let mut stream = TcpStream::connect(self.host()).expect("it serves");
         let request = format!(
@@ -119,7 +119,7 @@ impl OciRegistry {
         assert!(status.contains("201"), "{status}");
     }
 
-    /// Kills it; its port answers no more.
+    /// Kills it: its port refuses connections from then on.
     pub(crate) fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             // It may have ended by itself.

@@ -1,6 +1,6 @@
-//! Redis goes away in the middle of a batch, and comes back: with its append-only file, or empty.
+//! Redis goes away in the middle of a batch and comes back, with its append-only file or empty.
 //!
-//! Must not touch workers: they have to go on by themselves.
+//! Must not touch workers: they have to recover by themselves.
 
 use chicory_testing::{RedisServer, Site, WorkerProcess, until};
 use serde_json::json;
@@ -64,7 +64,7 @@ fn a_server_that_comes_back_empty_gets_new_work_done() {
     );
 }
 
-/// What is at work when the server goes away is finished, and settled once it is back.
+/// A task that runs when the server goes away is finished, and settled once the server is back.
 #[test]
 fn a_task_at_work_survives_the_outage() {
     let mut site = Site::on(RedisServer::start_durable());

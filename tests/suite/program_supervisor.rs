@@ -23,7 +23,7 @@ fn processes(site: &Site) -> BTreeSet<i32> {
         .collect()
 }
 
-/// Not where it has ended and only its parent has not asked how.
+/// A zombie, which only waits for its parent, isn't alive.
 fn is_alive(process: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     !status.is_empty() && !status.contains("State:\tZ")
@@ -54,7 +54,7 @@ fn a_crashed_process_is_started_again() {
     );
 }
 
-/// A supervisor that is killed takes its processes with it: they drain, and nothing is left over.
+/// When a supervisor is killed its processes stop too: they drain, and none is left over.
 #[test]
 fn no_process_outlives_its_supervisor() {
     let site = Site::new();
@@ -69,7 +69,7 @@ fn no_process_outlives_its_supervisor() {
     until("their signing off", || processes(&site).is_empty());
 }
 
-/// A benchmark that is told to stop takes its workers along, too.
+/// A benchmark that is told to stop also stops its workers.
 #[test]
 fn no_worker_outlives_its_benchmark() {
     let site = Site::new();

@@ -1,4 +1,4 @@
-//! A task author's way: new, build, test, run, and a worker on Redis.
+//! What a task author does: new, build, test, run, and a worker on Redis.
 //!
 //! Must not know how a project is built.
 

@@ -1,4 +1,4 @@
-//! A task author's way in Python, JavaScript and TypeScript: new, build, test, run, and a worker on Redis.
+//! What a task author does in Python, JavaScript and TypeScript: new, build, test, run, and a worker on Redis.
 //!
 //! Must not know how a project is built.
 
@@ -114,7 +114,7 @@ fn python_exceptions_are_names_that_policies_match() {
     .unwrap();
     run(&site, &["build", "fetcher"]).ok();
 
-    // The manifest goes before what the module says of itself.
+    // The manifest takes precedence over what the module declares.
     change(
         &site.path("fetcher/build/fetcher.toml"),
         "max_retries = 3\nbackoff = \"exponential\"",
@@ -132,7 +132,7 @@ fn python_exceptions_are_names_that_policies_match() {
     assert_eq!(site.wait_for(&good)["result"], "GOOD");
 }
 
-/// What package.json lists is in the module, where it came from is npm's business.
+/// What package.json lists is in the module; npm decides where it comes from.
 #[test]
 #[ignore = "takes minutes; `make test-languages` runs it"]
 fn packages_of_npm_are_bundled() {

@@ -1,5 +1,5 @@
-//! A task author's way in C and in Go, and the examples that the program builds: new, build, test, run, and
-//! a worker on Redis.
+//! What a task author does in C and in Go: new, build, test, run, and a worker on Redis. Also the examples
+//! that the program builds.
 //!
 //! Must not know how a project is built.
 

@@ -1,4 +1,4 @@
-//! Whose modules a worker runs, and what it makes of those that were changed on the way.
+//! Whose modules a worker runs, and how it treats modules that were changed on the way.
 //!
 //! Must not know how a signature is checked.
 
@@ -71,7 +71,7 @@ fn what_no_trusted_key_has_signed_is_not_run() {
     assert!(inside.fails(2).contains("--bundled"), "{inside:?}");
     site.run(&["deploy", "b.wasm", "--bundled"]).ok();
     assert_eq!(site.call(&["m.answer"])["result"], 1);
-    // Without a key for its name nothing is run, whoever signed it.
+    // Without a key for its name a module never runs, whoever signed it.
     let nobody = deploy(&site, "n", &answering(1), &[]);
     assert!(
         nobody
@@ -112,7 +112,7 @@ fn a_bundle_says_for_which_module_it_is() {
     let site = site(&[], false);
     let worker = site.worker(&[]);
     deploy(&site, "m", &answering(1), &[]).ok();
-    // Somebody gives the bytes another name in the registry.
+    // Somebody registers the bytes under another name.
     let mut redis = site.connection();
     let record: String = redis
         .hget("chicory:registry:records", "m")
@@ -159,7 +159,7 @@ fn bytes_that_were_changed_are_refused_and_the_worker_lives_on() {
         "{reason}"
     );
     assert_eq!(site.call(&["other.answer"])["result"], 2);
-    // Put right, it runs again: nothing of the refusal stays.
+    // Once repaired it runs again: the refusal leaves nothing behind.
     let _: () = redis.set(&blob, bytes).expect("it is written");
     assert_eq!(site.call(&["m.answer"])["result"], 1);
     assert_eq!(worker.count("done"), 2);

@@ -1,4 +1,4 @@
-//! `chicory client`: what it prints for modules compiles (it is part of this program), and calls their tasks.
+//! `chicory client`: what it prints for modules compiles, as a part of this program, and calls their tasks.
 //!
 //! Must not know how it is written.
 

@@ -1,4 +1,4 @@
-//! docs/wire-format.md: what it says that no other test holds, and that the tests it names are there.
+//! docs/wire-format.md: promises that no other test covers, and that the tests it names exist.
 //!
 //! Speaks to Redis as any client would. Must not use the queue's own library.
 

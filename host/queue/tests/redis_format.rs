@@ -72,7 +72,7 @@ async fn a_prefix_and_a_group_of_ones_own_are_used() {
         .collect();
     assert_eq!(groups[0]["name"], "crew");
     let ttl: i64 = server.query(&["TTL", "answers:state:a"]);
-    assert_eq!(ttl, -1, "kept for ever");
+    assert_eq!(ttl, -1, "never expires");
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ impl Queue {
         self.connected.broker.fetch(request).await
     }
 
-    /// Takes over deliveries whose lease has expired.
+    /// Reclaims deliveries whose lease has expired.
     pub async fn reclaim(&self, limit: usize) -> Vec<Delivery> {
         let request = ReclaimRequest {
             queue: &self.name,

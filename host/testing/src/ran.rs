@@ -15,7 +15,7 @@ use crate::{PATIENCE, until_some_within};
 #[derive(Debug)]
 pub struct Ran {
     line: String,
-    /// The exit code; none where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// What it printed.
     pub stdout: String,
@@ -29,7 +29,7 @@ impl Ran {
         Self::within(PATIENCE, command, input)
     }
 
-    /// The same with a patience of its own, for compilers.
+    /// The same with its own time limit, for compilers.
     pub fn within(patience: Duration, mut command: Command, input: &[u8]) -> Self {
         let line = format!("{:?}", command.get_args().collect::<Vec<_>>());
         let mut child = command
@@ -41,7 +41,7 @@ impl Ran {
         let stdout = read(child.stdout.take());
         let stderr = read(child.stderr.take());
         let mut stdin = child.stdin.take().expect("its input is piped");
-        // A program that ends before it has read everything is no error here.
+        // A program may exit before it has read everything.
         let _ = stdin.write_all(input);
         drop(stdin);
         let mut child = KilledInDrop(child);
@@ -57,13 +57,13 @@ impl Ran {
         }
     }
 
-    /// The run was a success; what it printed, without the last line end.
+    /// What a successful run printed, without the last line break.
     pub fn ok(&self) -> &str {
         self.code(0);
         self.stdout.trim_end()
     }
 
-    /// The run failed with this exit code; what it said about it.
+    /// What a run that failed with this exit code printed about it.
     pub fn fails(&self, code: i32) -> &str {
         assert_ne!(code, 0, "a failure has another code");
         self.code(code);
@@ -96,12 +96,12 @@ pub fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
 }
 
-/// So that a test that gives up waiting leaves nothing behind.
+/// A test that gives up waiting leaves no process behind.
 struct KilledInDrop(Child);
 
 impl Drop for KilledInDrop {
     fn drop(&mut self) {
-        // Both fail where the program has ended, which is the usual case.
+        // Both fail if the program has ended, which is the usual case.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -35,7 +35,7 @@ impl RedisServer {
             port: 0,
             arguments: arguments.iter().map(ToString::to_string).collect(),
         };
-        // Another process may take the port between the look and the start: then look again.
+        // Another process may take the port before the server binds it: then try another.
         for _ in 0..20 {
             server.port = free_port();
             if server.try_start() {
@@ -120,7 +120,7 @@ impl RedisServer {
             .expect("the server is there")
     }
 
-    /// A plain connection, for what only a test may do to the server.
+    /// A plain connection, for what only tests do to a server.
     pub fn connection(&self) -> redis::Connection {
         redis::Client::open(self.url())
             .and_then(|client| client.get_connection())
@@ -151,7 +151,7 @@ impl RedisServer {
         }
     }
 
-    /// Kills the server; what it held is gone.
+    /// Kills the server. Its data is gone, unless it is durable.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("the server is ours to kill");
@@ -159,10 +159,14 @@ impl RedisServer {
         }
     }
 
-    /// Starts the stopped server again, empty, on the same port.
+    /// Starts the server again on the same port.
     pub fn start_again(&mut self) {
         self.stop();
-        assert!(self.try_start(), "port {} was taken meanwhile", self.port);
+        assert!(
+            self.try_start(),
+            "port {} has been taken by another process",
+            self.port
+        );
     }
 
     fn try_start(&mut self) -> bool {
@@ -178,7 +182,7 @@ impl RedisServer {
         self.run(&mut command, "Ready to accept connections")
     }
 
-    /// Starts the command and waits for the line that says it is ready; false where it ends before.
+    /// Starts the command and waits for the line that says it is ready; false if it ends before that.
     fn run(&mut self, command: &mut Command, ready: &str) -> bool {
         let mut child = command
             .stdout(Stdio::piped())
@@ -192,7 +196,7 @@ impl RedisServer {
             .map_while(Result::ok)
             .any(|line| line.contains(ready));
         if is_ready {
-            // Read on, or the server would block once the pipe is full. Ends with the server.
+            // Keep reading, or the server would block once the pipe is full. Ends with the server.
             std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
             self.child = Some(child);
         } else {

@@ -1,4 +1,4 @@
-//! What one test needs: a redis-server, a folder with modules, and the program in a clean environment.
+//! What one test needs: a redis-server, a folder with modules, and the program with a clean environment.
 //!
 //! Must not know what is tested.
 
@@ -76,7 +76,7 @@ impl Site {
     pub fn deploy_with(&self, module: &str, manifest: &str) -> PathBuf {
         let wasm = self.modules().join(format!("{module}.wasm"));
         fs::write(wasm.with_extension("toml"), manifest).expect("the folder can be written to");
-        // Under its name only once it is whole: a worker may be watching.
+        // Renamed once it is complete: a worker may be watching.
         let partial = wasm.with_extension("part");
         fs::copy(guest(module), &partial).expect("a guest can be copied");
         fs::rename(&partial, &wasm).expect("a file can be renamed");
@@ -92,7 +92,7 @@ impl Site {
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.directory.path())
-            // Compiled modules are shared by all tests: they are the same ones.
+            // All tests share compiled modules, which are the same.
             .env("CHICORY_WORKER_CACHE_DIR", shared_folder().join("compiled"))
             .envs(&self.variables);
         command
@@ -147,7 +147,7 @@ impl Site {
         WorkerProcess::start(self.command(&args))
     }
 
-    /// The id of a worker, once one is known: it serves before its first heartbeat is written.
+    /// The id of a worker, once it is known: a worker serves before it writes its first heartbeat.
     pub fn known_worker(&self) -> String {
         until_some("a worker's heartbeat", || {
             let workers = self.run(&["workers", "--json"]).json();
@@ -155,7 +155,7 @@ impl Site {
         })
     }
 
-    /// Waits for a task's end on a worker that is there; the result as it is stored.
+    /// Waits for a task's result, as it is stored. A worker must be running.
     pub fn wait_for(&self, id: &str) -> Value {
         let ran = self.run(&["result", id, "--wait", "--timeout", "60s", "--json"]);
         crate::json(&ran.stdout)

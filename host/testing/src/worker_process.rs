@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{PATIENCE, until, until_some};
 
-/// A running worker (or a supervisor with several). Leads a process group, so that none is left over.
+/// A running worker, or a supervisor with several. It leads a process group, so that none is left over.
 #[derive(Debug)]
 pub struct WorkerProcess {
     child: Child,
@@ -24,7 +24,7 @@ pub struct WorkerProcess {
 
 #[derive(Debug, Default)]
 struct Log {
-    /// The lines so far, and how many streams may bring more.
+    /// The lines so far, and the number of streams that may still add lines.
     lines: Mutex<(Vec<Value>, usize)>,
     grown: Condvar,
 }
@@ -35,7 +35,7 @@ impl WorkerProcess {
         Self::spawn(command, Stdio::null())
     }
 
-    /// The same for a command that says more than its log: what it prints is read as well.
+    /// The same for a command that prints more than its log: standard output is read as well.
     pub fn start_talking(command: Command) -> Self {
         Self::spawn(command, Stdio::piped())
     }
@@ -56,7 +56,7 @@ impl WorkerProcess {
         Self { child, log }
     }
 
-    /// Starts the command with a log that nobody reads: each line written to it fails.
+    /// Starts the command with a closed log: each write to it fails.
     pub fn start_unread(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -80,7 +80,7 @@ impl WorkerProcess {
         kill(pid(self.pid()), signal).expect("the worker is ours to signal");
     }
 
-    /// Kills it, as a crash of the machine would, and waits until it is gone.
+    /// Kills it, as a crash would, and waits until it is gone.
     pub fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
         self.child.wait().expect("it is our child");
@@ -147,13 +147,13 @@ impl WorkerProcess {
         self.log.lines.lock().expect("no reader panics").0.clone()
     }
 
-    /// How many lines so far say `message`.
+    /// The number of lines so far that say `message`.
     pub fn count(&self, message: &str) -> usize {
         let lines = self.log.lines.lock().expect("no reader panics");
         lines.0.iter().filter(|line| said(line, message)).count()
     }
 
-    /// The tasks about which a line says `message`, each as often as there is a line.
+    /// The task of each line that says `message`.
     pub fn tasks(&self, message: &str) -> Vec<String> {
         let lines = self.log.lines.lock().expect("no reader panics");
         let about = lines.0.iter().filter(|line| said(line, message));
@@ -162,7 +162,7 @@ impl WorkerProcess {
             .collect()
     }
 
-    /// The same, once there are `count`: what a task did can be seen before the line about it is written.
+    /// The same, once there are `count`: a task's effects can be seen before its log line is written.
     pub fn tasks_once(&self, message: &str, count: usize) -> Vec<String> {
         until(&format!("{count} lines: {message}"), || {
             self.count(message) >= count
@@ -191,7 +191,7 @@ fn said(line: &Value, message: &str) -> bool {
         .is_some_and(|text| text.starts_with(message))
 }
 
-/// Fails where a task is named twice.
+/// Fails if a task is named twice.
 pub fn assert_each_once(ids: &[String]) {
     let mut seen = HashSet::new();
     let twice: Vec<_> = ids.iter().filter(|id| !seen.insert(id.as_str())).collect();
@@ -199,7 +199,7 @@ pub fn assert_each_once(ids: &[String]) {
 }
 
 impl Log {
-    /// Reads a stream to its end, on a thread of its own.
+    /// Reads a stream to its end, on its own thread.
     fn read(self: &Arc<Self>, stream: impl Read + Send + 'static) {
         self.lines.lock().expect("no reader panics").1 += 1;
         let log = Arc::clone(self);
@@ -230,7 +230,7 @@ fn pid(id: u32) -> Pid {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        // Fails where all of the group have ended.
+        // Fails if the whole group has ended.
         let _ = killpg(pid(self.pid()), Signal::SIGKILL);
         let _ = self.child.wait();
     }
