@@ -75,8 +75,8 @@ impl Place {
         let loaded = catalog.load("bench", wasm, Manifest::default()).await;
         loaded.expect("the module is valid");
         Self {
-            connected,
             server,
+            connected,
             sandbox,
             catalog,
         }

@@ -44,12 +44,12 @@ pub(crate) fn new_project(site: &Site, name: &str, language: &str) {
 /// A site with the new project `word-count`, built twice from the same source.
 pub(crate) fn built_from_a_template(language: &str, task: &str) -> Site {
     let site = Site::new();
-    let build = |folder: &str| {
+    let make = |folder: &str| {
         let new = ["new", "word-count", "--lang", language, "--dir", folder];
         run(&site, &new).ok();
         run(&site, &["build", folder, "--json"]).json()
     };
-    let [built, other] = ["word-count", "deeper/other"].map(build);
+    let [built, other] = ["word-count", "deeper/other"].map(make);
     assert_eq!(built["language"], language);
     let tasks = built["tasks"].as_array().expect("a list").iter();
     let names: Vec<_> = tasks.map(|task| &task["name"]).collect();

@@ -2,7 +2,7 @@
 //!
 //! Must not know the brokers' insides.
 
-use chicory_testing::{Site, until};
+use chicory_testing::Site;
 use redis::Commands;
 use serde_json::{Value, json};
 

@@ -159,12 +159,7 @@ fn a_deploy_that_is_killed_leaves_a_rollout_that_expires() {
 
 #[test]
 fn a_server_that_restarts_in_the_middle_is_waited_for() {
-    let mut site = fleet(RedisServer::start_with(&[
-        "--appendonly",
-        "yes",
-        "--appendfsync",
-        "always",
-    ]));
+    let mut site = fleet(RedisServer::start_durable());
     let worker = site.worker(&[]);
     deploy(&site, "m", &answering(1), &[]).ok();
     worker.signal(Signal::SIGSTOP);

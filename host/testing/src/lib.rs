@@ -10,6 +10,7 @@ mod guests;
 mod queue;
 mod ran;
 mod redis_server;
+mod server_process;
 mod site;
 mod sqlite_file;
 #[cfg(feature = "conformance")]
@@ -21,6 +22,7 @@ pub use guests::{guest, program, root};
 pub use queue::{Queue, completion, connect, message, messages, settle, success};
 pub use ran::{Ran, json};
 pub use redis_server::RedisServer;
+pub use server_process::ServerProcess;
 pub use site::Site;
 pub use sqlite_file::SqliteFile;
 pub use until::{PATIENCE, until, until_some, until_some_within};

@@ -2,23 +2,25 @@
 //!
 //! Must not know brokers' insides; tests reach the server's keys through [`RedisServer::connection`].
 
-use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use chicory_queue::{BrokerConfig, Connected, RedisConfig, RedisServer as Address, ResultsConfig};
 use redis::FromRedisValue;
 use tempfile::TempDir;
 
+use crate::ServerProcess;
+
 /// A running server. It keeps nothing on disk, so a restart finds it empty, unless it is durable.
 #[derive(Debug)]
 pub struct RedisServer {
-    child: Option<Child>,
+    process: Option<ServerProcess>,
     directory: TempDir,
     port: u16,
     arguments: Vec<String>,
 }
+
+const READY: &str = "Ready to accept connections";
 
 impl RedisServer {
     /// Starts a server and waits until it accepts connections.
@@ -29,20 +31,15 @@ impl RedisServer {
     /// The same, with further arguments for redis-server.
     pub fn start_with(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut server = Self {
-            child: None,
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        let on = |port| command(port, directory.path(), &arguments);
+        let process = ServerProcess::start(READY, on);
+        Self {
+            port: process.port(),
+            process: Some(process),
             directory,
-            port: 0,
-            arguments: arguments.iter().map(ToString::to_string).collect(),
-        };
-        // Another process may take the port before the server binds it: then try another.
-        for _ in 0..20 {
-            server.port = free_port();
-            if server.try_start() {
-                return server;
-            }
+            arguments,
         }
-        panic!("redis-server does not start; is it installed?");
     }
 
     /// Starts a server that has written each change to disk before it answers: a restart loses nothing.
@@ -55,25 +52,22 @@ impl RedisServer {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let file = directory.path().join("sentinel.conf");
         let line = format!("sentinel monitor {master} 127.0.0.1 {port} 1\n");
-        std::fs::write(&file, line).expect("a configuration file");
-        let mut sentinel = Self {
-            child: None,
-            directory,
-            port: 0,
-            arguments: Vec::new(),
-        };
-        for _ in 0..20 {
-            sentinel.port = free_port();
+        let process = ServerProcess::start("+monitor master", |port| {
+            // It rewrites its file, so each attempt needs a new one.
+            std::fs::write(&file, &line).expect("a configuration file");
             let mut command = Command::new("redis-server");
             command
                 .arg(&file)
                 .args(["--sentinel", "--bind", "127.0.0.1", "--port"])
-                .arg(sentinel.port.to_string());
-            if sentinel.run(&mut command, "+monitor master") {
-                return sentinel;
-            }
+                .arg(port.to_string());
+            command
+        });
+        Self {
+            port: process.port(),
+            process: Some(process),
+            directory,
+            arguments: Vec::new(),
         }
-        panic!("no sentinel starts");
     }
 
     /// The port on 127.0.0.1.
@@ -83,7 +77,7 @@ impl RedisServer {
 
     /// The server's Unix socket.
     pub fn socket(&self) -> PathBuf {
-        self.directory.path().join("redis.sock")
+        socket(self.directory.path())
     }
 
     /// The address as the broker's settings have it.
@@ -153,68 +147,35 @@ impl RedisServer {
 
     /// Kills the server. Its data is gone, unless it is durable.
     pub fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("the server is ours to kill");
-            child.wait().expect("the server ends");
-        }
+        self.process = None;
     }
 
     /// Starts the server again on the same port.
     pub fn start_again(&mut self) {
         self.stop();
+        let command = command(self.port, self.directory.path(), &self.arguments);
+        self.process = ServerProcess::start_on(self.port, READY, command);
+        let port = self.port;
         assert!(
-            self.try_start(),
-            "port {} has been taken by another process",
-            self.port
+            self.process.is_some(),
+            "another process has taken port {port}"
         );
     }
-
-    fn try_start(&mut self) -> bool {
-        let mut command = Command::new("redis-server");
-        command
-            .args(["--bind", "127.0.0.1", "--port", &self.port.to_string()])
-            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
-            .arg("--dir")
-            .arg(self.directory.path())
-            .arg("--unixsocket")
-            .arg(self.socket())
-            .args(&self.arguments);
-        self.run(&mut command, "Ready to accept connections")
-    }
-
-    /// Starts the command and waits for the line that says it is ready; false if it ends before that.
-    fn run(&mut self, command: &mut Command, ready: &str) -> bool {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed and can be started");
-        let output = child.stdout.take().expect("its output is piped");
-        let mut lines = BufReader::new(output).lines();
-        let is_ready = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .any(|line| line.contains(ready));
-        if is_ready {
-            // Keep reading, or the server would block once the pipe is full. Ends with the server.
-            std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-            self.child = Some(child);
-        } else {
-            child.wait().expect("the server ends");
-        }
-        is_ready
-    }
 }
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.stop();
-    }
+fn command(port: u16, directory: &Path, arguments: &[String]) -> Command {
+    let mut command = Command::new("redis-server");
+    command
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+        .arg("--dir")
+        .arg(directory)
+        .arg("--unixsocket")
+        .arg(socket(directory))
+        .args(arguments);
+    command
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
-        .port()
+fn socket(directory: &Path) -> PathBuf {
+    directory.join("redis.sock")
 }

@@ -44,6 +44,7 @@ impl Site {
     }
 
     /// The same with a variable in the program's environment.
+    #[must_use]
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.to_owned(), value.to_owned());
         self
@@ -164,5 +165,11 @@ impl Site {
     /// A plain connection to the Redis server.
     pub fn connection(&self) -> redis::Connection {
         self.redis.connection()
+    }
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        Self::new()
     }
 }

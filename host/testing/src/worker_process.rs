@@ -102,6 +102,7 @@ impl WorkerProcess {
     }
 
     /// Waits until it serves its queues.
+    #[must_use]
     pub fn ready(self) -> Self {
         self.line("serving");
         self
