@@ -5,6 +5,33 @@
 //! offsets known, its tables and its memory are images that are made once.
 //!
 //! Must not know languages, nor who runs the component.
+//!
+//! ```
+//! use chicory_link::{Linking, link};
+//!
+//! // One module has a memory, which a second one fills and a third one reads.
+//! let component = wat::parse_str(r#"(component
+//!     (core module $memory (memory (export "memory") 1))
+//!     (core module $data (import "a" "memory" (memory 1)) (data (i32.const 16) "\2a"))
+//!     (core module $code (import "a" "memory" (memory 1))
+//!         (func (export "answer") (result i32) (i32.load (i32.const 16))))
+//!     (core instance $a (instantiate $memory))
+//!     (core instance (instantiate $data (with "a" (instance $a))))
+//!     (core instance $b (instantiate $code (with "a" (instance $a))))
+//!     (func (export "answer") (result u32) (canon lift (core func $b "answer"))))"#)?;
+//!
+//! match link(&component) {
+//!     Linking::Linked { component, modules } => {
+//!         println!("{modules} modules became one, in {} bytes", component.len());
+//! #       assert_eq!(modules, 3);
+//!     }
+//!     Linking::Nothing => println!("there is nothing to link"),
+//!     Linking::Refused { reason } => println!("it stays as it is: {reason}"),
+//! #   #[allow(unreachable_patterns)]
+//! #   other => panic!("{other:?}"),
+//! }
+//! # Ok::<(), wat::Error>(())
+//! ```
 
 mod component;
 mod constant;

@@ -15,7 +15,7 @@ use crate::state::CallState;
 use bindings::chicory::task::{context, log, progress};
 
 mod bindings {
-    wasmtime::component::bindgen!({ path: "../../wit", world: "chicory:task/imports" });
+    wasmtime::component::bindgen!({ path: "wit", world: "chicory:task/imports" });
 }
 
 /// What only Chicory has. Every guest may use it: it tells about the call, and is heard where its caller

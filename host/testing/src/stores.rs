@@ -1,4 +1,4 @@
-//! An empty store of each kind for a test: a file in a folder of its own, a server of its own.
+//! An empty store of each kind, as the conformance suite opens them: with settings and a clock of its own.
 //!
 //! Must not know what is done with it.
 
@@ -6,48 +6,30 @@ use std::sync::Arc;
 
 use chicory_queue::conformance::{Open, Settings};
 use chicory_queue::{BrokerConfig, Clock, RedisConfig, ResultsConfig, SqliteConfig, connect};
-use tempfile::TempDir;
 
-#[path = "../redis_server/mod.rs"]
-mod redis_server;
-use redis_server::RedisServer;
+use crate::{RedisServer, SqliteFile};
 
-/// A broker's file, deleted with this value.
-#[derive(Debug)]
-pub(crate) struct SqliteStore(TempDir);
-
-impl SqliteStore {
-    pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    pub(crate) fn open(&self) -> Open {
-        let path = self.0.path().join("queue.db");
+impl SqliteFile {
+    /// Opens brokers on this file.
+    pub fn store(&self) -> Open {
+        let file = self.config();
         Arc::new(move |settings: Settings, clock: Arc<dyn Clock>| {
             let config = BrokerConfig::Sqlite(SqliteConfig {
                 lease: settings.lease,
                 max_queue_length: settings.max_length,
                 dlq_max_length: settings.dlq_max_length,
                 result_ttl: settings.result_ttl,
-                ..SqliteConfig::new(&path)
+                ..file.clone()
             });
             Box::pin(async move { connect(&config, clock).await })
         })
     }
 }
 
-/// A server, killed with this value.
-#[derive(Debug)]
-pub(crate) struct RedisStore(RedisServer);
-
-impl RedisStore {
-    pub(crate) fn new() -> Self {
-        Self(RedisServer::start())
-    }
-
-    /// A store of its own on the same server: all keys start with this.
-    pub(crate) fn open(&self, prefix: &str) -> Open {
-        let (server, prefix) = (self.0.redis_config(), prefix.to_owned());
+impl RedisServer {
+    /// Opens brokers whose keys all start with `prefix`: a store of its own on this server.
+    pub fn store(&self, prefix: &str) -> Open {
+        let (server, prefix) = (self.redis_config(), prefix.to_owned());
         Arc::new(move |settings: Settings, clock: Arc<dyn Clock>| {
             let redis = RedisConfig {
                 claim_min_idle: settings.lease,

@@ -13,30 +13,30 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::until::{PATIENCE, until, until_some};
+use crate::{PATIENCE, until, until_some};
 
-/// A running worker (or a supervisor with several). Leads a process group, so that none is left over.
+/// A running worker, or a supervisor with several. It leads a process group, so that none is left over.
 #[derive(Debug)]
-pub(crate) struct WorkerProcess {
+pub struct WorkerProcess {
     child: Child,
     log: Arc<Log>,
 }
 
 #[derive(Debug, Default)]
 struct Log {
-    /// The lines so far, and how many streams may bring more.
+    /// The lines so far, and the number of streams that may still add lines.
     lines: Mutex<(Vec<Value>, usize)>,
     grown: Condvar,
 }
 
 impl WorkerProcess {
     /// Starts the command; its log is read from then on.
-    pub(crate) fn start(command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
         Self::spawn(command, Stdio::null())
     }
 
-    /// The same for a command that says more than its log: what it prints is read as well.
-    pub(crate) fn start_talking(command: Command) -> Self {
+    /// The same for a command that prints more than its log: standard output is read as well.
+    pub fn start_talking(command: Command) -> Self {
         Self::spawn(command, Stdio::piped())
     }
 
@@ -56,8 +56,8 @@ impl WorkerProcess {
         Self { child, log }
     }
 
-    /// Starts the command with a log that nobody reads: each line written to it fails.
-    pub(crate) fn start_unread(mut command: Command) -> Self {
+    /// Starts the command with a closed log: each write to it fails.
+    pub fn start_unread(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -71,23 +71,23 @@ impl WorkerProcess {
     }
 
     /// Its process.
-    pub(crate) fn pid(&self) -> u32 {
+    pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// Sends it a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
+    pub fn signal(&self, signal: Signal) {
         kill(pid(self.pid()), signal).expect("the worker is ours to signal");
     }
 
-    /// Kills it, as a crash of the machine would, and waits until it is gone.
-    pub(crate) fn kill(&mut self) {
+    /// Kills it, as a crash would, and waits until it is gone.
+    pub fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
         self.child.wait().expect("it is our child");
     }
 
     /// Waits for its end.
-    pub(crate) fn ended(&mut self) -> ExitStatus {
+    pub fn ended(&mut self) -> ExitStatus {
         let child = &mut self.child;
         until_some("the worker's end", || {
             child.try_wait().expect("it is our child")
@@ -95,31 +95,32 @@ impl WorkerProcess {
     }
 
     /// Asks it to stop, and waits until it has.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.signal(Signal::SIGTERM);
         let status = self.ended();
         assert!(status.success(), "{status}: {}", self.log.tail());
     }
 
     /// Waits until it serves its queues.
-    pub(crate) fn ready(self) -> Self {
+    #[must_use]
+    pub fn ready(self) -> Self {
         self.line("serving");
         self
     }
 
     /// Waits for a line that says `message`.
-    pub(crate) fn line(&self, message: &str) -> Value {
+    pub fn line(&self, message: &str) -> Value {
         self.line_where(message, |line| said(line, message))
     }
 
     /// Waits for a line that says `message` about the task `id`.
-    pub(crate) fn line_about(&self, message: &str, id: &str) -> Value {
+    pub fn line_about(&self, message: &str, id: &str) -> Value {
         let what = format!("{message} about {id}");
         self.line_where(&what, |line| said(line, message) && line["task_id"] == id)
     }
 
     /// Waits for a line.
-    pub(crate) fn line_where(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    pub fn line_where(&self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         let mut seen = 0;
         let mut state = self.log.lines.lock().expect("no reader panics");
@@ -143,18 +144,18 @@ impl WorkerProcess {
     }
 
     /// All lines so far.
-    pub(crate) fn lines(&self) -> Vec<Value> {
+    pub fn lines(&self) -> Vec<Value> {
         self.log.lines.lock().expect("no reader panics").0.clone()
     }
 
-    /// How many lines so far say `message`.
-    pub(crate) fn count(&self, message: &str) -> usize {
+    /// The number of lines so far that say `message`.
+    pub fn count(&self, message: &str) -> usize {
         let lines = self.log.lines.lock().expect("no reader panics");
         lines.0.iter().filter(|line| said(line, message)).count()
     }
 
-    /// The tasks about which a line says `message`, each as often as there is a line.
-    pub(crate) fn tasks(&self, message: &str) -> Vec<String> {
+    /// The task of each line that says `message`.
+    pub fn tasks(&self, message: &str) -> Vec<String> {
         let lines = self.log.lines.lock().expect("no reader panics");
         let about = lines.0.iter().filter(|line| said(line, message));
         about
@@ -162,8 +163,8 @@ impl WorkerProcess {
             .collect()
     }
 
-    /// The same, once there are `count`: what a task did can be seen before the line about it is written.
-    pub(crate) fn tasks_once(&self, message: &str, count: usize) -> Vec<String> {
+    /// The same, once there are `count`: a task's effects can be seen before its log line is written.
+    pub fn tasks_once(&self, message: &str, count: usize) -> Vec<String> {
         until(&format!("{count} lines: {message}"), || {
             self.count(message) >= count
         });
@@ -171,7 +172,7 @@ impl WorkerProcess {
     }
 
     /// Waits until all that it wrote has been read; it must have ended.
-    pub(crate) fn read_to_the_end(&self) {
+    pub fn read_to_the_end(&self) {
         until_some("the end of the log", || {
             self.log
                 .lines
@@ -191,15 +192,15 @@ fn said(line: &Value, message: &str) -> bool {
         .is_some_and(|text| text.starts_with(message))
 }
 
-/// Fails where a task is named twice.
-pub(crate) fn assert_each_once(ids: &[String]) {
+/// Fails if a task is named twice.
+pub fn assert_each_once(ids: &[String]) {
     let mut seen = HashSet::new();
     let twice: Vec<_> = ids.iter().filter(|id| !seen.insert(id.as_str())).collect();
     assert!(twice.is_empty(), "done more than once: {twice:?}");
 }
 
 impl Log {
-    /// Reads a stream to its end, on a thread of its own.
+    /// Reads a stream to its end, on its own thread.
     fn read(self: &Arc<Self>, stream: impl Read + Send + 'static) {
         self.lines.lock().expect("no reader panics").1 += 1;
         let log = Arc::clone(self);
@@ -230,7 +231,7 @@ fn pid(id: u32) -> Pid {
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        // Fails where all of the group have ended.
+        // Fails if the whole group has ended.
         let _ = killpg(pid(self.pid()), Signal::SIGKILL);
         let _ = self.child.wait();
     }

@@ -1,12 +1,10 @@
-//! The seed's operations on dead letters, queues and delayed tasks, by the program's commands.
+//! Chicory for Python's operations on dead letters, queues and delayed tasks, by the program's commands.
 //!
 //! Must not know the brokers' insides.
 
+use chicory_testing::Site;
 use redis::Commands;
 use serde_json::{Value, json};
-
-use crate::site::Site;
-use crate::until::until;
 
 const STREAM: &str = "chicory:stream:default";
 const DLQ: &str = "chicory:dlq:default";
@@ -16,11 +14,7 @@ const DELAYED: &str = "chicory:delayed:default";
 fn fail(site: &Site, count: usize) -> Vec<String> {
     let mut worker = site.worker(&[]);
     let ids: Vec<_> = (0..count)
-        .map(|number| {
-            site.run(&["enqueue", "demo.gives-up", &format!("reason {number}")])
-                .ok()
-                .to_owned()
-        })
+        .map(|number| site.enqueue(&["demo.gives-up", &format!("reason {number}")]))
         .collect();
     for id in &ids {
         worker.line_about("failed, and dead-lettered", id);
@@ -30,7 +24,7 @@ fn fail(site: &Site, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn a_dead_letter_has_all_fields_of_the_seed() {
+fn a_dead_letter_has_all_documented_fields() {
     let site = Site::new();
     let id = fail(&site, 1).remove(0);
     let entries: redis::streams::StreamRangeReply = site.connection().xrange_all(DLQ).unwrap();
@@ -106,7 +100,7 @@ fn dead_letters_are_deleted_and_purged() {
 fn a_replay_counts_retries_anew_or_keeps_them() {
     let site = Site::new();
     let mut worker = site.worker(&[]);
-    let id = site.run(&["enqueue", "demo.always-fails"]).ok().to_owned();
+    let id = site.enqueue(&["demo.always-fails"]);
     worker.line_about("failed, and dead-lettered", &id);
     worker.stop();
     let mut redis = site.connection();
@@ -141,15 +135,12 @@ fn a_replay_counts_retries_anew_or_keeps_them() {
     );
 }
 
-/// Nothing is lost where the task's module is missing: once it is deployed, a replay is all it takes.
+/// A task whose module is missing isn't lost: once the module is deployed, a replay is enough.
 #[test]
 fn a_task_that_nobody_knows_waits_for_its_module() {
     let site = Site::new();
     let worker = site.worker(&[]);
-    let id = site
-        .run(&["enqueue", "errors.returns", "here now"])
-        .ok()
-        .to_owned();
+    let id = site.enqueue(&["errors.returns", "here now"]);
     let line = worker.line_about("failed, and dead-lettered", &id);
     let error = line["error"].as_str().unwrap();
     assert!(
@@ -175,32 +166,9 @@ fn a_task_that_nobody_knows_waits_for_its_module() {
 #[test]
 fn a_delay_and_an_eta_are_waited_for() {
     let site = Site::new();
-    let delayed = site
-        .run(&["enqueue", "demo.add", "1", "1", "--delay", "1h"])
-        .ok()
-        .to_owned();
-    let eta = site
-        .run(&[
-            "enqueue",
-            "demo.add",
-            "2",
-            "2",
-            "--eta",
-            "2099-01-31T09:00:00Z",
-        ])
-        .ok()
-        .to_owned();
-    let past = site
-        .run(&[
-            "enqueue",
-            "demo.add",
-            "3",
-            "3",
-            "--eta",
-            "2020-01-31T09:00:00Z",
-        ])
-        .ok()
-        .to_owned();
+    let delayed = site.enqueue(&["demo.add", "1", "1", "--delay", "1h"]);
+    let eta = site.enqueue(&["demo.add", "2", "2", "--eta", "2099-01-31T09:00:00Z"]);
+    let past = site.enqueue(&["demo.add", "3", "3", "--eta", "2020-01-31T09:00:00Z"]);
     let mut redis = site.connection();
     let due: Vec<(String, f64)> = redis.zrange_withscores(DELAYED, -1, -1).unwrap();
     assert!(due[0].0.contains(&eta), "{due:?}");
@@ -210,10 +178,7 @@ fn a_delay_and_an_eta_are_waited_for() {
     );
     let worker = site.worker(&[]);
     worker.line_about("done", &past);
-    let soon = site
-        .run(&["enqueue", "demo.add", "4", "4", "--delay", "300ms"])
-        .ok()
-        .to_owned();
+    let soon = site.enqueue(&["demo.add", "4", "4", "--delay", "300ms"]);
     worker.line_about("done", &soon);
     assert_eq!(worker.tasks("done"), [past, soon]);
     let shown = site.run(&["queue", "show", "--json"]).json();
@@ -224,9 +189,9 @@ fn a_delay_and_an_eta_are_waited_for() {
 #[test]
 fn queues_are_listed_and_purged() {
     let site = Site::new();
-    site.run(&["enqueue", "demo.noop"]).ok();
-    site.run(&["enqueue", "demo.noop", "--queue", "mail"]).ok();
-    site.run(&["enqueue", "demo.noop", "--delay", "1h"]).ok();
+    site.enqueue(&["demo.noop"]);
+    site.enqueue(&["demo.noop", "--queue", "mail"]);
+    site.enqueue(&["demo.noop", "--delay", "1h"]);
     let list = site.run(&["queue", "list", "--json"]).json();
     let numbers = |row: &Value| {
         (
@@ -249,26 +214,17 @@ fn queues_are_listed_and_purged() {
     );
 }
 
-/// A purge under a worker's feet: it goes on with what comes next.
+/// A purge while a worker runs a task: the worker continues with the next message.
 #[test]
 fn a_worker_survives_a_purge() {
     let site = Site::new();
     site.deploy("sleeping");
     let worker = site.worker(&[]);
-    let purged = site
-        .run(&["enqueue", "sleeping.sleep", "4000"])
-        .ok()
-        .to_owned();
-    let mut redis = site.connection();
-    until("the task at work", || {
-        redis
-            .get::<_, Option<String>>(format!("chicory:state:{purged}"))
-            .unwrap()
-            .is_some()
-    });
+    let purged = site.enqueue(&["sleeping.sleep", "4000"]);
+    site.until_started(&purged);
     site.run(&["queue", "purge", "--yes"]).ok();
     worker.line_about("the lease was lost", &purged);
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let id = site.enqueue(&["demo.noop"]);
     worker.line_about("done", &id);
 }
 
@@ -276,7 +232,7 @@ fn a_worker_survives_a_purge() {
 fn retries_follow_the_policy_until_they_are_used_up() {
     let site = Site::new();
     let worker = site.worker(&[]);
-    let flaky = site.run(&["enqueue", "demo.flaky"]).ok().to_owned();
+    let flaky = site.enqueue(&["demo.flaky"]);
     assert_eq!(worker.line_about("done", &flaky)["attempt"], 3);
     assert_eq!(site.wait_for(&flaky)["result"], 3);
     let own = [
@@ -295,10 +251,7 @@ fn retries_follow_the_policy_until_they_are_used_up() {
     );
     let shown = site.run(&["dlq", "show", &failing, "--json"]).json();
     assert_eq!(shown["retry_count"], 2);
-    let asked = site
-        .run(&["enqueue", "demo.rate-limited", "50"])
-        .ok()
-        .to_owned();
+    let asked = site.enqueue(&["demo.rate-limited", "50"]);
     assert!(
         site.wait_for(&asked)["result"]
             .as_str()

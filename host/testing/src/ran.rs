@@ -9,25 +9,28 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::until::{PATIENCE, until_some_within};
+use crate::{PATIENCE, until_some_within};
 
 /// What a run left.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub struct Ran {
     line: String,
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
+    /// The exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// What it printed on standard error.
+    pub stderr: String,
 }
 
 impl Ran {
     /// Runs the command to its end.
-    pub(crate) fn of(command: Command, input: &[u8]) -> Self {
+    pub fn of(command: Command, input: &[u8]) -> Self {
         Self::within(PATIENCE, command, input)
     }
 
-    /// The same with a patience of its own, for compilers.
-    pub(crate) fn within(patience: Duration, mut command: Command, input: &[u8]) -> Self {
+    /// The same with its own time limit, for compilers.
+    pub fn within(patience: Duration, mut command: Command, input: &[u8]) -> Self {
         let line = format!("{:?}", command.get_args().collect::<Vec<_>>());
         let mut child = command
             .stdin(Stdio::piped())
@@ -38,7 +41,7 @@ impl Ran {
         let stdout = read(child.stdout.take());
         let stderr = read(child.stderr.take());
         let mut stdin = child.stdin.take().expect("its input is piped");
-        // A program that ends before it has read everything is no error here.
+        // A program may exit before it has read everything.
         let _ = stdin.write_all(input);
         drop(stdin);
         let mut child = KilledInDrop(child);
@@ -54,14 +57,14 @@ impl Ran {
         }
     }
 
-    /// The run was a success; what it printed, without the last line end.
-    pub(crate) fn ok(&self) -> &str {
+    /// What a successful run printed, without the last line break.
+    pub fn ok(&self) -> &str {
         self.code(0);
         self.stdout.trim_end()
     }
 
-    /// The run failed with this exit code; what it said about it.
-    pub(crate) fn fails(&self, code: i32) -> &str {
+    /// What a run that failed with this exit code printed about it.
+    pub fn fails(&self, code: i32) -> &str {
         assert_ne!(code, 0, "a failure has another code");
         self.code(code);
         assert!(!self.stderr.trim().is_empty(), "{self:?} says nothing");
@@ -69,7 +72,7 @@ impl Ran {
     }
 
     /// What a successful run printed, as JSON.
-    pub(crate) fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         json(self.ok())
     }
 
@@ -89,16 +92,16 @@ impl Ran {
 }
 
 /// Reads a text that must be JSON.
-pub(crate) fn json(text: &str) -> Value {
+pub fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
 }
 
-/// So that a test that gives up waiting leaves nothing behind.
+/// A test that gives up waiting leaves no process behind.
 struct KilledInDrop(Child);
 
 impl Drop for KilledInDrop {
     fn drop(&mut self) {
-        // Both fail where the program has ended, which is the usual case.
+        // Both fail if the program has ended, which is the usual case.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

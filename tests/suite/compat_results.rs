@@ -1,18 +1,15 @@
-//! The seed's result backend: where results go, under which keys, in which form, for how long.
+//! Chicory for Python's result backend: where results go, under which keys, in which form, for how long.
 //!
 //! Must not know the brokers' insides.
 
+use chicory_testing::{RedisServer, Site, json};
 use redis::Commands;
 use serde_json::Value;
-
-use crate::ran::json;
-use crate::redis_server::RedisServer;
-use crate::site::Site;
 
 /// Runs one addition to its end.
 fn add(site: &Site) -> String {
     let _worker = site.worker(&[]);
-    let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
+    let id = site.enqueue(&["demo.add", "1", "2"]);
     assert_eq!(site.wait_for(&id)["result"], 3);
     id
 }
@@ -54,10 +51,7 @@ fn results_are_where_the_broker_is_with_an_hour_to_live() {
 fn a_failure_has_its_error() {
     let site = Site::new();
     let _worker = site.worker(&[]);
-    let id = site
-        .run(&["enqueue", "demo.gives-up", "no such order"])
-        .ok()
-        .to_owned();
+    let id = site.enqueue(&["demo.gives-up", "no such order"]);
     let result = site.wait_for(&id);
     assert_eq!(result["state"], "FAILURE");
     assert!(
@@ -99,7 +93,7 @@ fn backend_result_ttl() {
         .connection()
         .ttl(format!("chicory:result:{id}"))
         .unwrap();
-    assert_eq!(ttl, -1, "kept for ever");
+    assert_eq!(ttl, -1, "never expires");
 }
 
 #[test]
@@ -171,10 +165,7 @@ fn backend_url_username_and_password() {
 fn ignored_results_leave_no_key() {
     let site = Site::new();
     let worker = site.worker(&[]);
-    let id = site
-        .run(&["enqueue", "demo.add", "1", "2", "--ignore-result"])
-        .ok()
-        .to_owned();
+    let id = site.enqueue(&["demo.add", "1", "2", "--ignore-result"]);
     worker.line_about("done", &id);
     let keys: Vec<String> = site.connection().keys(format!("*{id}*")).unwrap();
     assert!(keys.is_empty(), "{keys:?}");

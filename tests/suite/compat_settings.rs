@@ -1,15 +1,12 @@
-//! Every setting of the seed's Redis broker by its name, each seen to have its effect.
+//! Every setting of Chicory for Python's Redis broker by its name, each seen to have its effect.
 //!
 //! Delivery modes, dead letters and results have files of their own. Must not know the brokers' insides.
 
 use std::fs;
 use std::time::Duration;
 
+use chicory_testing::{RedisServer, Site, root, until, until_some};
 use redis::Commands;
-
-use crate::redis_server::RedisServer;
-use crate::site::{Site, root};
-use crate::until::{until, until_some};
 
 const STREAM: &str = "chicory:stream:default";
 
@@ -19,7 +16,7 @@ fn host() {
     let error = site.run(&["enqueue", "demo.noop"]);
     assert!(error.fails(3).contains("127.0.0.2"), "{error:?}");
     let site = site.set("CHICORY_BROKER_REDIS_HOST", "127.0.0.1");
-    site.run(&["enqueue", "demo.noop"]).ok();
+    site.enqueue(&["demo.noop"]);
 }
 
 #[test]
@@ -27,7 +24,7 @@ fn port() {
     let site = Site::new();
     let other = RedisServer::start();
     let site = site.set("CHICORY_BROKER_REDIS_PORT", &other.port().to_string());
-    site.run(&["enqueue", "demo.noop"]).ok();
+    site.enqueue(&["demo.noop"]);
     let length: usize = other.connection().xlen(STREAM).unwrap();
     assert_eq!(length, 1);
     let length: usize = site.connection().xlen(STREAM).unwrap();
@@ -37,7 +34,7 @@ fn port() {
 #[test]
 fn db() {
     let site = Site::new().set("CHICORY_BROKER_REDIS_DB", "3");
-    site.run(&["enqueue", "demo.noop"]).ok();
+    site.enqueue(&["demo.noop"]);
     let mut redis = site.connection();
     assert!(!redis.exists::<_, bool>(STREAM).unwrap());
     redis::cmd("SELECT").arg(3).exec(&mut redis).unwrap();
@@ -78,7 +75,7 @@ fn username_and_password() {
     let wrong = site.run(&["enqueue", "demo.noop"]);
     assert!(!wrong.fails(2).contains("guessed-wrong"), "{wrong:?}");
     let site = site.set("CHICORY_BROKER_REDIS_PASSWORD", "open-sesame");
-    let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
+    let id = site.enqueue(&["demo.add", "1", "2"]);
     let worker = site.worker(&[]);
     worker.line_about("done", &id);
     assert_eq!(site.wait_for(&id)["result"], 3);
@@ -88,7 +85,7 @@ fn username_and_password() {
 }
 
 #[test]
-fn url_goes_before_the_parts() {
+fn url_takes_precedence_over_the_parts() {
     let site = Site::new();
     let url = format!("redis://127.0.0.1:{}/2", site.redis.port());
     let site = site
@@ -96,7 +93,7 @@ fn url_goes_before_the_parts() {
         .set("CHICORY_BROKER_REDIS_PORT", "1")
         .set("CHICORY_BROKER_REDIS_DB", "9")
         .set("CHICORY_BROKER_REDIS_URL", &url);
-    site.run(&["enqueue", "demo.noop"]).ok();
+    site.enqueue(&["demo.noop"]);
     let mut redis = site.connection();
     redis::cmd("SELECT").arg(2).exec(&mut redis).unwrap();
     assert!(redis.exists::<_, bool>(STREAM).unwrap());
@@ -109,7 +106,7 @@ fn a_unix_socket_as_url() {
     let site = site
         .set("CHICORY_BROKER_REDIS_PORT", "1")
         .set("CHICORY_BROKER_REDIS_URL", &url);
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let id = site.enqueue(&["demo.noop"]);
     site.worker(&[]).line_about("done", &id);
 }
 
@@ -155,10 +152,7 @@ fn block_ms() {
 #[test]
 fn claim_min_idle_ms() {
     let site = Site::new().set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "300");
-    let id = site
-        .run(&["enqueue", "demo.add", "20", "22"])
-        .ok()
-        .to_owned();
+    let id = site.enqueue(&["demo.add", "20", "22"]);
     let mut redis = site.connection();
     redis::cmd("XGROUP")
         .arg(&["CREATE", STREAM, "chicory-workers", "0"])
@@ -204,19 +198,19 @@ fn max_stream_length() {
     );
     let mut redis = site.connection();
     assert_eq!(redis.xlen::<_, usize>(STREAM).unwrap(), 2, "all or none");
-    site.run(&["enqueue", "demo.noop"]).ok();
+    site.enqueue(&["demo.noop"]);
     assert!(
         site.run(&["enqueue", "demo.noop"])
             .fails(1)
             .contains("QueueFull")
     );
-    // What is done makes room.
+    // A finished task makes room.
     let worker = site.worker(&[]);
     until("an empty stream", || {
         redis.xlen::<_, usize>(STREAM).unwrap() == 0
     });
     assert_eq!(worker.tasks_once("done", 3).len(), 3);
-    site.run(&["enqueue", "demo.noop"]).ok();
+    site.enqueue(&["demo.noop"]);
 }
 
 #[test]
@@ -250,7 +244,7 @@ fn key_prefix() {
         };
         site.run(args).ok().to_owned()
     });
-    site.run(&["enqueue", "demo.noop", "--delay", "1h"]).ok();
+    site.enqueue(&["demo.noop", "--delay", "1h"]);
     let _worker = site.worker(&[]);
     for id in &ids {
         site.wait_for(id);
@@ -279,9 +273,9 @@ fn the_settings_file_by_the_same_names() {
     let text = format!("[broker.redis]\nport = {port}\nkey_prefix = \"filed\"\n");
     site.write("chicory.toml", text);
     let site = site.set("CHICORY_BROKER_REDIS_PORT", "");
-    site.run(&["enqueue", "demo.noop"]).ok();
+    site.enqueue(&["demo.noop"]);
     let site = site.set("CHICORY_BROKER_REDIS_KEY_PREFIX", "from-environment");
-    site.run(&["enqueue", "demo.noop"]).ok();
+    site.enqueue(&["demo.noop"]);
     let mut keys: Vec<String> = site.connection().keys("*:stream:default").unwrap();
     keys.sort_unstable();
     assert_eq!(

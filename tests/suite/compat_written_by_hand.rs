@@ -1,13 +1,12 @@
-//! Messages that no producer of ours wrote: by hand, by the Python system, or by nobody in their senses.
+//! Messages that none of our producers wrote: by hand, by Chicory for Python, or unreadable.
 //!
 //! Must not know the brokers' insides.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use chicory_testing::Site;
 use redis::Commands;
 use serde_json::{Value, json};
-
-use crate::site::Site;
 
 const STREAM: &str = "chicory:stream:default";
 
@@ -105,7 +104,7 @@ fn unreadable_entries_are_dead_lettered_by_name() {
         xadd(&site, &[("data", data), ("task_id", id.as_bytes())]);
     }
     xadd(&site, &[("something", b"else")]);
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let id = site.enqueue(&["demo.noop"]);
     worker.line_about("done", &id);
     for (id, data, expected) in entries {
         worker.line_about("failed, and dead-lettered", id);
@@ -119,7 +118,7 @@ fn unreadable_entries_are_dead_lettered_by_name() {
         assert_eq!(shown["data"], String::from_utf8_lossy(data).as_ref());
     }
     assert_eq!(site.run(&["dlq", "count"]).ok(), "6");
-    // A replay would only fail again: it is refused, and the letter stays.
+    // A replay would fail again: it is refused, and the dead letter stays.
     assert!(
         site.run(&["dlq", "replay", "pickle"])
             .fails(2)

@@ -1,32 +1,18 @@
-//! The seed's delivery modes, dead letters on and off, and the worker's flags and variables.
+//! Chicory for Python's delivery modes, dead letters on and off, and the worker's flags and variables.
 //!
 //! Must not know the brokers' insides.
 
+use chicory_testing::{Site, WorkerProcess, json, until, until_some};
 use redis::Commands;
 use serde_json::Value;
 
-use crate::ran::json;
-use crate::site::Site;
-use crate::until::{until, until_some};
-use crate::worker_process::WorkerProcess;
-
 const STREAM: &str = "chicory:stream:default";
 
-/// A message that is at work: its id, and how many entries the stream and the group have meanwhile.
+/// A running task: its message's id, and the number of entries in the stream and in the group.
 fn at_work(site: &Site) -> (String, usize, usize) {
-    let id = site
-        .run(&["enqueue", "sleeping.sleep", "4000"])
-        .ok()
-        .to_owned();
+    let id = site.enqueue(&["sleeping.sleep", "4000"]);
+    site.until_started(&id);
     let mut redis = site.connection();
-    // A state is written only after a while at work.
-    until("the task at work", || {
-        redis
-            .get::<_, Option<String>>(format!("chicory:state:{id}"))
-            .unwrap()
-            .as_deref()
-            == Some("STARTED")
-    });
     let pending: redis::streams::StreamPendingReply =
         redis.xpending(STREAM, "chicory-workers").unwrap();
     (id, redis.xlen(STREAM).unwrap(), pending.count())
@@ -76,11 +62,7 @@ fn delivery_mode_as_a_flag() {
 /// What is left of a task that fails for good under this worker: dead letters, and its result's state.
 fn after_a_failure(site: &Site, flags: &[&str]) -> (usize, Value) {
     let _worker = site.worker(flags);
-    let id = site
-        .run(&["enqueue", "demo.gives-up", "no more"])
-        .ok()
-        .to_owned();
-    let state = site.wait_for(&id)["state"].clone();
+    let state = site.call(&["demo.gives-up", "no more"])["state"].clone();
     (
         site.connection().xlen("chicory:dlq:default").unwrap(),
         state,
@@ -194,13 +176,10 @@ fn queues_by_flag_are_all_served() {
     let site = Site::new();
     let worker = site.worker(&["--queue", "mail", "-q", "pictures", "--concurrency", "3"]);
     for queue in ["mail", "pictures"] {
-        let id = site
-            .run(&["enqueue", "demo.noop", "--queue", queue])
-            .ok()
-            .to_owned();
+        let id = site.enqueue(&["demo.noop", "--queue", queue]);
         worker.line_about("done", &id);
     }
-    let other = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let other = site.enqueue(&["demo.noop"]);
     assert_eq!(
         site.run(&["queue", "list", "--json"]).json()[0]["queue"],
         "default"
@@ -213,8 +192,7 @@ fn queues_by_flag_are_all_served() {
 fn log_level() {
     let site = Site::new().set("CHICORY_WORKER_LOG_LEVEL", "error");
     let worker = site.starting_worker(&[]);
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
-    site.wait_for(&id);
+    site.call(&["demo.noop"]);
     assert_eq!(worker.lines(), [] as [Value; 0]);
     let chatty = site.worker(&["--log-level", "DEBUG"]);
     assert!(!chatty.lines().is_empty());
@@ -226,7 +204,7 @@ fn cleanup_interval_and_stale_workers_timeout() {
     let site = Site::new()
         .set("CHICORY_WORKER_CLEANUP_INTERVAL", "1")
         .set("CHICORY_WORKER_STALE_WORKERS_TIMEOUT", "0.2");
-    site.run(&["enqueue", "demo.noop"]).ok();
+    site.enqueue(&["demo.noop"]);
     let mut redis = site.connection();
     redis::cmd("XGROUP")
         .arg(&["CREATE", STREAM, "chicory-workers", "0"])
