@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chicory_link::Linking;
 use chicory_runtime::to_component;
+use chicory_signature::with_causes;
 
 use crate::project::Project;
 use crate::request::{Build, BuildRequest, Progress};
@@ -99,8 +100,8 @@ fn finish(wasm: Vec<u8>, debug: bool) -> Result<(Vec<u8>, Linked), ProjectError>
     } else {
         strip::debug_lines(wasm)
     };
-    let wasm = to_component(wasm).map_err(|reason| ProjectError::NotAModule {
-        source: reason.into(),
+    let wasm = to_component(wasm).map_err(|error| ProjectError::NotAModule {
+        source: error.into(),
     })?;
     if debug {
         // Debug information refers to places in the modules as they were.
@@ -112,9 +113,9 @@ fn finish(wasm: Vec<u8>, debug: bool) -> Result<(Vec<u8>, Linked), ProjectError>
 /// One core module in place of many, so that a sandbox starts sooner.
 fn link(wasm: Vec<u8>) -> (Vec<u8>, Linked) {
     match chicory_link::link(&wasm) {
-        Linking::Linked { component, modules } => (component, Linked::Modules(modules)),
-        Linking::Nothing => (wasm, Linked::Nothing),
-        Linking::Refused { reason } => (wasm, Linked::Not(reason)),
+        Ok(Linking::Linked { component, modules }) => (component, Linked::Modules(modules)),
+        Ok(Linking::Nothing) => (wasm, Linked::Nothing),
+        Err(error) => (wasm, Linked::Not(with_causes(&error))),
     }
 }
 

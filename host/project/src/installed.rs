@@ -2,7 +2,6 @@
 //!
 //! Must not know what is installed, nor how.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -19,11 +18,7 @@ pub(crate) fn installed(
 ) -> Result<PathBuf, ProjectError> {
     let name = build.sdk_name();
     let text = std::fs::read(pinned).map_err(ProjectError::file("read", pinned))?;
-    let digest = Sha256::digest(text);
-    let short: String = digest.iter().take(8).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let short = hex::encode(&Sha256::digest(text)[..8]);
     let cache = cache(build)?;
     let folder = cache.join(format!("{name}-{short}"));
     if folder.is_dir() {
