@@ -4,6 +4,7 @@
 
 use chicory_admin::{AdminError, UploadError};
 use chicory_project::ProjectError;
+use chicory_queue::{DeployRefused, EnqueueError};
 
 /// What to do about an error; none where the error says it all.
 pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
@@ -16,6 +17,9 @@ fn of_cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<UploadError>() {
         return of_upload(error);
+    }
+    if let Some(EnqueueError::UnknownVersion { .. }) = error.downcast_ref() {
+        return Some("`chicory modules show` lists the versions that are kept".into());
     }
     of_admin(error.downcast_ref()?)
 }
@@ -44,6 +48,7 @@ fn of_admin(error: &AdminError) -> Option<String> {
         AdminError::NoModule { known, .. } if known.is_empty() => {
             "`chicory deploy PATH` deploys one".into()
         }
+        AdminError::Refused(refused) => return of_refused(refused),
         _ => return None,
     })
 }
@@ -53,6 +58,20 @@ fn of_project(error: &ProjectError) -> Option<&'static str> {
         ProjectError::NotAProject { .. } => "`chicory new NAME --lang LANGUAGE` writes one",
         ProjectError::Occupied { .. } => "choose another folder with --dir",
         ProjectError::NoCache => "set HOME or XDG_CACHE_HOME",
+        _ => return None,
+    })
+}
+
+fn of_refused(refused: &DeployRefused) -> Option<String> {
+    Some(match refused {
+        DeployRefused::CanaryServes { module, .. } => format!("`chicory rollback {module}` ends it"),
+        DeployRefused::Breaking { .. } => "keep these as they are, or deploy with --allow-breaking: messages that were checked against the active version then still run on it".into(),
+        DeployRefused::BreakingCanary { .. } | DeployRefused::NothingActive { .. } => {
+            "deploy it without --canary".into()
+        }
+        DeployRefused::NoVersion { module, .. } => {
+            format!("`chicory modules show {module}` lists the versions that are kept")
+        }
         _ => return None,
     })
 }

@@ -38,9 +38,7 @@ pub enum EnqueueError {
     #[error("TaskNotFound: {0}")]
     UnknownTask(String),
     /// The version that it is pinned to is not kept.
-    #[error(
-        "task `{task}`: no version {digest} is kept, to which the message is pinned; `chicory modules show` lists those that are"
-    )]
+    #[error("task `{task}`: the version {digest}, to which the message is pinned, is not kept")]
     UnknownVersion {
         /// The task.
         task: String,

@@ -17,4 +17,4 @@ pub use fleet::{Fleet, FleetConfig};
 pub use manifest::{Manifest, ManifestError, TaskSettings};
 pub use module_dir::ModuleDir;
 pub use translate::outcome;
-pub use trust::{Trust, TrustError};
+pub use trust::{Trust, TrustError, signature_file};

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::catalog::{Catalog, LoadReport};
 use super::manifest::Manifest;
-use super::trust::Trust;
+use super::trust::{Trust, signature_file};
 
 /// A directory of modules, and what is known of its files.
 pub struct ModuleDir {
@@ -156,9 +156,7 @@ async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String,
         .map_err(|error| format!("can't be read: {error}"))?;
     let manifest = Manifest::beside(file, &wasm).map_err(|error| error.to_string())?;
     let name = manifest.name.clone().unwrap_or_else(|| stem(file));
-    let mut signature = file.as_os_str().to_owned();
-    signature.push(".minisig");
-    let signature = std::fs::read_to_string(signature).ok();
+    let signature = std::fs::read_to_string(signature_file(file)).ok();
     (trust.check(&name, &wasm, signature.as_deref())).map_err(|error| error.to_string())?;
     catalog.load(&name, wasm, manifest).await?;
     Ok(name)

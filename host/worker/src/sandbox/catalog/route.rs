@@ -175,11 +175,7 @@ impl Route {
             .chain(canary)
             .chain(kept.iter().map(|kept| &kept.task))
             .find(|task| task.digest() == digest)
-            .ok_or_else(|| {
-                format!(
-                    "it is pinned to version {digest}, which is not kept; `chicory modules show` lists those that are"
-                )
-            })
+            .ok_or_else(|| format!("it is pinned to version {digest}, which is not kept"))
     }
 }
 
