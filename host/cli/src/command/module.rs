@@ -1,4 +1,4 @@
-//! A module from a file, and a sandbox to look at it or run it in, without a worker.
+//! A module from a file, and a sandbox to inspect it or run it in, without a worker.
 //!
 //! Must not know what is done with the module.
 
@@ -21,7 +21,7 @@ pub(super) fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     make(config, false)
 }
 
-/// The same, with files and lines in backtraces: for the user's own modules.
+/// The same, with files and lines in backtraces, for the user's own modules.
 pub(super) fn sandbox_with_source_lines(config: &Config) -> anyhow::Result<Sandbox> {
     make(config, true)
 }
@@ -37,7 +37,7 @@ fn make(config: &Config, source_lines: bool) -> anyhow::Result<Sandbox> {
 pub(super) struct FromFile {
     /// For the sandbox.
     pub(super) request: LoadRequest,
-    /// What holds for it: its own words, and the manifest beside it.
+    /// Its settings: what the module says about itself, overridden by the manifest next to it.
     pub(super) manifest: Manifest,
 }
 

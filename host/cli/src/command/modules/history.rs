@@ -1,4 +1,4 @@
-//! `chicory modules history`: what has been active, and when.
+//! `chicory modules history`: which versions have been active, and when.
 //!
 //! Must not know what is under way.
 
@@ -19,7 +19,7 @@ pub(super) fn human(module: &str, rows: &[Activated]) -> String {
             row.activation.how.clone(),
             row.activation.by.clone(),
             row.source.clone().unwrap_or_default(),
-            if row.kept { "" } else { "forgotten" }.to_owned(),
+            if row.kept { "" } else { "removed" }.to_owned(),
         ]
     });
     table(

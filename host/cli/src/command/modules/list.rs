@@ -1,6 +1,6 @@
-//! `chicory modules list`: a line for each module.
+//! `chicory modules list`: one line per module.
 //!
-//! Must not know one module's versions but for the active one.
+//! Must not know versions other than the active one.
 
 use chicory_admin::ModuleRow;
 

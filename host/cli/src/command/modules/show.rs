@@ -1,6 +1,6 @@
-//! `chicory modules show`: all about one module.
+//! `chicory modules show`: everything about one module.
 //!
-//! Must not know how it came to be so.
+//! Must not know its past.
 
 use chicory_admin::{ModuleDetail, ModuleState};
 use chicory_queue::{
@@ -66,7 +66,7 @@ fn row(record: &ModuleRecord, version: &Version) -> [String; 7] {
 
 fn rolling_out(rollout: &Rollout, reports: &[WorkerReport]) -> String {
     let mut lines = vec![format!(
-        "  {} of {} by {} since {}, given up at {}",
+        "  {} of {} by {} since {}, expires at {}",
         rollout.how,
         short(&rollout.digest),
         rollout.by,
@@ -87,9 +87,9 @@ fn rolling_out(rollout: &Rollout, reports: &[WorkerReport]) -> String {
 fn on_trial(canary: &Canary, counts: CanaryCounts) -> String {
     let terms = &canary.terms;
     let of =
-        |failed: u64, ok: u64| format!("{failed} of {} tries failed", ok.saturating_add(failed));
+        |failed: u64, ok: u64| format!("{failed} of {} attempts failed", ok.saturating_add(failed));
     format!(
-        "  canary by {} since {}: {}; on the active version, {}\n  rolled back at {} percentage points more failures, promoted after {} s and {} tries",
+        "  canary by {} since {}: {}; on the active version, {}\n  rolled back at {} percentage points more failures, promoted after {} s and {} attempts",
         canary.by,
         second(canary.since),
         of(counts.canary_failed, counts.canary_ok),
