@@ -22,6 +22,7 @@ mod timestamp;
 mod validate;
 
 pub use broker::{Broker, Connected, FetchRequest, ReclaimRequest, Wake, connect};
+pub use chicory_signature::{Arguments, RawJson};
 pub use client::{Base64, Call, CallError, Client, Started};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};

@@ -37,10 +37,9 @@ mod stdio;
 mod trap;
 mod types;
 mod watch;
-mod weigh;
 mod wrap;
 
-pub use chicory_signature::{Signature, ValidationError};
+pub use chicory_signature::{Arguments, RawJson, Signature, ValidationError};
 pub use compiler::Compiler;
 pub use confined::serve_compiler;
 pub use ended::{Advice, Ended, How, Level, LogLine, Note, Observer, Source, Usage};

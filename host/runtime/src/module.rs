@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chicory_signature::{Signature, ValidationError};
-use serde_json::{Map, Value};
+use chicory_signature::{Arguments, Signature, ValidationError};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use crate::address::HostGrant;
@@ -214,12 +213,11 @@ impl Task {
     }
 
     /// Whether these arguments fit, without a call.
-    pub fn validate(
-        &self,
-        args: &[Value],
-        kwargs: &Map<String, Value>,
-    ) -> Result<(), ValidationError> {
-        self.signature.check(args, kwargs)
+    ///
+    /// # Errors
+    /// Says which argument does not fit, and why.
+    pub fn validate(&self, arguments: &Arguments) -> Result<(), ValidationError> {
+        self.signature.check(arguments)
     }
 }
 

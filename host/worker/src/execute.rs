@@ -75,14 +75,14 @@ pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begu
             let over = Begun::Over(Outcome::Failed(failure));
             (nameless(delivery.task_id), None, over)
         }
-        Payload::Message(mut message) => {
+        Payload::Message(message) => {
             // What starts after a new version serves runs on it, whenever it was fetched.
             let task = if shift.catalog.generation() == generation {
                 task
             } else {
                 shift.catalog.resolve(&message)
             };
-            let how = run(shift, delivery.deliveries, &mut message, task.as_ref());
+            let how = run(shift, delivery.deliveries, &message, task.as_ref());
             (message, task.ok(), how.unwrap_or_else(Begun::Over))
         }
     };
@@ -103,7 +103,7 @@ pub(crate) async fn begin_cold(shift: &Shift, case: &mut Case) -> Begun {
         unreachable!("only a task can be cold")
     };
     match task.load().await {
-        Ok(code) => start(shift, &mut case.message, &task, code),
+        Ok(code) => start(shift, &case.message, &task, code),
         Err(reason) => Begun::Over(Outcome::Failed(refused(&task, &reason))),
     }
 }
@@ -140,7 +140,7 @@ fn nameless(task_id: String) -> Box<TaskMessage> {
 fn run(
     shift: &Shift,
     deliveries: u32,
-    message: &mut TaskMessage,
+    message: &TaskMessage,
     task: Result<&Arc<CatalogTask>, &String>,
 ) -> Result<Begun, Outcome> {
     let limit = shift.config.max_deliveries;
@@ -165,7 +165,7 @@ fn run(
     }
 }
 
-fn start(shift: &Shift, message: &mut TaskMessage, task: &CatalogTask, code: Arc<Task>) -> Begun {
+fn start(shift: &Shift, message: &TaskMessage, task: &CatalogTask, code: Arc<Task>) -> Begun {
     let invocation = invocation(shift, message, task, code);
     Begun::Running(shift.runner.run(invocation))
 }
@@ -178,7 +178,7 @@ fn refused(task: &CatalogTask, reason: &str) -> Failure {
 
 fn invocation(
     shift: &Shift,
-    message: &mut TaskMessage,
+    message: &TaskMessage,
     task: &CatalogTask,
     code: Arc<Task>,
 ) -> Invocation {
@@ -194,9 +194,7 @@ fn invocation(
             tenant: None,
         },
         observer: shift.events.observer(message),
-        // Most tasks end well: a failure reads them again.
-        args: std::mem::take(&mut message.args),
-        kwargs: std::mem::take(&mut message.kwargs),
+        arguments: message.arguments.clone(),
         task: code,
         cancel: None,
     }
@@ -239,13 +237,10 @@ pub(crate) fn finish(
         ticket,
         lease,
         raw,
-        mut message,
+        message,
         task,
         begun,
     } = case;
-    if matches!(outcome, Outcome::Failed(_)) {
-        restore_arguments(&mut message, &raw);
-    }
     let none = RetryPolicy::none();
     let terms = Terms {
         policy: task.as_ref().map_or(&none, |task| &task.policy),
@@ -287,13 +282,5 @@ pub(crate) fn finish(
         ticket,
         settle,
         report,
-    }
-}
-
-/// Gives a message back the arguments that its call has taken: a retry needs them.
-fn restore_arguments(message: &mut TaskMessage, raw: &[u8]) {
-    if let Ok(delivered) = TaskMessage::decode(raw) {
-        message.args = delivered.args;
-        message.kwargs = delivered.kwargs;
     }
 }

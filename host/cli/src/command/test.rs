@@ -117,8 +117,8 @@ async fn try_case(
         return Err(wrong(reason).into());
     };
     let task = task.limited(&case.limits).map_err(wrong)?;
-    let (args, kwargs) = case.arguments().map_err(wrong)?;
-    let mut invocation = Invocation::new(Arc::clone(&task), args, kwargs);
+    let arguments = case.arguments().map_err(wrong)?;
+    let mut invocation = Invocation::new(Arc::clone(&task), arguments);
     invocation.context.id = "test".into();
     let ended = sandbox.run(invocation).await;
     let used = Usage {

@@ -66,5 +66,5 @@ fn takes(version: &Version, module: &str, message: &TaskMessage) -> bool {
     };
     let spelled = task.replace('_', "-");
     let signature = (version.tasks.get(task)).or_else(|| version.tasks.get(&spelled));
-    signature.is_some_and(|signature| signature.check(&message.args, &message.kwargs).is_ok())
+    signature.is_some_and(|signature| signature.check(&message.arguments).is_ok())
 }
