@@ -178,7 +178,7 @@ fn by_lines(missing: &[Need]) -> Vec<(&str, Vec<&str>)> {
     for need in missing {
         match found.iter_mut().find(|(lines, _)| *lines == need.lines) {
             Some((_, interfaces)) => interfaces.push(&need.interface),
-            None => found.push((need.lines, vec![&need.interface])),
+            None => found.push((&need.lines, vec![&need.interface])),
         }
     }
     found

@@ -116,7 +116,9 @@ async fn try_case(
         );
         return Err(wrong(reason).into());
     };
-    let task = task.limited(&case.limits).map_err(wrong)?;
+    let task = task
+        .limited(&case.limits)
+        .map_err(|error| wrong(error.to_string()))?;
     let arguments = case.arguments().map_err(wrong)?;
     let mut invocation = Invocation::new(Arc::clone(&task), arguments);
     invocation.context.id = "test".into();

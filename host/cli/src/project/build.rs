@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use chicory_link::Linking;
 use chicory_runtime::to_component;
+use chicory_signature::with_causes;
 
 use super::{Language, Project, c, go, javascript, python, rust, strip};
 use crate::exit::CommandError;
@@ -62,8 +63,11 @@ pub(crate) fn build(project: &Project, request: &Request) -> anyhow::Result<Buil
     } else {
         strip::debug_lines(wasm)
     };
-    let wasm = to_component(wasm).map_err(|reason| {
-        CommandError::Failed(format!("what the toolchain made can't be used: {reason}"))
+    let wasm = to_component(wasm).map_err(|error| {
+        CommandError::Failed(format!(
+            "what the toolchain made can't be used: {}",
+            with_causes(&error)
+        ))
     })?;
     let (wasm, linked) = if request.debug {
         // Lines of the source belong to places in the modules as they were.
@@ -83,9 +87,9 @@ pub(crate) fn build(project: &Project, request: &Request) -> anyhow::Result<Buil
 /// One core module in place of many, so that a sandbox starts sooner.
 fn link(wasm: Vec<u8>) -> (Vec<u8>, Linked) {
     match chicory_link::link(&wasm) {
-        Linking::Linked { component, modules } => (component, Linked::Modules(modules)),
-        Linking::Nothing => (wasm, Linked::Nothing),
-        Linking::Refused { reason } => (wasm, Linked::Not(reason)),
+        Ok(Linking::Linked { component, modules }) => (component, Linked::Modules(modules)),
+        Ok(Linking::Nothing) => (wasm, Linked::Nothing),
+        Err(error) => (wasm, Linked::Not(with_causes(&error))),
     }
 }
 

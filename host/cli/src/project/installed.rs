@@ -2,7 +2,6 @@
 //!
 //! Must not know what is installed, nor how.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -19,11 +18,7 @@ pub(super) fn installed(
     install: impl FnOnce(&Path) -> anyhow::Result<()>,
 ) -> anyhow::Result<PathBuf> {
     let text = std::fs::read(pinned).with_context(|| format!("can't read {}", pinned.display()))?;
-    let digest = Sha256::digest(text);
-    let short: String = digest.iter().take(8).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let short = hex::encode(&Sha256::digest(text)[..8]);
     let cache = cache()?;
     let folder = cache.join(format!("{name}-{short}"));
     if folder.is_dir() {

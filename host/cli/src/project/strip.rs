@@ -2,6 +2,7 @@
 //!
 //! Names of functions stay, for backtraces. Must not know who made the module.
 
+use wasm_encoder::{RawSection, Section as _};
 use wasmparser::{Parser, Payload};
 
 /// The module without DWARF; what is no core module stays as it is.
@@ -25,24 +26,10 @@ fn without(wasm: &[u8]) -> Option<Vec<u8>> {
         if let Some((id, range)) = payload.as_section() {
             let body =
                 wasm.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
-            kept.push(id);
-            leb128(&mut kept, body.len());
-            kept.extend_from_slice(body);
+            RawSection { id, data: body }.append_to(&mut kept);
         }
     }
     Some(kept)
-}
-
-/// A length as WebAssembly writes it: seven bits a byte.
-fn leb128(bytes: &mut Vec<u8>, mut length: usize) {
-    loop {
-        let low = u8::try_from(length & 0x7f).unwrap_or_default();
-        length >>= 7;
-        if length == 0 {
-            return bytes.push(low);
-        }
-        bytes.push(low | 0x80);
-    }
 }
 
 #[cfg(test)]

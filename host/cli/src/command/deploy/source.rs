@@ -172,7 +172,7 @@ async fn check(
     let module = sandbox
         .load(request)
         .await
-        .map_err(|error| undeployable(error.to_string()))?;
+        .map_err(|error| undeployable(chicory_signature::with_causes(&error)))?;
     let tasks = module.tasks();
     Ok(tasks
         .map(|task| (task.name().to_owned(), task.signature().clone()))

@@ -1,0 +1,336 @@
+//! Rolls a version out: begins it, waits until every live worker is ready, switches them all, ends it.
+//!
+//! Drives the transitions of [`super::transition`]; a process that is killed in the middle leaves a
+//! roll-out that expires to one clear end. Must not know what a version is made of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chicory_clock::{Clock, Timestamp};
+
+use super::{
+    AuditEntry, DeployRefused, Fleet, ModuleRecord, Phase, Progress, Registry, RegistryError,
+    Rollout, RolloutRequest, Version,
+};
+
+/// Rolls versions out to the workers that are alive.
+pub struct Deployer {
+    registry: Arc<dyn Registry>,
+    fleet: Arc<dyn Fleet>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What is to be rolled out.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A version whose bytes are in the registry.
+    Deploy(Box<Version>),
+    /// A version that is kept: its digest or how it begins; none for the one before.
+    RollBack(Option<String>),
+}
+
+/// How far a roll-out is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// What is waited for.
+    pub phase: Phase,
+    /// Workers that are as far.
+    pub done: usize,
+    /// Workers that are to be.
+    pub workers: usize,
+}
+
+/// How a roll-out ended well.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RolledOut {
+    /// The module's record as it is now.
+    pub record: ModuleRecord,
+    /// The version.
+    pub digest: String,
+    /// Workers that serve it.
+    pub workers: usize,
+}
+
+/// Why a roll-out had no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum RolloutError {
+    /// It can't begin, or somebody else ended it.
+    #[error(transparent)]
+    Refused(#[from] DeployRefused),
+    /// Workers can't run it.
+    #[error("the roll-out is stopped, and the version before stays: {}", reasons(.0))]
+    WorkersRefused(Vec<(String, String)>),
+    /// Workers did not answer.
+    #[error("the roll-out is stopped, and the version before stays: no answer within {after:?} from {}", workers.join(", "))]
+    NoAnswer {
+        /// Who did not.
+        workers: Vec<String>,
+        /// How long they had.
+        after: Duration,
+    },
+    /// The registry can't be reached.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+fn reasons(refusals: &[(String, String)]) -> String {
+    let lines: Vec<_> = refusals
+        .iter()
+        .map(|(worker, reason)| format!("\n  worker {worker}: {reason}"))
+        .collect();
+    lines.concat()
+}
+
+/// Between two looks at the workers' answers.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// Between two looks at who is alive.
+const COUNT_EVERY: Duration = Duration::from_millis(500);
+
+impl Deployer {
+    /// For the workers of this fleet, which follow this registry.
+    pub fn new(registry: Arc<dyn Registry>, fleet: Arc<dyn Fleet>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            registry,
+            fleet,
+            clock,
+        }
+    }
+
+    /// Rolls out, and says how far it is. `changes` are those between the active version's tasks and the
+    /// new ones that messages may not fit; it is called with the record that is deployed onto.
+    ///
+    /// # Errors
+    /// When it can't begin, or has been stopped: nothing serves that did not serve before.
+    pub async fn roll_out(
+        &self,
+        module: &str,
+        target: &Target,
+        changes: impl Fn(&ModuleRecord) -> Vec<String>,
+        request: &RolloutRequest,
+        mut tell: impl FnMut(&Stage),
+    ) -> Result<RolledOut, RolloutError> {
+        let begin = |record: ModuleRecord| match target {
+            Target::Deploy(version) => {
+                let changes = changes(&record);
+                record.begin(version.as_ref().clone(), changes, request)
+            }
+            Target::RollBack(to) => record.begin_rollback(to.as_deref(), request),
+        };
+        let is_begun = |record: &ModuleRecord| ours(record, request).is_some();
+        let action = match target {
+            Target::Deploy(_) => "deploy",
+            Target::RollBack(_) => "rollback",
+        };
+        let record = self.step(module, request, begin, is_begun, action).await?;
+        let Some(rollout) = ours(&record, request).cloned() else {
+            unreachable!("it has just begun")
+        };
+        let outcome = self.carry_out(module, &rollout, request, &mut tell).await;
+        if let Err(RolloutError::WorkersRefused(_) | RolloutError::NoAnswer { .. }) = &outcome {
+            self.stop(module, request).await?;
+        }
+        outcome
+    }
+
+    /// Ends a roll-out without effect, if it is under way.
+    ///
+    /// # Errors
+    /// When the registry can't be reached; then the roll-out expires by itself.
+    pub async fn stop(&self, module: &str, request: &RolloutRequest) -> Result<(), RolloutError> {
+        let abort = |record: ModuleRecord| record.abort(&request.id);
+        let is_over = |record: &ModuleRecord| ours(record, request).is_none();
+        match self.step(module, request, abort, is_over, "abort").await {
+            Ok(_) | Err(RolloutError::Refused(DeployRefused::Over { .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        module: &str,
+        rollout: &Rollout,
+        request: &RolloutRequest,
+        tell: &mut impl FnMut(&Stage),
+    ) -> Result<RolledOut, RolloutError> {
+        let digest = rollout.digest.clone();
+        let mut workers = self.wait_for(Phase::Preparing, request, tell).await?;
+        let now = || self.clock.now();
+        let switch = |record: ModuleRecord| record.switch(&request.id, now());
+        let is_switched = |record: &ModuleRecord| {
+            let on_trial = record
+                .canary
+                .as_ref()
+                .is_some_and(|canary| canary.id == request.id);
+            on_trial || ours(record, request).is_some_and(|found| found.phase == Phase::Switching)
+        };
+        let action = if request.canary.is_some() {
+            "canary"
+        } else {
+            "switch"
+        };
+        let mut record = self
+            .step(module, request, switch, is_switched, action)
+            .await?;
+        if request.canary.is_none() {
+            workers = self.wait_for(Phase::Switching, request, tell).await?;
+            let finish = |record: ModuleRecord| record.finish(&request.id, now());
+            let is_done = |record: &ModuleRecord| {
+                ours(record, request).is_none() && record.active.as_deref() == Some(&digest)
+            };
+            record = self
+                .step(module, request, finish, is_done, "activate")
+                .await?;
+        }
+        Ok(RolledOut {
+            record,
+            digest,
+            workers,
+        })
+    }
+
+    /// Makes one transition by compare-and-set. An attempt whose answer was lost is looked for first, so
+    /// that it isn't made twice; a registry that is away is waited for until the roll-out expires.
+    async fn step(
+        &self,
+        module: &str,
+        request: &RolloutRequest,
+        change: impl Fn(ModuleRecord) -> Result<ModuleRecord, DeployRefused>,
+        is_made: impl Fn(&ModuleRecord) -> bool,
+        action: &str,
+    ) -> Result<ModuleRecord, RolloutError> {
+        loop {
+            let made = self
+                .try_step(module, request, &change, &is_made, action)
+                .await;
+            match made {
+                Ok(Some(record)) => return Ok(record),
+                Ok(None) => {}
+                Err(RolloutError::Registry(error))
+                    if error.is_transient() && self.clock.now() < request.expires_at =>
+                {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn try_step(
+        &self,
+        module: &str,
+        request: &RolloutRequest,
+        change: &impl Fn(ModuleRecord) -> Result<ModuleRecord, DeployRefused>,
+        is_made: &impl Fn(&ModuleRecord) -> bool,
+        action: &str,
+    ) -> Result<Option<ModuleRecord>, RolloutError> {
+        let found = self.registry.module(module).await?;
+        let record = found.unwrap_or_else(|| ModuleRecord::new(module));
+        if is_made(&record) {
+            return Ok(Some(record));
+        }
+        let before = ours(&record, request).map(|rollout| rollout.digest.clone());
+        let mut next = change(record)?;
+        let rolled = ours(&next, request).map(|rollout| rollout.digest.clone());
+        let entry = AuditEntry {
+            at: self.clock.now(),
+            by: request.by.clone(),
+            action: action.to_owned(),
+            module: module.to_owned(),
+            digest: rolled.or(before).unwrap_or_default(),
+            detail: String::new(),
+        };
+        Ok(self.registry.replace(&next, &entry).await?.map(|revision| {
+            next.revision = revision;
+            next
+        }))
+    }
+
+    /// Waits until all workers alive have said that they are as far. Returns how many they are.
+    async fn wait_for(
+        &self,
+        phase: Phase,
+        request: &RolloutRequest,
+        tell: &mut impl FnMut(&Stage),
+    ) -> Result<usize, RolloutError> {
+        let begun = self.clock.now();
+        let mut counted = None::<Timestamp>;
+        let mut alive = Vec::new();
+        loop {
+            let now = self.clock.now();
+            if counted.is_none_or(|at| now.since(at) >= COUNT_EVERY)
+                && let Some(found) = transient(self.fleet.serving().await)?
+            {
+                (alive, counted) = (found, Some(now));
+            }
+            let answers = transient(self.registry.reports(&request.id).await)?;
+            let answers: BTreeMap<_, _> = answers
+                .into_iter()
+                .flatten()
+                .map(|report| (report.worker_id, report.progress))
+                .collect();
+            let refusals = refusals(&answers);
+            if !refusals.is_empty() {
+                return Err(RolloutError::WorkersRefused(refusals));
+            }
+            let missing: Vec<_> = alive
+                .iter()
+                .filter(|worker| {
+                    !answers
+                        .get(*worker)
+                        .is_some_and(|far| is_as_far(far, phase))
+                })
+                .cloned()
+                .collect();
+            tell(&Stage {
+                phase,
+                done: alive.len() - missing.len(),
+                workers: alive.len(),
+            });
+            if missing.is_empty() && counted.is_some() {
+                return Ok(alive.len());
+            }
+            if now >= request.expires_at {
+                return Err(RolloutError::NoAnswer {
+                    workers: missing,
+                    after: now.since(begun),
+                });
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// The roll-out that was begun by this request.
+fn ours<'a>(record: &'a ModuleRecord, request: &RolloutRequest) -> Option<&'a Rollout> {
+    record
+        .rollout
+        .as_ref()
+        .filter(|rollout| rollout.id == request.id)
+}
+
+/// None where the registry is away for now.
+fn transient<T>(answer: Result<T, RegistryError>) -> Result<Option<T>, RegistryError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.is_transient() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn refusals(answers: &BTreeMap<String, Progress>) -> Vec<(String, String)> {
+    let refused = answers
+        .iter()
+        .filter_map(|(worker, progress)| match progress {
+            Progress::Refused(reason) => Some((worker.clone(), reason.clone())),
+            Progress::Ready | Progress::Switched => None,
+        });
+    refused.collect()
+}
+
+fn is_as_far(progress: &Progress, phase: Phase) -> bool {
+    match phase {
+        Phase::Preparing => matches!(progress, Progress::Ready | Progress::Switched),
+        Phase::Switching => matches!(progress, Progress::Switched),
+    }
+}

@@ -1,0 +1,111 @@
+//! Why a roll-out can't begin or go on, in words for whoever deploys.
+//!
+//! Must not know when.
+
+use chicory_clock::Timestamp;
+
+/// Why a roll-out can't begin, or go on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DeployRefused {
+    /// Another one is under way.
+    #[error(
+        "{by} is rolling out {} of module {module:?} since {since}: wait for its end, or until {until}, when it is given up",
+        short(digest)
+    )]
+    Busy {
+        /// The module.
+        module: String,
+        /// Whose it is.
+        by: String,
+        /// The version that it rolls out.
+        digest: String,
+        /// When it began.
+        since: Timestamp,
+        /// When it is given up.
+        until: Timestamp,
+    },
+    /// A canary serves.
+    #[error(
+        "{} is a canary of module {module:?}: wait until it is promoted, or end it by `chicory rollback {module}`",
+        short(digest)
+    )]
+    CanaryServes {
+        /// The module.
+        module: String,
+        /// The canary.
+        digest: String,
+    },
+    /// It serves already.
+    #[error("{} is the active version of module {module:?} already", short(digest))]
+    Active {
+        /// The module.
+        module: String,
+        /// The version.
+        digest: String,
+    },
+    /// Messages made for the active version may not fit.
+    #[error(
+        "the new version of module {module:?} does not take what the active one takes:\n{}\nkeep these as they are, or deploy with --allow-breaking: then messages checked against the active version still run on it",
+        listed(changes)
+    )]
+    Breaking {
+        /// The module.
+        module: String,
+        /// What changed, one sentence each.
+        changes: Vec<String>,
+    },
+    /// A canary shares messages with the active version.
+    #[error(
+        "a canary of module {module:?} must take what the active version takes, since any message may meet it:\n{}\ndeploy it without --canary",
+        listed(changes)
+    )]
+    BreakingCanary {
+        /// The module.
+        module: String,
+        /// What changed, one sentence each.
+        changes: Vec<String>,
+    },
+    /// There is nothing that a canary could be compared with.
+    #[error(
+        "module {module:?} has no active version to compare a canary with: deploy it without --canary"
+    )]
+    NothingActive {
+        /// The module.
+        module: String,
+    },
+    /// No such version.
+    #[error(
+        "module {module:?} has no version {digest}; `chicory modules show {module}` lists them"
+    )]
+    NoVersion {
+        /// The module.
+        module: String,
+        /// What was asked for.
+        digest: String,
+    },
+    /// Nothing came before.
+    #[error("module {module:?} has no version before the active one")]
+    NothingBefore {
+        /// The module.
+        module: String,
+    },
+    /// Somebody else has ended the roll-out.
+    #[error("the roll-out of module {module:?} is over: it expired, or somebody else ended it")]
+    Over {
+        /// The module.
+        module: String,
+    },
+}
+
+/// The first characters of a digest, enough for people.
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+fn listed(changes: &[String]) -> String {
+    let lines: Vec<_> = changes
+        .iter()
+        .map(|change| format!("  - {change}"))
+        .collect();
+    lines.join("\n")
+}

@@ -1,0 +1,81 @@
+//! Duty: takes over deliveries whose worker is gone, as far as there are permits to run them.
+//!
+//! How often a message may be handed out is decided where it is executed, not here.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chicory_queue::ReclaimRequest;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::WorkerConfig;
+use crate::context::WorkerContext;
+use crate::duty::fetch::hand_over;
+
+/// When to look for expired leases again.
+#[derive(Debug)]
+pub(crate) struct Reclaim {
+    every: Duration,
+    next: Instant,
+}
+
+impl Reclaim {
+    /// Looks four times in a lease's time, but not all the time.
+    pub(crate) fn new(config: &WorkerConfig) -> Self {
+        let every = (config.lease / 4).clamp(Duration::from_millis(20), Duration::from_secs(10));
+        Self {
+            every,
+            next: Instant::now() + every,
+        }
+    }
+
+    /// How long until it is due.
+    pub(crate) fn pause(&self) -> Duration {
+        self.next.saturating_duration_since(Instant::now())
+    }
+
+    /// Where it is due, takes over what has expired, with as many of the permits as that needs.
+    pub(crate) async fn when_due(
+        &mut self,
+        context: &Arc<WorkerContext>,
+        permits: &mut OwnedSemaphorePermit,
+    ) {
+        if !self.pause().is_zero() {
+            return;
+        }
+        for queue in &context.queues {
+            let limit = permits.num_permits();
+            if limit == 0 {
+                // Due still: looked at again with the next permits.
+                return;
+            }
+            take_over(context, queue, permits).await;
+        }
+        if permits.num_permits() > 0 {
+            self.next = Instant::now() + self.every;
+        }
+    }
+}
+
+async fn take_over(
+    context: &Arc<WorkerContext>,
+    queue: &Arc<str>,
+    permits: &mut OwnedSemaphorePermit,
+) {
+    let request = ReclaimRequest {
+        queue,
+        consumer: &context.consumer,
+        limit: permits.num_permits(),
+    };
+    let answer = context.connected.broker.reclaim(request).await;
+    let mut deliveries = context.note(answer).unwrap_or_default();
+    // A lease of our own that ran out while the broker was away: the task is still at work here.
+    deliveries.retain(|delivery| !context.held.has(&delivery.lease));
+    for delivery in &deliveries {
+        tracing::warn!(
+            task_id = %delivery.task_id, entry = %delivery.lease.entry, deliveries = delivery.deliveries,
+            "took over a task whose lease had expired"
+        );
+    }
+    hand_over(context, deliveries, permits).await;
+}

@@ -1,0 +1,252 @@
+//! A worker's part in a fleet: it serves what the registry says, and says how far it is with what is new.
+//!
+//! [`Fleet::catch_up`] learns at the start what is deployed; the duty `follow` keeps up. Must not run tasks, and
+//! never decides what a deploy is to do: the registry's transitions do.
+
+mod blobs;
+mod canary;
+mod rollout;
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chicory_queue::{Clock, ModuleRecord, Phase, Registry, RegistryError, Version};
+use chicory_runtime::{Module, Sandbox};
+
+use self::blobs::Blobs;
+use super::bundle::Bundle;
+use super::catalog::{
+    Bring, CanaryCounters, Catalog, Code, CodeCache, KeptVersion, LoadedVersion, Served, compile,
+};
+use super::manifest::Manifest;
+use super::trust::Trust;
+
+/// How a worker takes part in a fleet.
+pub struct FleetConfig {
+    /// Its name among workers.
+    pub worker_id: String,
+    /// Where fetched modules are kept; without it, they are fetched whenever they are loaded.
+    pub blobs: Option<PathBuf>,
+    /// Whose modules it runs.
+    pub trust: Trust,
+    /// Bytes of machine code that it keeps loaded.
+    pub code_bytes: u64,
+}
+
+/// What the registry says, and what this worker serves of it.
+pub struct Fleet {
+    registry: Arc<dyn Registry>,
+    catalog: Arc<Catalog>,
+    clock: Arc<dyn Clock>,
+    worker_id: String,
+    source: Arc<CodeSource>,
+    cache: Arc<CodeCache>,
+    /// The registry's revision that is served.
+    revision: u64,
+    /// Versions by module and digest.
+    versions: HashMap<String, HashMap<String, Arc<LoadedVersion>>>,
+    /// Modules with a roll-out or a canary.
+    open: HashMap<String, ModuleRecord>,
+    counters: HashMap<String, Arc<CanaryCounters>>,
+    /// Roll-outs that are being prepared here, or were.
+    begun: HashSet<String>,
+    /// Roll-outs that this worker has switched to and has not been able to say so.
+    unsaid: HashSet<String>,
+}
+
+/// Where code comes from.
+struct CodeSource {
+    blobs: Blobs,
+    trust: Trust,
+    sandbox: Sandbox,
+}
+
+impl Fleet {
+    /// A worker's part; nothing is served yet.
+    pub fn new(
+        registry: Arc<dyn Registry>,
+        catalog: Arc<Catalog>,
+        clock: Arc<dyn Clock>,
+        config: FleetConfig,
+    ) -> Self {
+        let source = CodeSource {
+            blobs: Blobs::new(Arc::clone(&registry), config.blobs),
+            trust: config.trust,
+            sandbox: catalog.sandbox().clone(),
+        };
+        Self {
+            registry,
+            catalog,
+            clock,
+            worker_id: config.worker_id,
+            source: Arc::new(source),
+            cache: CodeCache::new(config.code_bytes),
+            revision: 0,
+            versions: HashMap::new(),
+            open: HashMap::new(),
+            counters: HashMap::new(),
+            begun: HashSet::new(),
+            unsaid: HashSet::new(),
+        }
+    }
+
+    /// Serves what has changed since the last look. Returns whether anything has.
+    ///
+    /// # Errors
+    /// When the registry can't be read; nothing has changed then.
+    pub async fn catch_up(&mut self) -> Result<bool, RegistryError> {
+        let (revision, records) = self.registry.changed(self.revision).await?;
+        let mut served = Vec::with_capacity(records.len());
+        for record in &records {
+            if !self.is_local(&record.name) {
+                served.push((record.name.clone(), Arc::new(self.served(record))));
+            }
+        }
+        if !served.is_empty() {
+            self.catalog.serve(&served);
+        }
+        let changed = !records.is_empty();
+        for record in records {
+            self.take_part(record);
+        }
+        self.revision = revision;
+        Ok(changed)
+    }
+
+    /// Whether a folder of this machine has a module of this name, which goes first.
+    fn is_local(&self, module: &str) -> bool {
+        self.catalog
+            .served(module)
+            .is_some_and(|served| !served.deployed)
+    }
+
+    /// What a record says is to be served. Versions that are known keep their code.
+    fn served(&mut self, record: &ModuleRecord) -> Served {
+        let known = self.versions.remove(&record.name).unwrap_or_default();
+        let versions: HashMap<_, _> = record
+            .versions
+            .iter()
+            .map(|version| {
+                let loaded = known.get(&version.digest).cloned();
+                let loaded = loaded.unwrap_or_else(|| self.load_on_demand(&record.name, version));
+                (version.digest.clone(), loaded)
+            })
+            .collect();
+        let of = |digest: &str| versions.get(digest).cloned();
+        let canary = record.canary.as_ref().and_then(|canary| {
+            let counters = self.counters.entry(canary.id.clone()).or_default();
+            Some((canary.clone(), of(&canary.digest)?, Arc::clone(counters)))
+        });
+        let serving = record.serving();
+        let on_trial = record.canary.as_ref().map(|canary| canary.digest.as_str());
+        let others = record.versions.iter().rev().filter(|version| {
+            let digest = Some(version.digest.as_str());
+            digest != serving && digest != on_trial
+        });
+        let kept = others.filter_map(|version| {
+            Some(KeptVersion {
+                version: of(&version.digest)?,
+                has_served: record.has_served(&version.digest),
+            })
+        });
+        let served = Served {
+            active: serving.and_then(of),
+            canary,
+            kept: kept.collect(),
+            deployed: true,
+        };
+        self.versions.insert(record.name.clone(), versions);
+        served
+    }
+
+    fn load_on_demand(&self, module: &str, version: &Version) -> Arc<LoadedVersion> {
+        let manifest = serde_json::from_value::<Manifest>(version.manifest.clone());
+        let manifest = manifest.unwrap_or_else(|error| {
+            // Its tasks run with the manifest in its bytes; only retries and delivery are the defaults.
+            tracing::warn!(%module, digest = %version.digest, %error, "the registry's manifest of this version is not valid");
+            Manifest::default()
+        });
+        let bring = FromRegistry {
+            module: module.to_owned(),
+            digest: version.digest.clone(),
+            signature: version.signature.clone(),
+            source: Arc::clone(&self.source),
+        };
+        let code = Code::on_demand(Box::new(bring), Arc::clone(&self.cache));
+        let digest = Arc::from(version.digest.as_str());
+        Arc::new(LoadedVersion::new(
+            digest,
+            code,
+            version.tasks.clone(),
+            &manifest,
+        ))
+    }
+
+    /// Begins what the record asks of this worker.
+    fn take_part(&mut self, record: ModuleRecord) {
+        if let Some(rollout) = &record.rollout {
+            match rollout.phase {
+                Phase::Preparing => self.prepare(&record, rollout),
+                Phase::Switching if !self.is_local(&record.name) => {
+                    self.unsaid.insert(rollout.id.clone());
+                }
+                Phase::Switching => {}
+            }
+        }
+        if record.rollout.is_some() || record.canary.is_some() {
+            self.open.insert(record.name.clone(), record);
+        } else {
+            self.open.remove(&record.name);
+        }
+    }
+
+    /// The codes of active versions that are not loaded yet.
+    fn cold(&self) -> Vec<Arc<Code>> {
+        let versions = self.catalog.versions();
+        let codes = versions.iter().filter_map(|(module, digest)| {
+            let loaded = self.versions.get(module)?.get(digest.as_ref())?;
+            loaded
+                .code
+                .get()
+                .is_none()
+                .then(|| Arc::clone(&loaded.code))
+        });
+        codes.collect()
+    }
+}
+
+/// Brings a version from the registry: the digest, the signature and the name are checked each time.
+struct FromRegistry {
+    module: String,
+    digest: String,
+    signature: Option<String>,
+    source: Arc<CodeSource>,
+}
+
+#[async_trait]
+impl Bring for FromRegistry {
+    async fn bring(&self) -> Result<Arc<Module>, String> {
+        let source = &self.source;
+        let bytes = source.blobs.get(&self.digest).await?;
+        (source.trust)
+            .check(&self.module, &bytes, self.signature.as_deref())
+            .map_err(|error| error.to_string())?;
+        let bundle = Bundle::open(bytes).map_err(|error| error.to_string())?;
+        if bundle.manifest.name.as_deref() != Some(self.module.as_str()) {
+            return Err(format!(
+                "it was made for the module {:?}, and the registry has it as {:?}",
+                bundle.manifest.name.as_deref().unwrap_or_default(),
+                self.module
+            ));
+        }
+        compile(
+            &source.sandbox,
+            &self.module,
+            bundle.bytes,
+            &bundle.manifest,
+        )
+        .await
+    }
+}
