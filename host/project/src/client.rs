@@ -1,8 +1,7 @@
-//! A Rust module with the types and tasks of a Chicory module: a function for each task that makes its
-//! call. What `chicory client` prints.
+//! A Rust module with the types and tasks of a Chicory module, with a function for each task that makes its call.
 //!
-//! Signatures carry no names of types, so that types are named after where they are used; equal ones are
-//! one type. Must not know where signatures come from.
+//! Signatures carry no names of types, so types are named after where they are used; equal ones become one type.
+//! Must not know where signatures come from.
 
 mod names;
 mod types;
@@ -15,8 +14,13 @@ use chicory_signature::{Kind, Shape, Signature};
 use self::names::{Names, pascal, snake};
 use self::types::Types;
 
-/// The source of a Rust module for the tasks of `module`.
-pub(crate) fn rust(module: &str, digest: &str, tasks: &BTreeMap<String, Signature>) -> String {
+/// The source of a Rust module for the tasks of `module`, whose version has this digest.
+///
+/// ```
+/// let source = chicory_project::client("demo", "3fa94c", &Default::default());
+/// assert!(source.starts_with("//! Calls of the module `demo`"));
+/// ```
+pub fn client(module: &str, digest: &str, tasks: &BTreeMap<String, Signature>) -> String {
     let mut types = Types::default();
     let mut functions = Names::default();
     let mut body = String::new();
@@ -145,6 +149,6 @@ mod tests {
             ], "result": { "result": { "ok": { "list": { "record": [{ "name": "id", "type": "u64" }] } }, "err": "string" } } },
             "shapes.echo_all": { "kind": "function", "params": [], "result": { "result": {} } },
         }));
-        insta::assert_snapshot!(rust("acme.shapes", &"ab".repeat(32), &tasks));
+        insta::assert_snapshot!(client("acme.shapes", &"ab".repeat(32), &tasks));
     }
 }

@@ -5,42 +5,43 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use wit_bindgen_core::wit_parser::{PackageId, Resolve, WorldItem};
 use wit_bindgen_core::{Files, WorldGenerator};
 
-use super::Project;
-use crate::exit::CommandError;
+use crate::ProjectError;
+use crate::project::Project;
 
 /// The package that every task may import, so that no project needs a copy.
-const TASK: &str = include_str!("../../../../wit/task.wit");
+const TASK: &str = include_str!("../../../wit/task.wit");
 
 /// Where they are in the project.
-pub(super) const FOLDER: &str = "build/bindings";
+pub(crate) const FOLDER: &str = "build/bindings";
 
 /// What was generated.
 #[derive(Debug)]
-pub(super) struct Bindings {
+pub(crate) struct Bindings {
     /// The files, from the project's folder.
-    pub(super) files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// The world has functions for others to call, and so no need of `main`.
-    pub(super) exports: bool,
+    pub(crate) exports: bool,
 }
 
-/// Generates what `wit/` in the project asks for; nothing where there is none. The files stay in the
+/// Generates what the project's `wit/` asks for; none where there is no such folder. The files stay in the
 /// project, for the author's editor.
-pub(super) fn generate(
+pub(crate) fn generate(
     project: &Project,
     mut generator: Box<dyn WorldGenerator>,
-) -> anyhow::Result<Option<Bindings>> {
+) -> Result<Option<Bindings>, ProjectError> {
     let wit = project.root.join("wit");
     if !wit.is_dir() {
         return Ok(None);
     }
-    let (mut resolve, package) = resolve(&wit).map_err(CommandError::Failed)?;
+    let (mut resolve, package) = resolve(&wit).map_err(|reason| ProjectError::Wit { reason })?;
     let world = resolve
         .select_world(&[package], None)
-        .map_err(|error| CommandError::Failed(format!("in wit/: {error:#}")))?;
+        .map_err(|error| ProjectError::Wit {
+            reason: format!("{error:#}"),
+        })?;
     let exports = resolve.worlds[world].exports.values();
     let exports = exports
         .into_iter()
@@ -48,7 +49,9 @@ pub(super) fn generate(
     let mut files = Files::default();
     generator
         .generate(&mut resolve, world, &mut files)
-        .context("wit-bindgen can't generate bindings")?;
+        .map_err(|error| ProjectError::Bindings {
+            source: error.into(),
+        })?;
     write(&project.root.join(FOLDER), &files)?;
     let names = files.iter().map(|(name, _)| Path::new(FOLDER).join(name));
     Ok(Some(Bindings {
@@ -70,20 +73,18 @@ fn resolve(wit: &Path) -> Result<(Resolve, PackageId), String> {
         .and_then(|_| resolve.push_path(wit));
     match pushed {
         Ok((package, _)) => Ok((resolve, package)),
-        Err(error) => Err(format!("in wit/: {}", resolve.render_error(&error))),
+        Err(error) => Err(resolve.render_error(&error)),
     }
 }
 
 /// Writes the files; those that are the same stay as they are.
-fn write(folder: &Path, files: &Files) -> anyhow::Result<()> {
+fn write(folder: &Path, files: &Files) -> Result<(), ProjectError> {
     for (name, bytes) in files.iter() {
         let file = folder.join(name);
         let parent = file.parent().unwrap_or(folder);
-        std::fs::create_dir_all(parent)
-            .with_context(|| format!("can't make the folder {}", parent.display()))?;
+        std::fs::create_dir_all(parent).map_err(ProjectError::file("make the folder", parent))?;
         if std::fs::read(&file).ok().as_deref() != Some(bytes) {
-            std::fs::write(&file, bytes)
-                .with_context(|| format!("can't write {}", file.display()))?;
+            std::fs::write(&file, bytes).map_err(ProjectError::file("write", &file))?;
         }
     }
     Ok(())

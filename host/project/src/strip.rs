@@ -1,22 +1,21 @@
-//! A core module without its lines of the source, which are most of its bytes.
+//! A core module without its debug information, which is most of its bytes.
 //!
 //! Names of functions stay, for backtraces. Must not know who made the module.
 
-use wasm_encoder::{RawSection, Section as _};
+use wasm_encoder::{Module, RawSection};
 use wasmparser::{Parser, Payload};
 
-/// The module without DWARF; what is no core module stays as it is.
-pub(super) fn debug_lines(wasm: Vec<u8>) -> Vec<u8> {
+/// The module without DWARF. Anything but a core module stays as it is.
+pub(crate) fn debug_lines(wasm: Vec<u8>) -> Vec<u8> {
     if !Parser::is_core_wasm(&wasm) {
         return wasm;
     }
     without(&wasm).unwrap_or(wasm)
 }
 
-/// Nothing where the module can't be read: who loads it says why.
+/// None where the module can't be read: loading it gives the reason.
 fn without(wasm: &[u8]) -> Option<Vec<u8>> {
-    // The magic number and the version.
-    let mut kept = wasm.get(..8)?.to_vec();
+    let mut kept = Module::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.ok()?;
         if matches!(&payload, Payload::CustomSection(section) if section.name().starts_with(".debug_"))
@@ -24,12 +23,12 @@ fn without(wasm: &[u8]) -> Option<Vec<u8>> {
             continue;
         }
         if let Some((id, range)) = payload.as_section() {
-            let body =
-                wasm.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)?;
-            RawSection { id, data: body }.append_to(&mut kept);
+            let (start, end) = (range.start.try_into().ok()?, range.end.try_into().ok()?);
+            let data = wasm.get::<std::ops::Range<usize>>(start..end)?;
+            kept.section(&RawSection { id, data });
         }
     }
-    Some(kept)
+    Some(kept.finish())
 }
 
 #[cfg(test)]

@@ -1,108 +1,50 @@
 //! A folder with a task module's source: which language, which name, and where things are in it.
 //!
-//! Must not know what a command does with it.
+//! Must not know what is done with it.
 
-mod bindings;
-mod build;
-mod c;
-mod go;
-mod installed;
-mod javascript;
-mod python;
-mod rust;
-mod strip;
-mod template;
-mod tool;
-
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-use clap::ValueEnum;
-
-use crate::exit::CommandError;
-
-pub(crate) use build::{Built, Linked, Request, build};
-pub(crate) use template::write as write_template;
-
-/// The languages that Chicory knows how to build. Those without a template are no choice for a new project.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Language {
-    /// Cargo and rustc
-    Rust,
-    /// componentize-py
-    Python,
-    /// componentize-js
-    Javascript,
-    /// componentize-js
-    Typescript,
-    /// clang with a library for WASI
-    C,
-    /// The Go toolchain
-    Go,
-}
-
-impl Language {
-    /// The name of its folder among templates.
-    pub(crate) fn folder(self) -> &'static str {
-        match self {
-            Language::Rust => "rust",
-            Language::Python => "python",
-            Language::Javascript => "javascript",
-            Language::Typescript => "typescript",
-            Language::C => "c",
-            Language::Go => "go",
-        }
-    }
-
-    /// The name of its folder among the SDKs, where its template uses one.
-    pub(crate) fn sdk(self) -> Option<&'static str> {
-        match self {
-            Language::C => None,
-            Language::Typescript => Some("javascript"),
-            other => Some(other.folder()),
-        }
-    }
-}
-
-impl fmt::Display for Language {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Language::Rust => "Rust",
-            Language::Python => "Python",
-            Language::Javascript => "JavaScript",
-            Language::Typescript => "TypeScript",
-            Language::C => "C",
-            Language::Go => "Go",
-        })
-    }
-}
+use crate::{Language, ProjectError};
 
 /// A module's source.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use chicory_project::{Language, Project, create};
+///
+/// let folder = tempfile::tempdir()?;
+/// create(folder.path(), "word-count", Language::Rust)?;
+///
+/// let project = Project::find(folder.path())?;
+/// assert_eq!((project.name.as_str(), project.language), ("word-count", Language::Rust));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
-pub(crate) struct Project {
+#[non_exhaustive]
+pub struct Project {
     /// Its folder, without symbolic links.
-    pub(crate) root: PathBuf,
+    pub root: PathBuf,
     /// The module's name, which is the name of its files.
-    pub(crate) name: String,
+    pub name: String,
     /// What it is written in.
-    pub(crate) language: Language,
+    pub language: Language,
 }
 
 impl Project {
-    /// Looks at a folder.
-    pub(crate) fn find(dir: &Path) -> anyhow::Result<Self> {
-        let root = dir
-            .canonicalize()
-            .with_context(|| format!("can't open the project {}", dir.display()))?;
-        let Some(language) = language(&root) else {
-            let message = format!(
-                "{} is no project: there is no Cargo.toml, pyproject.toml, package.json, go.mod or main.c; \
-                 `chicory new NAME --lang LANGUAGE` writes one",
-                dir.display()
-            );
-            return Err(CommandError::Usage(message).into());
-        };
+    /// Recognises the project in a folder by its files.
+    ///
+    /// # Errors
+    /// [`ProjectError::NotAProject`] where no file tells of a language, [`ProjectError::Name`] where the name that the
+    /// files give is not allowed, or an error that names the file that can't be read.
+    pub fn find(dir: &Path) -> Result<Self, ProjectError> {
+        let root = dir.canonicalize().map_err(|source| ProjectError::Open {
+            dir: dir.to_owned(),
+            source,
+        })?;
+        let language = language(&root).ok_or_else(|| ProjectError::NotAProject {
+            dir: dir.to_owned(),
+        })?;
         let name = match name(&root, language)? {
             Some(name) => name,
             None => folder_name(&root),
@@ -115,13 +57,13 @@ impl Project {
         })
     }
 
-    /// What the module may touch and use up: a file that need not be there.
-    pub(crate) fn manifest(&self) -> PathBuf {
+    /// The manifest, which says what the module may touch and use up. It need not exist.
+    pub fn manifest(&self) -> PathBuf {
         self.root.join(format!("{}.toml", self.name))
     }
 
-    /// The built module, unless it is asked for elsewhere.
-    pub(crate) fn module(&self) -> PathBuf {
+    /// Where the built module goes, unless a build is asked to put it elsewhere.
+    pub fn module(&self) -> PathBuf {
         self.root.join("build").join(format!("{}.wasm", self.name))
     }
 }
@@ -157,20 +99,20 @@ fn has_suffix(dir: &Path, suffix: &str) -> bool {
 }
 
 /// The name that the language's own file gives.
-fn name(root: &Path, language: Language) -> anyhow::Result<Option<String>> {
+fn name(root: &Path, language: Language) -> Result<Option<String>, ProjectError> {
     let read = |file: &str| {
         let path = root.join(file);
-        std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
+        std::fs::read_to_string(&path).map_err(ProjectError::file("read", &path))
     };
     Ok(match language {
-        Language::Rust => toml_name(&read("Cargo.toml")?, "package").context("Cargo.toml")?,
+        Language::Rust => toml_name(&read("Cargo.toml")?, "Cargo.toml", "package")?,
         Language::Python => match read("pyproject.toml") {
-            Ok(text) => toml_name(&text, "project").context("pyproject.toml")?,
+            Ok(text) => toml_name(&text, "pyproject.toml", "project")?,
             Err(_) => None,
         },
         Language::Javascript | Language::Typescript => {
-            let package: serde_json::Value =
-                serde_json::from_str(&read("package.json")?).context("package.json")?;
+            let package: serde_json::Value = serde_json::from_str(&read("package.json")?)
+                .map_err(|error| unparsed("package.json", error))?;
             let name = package["name"].as_str();
             name.map(|name| name.rsplit('/').next().unwrap_or(name).to_owned())
         }
@@ -183,10 +125,22 @@ fn name(root: &Path, language: Language) -> anyhow::Result<Option<String>> {
     })
 }
 
-fn toml_name(text: &str, table: &str) -> anyhow::Result<Option<String>> {
-    let table = toml::from_str::<toml::Table>(text)?.remove(table);
+fn toml_name(text: &str, file: &'static str, table: &str) -> Result<Option<String>, ProjectError> {
+    let mut tables: toml::Table = toml::from_str(text).map_err(|error| unparsed(file, error))?;
+    let table = tables.remove(table);
     let name = table.as_ref().and_then(|table| table.get("name"));
     Ok(name.and_then(|name| name.as_str()).map(str::to_owned))
+}
+
+/// The error for a file of the project that can't be parsed.
+pub(crate) fn unparsed(
+    file: &'static str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> ProjectError {
+    ProjectError::Parse {
+        file,
+        source: error.into(),
+    }
 }
 
 /// C has no file that names a project: the manifest's name is the module's.
@@ -206,23 +160,21 @@ fn folder_name(root: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// A name that every language's tools, and a file, can have.
-pub(crate) fn check_name(name: &str) -> Result<(), CommandError> {
+/// Checks that every language's tools, and a file, can have this name.
+///
+/// # Errors
+/// [`ProjectError::Name`], which says what is allowed.
+pub fn check_name(name: &str) -> Result<(), ProjectError> {
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase());
     let rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
-    if starts && name.chars().all(rest) && !name.ends_with(['-', '_']) && !RESERVED.contains(&name)
-    {
+    let reserved = RESERVED.contains(&name);
+    if starts && name.chars().all(rest) && !name.ends_with(['-', '_']) && !reserved {
         return Ok(());
     }
-    Err(CommandError::Usage(format!(
-        "{name:?} can't be a project's name: use small letters, digits, `-` and `_`, with a letter first{}; \
-         a name with dots, such as myapp.tasks, goes into the manifest: name = \"myapp.tasks\"",
-        if RESERVED.contains(&name) {
-            " (this one is taken by a language or a file)"
-        } else {
-            ""
-        }
-    )))
+    Err(ProjectError::Name {
+        name: name.to_owned(),
+        reserved,
+    })
 }
 
 /// Words that one of the languages, or a project's own files, keep for themselves.
@@ -242,7 +194,7 @@ const RESERVED: [&str; 9] = [
 mod tests {
     use super::*;
 
-    fn project(files: &[(&str, &str)]) -> anyhow::Result<(String, Language)> {
+    fn project(files: &[(&str, &str)]) -> Result<(String, Language), ProjectError> {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(dir.path().join(name), text).unwrap();
@@ -281,12 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_project_says_what_would_be_one() {
-        let error = project(&[("README.md", "")]).unwrap_err().to_string();
-        assert!(
-            error.contains("Cargo.toml") && error.contains("chicory new"),
-            "{error}"
-        );
+    fn a_folder_without_a_project_says_what_would_be_one() {
+        let error = project(&[("README.md", "")]).unwrap_err();
+        assert!(matches!(error, ProjectError::NotAProject { .. }));
+        assert!(error.to_string().contains("Cargo.toml"), "{error}");
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! Tells of changes in a project's source, and not of those that a build makes.
+//! Reports changes of a project's source, but not those that a build makes.
 //!
-//! Must not know what a change leads to.
+//! Must not know what is done about a change.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
+
+use crate::ProjectError;
 
 /// Folders whose changes are a tool's own.
 const BUILT: [&str; 8] = [
@@ -21,15 +22,29 @@ const BUILT: [&str; 8] = [
     ".chicory",
 ];
 
-/// Changes of one folder and those below it.
-pub(super) struct Changes {
+/// The changes of a folder and of those below it. Made by [`watch()`].
+#[derive(Debug)]
+pub struct Changes {
     watcher: RecommendedWatcher,
     root: PathBuf,
     told: mpsc::Receiver<()>,
 }
 
-/// Watches from now on.
-pub(super) fn watch(root: &Path) -> anyhow::Result<Changes> {
+/// Watches the source in a project's folder from now on.
+///
+/// # Errors
+/// [`ProjectError::Watch`] where the system can't watch the folder or one below it.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), chicory_project::ProjectError> {
+/// let mut changes = chicory_project::watch("word-count".as_ref())?;
+/// loop {
+///     changes.changed().await;
+///     println!("the source has changed");
+/// }
+/// # }
+/// ```
+pub fn watch(root: &Path) -> Result<Changes, ProjectError> {
     let (tell, told) = mpsc::channel(1);
     let top = root.to_owned();
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -38,12 +53,12 @@ pub(super) fn watch(root: &Path) -> anyhow::Result<Changes> {
                 && event.paths.iter().any(|path| is_source(&top, path))
         });
         if counts {
-            // A full channel says already that something has changed.
+            // A full channel says so already.
             let _ = tell.try_send(());
         }
     });
     let mut changes = Changes {
-        watcher: watcher.context("can't be told of changed files")?,
+        watcher: watcher.map_err(unwatched(root))?,
         root: root.to_owned(),
         told,
     };
@@ -51,30 +66,27 @@ pub(super) fn watch(root: &Path) -> anyhow::Result<Changes> {
     Ok(changes)
 }
 
-/// Waits for a change, and until the files have been quiet for a moment.
-pub(super) async fn changed(changes: &mut Changes) {
-    if changes.told.recv().await.is_none() {
-        return std::future::pending().await;
-    }
-    while tokio::time::timeout(QUIET, changes.told.recv())
-        .await
-        .is_ok()
-    {}
-    if let Err(error) = changes.cover() {
-        tracing::warn!(%error, "a new folder can't be watched");
-    }
-}
-
 /// Editors write a file in several steps.
 const QUIET: Duration = Duration::from_millis(60);
 
 impl Changes {
-    /// Each folder by itself, since those of builds are left out. Watching one again changes nothing.
-    fn cover(&mut self) -> anyhow::Result<()> {
+    /// Waits for a change, and until no more have come for a moment.
+    pub async fn changed(&mut self) {
+        if self.told.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        while tokio::time::timeout(QUIET, self.told.recv()).await.is_ok() {}
+        if let Err(error) = self.cover() {
+            tracing::warn!(%error, "a new folder can't be watched");
+        }
+    }
+
+    /// Watches each folder by itself, since those of builds are left out. Watching one twice is harmless.
+    fn cover(&mut self) -> Result<(), ProjectError> {
         let mut folders = vec![self.root.clone()];
         while let Some(folder) = folders.pop() {
             let watched = self.watcher.watch(&folder, RecursiveMode::NonRecursive);
-            watched.with_context(|| format!("can't watch {}", folder.display()))?;
+            watched.map_err(unwatched(&folder))?;
             let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
             let inside = entries
                 .map(|entry| entry.path())
@@ -82,6 +94,14 @@ impl Changes {
             folders.extend(inside.filter(|path| is_source(&self.root, path)));
         }
         Ok(())
+    }
+}
+
+fn unwatched(folder: &Path) -> impl FnOnce(notify::Error) -> ProjectError {
+    let path = folder.to_owned();
+    move |error| ProjectError::Watch {
+        path,
+        source: error.into(),
     }
 }
 
@@ -125,7 +145,7 @@ mod tests {
         std::fs::create_dir(root.join("src")).unwrap();
         let mut changes = watch(&root).unwrap();
         std::fs::write(root.join("src/a.rs"), "a").unwrap();
-        let told = tokio::time::timeout(Duration::from_secs(20), changed(&mut changes));
+        let told = tokio::time::timeout(Duration::from_secs(20), changes.changed());
         told.await.expect("a change in time");
     }
 }

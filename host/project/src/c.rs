@@ -1,24 +1,24 @@
 //! C: a compiler for WASI, and bindings where the project has WIT.
 //!
-//! A project with a `wit/` whose world exports functions has those as its tasks; any other is a program,
-//! the task `NAME.run`. Must not know what the functions do.
+//! A project with a `wit/` whose world exports functions has those as its tasks. Any other project is a program,
+//! which is the task `NAME.run`. Must not know what the functions do.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context as _;
 use wit_bindgen_c::Opts;
 
-use super::bindings::{self, Bindings};
-use super::{Project, tool};
-use crate::exit::CommandError;
+use crate::bindings::{self, Bindings};
+use crate::request::Build;
+use crate::{Language, ProjectError, tool};
 
 const REMEDY: &str = "`apt-get install clang-22 lld-22 wasi-libc libclang-rt-22-dev-wasm32` on Debian, \
     or wasi-sdk (https://github.com/WebAssembly/wasi-sdk/releases) with WASI_SDK_PATH set to its folder, \
     or `python3 -m pip install ziglang`";
 
-/// Builds the sources into `made`; with `debug`, it keeps their lines.
-pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Result<()> {
+/// Builds the sources.
+pub(crate) fn build(build: &Build<'_>) -> Result<(), ProjectError> {
+    let project = build.project;
     let bindings = bindings::generate(project, Opts::default().build())?;
     let mut command = compiler()?;
     command
@@ -32,11 +32,18 @@ pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Resu
         ])
         // Paths of this machine must not be in a module: the same source would not give the same bytes.
         .arg("-ffile-prefix-map=./=")
-        .arg(if debug { "-g" } else { "-Wl,--strip-debug" });
+        .arg(if build.request.debug {
+            "-g"
+        } else {
+            "-Wl,--strip-debug"
+        });
     if let Some(bindings) = &bindings {
         with_bindings(&mut command, bindings);
     }
-    command.args(sources(&project.root)?).arg("-o").arg(made);
+    command
+        .args(sources(&project.root)?)
+        .arg("-o")
+        .arg(build.made);
     tool::run(&mut command)
 }
 
@@ -54,7 +61,7 @@ fn with_bindings(command: &mut Command, bindings: &Bindings) {
 }
 
 /// All C files of the project's folder and of `src/`, in the order of their names.
-fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
+fn sources(root: &Path) -> Result<Vec<PathBuf>, ProjectError> {
     let mut found = Vec::new();
     for folder in [".", "src"] {
         let entries = std::fs::read_dir(root.join(folder)).into_iter().flatten();
@@ -64,22 +71,18 @@ fn sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
     }
     found.sort();
     if found.is_empty() {
-        let message = format!("there is no C file in {}", root.display());
-        return Err(CommandError::Usage(message).into());
+        return Err(ProjectError::NoSource {
+            language: Language::C,
+            dir: root.to_owned(),
+        });
     }
     Ok(found)
 }
 
-/// A compiler for WASI with its arguments: `WASI_CC`, wasi-sdk's, a clang that finds a library for WASI,
-/// or Zig's.
-fn compiler() -> anyhow::Result<Command> {
-    if let Some(given) = std::env::var("WASI_CC")
-        .ok()
-        .filter(|given| !given.is_empty())
-    {
-        let mut words = given.split_whitespace();
-        let mut command = Command::new(words.next().context("WASI_CC is empty")?);
-        command.args(words);
+/// A compiler for WASI with its arguments: the one in `WASI_CC`, wasi-sdk's, a clang that finds a library for
+/// WASI, or Zig's.
+fn compiler() -> Result<Command, ProjectError> {
+    if let Some(command) = given_compiler() {
         return Ok(command);
     }
     if let Some(folder) = std::env::var_os("WASI_SDK_PATH") {
@@ -98,6 +101,15 @@ fn compiler() -> anyhow::Result<Command> {
         .map(|clang| with_library(&clang))
         .or_else(zig)
         .ok_or_else(|| tool::missing("a C compiler for WASI", REMEDY))
+}
+
+/// The command line in `WASI_CC`.
+fn given_compiler() -> Option<Command> {
+    let given = std::env::var("WASI_CC").ok()?;
+    let mut words = given.split_whitespace();
+    let mut command = Command::new(words.next()?);
+    command.args(words);
+    Some(command)
 }
 
 /// Where distributions put their library for WASI.
@@ -132,7 +144,7 @@ fn compiles(clang: &Path) -> bool {
         .is_some()
 }
 
-/// Zig, as a package for Python, is a C compiler with a library for WASI of its own.
+/// Zig, which Python's package index has, is a C compiler with its own library for WASI.
 fn zig() -> Option<Command> {
     let python = tool::find("python3")?;
     tool::ask(Command::new(&python).args(["-m", "ziglang", "version"]))?;

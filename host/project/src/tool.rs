@@ -1,17 +1,16 @@
-//! Tools of other people: found or named with the command that installs them, and run.
+//! Tools that others have made: finding them, or naming the command that installs them, and running them.
 //!
 //! Must not know which project they work on.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
-use anyhow::Context as _;
-
-use crate::exit::CommandError;
+use crate::ProjectError;
 
 /// A program on the PATH.
-pub(super) fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|dir| dir.join(name))
@@ -19,34 +18,48 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
 }
 
 /// A program on the PATH, or an error that says how to get it.
-pub(super) fn need(name: &str, install: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn need(name: &str, install: &'static str) -> Result<PathBuf, ProjectError> {
     find(name).ok_or_else(|| missing(&format!("the program `{name}`"), install))
 }
 
 /// The error for something that is not installed.
-pub(super) fn missing(what: &str, install: &str) -> anyhow::Error {
-    CommandError::Failed(format!(
-        "{what} is needed and is not here; to install it: {install}"
-    ))
-    .into()
+pub(crate) fn missing(what: &str, install: &'static str) -> ProjectError {
+    ProjectError::ToolMissing {
+        what: what.to_owned(),
+        install,
+    }
 }
 
-/// Runs a command whose words are for the user: all of them go to stderr, since stdout is the report's.
-pub(super) fn run(command: &mut Command) -> anyhow::Result<()> {
+/// Runs a command whose output is for the user. All of it goes to standard error, since standard output is the
+/// program's own.
+pub(crate) fn run(command: &mut Command) -> Result<(), ProjectError> {
     let status = command
         .stdin(Stdio::null())
         .stdout(std::io::stderr())
         .status()
-        .with_context(|| format!("can't start {}", shown(command)))?;
+        .map_err(not_started(command))?;
+    ended(command, status)
+}
+
+/// The error of a command that can't be started.
+pub(crate) fn not_started(command: &Command) -> impl FnOnce(io::Error) -> ProjectError {
+    let command = shown(command);
+    move |source| ProjectError::ToolStart { command, source }
+}
+
+/// An error where a command has failed.
+pub(crate) fn ended(command: &Command, status: ExitStatus) -> Result<(), ProjectError> {
     if status.success() {
         return Ok(());
     }
-    let message = format!("the build failed: `{}` ended with {status}", shown(command));
-    Err(CommandError::Failed(message).into())
+    Err(ProjectError::ToolFailed {
+        command: shown(command),
+        status,
+    })
 }
 
-/// What a command says on stdout, or nothing where it fails.
-pub(super) fn ask(command: &mut Command) -> Option<String> {
+/// What a command writes to standard output; none where it fails.
+pub(crate) fn ask(command: &mut Command) -> Option<String> {
     let output = command
         .stdin(Stdio::null())
         .stderr(Stdio::null())
@@ -59,7 +72,7 @@ pub(super) fn ask(command: &mut Command) -> Option<String> {
 }
 
 /// The program and its first arguments, for errors.
-pub(super) fn shown(command: &Command) -> String {
+fn shown(command: &Command) -> String {
     let name = Path::new(command.get_program()).file_name();
     let words: Vec<_> = name
         .into_iter()

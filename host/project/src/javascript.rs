@@ -5,21 +5,23 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context as _;
 use serde_json::Value;
 
-use super::{Project, installed, template, tool};
+use crate::project::{Project, unparsed};
+use crate::request::Build;
+use crate::{ProjectError, installed, template, tool};
 
 const REMEDY: &str = "`apt-get install nodejs npm`, or https://nodejs.org";
 
-/// The package that is in each project: the builder knows where.
+/// The package that every project contains: the builder knows where.
 const SDK_PACKAGE: &str = "@chicory/sdk";
 
-/// Builds the package into `made`.
-pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
+/// Builds the package.
+pub(crate) fn build(build: &Build<'_>) -> Result<(), ProjectError> {
+    let project = build.project;
     let node = tool::need("node", REMEDY)?;
     let builder = template::sdk(project)?.join("tool");
-    link(&builder.join("node_modules"), &packages(&builder)?)?;
+    link(&builder.join("node_modules"), &packages(build, &builder)?)?;
     if has_dependencies(project)? && !is_installed(&project.root) {
         let mut install = Command::new(tool::need("npm", REMEDY)?);
         install.current_dir(&project.root).arg("install");
@@ -31,9 +33,9 @@ pub(super) fn build(project: &Project, made: &Path) -> anyhow::Result<()> {
         .arg(builder.join("chicory-build.js"))
         .arg(".")
         .arg("--output")
-        .arg(made)
+        .arg(build.made)
         .arg("--cache")
-        .arg(installed::built_before()?);
+        .arg(installed::built_before(build)?);
     tool::run(&mut command)
 }
 
@@ -44,14 +46,13 @@ const QUIETLY: [&str; 4] = [
     "--loglevel=error",
 ];
 
-/// The packages that the builder needs, in the versions that its lock names.
-fn packages(builder: &Path) -> anyhow::Result<PathBuf> {
+/// The packages that the builder needs, in the versions that its lock file names.
+fn packages(build: &Build<'_>, builder: &Path) -> Result<PathBuf, ProjectError> {
     let lock = builder.join("package-lock.json");
-    let folder = installed::installed("javascript", &lock, |folder| {
+    let folder = installed::installed(build, &lock, |folder| {
         for name in ["package.json", "package-lock.json"] {
             let from = builder.join(name);
-            std::fs::copy(&from, folder.join(name))
-                .with_context(|| format!("can't copy {}", from.display()))?;
+            std::fs::copy(&from, folder.join(name)).map_err(ProjectError::file("copy", &from))?;
         }
         let mut install = Command::new(tool::need("npm", REMEDY)?);
         install
@@ -63,27 +64,26 @@ fn packages(builder: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder.join("node_modules"))
 }
 
-/// A link at `place` to `target`, unless it is there.
-fn link(place: &Path, target: &Path) -> anyhow::Result<()> {
+/// Makes `place` a link to `target`, unless it is one.
+fn link(place: &Path, target: &Path) -> Result<(), ProjectError> {
     if std::fs::read_link(place).is_ok_and(|found| found == target) || place.join(".bin").is_dir() {
         return Ok(());
     }
     let _ = std::fs::remove_file(place);
-    std::os::unix::fs::symlink(target, place)
-        .with_context(|| format!("can't make the link {}", place.display()))
+    std::os::unix::fs::symlink(target, place).map_err(ProjectError::file("make the link", place))
 }
 
 /// Whether the author uses packages other than the SDK.
-fn has_dependencies(project: &Project) -> anyhow::Result<bool> {
+fn has_dependencies(project: &Project) -> Result<bool, ProjectError> {
     let path = project.root.join("package.json");
-    let text =
-        std::fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
-    let package: Value = serde_json::from_str(&text).context("package.json")?;
+    let text = std::fs::read_to_string(&path).map_err(ProjectError::file("read", &path))?;
+    let package: Value =
+        serde_json::from_str(&text).map_err(|error| unparsed("package.json", error))?;
     let named = package["dependencies"].as_object();
     Ok(named.is_some_and(|named| named.keys().any(|name| name != SDK_PACKAGE)))
 }
 
-/// Whether npm has run since package.json was changed: it notes what it has done.
+/// Whether npm has run since package.json was changed, by the note that it leaves.
 fn is_installed(root: &Path) -> bool {
     let changed = |path: &str| std::fs::metadata(root.join(path)).and_then(|file| file.modified());
     match (

@@ -1,14 +1,13 @@
-//! A new project: a template of this program's own, and the sources of the SDK that it uses.
+//! A new project: a template, and the sources of the SDK that it uses.
 //!
-//! The SDKs are in the program, so that a project builds wherever it is. Must not know how one is built.
+//! Both are compiled in, so that a project builds wherever it is. Must not know how one is built.
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use crate::project::{Project, check_name};
+use crate::{Language, ProjectError};
 
-use super::{Language, Project};
-
-/// A file in this program: its path below the folder, and what it holds.
+/// A file that is compiled in: its path below the folder, and its content.
 type File = (&'static str, &'static [u8]);
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
@@ -16,9 +15,15 @@ include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 /// Where the SDK is in a project.
 const SDK: &str = "sdk";
 
-/// Writes a project called `name` into the empty folder `root`.
-pub(crate) fn write(root: &Path, name: &str, language: Language) -> anyhow::Result<()> {
-    let own = below(TEMPLATES, language.folder());
+/// Writes a project called `name` into the folder `root`, which must be empty or not exist yet.
+///
+/// # Errors
+/// [`ProjectError::Name`] and [`ProjectError::Occupied`], before anything is written, or an error that names the file
+/// that can't be written.
+pub fn create(root: &Path, name: &str, language: Language) -> Result<(), ProjectError> {
+    check_name(name)?;
+    check_empty(root)?;
+    let own = below(TEMPLATES, language.name());
     for (path, bytes) in below(TEMPLATES, "every").chain(own) {
         let path = filled(path, name).replace("dot-", ".");
         match std::str::from_utf8(bytes) {
@@ -29,8 +34,19 @@ pub(crate) fn write(root: &Path, name: &str, language: Language) -> anyhow::Resu
     write_sdk(&root.join(SDK), language)
 }
 
-/// The SDK that a project is built with: its own, or else this program's.
-pub(super) fn sdk(project: &Project) -> anyhow::Result<PathBuf> {
+fn check_empty(dir: &Path) -> Result<(), ProjectError> {
+    let is_file = dir.is_file();
+    if is_file || std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(ProjectError::Occupied {
+            dir: dir.to_owned(),
+            is_file,
+        });
+    }
+    Ok(())
+}
+
+/// The SDK that a project is built with: its own, or else the one that is compiled in.
+pub(crate) fn sdk(project: &Project) -> Result<PathBuf, ProjectError> {
     let own = project.root.join(SDK);
     if own.is_dir() {
         return Ok(own);
@@ -40,7 +56,7 @@ pub(super) fn sdk(project: &Project) -> anyhow::Result<PathBuf> {
     Ok(written)
 }
 
-fn write_sdk(into: &Path, language: Language) -> anyhow::Result<()> {
+fn write_sdk(into: &Path, language: Language) -> Result<(), ProjectError> {
     let files = language.sdk().into_iter();
     for (path, bytes) in files.flat_map(|folder| below(SDKS, folder)) {
         put(&into.join(path), bytes)?;
@@ -62,7 +78,7 @@ fn filled(text: &str, name: &str) -> String {
         .replace("{{name}}", name)
 }
 
-fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+fn put(path: &Path, bytes: &[u8]) -> Result<(), ProjectError> {
     let write = || -> std::io::Result<()> {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
@@ -73,7 +89,7 @@ fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         }
         Ok(())
     };
-    write().with_context(|| format!("can't write {}", path.display()))
+    write().map_err(ProjectError::file("write", path))
 }
 
 fn executable(path: &Path) -> std::io::Result<()> {
@@ -84,9 +100,8 @@ fn executable(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::ValueEnum as _;
 
-    /// C's has two helpers beside it: C has no maps.
+    /// C has no maps, so its example has two functions beside it.
     #[test]
     fn the_worked_example_is_a_function_of_at_most_fifteen_lines() {
         for (language, file, begin) in [
@@ -116,16 +131,16 @@ mod tests {
 
     #[test]
     fn every_language_has_a_template_with_a_test_case() {
-        for language in Language::value_variants() {
+        for language in Language::ALL {
             let dir = tempfile::tempdir().unwrap();
-            write(dir.path(), "word-list", *language).unwrap();
+            create(dir.path(), "word-list", language).unwrap();
             for file in ["cases.toml", "word-list.toml", ".gitignore", "README.md"] {
                 assert!(dir.path().join(file).is_file(), "{language} has no {file}");
             }
-            let found = super::super::Project::find(dir.path()).unwrap();
+            let found = Project::find(dir.path()).unwrap();
             assert_eq!(
                 (found.name.as_str(), found.language),
-                ("word-list", *language)
+                ("word-list", language)
             );
         }
     }
