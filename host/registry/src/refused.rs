@@ -3,6 +3,7 @@
 //! Must not know commands or flags: the program adds which of them helps.
 
 use chicory_clock::Timestamp;
+use chicory_signature::short_digest;
 
 /// Why a roll-out can't begin or continue.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -11,7 +12,7 @@ pub enum DeployRefused {
     /// Another one is under way.
     #[error(
         "{by} has been rolling out {} of module {module:?} since {since}: wait until that ends, or expires at {until}",
-        short(digest)
+        short_digest(digest)
     )]
     Busy {
         /// The module.
@@ -28,7 +29,7 @@ pub enum DeployRefused {
     /// A canary serves.
     #[error(
         "{} is a canary of module {module:?}: wait until it is promoted, or roll it back",
-        short(digest)
+        short_digest(digest)
     )]
     CanaryServes {
         /// The module.
@@ -37,7 +38,10 @@ pub enum DeployRefused {
         digest: String,
     },
     /// It serves already.
-    #[error("{} is already the active version of module {module:?}", short(digest))]
+    #[error(
+        "{} is already the active version of module {module:?}",
+        short_digest(digest)
+    )]
     Active {
         /// The module.
         module: String,
@@ -92,11 +96,6 @@ pub enum DeployRefused {
         /// The module.
         module: String,
     },
-}
-
-/// The first characters of a digest, for people.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 fn listed(changes: &[String]) -> String {

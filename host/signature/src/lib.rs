@@ -48,4 +48,4 @@ pub use lower::lower;
 pub use shape::{Case, Field, Outcome, Shape, listed, names};
 pub use signature::{Kind, Signature};
 pub use target::Target;
-pub use text::{printable, printable_up_to, with_causes};
+pub use text::{printable, printable_up_to, short_digest, with_causes};

@@ -71,11 +71,6 @@ pub(crate) async fn run(args: ModulesArgs, context: &Context) -> anyhow::Result<
     }
 }
 
-/// The first characters of a digest, for people.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
-}
-
 /// A time to the second.
 fn second(at: Timestamp) -> String {
     at.whole_seconds().to_string()

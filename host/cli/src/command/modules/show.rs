@@ -6,8 +6,9 @@ use chicory_admin::{ModuleDetail, ModuleState};
 use chicory_queue::{
     Canary, CanaryCounts, ModuleRecord, Progress, Rollout, Timestamp, Version, WorkerReport,
 };
+use chicory_signature::short_digest;
 
-use super::{second, short};
+use super::second;
 use crate::output::{printable, table};
 
 pub(super) fn human(detail: &ModuleDetail, now: Timestamp) -> String {
@@ -49,7 +50,7 @@ fn row(record: &ModuleRecord, version: &Version) -> [String; 7] {
         ""
     };
     [
-        short(&version.digest).to_owned(),
+        short_digest(&version.digest).to_owned(),
         version.version.clone().unwrap_or_default(),
         version.size.to_string(),
         second(version.deployed_at),
@@ -68,7 +69,7 @@ fn rolling_out(rollout: &Rollout, reports: &[WorkerReport]) -> String {
     let mut lines = vec![format!(
         "  {} of {} by {} since {}, expires at {}",
         rollout.how,
-        short(&rollout.digest),
+        short_digest(&rollout.digest),
         rollout.by,
         second(rollout.started_at),
         second(rollout.expires_at)
@@ -105,5 +106,9 @@ fn tasks(module: &str, version: &Version) -> String {
     let lines: Vec<_> = tasks
         .map(|(task, signature)| format!("  {module}.{task}: {signature}"))
         .collect();
-    format!("tasks of {}:\n{}", short(&version.digest), lines.join("\n"))
+    format!(
+        "tasks of {}:\n{}",
+        short_digest(&version.digest),
+        lines.join("\n")
+    )
 }
