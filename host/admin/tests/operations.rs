@@ -1,18 +1,16 @@
 //! What operators do, on an embedded broker without workers.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chicory_admin::{
     Admin, AdminError, Cause, Deployed, Inspector, Lookup, Packed, RolledBack, RolloutOptions,
-    Served, Upload, UploadError, prepare,
+    Served, Tasks, Upload, UploadError, prepare,
 };
 use chicory_queue::{
     BrokerConfig, CanaryTerms, Connected, DeadLetterRange, DeployRefused, SqliteConfig,
     SystemClock, TaskMessage, connect,
 };
-use chicory_signature::Signature;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -61,11 +59,7 @@ impl Inspector for Texts {
         })
     }
 
-    async fn tasks(
-        &self,
-        _name: &str,
-        packed: &Packed,
-    ) -> Result<BTreeMap<String, Signature>, Cause> {
+    async fn tasks(&self, _name: &str, packed: &Packed) -> Result<Tasks, Cause> {
         if packed.bytes.is_empty() {
             return Err("it is empty".into());
         }

@@ -2,14 +2,12 @@
 //!
 //! Must not know what is done with the module.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use chicory_admin::{Cause, Inspector, Packed};
+use chicory_admin::{Cause, Inspector, Packed, Tasks};
 use chicory_runtime::{LoadRequest, Sandbox, SandboxConfig};
-use chicory_signature::Signature;
 use chicory_worker::{Bundle, Manifest};
 
 use super::compile;
@@ -76,11 +74,7 @@ impl Inspector for SandboxInspector {
         packed(Bundle::pack(wasm, manifest)?)
     }
 
-    async fn tasks(
-        &self,
-        name: &str,
-        packed: &Packed,
-    ) -> Result<BTreeMap<String, Signature>, Cause> {
+    async fn tasks(&self, name: &str, packed: &Packed) -> Result<Tasks, Cause> {
         let bundle = Bundle::open(packed.bytes.clone())?;
         let request = LoadRequest {
             name: name.to_owned(),
