@@ -28,6 +28,7 @@ mod settle;
 mod subscribe;
 mod subscription;
 mod takeovers;
+mod topology;
 mod wait;
 
 use std::sync::Arc;
@@ -86,18 +87,18 @@ pub(super) async fn connect(
         own.ready().await?;
         own
     };
-    let cluster = connection.server().is_cluster();
+    let topology = connection.server().topology();
     let results = Arc::new(RedisResults::new(results_connection, results));
     let registry = RedisRegistry::new(
         Arc::clone(&connection),
-        RegistryKeys::new(&config.key_prefix, cluster),
+        RegistryKeys::new(&config.key_prefix, topology),
     );
     let broker = Arc::new(RedisBroker {
-        keys: Keys::new(&config.key_prefix, cluster),
+        keys: Keys::new(&config.key_prefix, topology),
         readers: Readers::default(),
         takeovers: Takeovers::default(),
         results: Arc::clone(&results),
-        results_in_step: shared && !cluster,
+        results_in_step: shared && topology.keys_are_together(),
         connection,
         clock,
         group: config.consumer_group.clone(),

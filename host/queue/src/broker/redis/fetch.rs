@@ -15,17 +15,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::RedisBroker;
-use super::connection::RESPONSE_TIMEOUT;
 use super::entry::{Recipient, array, delivery};
 use super::fault::{is_no_group, spoils_connection};
 use super::hot::{Hot, width};
 use super::link::Link;
+use super::server::RESPONSE_TIMEOUT;
 use crate::{BrokerError, Delivery, FetchRequest};
 
-/// How long one group of queues is listened to where others wait for their turn.
-const TURN: Duration = Duration::from_millis(25);
-/// The same on Redis Cluster, where a read covers one queue and can't be interrupted.
-const CLUSTER_TURN: Duration = Duration::from_millis(200);
 /// The server may not have begun to block when it is told to stop: tell it again after this long.
 const UNBLOCK_AGAIN: Duration = Duration::from_millis(10);
 /// A group may vanish again (a server flushed over and over) before it is read from.
@@ -84,24 +80,18 @@ async fn fetch_with(
     request: &FetchRequest<'_>,
     reader: &mut Reader,
 ) -> RedisResult<Vec<Delivery>> {
-    let cluster = broker.connection.server().is_cluster();
+    let topology = broker.connection.server().topology();
     let queues = broker.readers.rotate(request.queues);
-    let widest = if cluster {
-        1
-    } else {
+    if topology.keys_are_together() {
         let deliveries = take_turn(broker, request, &queues, reader).await?;
         if !deliveries.is_empty() {
             return Ok(deliveries);
         }
-        queues.len().min(request.limit)
-    };
+    }
+    let widest = topology.queues_per_read(queues.len(), request.limit);
     let groups: Vec<&[&Arc<str>]> = queues.chunks(widest).collect();
     let deadline = Instant::now() + request.block.min(broker.block);
-    let turn = match (cluster, groups.len()) {
-        (true, _) => CLUSTER_TURN,
-        (false, 1) => Duration::MAX,
-        (false, _) => TURN,
-    };
+    let turn = topology.turn(groups.len());
     if groups.len() > 1 {
         for group in &groups {
             let deliveries = fill(broker, request, group, Duration::ZERO, reader).await?;
@@ -336,10 +326,10 @@ async fn open(broker: &RedisBroker) -> Result<Reader, BrokerError> {
     broker.connection.ready().await?;
     let opened = async {
         let mut link = server.open(None).await?;
-        let client = if server.is_cluster() {
-            None
-        } else {
+        let client = if server.topology().reads_can_be_interrupted() {
             Some(cmd("CLIENT").arg("ID").query_async(&mut link).await?)
+        } else {
+            None
         };
         Ok(Reader { link, client })
     };

@@ -18,7 +18,11 @@ use tokio::sync::Mutex;
 
 use super::fault::broker_error;
 use super::link::Link;
+use super::topology::Topology;
 use crate::{BrokerError, RedisServer};
+
+/// The longest wait for an answer, on connections where no command blocks.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,9 +58,12 @@ impl Server {
         }
     }
 
-    /// Whether keys are spread over slots.
-    pub(super) fn is_cluster(&self) -> bool {
-        matches!(self.target, Target::Cluster { .. })
+    /// How keys are spread over it.
+    pub(super) fn topology(&self) -> Topology {
+        match self.target {
+            Target::Single(_) | Target::Sentinel(_) => Topology::Single,
+            Target::Cluster { .. } => Topology::Cluster,
+        }
     }
 
     /// The broker's error for one of the client's.
@@ -230,7 +237,7 @@ fn cluster(rest: &str, scheme: &str) -> RedisResult<Target> {
         .collect::<RedisResult<Vec<_>>>()?;
     let client = ClusterClient::builder(nodes)
         .connection_timeout(CONNECT_TIMEOUT)
-        .response_timeout(super::connection::RESPONSE_TIMEOUT)
+        .response_timeout(RESPONSE_TIMEOUT)
         .tcp_settings(no_delay())
         .build()?;
     Ok(Target::Cluster {
@@ -299,35 +306,39 @@ mod tests {
 
     #[test]
     fn all_kinds_of_urls_are_read() {
-        for (url, cluster, place) in [
-            ("redis://user:secret@h:1/2", false, "redis://h:1/2"),
-            ("rediss://:secret@h", false, "rediss://h"),
+        for (url, topology, place) in [
+            (
+                "redis://user:secret@h:1/2",
+                Topology::Single,
+                "redis://h:1/2",
+            ),
+            ("rediss://:secret@h", Topology::Single, "rediss://h"),
             (
                 "unix:///run/redis.sock?db=1&pass=secret",
-                false,
+                Topology::Single,
                 "unix:///run/redis.sock",
             ),
             (
                 "redis+unix:///run/redis.sock",
-                false,
+                Topology::Single,
                 "redis+unix:///run/redis.sock",
             ),
             (
                 "redis-sentinel://u:secret@a:1,b:2/mymaster/3",
-                false,
+                Topology::Single,
                 "redis-sentinel://a:1,b:2/mymaster/3",
             ),
             (
                 "redis-cluster://u:secret@a:1,b:2",
-                true,
+                Topology::Cluster,
                 "redis-cluster://a:1,b:2",
             ),
         ] {
             let server =
                 Server::new(&with_url(url)).unwrap_or_else(|error| panic!("{url}: {error}"));
             assert_eq!(
-                (server.is_cluster(), server.place.as_str()),
-                (cluster, place),
+                (server.topology(), server.place.as_str()),
+                (topology, place),
                 "{url}"
             );
             assert!(!format!("{server:?}").contains("secret"), "{server:?}");
