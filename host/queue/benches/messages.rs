@@ -3,7 +3,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use chicory_queue::{Advice, Failure, Outcome, RetryPolicy, TaskMessage, Terms, Timestamp, decide};
+use chicory_queue::{
+    Advice, DecideContext, Failure, Outcome, RetryPolicy, TaskMessage, Timestamp, decide,
+};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::json;
 
@@ -41,7 +43,7 @@ fn coding(c: &mut Criterion) {
 
 fn deciding(c: &mut Criterion) {
     let (message, policy) = (small(), RetryPolicy::default());
-    let terms = Terms {
+    let terms = DecideContext {
         policy: &policy,
         dead_letters: true,
         canary: false,

@@ -208,7 +208,7 @@ fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String>
         return Err("a message has no field `queue`; give the queue of all by --queue".into());
     }
     if fields.get("id").is_none_or(Value::is_null) {
-        fields.insert("id".into(), uuid::Uuid::new_v4().to_string().into());
+        fields.insert("id".into(), chicory_queue::new_id().into());
     }
     if !fields.contains_key("ignore_result") && defaults.ignore_result {
         fields.insert("ignore_result".into(), true.into());

@@ -38,8 +38,8 @@ impl Keys {
         self.key("dlq", queue)
     }
 
-    /// The counter of takeovers: raised whenever leases pass from one consumer to another.
-    pub(super) fn takeovers(&self, queue: &str) -> String {
+    /// The counter of reclaims: raised whenever leases pass from one consumer to another.
+    pub(super) fn reclaims(&self, queue: &str) -> String {
         self.key("takeovers", queue)
     }
 
@@ -268,7 +268,7 @@ mod tests {
     fn on_a_cluster_a_queues_keys_share_a_slot() {
         let keys = Keys::new("chicory", Topology::Cluster);
         let kept = [keys.stream("mail"), keys.delayed("mail"), keys.dlq("mail")];
-        for key in kept.iter().chain([&keys.takeovers("mail")]) {
+        for key in kept.iter().chain([&keys.reclaims("mail")]) {
             let tag = key
                 .split_once('{')
                 .and_then(|(_, rest)| rest.split_once('}'));

@@ -193,8 +193,8 @@ impl Results for RedisResults {
         }
     }
 
-    async fn expect(&self, task_id: &str) -> Option<Reply> {
-        self.waits.expect(task_id).await
+    async fn inbox(&self, task_id: &str) -> Option<Reply> {
+        self.waits.inbox(task_id).await
     }
 
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError> {

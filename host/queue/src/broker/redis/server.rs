@@ -19,7 +19,7 @@ use tokio::sync::Mutex;
 use super::fault::broker_error;
 use super::link::Link;
 use super::topology::Topology;
-use crate::{BrokerError, RedisServer};
+use crate::{BrokerError, RedisServer, mask_url};
 
 /// The longest wait for an answer, on connections where no command blocks.
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,10 +31,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Server {
     /// Where it is, without secrets.
     place: String,
-    target: Target,
+    endpoint: Endpoint,
 }
 
-enum Target {
+enum Endpoint {
     Single(Box<Client>),
     /// Asked anew for each connection, so that a fail-over is followed.
     Sentinel(Box<Mutex<SentinelClient>>),
@@ -48,21 +48,21 @@ impl Server {
     /// The server that the settings name. A URL goes before all else.
     pub(super) fn new(settings: &RedisServer) -> Result<Self, BrokerError> {
         let place = place(settings);
-        let target = match &settings.url {
-            Some(url) => target_of_url(&url.0),
+        let endpoint = match &settings.url {
+            Some(url) => endpoint_of_url(&url.0),
             None => single(plain(settings)?),
         };
-        match target {
-            Ok(target) => Ok(Self { place, target }),
+        match endpoint {
+            Ok(endpoint) => Ok(Self { place, endpoint }),
             Err(error) => Err(broker_error(&place, &error)),
         }
     }
 
     /// How keys are spread over it.
     pub(super) fn topology(&self) -> Topology {
-        match self.target {
-            Target::Single(_) | Target::Sentinel(_) => Topology::Single,
-            Target::Cluster { .. } => Topology::Cluster,
+        match self.endpoint {
+            Endpoint::Single(_) | Endpoint::Sentinel(_) => Topology::Single,
+            Endpoint::Cluster { .. } => Topology::Cluster,
         }
     }
 
@@ -76,16 +76,16 @@ impl Server {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(response);
-        match &self.target {
-            Target::Cluster { client, .. } => {
+        match &self.endpoint {
+            Endpoint::Cluster { client, .. } => {
                 Ok(Link::Cluster(client.get_async_connection().await?))
             }
-            Target::Single(client) => Ok(Link::Single(
+            Endpoint::Single(client) => Ok(Link::Single(
                 client
                     .get_multiplexed_async_connection_with_config(&config)
                     .await?,
             )),
-            Target::Sentinel(sentinel) => {
+            Endpoint::Sentinel(sentinel) => {
                 let client =
                     in_time(async { sentinel.lock().await.async_get_client().await }).await?;
                 Ok(Link::Single(
@@ -99,14 +99,14 @@ impl Server {
 
     /// Opens a connection for subscriptions.
     pub(super) async fn open_pubsub(&self) -> RedisResult<PubSub> {
-        match &self.target {
-            Target::Single(client) => in_time(client.get_async_pubsub()).await,
-            Target::Sentinel(sentinel) => {
+        match &self.endpoint {
+            Endpoint::Single(client) => in_time(client.get_async_pubsub()).await,
+            Endpoint::Sentinel(sentinel) => {
                 let client =
                     in_time(async { sentinel.lock().await.async_get_client().await }).await?;
                 in_time(client.get_async_pubsub()).await
             }
-            Target::Cluster { seeds, .. } => open_any_pubsub(seeds).await,
+            Endpoint::Cluster { seeds, .. } => open_any_pubsub(seeds).await,
         }
     }
 }
@@ -150,8 +150,8 @@ fn plain(settings: &RedisServer) -> Result<ConnectionInfo, BrokerError> {
         .map_err(|error| broker_error(&place(settings), &error))
 }
 
-fn single(info: ConnectionInfo) -> RedisResult<Target> {
-    Ok(Target::Single(Box::new(open_client(info)?)))
+fn single(info: ConnectionInfo) -> RedisResult<Endpoint> {
+    Ok(Endpoint::Single(Box::new(open_client(info)?)))
 }
 
 fn open_client(info: ConnectionInfo) -> RedisResult<Client> {
@@ -170,7 +170,7 @@ fn no_delay() -> TcpSettings {
     TcpSettings::default().set_nodelay(true)
 }
 
-fn target_of_url(url: &str) -> RedisResult<Target> {
+fn endpoint_of_url(url: &str) -> RedisResult<Endpoint> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err((
             ErrorKind::InvalidClientConfig,
@@ -188,7 +188,7 @@ fn target_of_url(url: &str) -> RedisResult<Target> {
 }
 
 /// `[user:password@]host:port,host:port/master/db`. The credentials are the master's.
-fn sentinel(rest: &str, scheme: &str) -> RedisResult<Target> {
+fn sentinel(rest: &str, scheme: &str) -> RedisResult<Endpoint> {
     let (nodes, path) = nodes(rest, scheme)?;
     let mut path = path.split('/');
     let master = match path.next() {
@@ -217,11 +217,11 @@ fn sentinel(rest: &str, scheme: &str) -> RedisResult<Target> {
         .map(|node| node.set_redis_settings(RedisConnectionInfo::default()))
         .collect();
     let client = SentinelClient::build(sentinels, master, Some(info), SentinelServerType::Master)?;
-    Ok(Target::Sentinel(Box::new(Mutex::new(client))))
+    Ok(Endpoint::Sentinel(Box::new(Mutex::new(client))))
 }
 
 /// `[user:password@]host:port,host:port`.
-fn cluster(rest: &str, scheme: &str) -> RedisResult<Target> {
+fn cluster(rest: &str, scheme: &str) -> RedisResult<Endpoint> {
     let (nodes, path) = nodes(rest, scheme)?;
     if database(Some(path))? != 0 {
         return Err((
@@ -240,7 +240,7 @@ fn cluster(rest: &str, scheme: &str) -> RedisResult<Target> {
         .response_timeout(RESPONSE_TIMEOUT)
         .tcp_settings(no_delay())
         .build()?;
-    Ok(Target::Cluster {
+    Ok(Endpoint::Cluster {
         client: Box::new(client),
         seeds,
     })
@@ -278,17 +278,8 @@ fn database(text: Option<&str>) -> RedisResult<i64> {
 fn place(settings: &RedisServer) -> String {
     match &settings.url {
         None => format!("{}:{}", settings.host, settings.port),
-        Some(url) => {
-            let shown = url.0.split(['?', '#']).next().unwrap_or_default();
-            match shown.split_once("://") {
-                Some((scheme, rest)) => {
-                    let hosts = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
-                    format!("{scheme}://{hosts}")
-                }
-                // No URL at all: it could be anything, a password for one.
-                None => "the configured URL".to_owned(),
-            }
-        }
+        // A text that is not a URL could be anything, for example a password.
+        Some(url) => mask_url(&url.0).unwrap_or_else(|| "the configured URL".to_owned()),
     }
 }
 

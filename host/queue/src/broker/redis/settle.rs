@@ -11,21 +11,21 @@ use super::RedisBroker;
 use super::enqueue::write_json;
 use super::lease::{MAX_STEP, bounds, steps};
 use super::script::SETTLE;
-use crate::{BrokerError, Lease, ResultRecord, Settle, Settled, Settlement, TaskState};
+use crate::{BrokerError, Lease, ResultRecord, SettleRequest, Settled, Settlement, TaskState};
 
 /// Deliveries of one queue and one consumer, and their places in the batch.
 struct Section<'a> {
     lease: &'a Lease,
     places: Vec<usize>,
-    members: Vec<&'a Settle>,
+    members: Vec<&'a SettleRequest>,
 }
 
-/// A script's answer: which of the call's deliveries had lost their leases, and each section's takeovers.
+/// A script's answer: which of the call's deliveries had lost their leases, and each section's reclaims.
 type Answer = (Vec<usize>, Vec<Option<u64>>);
 
 pub(super) async fn settle(
     broker: &RedisBroker,
-    batch: &[Settle],
+    batch: &[SettleRequest],
 ) -> Result<Vec<Settled>, BrokerError> {
     if !broker.results_in_step {
         let records: Vec<&ResultRecord> = batch
@@ -50,7 +50,7 @@ pub(super) async fn settle(
     Ok(answers)
 }
 
-fn sections(batch: &[Settle]) -> impl Iterator<Item = Section<'_>> {
+fn sections(batch: &[SettleRequest]) -> impl Iterator<Item = Section<'_>> {
     let steps = steps(batch.iter().map(|settle| &settle.lease));
     steps.into_iter().map(|(lease, places)| Section {
         lease,
@@ -87,11 +87,11 @@ async fn step(
     sections: Vec<Section<'_>>,
 ) -> Result<(Vec<usize>, Vec<usize>), BrokerError> {
     let command = command(broker, &sections);
-    let (lost, takeovers): Answer = broker.connection.call(&SETTLE, &command).await?;
+    let (lost, reclaims): Answer = broker.connection.call(&SETTLE, &command).await?;
     let mut places = Vec::new();
-    for (section, takeovers) in sections.into_iter().zip(takeovers) {
-        if let Some(count) = takeovers {
-            broker.takeovers.note(&section.lease.queue, count);
+    for (section, reclaims) in sections.into_iter().zip(reclaims) {
+        if let Some(count) = reclaims {
+            broker.reclaims.note(&section.lease.queue, count);
         }
         places.extend(section.places);
     }
@@ -100,7 +100,7 @@ async fn step(
 
 /// The result of a delivery that is complete with one that nobody asked to be sent, as most are: its id and
 /// its result say all.
-fn result_alone<'a>(broker: &RedisBroker, settle: &'a Settle) -> Option<&'a str> {
+fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest) -> Option<&'a str> {
     let record = record(broker, settle).filter(|record| {
         !settle.lease.acknowledged
             && record.state == TaskState::Success
@@ -124,7 +124,7 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
             .arg(keys.stream(queue))
             .arg(keys.delayed(queue))
             .arg(keys.dlq(queue))
-            .arg(keys.takeovers(queue));
+            .arg(keys.reclaims(queue));
     }
     for record in records() {
         broker.results.add_keys(&mut command, &record.task_id);
@@ -143,7 +143,7 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
 }
 
 /// What is written in the same step, where results are.
-fn record<'a>(broker: &RedisBroker, settle: &'a Settle) -> Option<&'a ResultRecord> {
+fn record<'a>(broker: &RedisBroker, settle: &'a SettleRequest) -> Option<&'a ResultRecord> {
     settle.record.as_ref().filter(|_| broker.results_in_step)
 }
 
@@ -153,9 +153,9 @@ fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
     let every_lease = || section.members.iter().map(|settle| &settle.lease);
     let leased = || every_lease().filter(|lease| !lease.acknowledged);
     let (low, high) = bounds(leased()).unwrap_or_default();
-    let known = section.lease.takeovers;
+    let known = section.lease.reclaims;
     command.arg(&*section.lease.consumer);
-    match known.filter(|_| every_lease().all(|lease| lease.takeovers == known)) {
+    match known.filter(|_| every_lease().all(|lease| lease.reclaims == known)) {
         Some(count) => command.arg(count),
         None => command.arg(""),
     };
@@ -180,7 +180,7 @@ fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
     }
 }
 
-fn add(command: &mut Cmd, broker: &RedisBroker, settle: &Settle) {
+fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest) {
     let kind = match &settle.settlement {
         Settlement::Complete => "C",
         Settlement::Retry { .. } => "R",
