@@ -2,6 +2,8 @@
 //!
 //! Must not know where dead letters are kept.
 
+use bytes::Bytes;
+
 use crate::{BrokerError, ReplayOptions, TaskMessage};
 
 /// The message to put at the end of the queue for a dead letter with these bytes. It is ready at once.
@@ -11,7 +13,7 @@ use crate::{BrokerError, ReplayOptions, TaskMessage};
 pub(crate) fn replayed(
     queue: &str,
     id: &str,
-    data: &[u8],
+    data: &Bytes,
     options: ReplayOptions,
 ) -> Result<TaskMessage, BrokerError> {
     let mut message = TaskMessage::decode(data).map_err(|error| {
@@ -43,26 +45,26 @@ mod tests {
         }
     }
 
-    fn replay(data: &[u8], reset_retries: bool) -> Result<TaskMessage, BrokerError> {
-        replayed("q", "1-0", data, ReplayOptions { reset_retries })
+    fn replay(data: impl Into<Bytes>, reset_retries: bool) -> Result<TaskMessage, BrokerError> {
+        replayed("q", "1-0", &data.into(), ReplayOptions { reset_retries })
     }
 
     #[test]
     fn it_is_ready_at_once_and_keeps_its_failures_unless_they_are_reset() {
-        let (dead, data) = (dead(), dead().encode());
-        let kept = replay(data.as_bytes(), false).unwrap();
+        let (dead, data) = (dead(), Bytes::from(dead().encode()));
+        let kept = replay(data.clone(), false).unwrap();
         assert_eq!(
             (kept.eta, kept.retries, kept.last_error),
             (None, 3, dead.last_error)
         );
-        let reset = replay(data.as_bytes(), true).unwrap();
+        let reset = replay(data, true).unwrap();
         assert_eq!((reset.eta, reset.retries), (None, 0));
         assert_eq!((reset.first_failure_at, reset.last_error), (None, None));
     }
 
     #[test]
     fn bytes_that_are_not_a_message_stay() {
-        let error = replay(b"\x80\x05", false).unwrap_err().to_string();
+        let error = replay(&b"\x80\x05"[..], false).unwrap_err().to_string();
         assert!(error.contains("1-0") && error.contains("pickle"), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Must not know how a message came to be given up on.
 
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::enqueue::append;
@@ -58,7 +59,7 @@ pub(super) fn find(
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
-    let data: Vec<u8> = row.get(1)?;
+    let data = Bytes::from(row.get::<_, Vec<u8>>(1)?);
     Ok(DeadLetter {
         id: row.get::<_, i64>(0)?.to_string(),
         original_message: TaskMessage::decode(&data).ok(),
@@ -85,7 +86,7 @@ pub(super) fn replay(
     let data: Vec<u8> = connection
         .prepare_cached("SELECT data FROM dead WHERE queue = ?1 AND id = CAST(?2 AS INTEGER)")?
         .query_row(params![queue, letter.id], |row| row.get(0))?;
-    let message = replayed(queue, &letter.id, &data, options)?;
+    let message = replayed(queue, &letter.id, &data.into(), options)?;
     append(connection, queue, message.encode().as_bytes(), &message.id)?;
     delete_one(connection, queue, &letter.id)?;
     Ok(true)
