@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use chicory_queue::TaskMessage;
 use chicory_runtime::{LoadRequest, Module, Sandbox};
+use chicory_signature::with_causes;
 
 pub(crate) use self::code::{Bring, Code, CodeCache};
 pub(crate) use self::counters::CanaryCounters;
@@ -227,7 +228,7 @@ pub(crate) async fn compile(
     let module = sandbox
         .load(request)
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| with_causes(&error))?;
     check_task_names(&module, manifest)?;
     Ok(module)
 }
