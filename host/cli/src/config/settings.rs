@@ -169,13 +169,7 @@ fn distance(from: &str, to: &str) -> usize {
 
 /// A URL without credentials and query; any other text as it is.
 pub(crate) fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return text.to_owned();
-    };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    // A password may contain a slash, so everything up to the last `@` is removed.
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    format!("{scheme}://{rest}")
+    chicory_queue::mask_url(text).unwrap_or_else(|| text.to_owned())
 }
 
 #[cfg(test)]
