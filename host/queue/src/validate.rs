@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use chicory_signature::{ValidationError, names};
+use chicory_signature::{ValidationError, same_name};
 
 use crate::{BrokerError, ModuleRecord, Registry, TaskMessage, Version};
 
@@ -98,7 +98,7 @@ impl<'a> Checks<'a> {
             },
         };
         let mut tasks = version.tasks.iter();
-        let Some((_, signature)) = tasks.find(|(known, _)| names(known, task)) else {
+        let Some((_, signature)) = tasks.find(|(known, _)| same_name(known, task)) else {
             return match mode {
                 ValidationMode::Strict => Err(no_task(module, version, task)),
                 _ => Ok(()),

@@ -121,7 +121,7 @@ impl Loader {
         discovery: Discovery,
         settings: &ModuleSettings,
     ) -> Result<Vec<Arc<Task>>, String> {
-        let same = |a: &str, b: &str| chicory_signature::names(a, b);
+        let same = |a: &str, b: &str| chicory_signature::same_name(a, b);
         let known = |name: &String| discovery.tasks.iter().any(|task| same(&task.name, name));
         if let Some(unknown) = settings.task_limits.keys().find(|name| !known(name)) {
             return Err(format!(

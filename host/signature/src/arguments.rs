@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::error::ValidationError;
 use crate::lower::{Lowered, Target, at, by_name, lower, wrong};
-use crate::shape::{Field, names};
+use crate::name::same_name;
+use crate::shape::Field;
 
 /// A command-line program's arguments and its standard input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,10 +46,10 @@ pub fn bind<T: Target>(
     }
     match kwargs
         .keys()
-        .find(|key| !named.iter().any(|param| names(&param.name, key)))
+        .find(|key| !named.iter().any(|param| same_name(&param.name, key)))
     {
         None => Ok(vals),
-        Some(key) if by_position.iter().any(|param| names(&param.name, key)) => Err(at(
+        Some(key) if by_position.iter().any(|param| same_name(&param.name, key)) => Err(at(
             wrong("is given by position as well"),
             &format!("kwargs.{key}"),
         )),

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::name::{find_name, same_name};
 use crate::shape::{Case, Field, Outcome, Shape};
 use crate::signature::{Kind, Signature};
 
@@ -31,12 +32,12 @@ pub fn compare(
     old: &BTreeMap<String, Signature>,
     new: &BTreeMap<String, Signature>,
 ) -> Vec<Change> {
-    let changes = old.iter().flat_map(|(name, before)| match new.get(name) {
+    let changes = old.iter().flat_map(|(name, before)| match find_name(new, name) {
         None => vec![Change {
             place: format!("task `{name}`"),
             what: "is gone".into(),
         }],
-        Some(now) => {
+        Some((_, now)) => {
             let changes = compatible(before, now).into_iter();
             changes
                 .map(|change| Change {
@@ -102,10 +103,6 @@ fn params(old: &[Field], new: &[Field]) -> Vec<Change> {
         }
     }
     changes
-}
-
-fn same_name(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other)
 }
 
 /// Whether every JSON value that fits `old` fits `new`.

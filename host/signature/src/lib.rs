@@ -1,5 +1,5 @@
 //! What a task takes and returns: its types, whether arguments fit them, and whether a new version's
-//! types take what an older one's took.
+//! types take what an older one's took. And what modules and tasks may be called.
 //!
 //! The one thing that the queue and the sandbox share, so that a producer checks arguments as the worker
 //! does. Must not know queues or WebAssembly.
@@ -8,6 +8,7 @@ mod arguments;
 mod compatible;
 mod error;
 mod lower;
+mod name;
 mod shape;
 mod signature;
 
@@ -15,5 +16,10 @@ pub use arguments::{CommandLine, bind, bind_command};
 pub use compatible::{Change, compare, compatible};
 pub use error::ValidationError;
 pub use lower::{Target, lower};
-pub use shape::{Case, Field, Outcome, Shape, listed, names};
+pub use name::{
+    LocalName, MAX_LOCAL_NAME, MAX_MODULE_NAME, MAX_TASK_NAME, ModulePattern, NameConflict,
+    NameError, Named, Offer, Reading, TaskName, canonical, check_module_name, conflict, find_name,
+    same_name,
+};
+pub use shape::{Case, Field, Outcome, Shape, listed};
 pub use signature::{Kind, Signature};

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::error::ValidationError;
-use crate::shape::{Case, Field, Outcome, Shape, names};
+use crate::name::same_name;
+use crate::shape::{Case, Field, Outcome, Shape};
 
 /// A conversion's result; the error's path starts at the value that was given.
 pub(crate) type Lowered<T> = Result<T, ValidationError>;
@@ -240,7 +241,7 @@ fn record<T: Target>(shape: &Shape, fields: &[Field], value: &Value) -> Lowered<
         .collect::<Lowered<_>>()?;
     if let Some(unknown) = object
         .keys()
-        .find(|key| !fields.iter().any(|field| names(&field.name, key)))
+        .find(|key| !fields.iter().any(|field| same_name(&field.name, key)))
     {
         let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
         return Err(wrong(format!(
@@ -278,7 +279,7 @@ fn find<'a>(
     name: &str,
     object: &'a Map<String, Value>,
 ) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    object.iter().filter(move |(key, _)| names(name, key))
+    object.iter().filter(move |(key, _)| same_name(name, key))
 }
 
 fn variant<T: Target>(shape: &Shape, cases: &[Case], value: &Value) -> Lowered<T::Value> {
@@ -290,7 +291,7 @@ fn variant<T: Target>(shape: &Shape, cases: &[Case], value: &Value) -> Lowered<T
         }
         _ => return Err(mismatch(shape, value)),
     };
-    let Some(case) = cases.iter().find(|case| names(&case.name, name)) else {
+    let Some(case) = cases.iter().find(|case| same_name(&case.name, name)) else {
         return Err(wrong(format!("expected {shape}, got the case `{name}`")));
     };
     let payload = payload_of::<T>(name, case.payload.as_ref(), payload)?;
@@ -333,7 +334,7 @@ fn payload_of<T: Target>(
 
 fn known_name<'a>(shape: &Shape, known: &'a [String], value: &Value) -> Lowered<&'a str> {
     let given = text(shape, value)?;
-    let found = known.iter().find(|name| names(name, given));
+    let found = known.iter().find(|name| same_name(name, given));
     found
         .map(String::as_str)
         .ok_or_else(|| wrong(format!("expected {shape}, got `{given}`")))

@@ -69,16 +69,6 @@ pub struct Outcome {
     pub err: Option<Shape>,
 }
 
-/// Whether `given` is WIT's name `wit`, in kebab-case or `snake_case`. WIT tells names apart without
-/// regard to case, so this does as well.
-pub fn names(wit: &str, given: &str) -> bool {
-    wit.len() == given.len()
-        && wit
-            .bytes()
-            .zip(given.bytes())
-            .all(|(wit, given)| wit.eq_ignore_ascii_case(&given) || (wit == b'-' && given == b'_'))
-}
-
 impl Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -204,11 +194,5 @@ mod tests {
             err: Some(Shape::Bool),
         }));
         assert_eq!(unit.to_string(), "result<_, bool>");
-    }
-
-    #[test]
-    fn names_may_be_kebab_or_snake() {
-        assert!(names("max-width", "max-width") && names("max-width", "max_width"));
-        assert!(!names("max-width", "maxwidth") && !names("maxwidth", "max_width"));
     }
 }
