@@ -5,9 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_queue::{
-    AuditEntry, BrokerError, ModuleRecord, Progress, Registry, Rollout, WorkerReport,
-};
+use chicory_queue::{AuditEntry, ModuleRecord, Progress, Registry, Rollout, WorkerReport};
 use tokio::sync::mpsc;
 
 use super::Fleet;
@@ -168,8 +166,7 @@ impl Fleet {
 async fn report_patiently(registry: &dyn Registry, rollout: &str, report: &WorkerReport) {
     let mut patience = Patience::new();
     for _ in 0..TRIES {
-        let told: Result<(), BrokerError> = registry.report(rollout, report).await;
-        if told.is_ok() {
+        if registry.report(rollout, report).await.is_ok() {
             return;
         }
         patience.wait().await;
