@@ -6,52 +6,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use chicory_queue::{
-    Advice, Delivery, Failure, Lease, Outcome, Payload, RetryPolicy, Settle, Settlement,
-    TaskMessage, Terms, decide,
+    Advice, Failure, Outcome, Payload, RetryPolicy, Settle, Settlement, TaskMessage, Terms, decide,
 };
 use chicory_runtime::{Invocation, Task, TaskContext, Usage};
 
-use crate::catalog::CatalogTask;
+use crate::attempt::{Attempt, Case, Finished, Report};
+use crate::context::WorkerContext;
 use crate::runner::Running;
-use crate::shift::Shift;
-use crate::translate;
+use crate::sandbox::{CatalogTask, translate};
 
-/// A delivery and the task that its message names, or why there is none here.
-pub(crate) struct Attempt {
-    pub(crate) delivery: Delivery,
-    pub(crate) task: Result<Arc<CatalogTask>, String>,
-    /// The catalog's state that the task was found in.
-    pub(crate) generation: u64,
-}
-
-/// A try that has ended and is to be settled.
-pub(crate) struct Finished {
-    pub(crate) ticket: u64,
-    pub(crate) settle: Settle,
-    pub(crate) report: Report,
-}
-
-/// What is told about a try beyond its settlement.
-pub(crate) struct Report {
-    /// The failure, as `Name: message`.
-    pub(crate) error: Option<String>,
-    pub(crate) duration: Duration,
-    pub(crate) usage: Option<Usage>,
-}
-
-/// A try that has begun, with what its end needs.
-pub(crate) struct Case {
-    ticket: u64,
-    lease: Lease,
-    raw: Bytes,
-    message: Box<TaskMessage>,
-    task: Option<Arc<CatalogTask>>,
-    begun: Instant,
-}
-
-/// How a try begins.
+/// How an attempt begins.
 pub(crate) enum Begun {
     /// In a sandbox.
     Running(Running),
@@ -62,7 +27,7 @@ pub(crate) enum Begun {
 }
 
 /// Begins the attempt: nothing has run yet when this returns.
-pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begun) {
+pub(crate) fn begin(context: &WorkerContext, ticket: u64, attempt: Attempt) -> (Case, Begun) {
     let begun = Instant::now();
     let Attempt {
         delivery,
@@ -77,12 +42,12 @@ pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begu
         }
         Payload::Message(mut message) => {
             // What starts after a new version serves runs on it, whenever it was fetched.
-            let task = if shift.catalog.generation() == generation {
+            let task = if context.catalog.generation() == generation {
                 task
             } else {
-                shift.catalog.resolve(&message)
+                context.catalog.resolve(&message)
             };
-            let how = run(shift, delivery.deliveries, &mut message, task.as_ref());
+            let how = run(context, delivery.deliveries, &mut message, task.as_ref());
             (message, task.ok(), how.unwrap_or_else(Begun::Over))
         }
     };
@@ -98,21 +63,25 @@ pub(crate) fn begin(shift: &Shift, ticket: u64, attempt: Attempt) -> (Case, Begu
 }
 
 /// Loads the code of a case that could not begin without it, and begins it.
-pub(crate) async fn begin_cold(shift: &Shift, case: &mut Case) -> Begun {
+pub(crate) async fn begin_cold(context: &WorkerContext, case: &mut Case) -> Begun {
     let Some(task) = case.task.clone() else {
         unreachable!("only a task can be cold")
     };
     match task.load().await {
-        Ok(code) => start(shift, &mut case.message, &task, code),
+        Ok(code) => start(context, &mut case.message, &task, code),
         Err(reason) => Begun::Over(Outcome::Failed(refused(&task, &reason))),
     }
 }
 
 /// What follows from the end of a call.
-pub(crate) fn conclude(shift: &Shift, case: Case, ended: chicory_runtime::Ended) -> Finished {
+pub(crate) fn conclude(
+    context: &WorkerContext,
+    case: Case,
+    ended: chicory_runtime::Ended,
+) -> Finished {
     log_lines(&case.message, &ended.log);
     finish(
-        shift,
+        context,
         case,
         &translate::outcome(ended.how),
         Some(ended.usage),
@@ -138,12 +107,12 @@ fn nameless(task_id: String) -> Box<TaskMessage> {
 
 /// The call that the message asks for, or the failure that stands for it.
 fn run(
-    shift: &Shift,
+    context: &WorkerContext,
     deliveries: u32,
     message: &mut TaskMessage,
     task: Result<&Arc<CatalogTask>, &String>,
 ) -> Result<Begun, Outcome> {
-    let limit = shift.config.max_deliveries;
+    let limit = context.config.max_deliveries;
     if deliveries > limit {
         let text = format!(
             "handed out {deliveries} times and never settled, so it may be what ends its workers (max_deliveries is {limit})"
@@ -160,14 +129,19 @@ fn run(
     })?;
     match task.loaded() {
         None => Ok(Begun::Cold),
-        Some(Ok(code)) => Ok(start(shift, message, task, code)),
+        Some(Ok(code)) => Ok(start(context, message, task, code)),
         Some(Err(reason)) => Err(Outcome::Failed(refused(task, &reason))),
     }
 }
 
-fn start(shift: &Shift, message: &mut TaskMessage, task: &CatalogTask, code: Arc<Task>) -> Begun {
-    let invocation = invocation(shift, message, task, code);
-    Begun::Running(shift.runner.run(invocation))
+fn start(
+    context: &WorkerContext,
+    message: &mut TaskMessage,
+    task: &CatalogTask,
+    code: Arc<Task>,
+) -> Begun {
+    let invocation = invocation(context, message, task, code);
+    Begun::Running(context.runner.run(invocation))
 }
 
 /// This worker can't have the task's code. Another may, so the policy's retries go on.
@@ -177,7 +151,7 @@ fn refused(task: &CatalogTask, reason: &str) -> Failure {
 }
 
 fn invocation(
-    shift: &Shift,
+    context: &WorkerContext,
     message: &mut TaskMessage,
     task: &CatalogTask,
     code: Arc<Task>,
@@ -193,7 +167,7 @@ fn invocation(
             last_error: message.last_error.clone(),
             tenant: None,
         },
-        observer: shift.events.observer(message),
+        observer: context.events.observer(message),
         // Most tasks end well: a failure reads them again.
         args: std::mem::take(&mut message.args),
         kwargs: std::mem::take(&mut message.kwargs),
@@ -218,19 +192,19 @@ fn error(outcome: &Outcome) -> Option<String> {
     }
 }
 
-/// Tells the task how a try of it went, and counts it where its module has a canary.
+/// Tells the task how an attempt at it went, and counts it where its module has a canary.
 fn note(task: Option<&CatalogTask>, outcome: &Outcome, duration: Duration) {
     if let Some(task) = task {
         task.took(duration);
     }
     if let Some(trial) = task.and_then(|task| task.trial.as_ref()) {
-        trial.tally.count(trial.canary, outcome);
+        trial.counters.count(trial.canary, outcome);
     }
 }
 
 /// Decides, and puts together all that the settlement needs.
 pub(crate) fn finish(
-    shift: &Shift,
+    context: &WorkerContext,
     case: Case,
     outcome: &Outcome,
     usage: Option<Usage>,
@@ -250,9 +224,9 @@ pub(crate) fn finish(
     let terms = Terms {
         policy: task.as_ref().map_or(&none, |task| &task.policy),
         // A message nobody can read is somebody's work: kept whatever the setting.
-        dead_letters: shift.config.dead_letters || message.name.is_empty(),
+        dead_letters: context.config.dead_letters || message.name.is_empty(),
         canary: task.as_ref().is_some_and(|task| task.is_canary()),
-        now: shift.clock.now(),
+        now: context.clock.now(),
     };
     let settlement = decide(outcome, &message, terms);
     let duration = begun.elapsed();

@@ -1,39 +1,30 @@
 //! Chicory's worker: the joint of queue and sandbox, and the duties around it.
 //!
-//! Alone turns a `Delivery` into an `Invocation` and an `Ended` into an `Outcome`. Must not know
-//! Redis or `SQLite`, nor how a sandbox works inside.
+//! Must not know Redis or `SQLite`, nor how a sandbox works inside.
 
 mod alarm;
-mod bundle;
-mod catalog;
+mod attempt;
+mod backoff;
 mod config;
+mod context;
 mod drain;
-mod embedded;
-mod event;
+mod duty;
 mod execute;
-mod fetch;
-mod fleet;
-mod heartbeat;
+mod health;
+mod held;
 mod lane;
-mod manifest;
-mod promote;
-mod reclaim;
-mod renew;
+mod observer;
 mod runner;
-mod settle;
-mod shift;
-mod translate;
-mod watch;
+mod sandbox;
+mod stop;
 mod worker;
 
-pub use bundle::{Bundle, digest};
-pub use catalog::{Catalog, CatalogTask, LoadReport};
 pub use config::WorkerConfig;
-pub use drain::Stop;
-pub use event::{Said, TaskEnd, WorkerEvent};
-pub use fleet::{Fleet, FleetConfig, Trust, TrustError};
-pub use manifest::{Manifest, ManifestError, TaskSettings};
+pub use observer::{Said, TaskEnd, WorkerEvent};
 pub use runner::{FnRunner, Runner, Running};
-pub use translate::outcome;
-pub use watch::ModuleDir;
+pub use sandbox::{
+    Bundle, Catalog, CatalogTask, Fleet, FleetConfig, LoadReport, Manifest, ManifestError,
+    ModuleDir, TaskSettings, Trust, TrustError, digest, outcome,
+};
+pub use stop::Stop;
 pub use worker::{Summary, Worker};

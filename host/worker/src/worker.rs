@@ -15,15 +15,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarm::watched;
-use crate::drain::{Phase, release_rest, wait_for_tasks};
-use crate::event::Events;
-use crate::execute::Finished;
-use crate::fleet::{Fleet, follow};
-use crate::lane::{self, Ready};
-use crate::shift::{Counts, Health, HeldDeliveries, Shift};
-use crate::{
-    Catalog, Runner, Stop, WorkerConfig, WorkerEvent, fetch, heartbeat, promote, renew, settle,
-};
+use crate::attempt::{Finished, Ready};
+use crate::context::{Counts, WorkerContext};
+use crate::drain::{release_rest, wait_for_tasks};
+use crate::duty::{clean, fetch, follow, heartbeat, promote, renew, settle};
+use crate::health::Health;
+use crate::held::HeldDeliveries;
+use crate::lane;
+use crate::observer::Events;
+use crate::stop::Phase;
+use crate::{Catalog, Fleet, Runner, Stop, WorkerConfig, WorkerEvent};
 
 /// Takes messages from queues and runs them, until it is stopped.
 pub struct Worker {
@@ -93,64 +94,70 @@ impl Worker {
             .context("can't start the threads for sandboxes")?;
         let threads = self.config.threads.max(1);
         let fleet = self.fleet.take();
-        let (shift, ready, finished) = self.shift(fleet.is_some(), sandboxes.handle().clone());
-        let shift = Arc::new(shift);
-        start_lanes(&shift, &ready, threads);
-        let broken = || shift.broken.clone();
+        let (context, ready, finished) = self.context(fleet.is_some(), sandboxes.handle().clone());
+        let context = Arc::new(context);
+        start_lanes(&context, &ready, threads);
+        let broken = || context.broken.clone();
         let interrupt = CancellationToken::new();
-        let fetch = fetch::fetch(Arc::clone(&shift), interrupt.clone());
+        let fetch = fetch::fetch(Arc::clone(&context), interrupt.clone());
         let fetching = tokio::spawn(watched(broken(), fetch));
-        let settle = settle::settle(Arc::clone(&shift), finished);
+        let settle = settle::settle(Arc::clone(&context), finished);
         let settling = tokio::spawn(watched(broken(), settle));
         let mut takers = JoinSet::new();
-        takers.spawn(watched(broken(), promote::promote(Arc::clone(&shift))));
-        takers.spawn(watched(broken(), heartbeat::clean(Arc::clone(&shift))));
+        takers.spawn(watched(broken(), promote::promote(Arc::clone(&context))));
+        takers.spawn(watched(broken(), clean::clean(Arc::clone(&context))));
         if let Some(fleet) = fleet {
-            takers.spawn(watched(broken(), follow(fleet, Arc::clone(&shift))));
+            takers.spawn(watched(
+                broken(),
+                follow::follow(fleet, Arc::clone(&context)),
+            ));
         }
         let mut keepers = JoinSet::new();
-        keepers.spawn(watched(broken(), renew::renew(Arc::clone(&shift))));
-        keepers.spawn(watched(broken(), heartbeat::heartbeat(Arc::clone(&shift))));
-        shift.events.send(|| WorkerEvent::Started);
+        keepers.spawn(watched(broken(), renew::renew(Arc::clone(&context))));
+        keepers.spawn(watched(
+            broken(),
+            heartbeat::heartbeat(Arc::clone(&context)),
+        ));
+        context.events.send(|| WorkerEvent::Started);
 
         tokio::select! {
             () = stop.reached(Phase::Draining) => {}
-            () = shift.broken.cancelled() => {
+            () = context.broken.cancelled() => {
                 fetching.abort();
                 settling.abort();
                 sandboxes.shutdown_background();
                 bail!("a part of the worker has panicked, as said above; what it had in hand is taken over once its leases expire");
             }
         }
-        shift.events.send(|| WorkerEvent::Draining);
+        context.events.send(|| WorkerEvent::Draining);
         interrupt.cancel();
         takers.shutdown().await;
         // The fetch returns what it was just given, and that is started: it has its permits.
         let _ = fetching.await;
-        heartbeat::beat(&shift, false).await;
-        wait_for_tasks(&shift, &stop, shift.config.shutdown_timeout).await;
+        heartbeat::beat(&context, false).await;
+        wait_for_tasks(&context, &stop, context.config.shutdown_timeout).await;
         tokio::task::spawn_blocking(move || sandboxes.shutdown_timeout(INTERRUPT_TIMEOUT)).await?;
-        let released = finish(&shift, settling).await;
+        let released = finish(&context, settling).await;
         keepers.shutdown().await;
-        sign_off(&shift).await;
-        shift.events.send(|| WorkerEvent::Stopped);
+        sign_off(&context).await;
+        context.events.send(|| WorkerEvent::Stopped);
         Ok(Summary {
-            processed: shift.counts.processed.load(Ordering::Relaxed),
-            failed: shift.counts.failed.load(Ordering::Relaxed),
+            processed: context.counts.processed.load(Ordering::Relaxed),
+            failed: context.counts.failed.load(Ordering::Relaxed),
             released,
         })
     }
 
-    fn shift(
+    fn context(
         self,
         in_fleet: bool,
         sandboxes: Handle,
-    ) -> (Shift, Receiver<Ready>, Receiver<Vec<Finished>>) {
+    ) -> (WorkerContext, Receiver<Ready>, Receiver<Vec<Finished>>) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let (ready, readies) = async_channel::unbounded();
         // Room for a few round trips of ends: more would let a broker that is away pile them up.
         let (finished, ends) = async_channel::bounded(BATCHES);
-        let shift = Shift {
+        let context = WorkerContext {
             queues: self
                 .config
                 .queues
@@ -176,18 +183,18 @@ impl Worker {
             ready,
             finished,
         };
-        (shift, readies, ends)
+        (context, readies, ends)
     }
 }
 
-fn start_lanes(shift: &Arc<Shift>, ready: &Receiver<Ready>, count: usize) {
+fn start_lanes(context: &Arc<WorkerContext>, ready: &Receiver<Ready>, count: usize) {
     for _ in 0..count {
         let lane = watched(
-            shift.broken.clone(),
-            lane::lane(Arc::clone(shift), ready.clone()),
+            context.broken.clone(),
+            lane::lane(Arc::clone(context), ready.clone()),
         );
         // Without the executor's budget: a lane looks at the clock itself.
-        shift.sandboxes.spawn(tokio::task::unconstrained(lane));
+        context.sandboxes.spawn(tokio::task::unconstrained(lane));
     }
 }
 
@@ -199,8 +206,8 @@ const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(1);
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Settles what has ended, then gives back the rest.
-async fn finish(shift: &Arc<Shift>, settling: tokio::task::JoinHandle<()>) -> usize {
-    shift.closing.cancel();
+async fn finish(context: &Arc<WorkerContext>, settling: tokio::task::JoinHandle<()>) -> usize {
+    context.closing.cancel();
     let abort = settling.abort_handle();
     if tokio::time::timeout(SETTLE_TIMEOUT, settling)
         .await
@@ -209,13 +216,16 @@ async fn finish(shift: &Arc<Shift>, settling: tokio::task::JoinHandle<()>) -> us
         abort.abort();
         tracing::warn!("the broker did not take the last settlements in time; their leases expire");
     }
-    release_rest(shift).await
+    release_rest(context).await
 }
 
-async fn sign_off(shift: &Shift) {
-    let signing = shift.connected.results.sign_off(&shift.config.worker_id);
+async fn sign_off(context: &WorkerContext) {
+    let signing = context
+        .connected
+        .results
+        .sign_off(&context.config.worker_id);
     match tokio::time::timeout(SETTLE_TIMEOUT, signing).await {
-        Ok(answer) => drop(shift.note(answer)),
+        Ok(answer) => drop(context.note(answer)),
         Err(_) => tracing::warn!("the broker did not take the sign-off in time"),
     }
 }

@@ -1,12 +1,11 @@
 //! A worker's part in a fleet: it serves what the registry says, and says how far it is with what is new.
 //!
-//! [`Fleet::catch_up`] learns at the start what is deployed; `follow` keeps up. Must not run tasks, and
+//! [`Fleet::catch_up`] learns at the start what is deployed; the duty `follow` keeps up. Must not run tasks, and
 //! never decides what a deploy is to do: the registry's transitions do.
 
 mod blobs;
 mod canary;
-mod follow;
-mod trust;
+mod rollout;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -17,12 +16,12 @@ use chicory_queue::{Clock, ModuleRecord, Phase, Registry, RegistryError, Version
 use chicory_runtime::{Module, Sandbox};
 
 use self::blobs::Blobs;
-pub(crate) use self::canary::Tally;
-pub(crate) use self::follow::follow;
-pub use self::trust::{Trust, TrustError};
-use crate::bundle::Bundle;
-use crate::catalog::{Bring, Catalog, Code, Edition, KeptEdition, Served, Shelf, compile};
-use crate::manifest::Manifest;
+use super::bundle::Bundle;
+use super::catalog::{
+    Bring, CanaryCounters, Catalog, Code, CodeCache, KeptVersion, LoadedVersion, Served, compile,
+};
+use super::manifest::Manifest;
+use super::trust::Trust;
 
 /// How a worker takes part in a fleet.
 pub struct FleetConfig {
@@ -42,15 +41,15 @@ pub struct Fleet {
     catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
     worker_id: String,
-    source: Arc<Source>,
-    shelf: Arc<Shelf>,
+    source: Arc<CodeSource>,
+    cache: Arc<CodeCache>,
     /// The registry's revision that is served.
     revision: u64,
     /// Versions by module and digest.
-    editions: HashMap<String, HashMap<String, Arc<Edition>>>,
+    versions: HashMap<String, HashMap<String, Arc<LoadedVersion>>>,
     /// Modules with a roll-out or a canary.
     open: HashMap<String, ModuleRecord>,
-    tallies: HashMap<String, Arc<Tally>>,
+    counters: HashMap<String, Arc<CanaryCounters>>,
     /// Roll-outs that are being prepared here, or were.
     begun: HashSet<String>,
     /// Roll-outs that this worker has switched to and has not been able to say so.
@@ -58,7 +57,7 @@ pub struct Fleet {
 }
 
 /// Where code comes from.
-struct Source {
+struct CodeSource {
     blobs: Blobs,
     trust: Trust,
     sandbox: Sandbox,
@@ -72,7 +71,7 @@ impl Fleet {
         clock: Arc<dyn Clock>,
         config: FleetConfig,
     ) -> Self {
-        let source = Source {
+        let source = CodeSource {
             blobs: Blobs::new(Arc::clone(&registry), config.blobs),
             trust: config.trust,
             sandbox: catalog.sandbox().clone(),
@@ -83,11 +82,11 @@ impl Fleet {
             clock,
             worker_id: config.worker_id,
             source: Arc::new(source),
-            shelf: Shelf::new(config.code_bytes),
+            cache: CodeCache::new(config.code_bytes),
             revision: 0,
-            editions: HashMap::new(),
+            versions: HashMap::new(),
             open: HashMap::new(),
-            tallies: HashMap::new(),
+            counters: HashMap::new(),
             begun: HashSet::new(),
             unsaid: HashSet::new(),
         }
@@ -125,20 +124,20 @@ impl Fleet {
 
     /// What a record says is to be served. Versions that are known keep their code.
     fn served(&mut self, record: &ModuleRecord) -> Served {
-        let known = self.editions.remove(&record.name).unwrap_or_default();
-        let editions: HashMap<_, _> = record
+        let known = self.versions.remove(&record.name).unwrap_or_default();
+        let versions: HashMap<_, _> = record
             .versions
             .iter()
             .map(|version| {
-                let edition = known.get(&version.digest).cloned();
-                let edition = edition.unwrap_or_else(|| self.edition(&record.name, version));
-                (version.digest.clone(), edition)
+                let loaded = known.get(&version.digest).cloned();
+                let loaded = loaded.unwrap_or_else(|| self.load_on_demand(&record.name, version));
+                (version.digest.clone(), loaded)
             })
             .collect();
-        let of = |digest: &str| editions.get(digest).cloned();
+        let of = |digest: &str| versions.get(digest).cloned();
         let canary = record.canary.as_ref().and_then(|canary| {
-            let tally = self.tallies.entry(canary.id.clone()).or_default();
-            Some((canary.clone(), of(&canary.digest)?, Arc::clone(tally)))
+            let counters = self.counters.entry(canary.id.clone()).or_default();
+            Some((canary.clone(), of(&canary.digest)?, Arc::clone(counters)))
         });
         let serving = record.serving();
         let on_trial = record.canary.as_ref().map(|canary| canary.digest.as_str());
@@ -147,8 +146,8 @@ impl Fleet {
             digest != serving && digest != on_trial
         });
         let kept = others.filter_map(|version| {
-            Some(KeptEdition {
-                edition: of(&version.digest)?,
+            Some(KeptVersion {
+                version: of(&version.digest)?,
                 has_served: record.has_served(&version.digest),
             })
         });
@@ -158,11 +157,11 @@ impl Fleet {
             kept: kept.collect(),
             deployed: true,
         };
-        self.editions.insert(record.name.clone(), editions);
+        self.versions.insert(record.name.clone(), versions);
         served
     }
 
-    fn edition(&self, module: &str, version: &Version) -> Arc<Edition> {
+    fn load_on_demand(&self, module: &str, version: &Version) -> Arc<LoadedVersion> {
         let manifest = serde_json::from_value::<Manifest>(version.manifest.clone());
         let manifest = manifest.unwrap_or_else(|error| {
             // Its tasks run with the manifest in its bytes; only retries and delivery are the defaults.
@@ -175,9 +174,14 @@ impl Fleet {
             signature: version.signature.clone(),
             source: Arc::clone(&self.source),
         };
-        let code = Code::on_demand(Box::new(bring), Arc::clone(&self.shelf));
+        let code = Code::on_demand(Box::new(bring), Arc::clone(&self.cache));
         let digest = Arc::from(version.digest.as_str());
-        Arc::new(Edition::new(digest, code, version.tasks.clone(), &manifest))
+        Arc::new(LoadedVersion::new(
+            digest,
+            code,
+            version.tasks.clone(),
+            &manifest,
+        ))
     }
 
     /// Begins what the record asks of this worker.
@@ -202,12 +206,12 @@ impl Fleet {
     fn cold(&self) -> Vec<Arc<Code>> {
         let versions = self.catalog.versions();
         let codes = versions.iter().filter_map(|(module, digest)| {
-            let edition = self.editions.get(module)?.get(digest.as_ref())?;
-            edition
+            let loaded = self.versions.get(module)?.get(digest.as_ref())?;
+            loaded
                 .code
                 .get()
                 .is_none()
-                .then(|| Arc::clone(&edition.code))
+                .then(|| Arc::clone(&loaded.code))
         });
         codes.collect()
     }
@@ -218,7 +222,7 @@ struct FromRegistry {
     module: String,
     digest: String,
     signature: Option<String>,
-    source: Arc<Source>,
+    source: Arc<CodeSource>,
 }
 
 #[async_trait]

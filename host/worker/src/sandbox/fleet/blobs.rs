@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chicory_queue::Registry;
 
-use crate::bundle::digest;
+use crate::sandbox::bundle::digest;
 
 /// Bytes by digest.
 pub(crate) struct Blobs {

@@ -12,10 +12,12 @@ use chicory_queue::{Delivery, DeliveryMode, FetchRequest, Payload, Settled};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use crate::execute::Attempt;
-use crate::lane::{self, Ready};
-use crate::reclaim::Reclaim;
-use crate::shift::{Held, Patience, Shift};
+use crate::attempt::{Attempt, Ready};
+use crate::backoff::Backoff;
+use crate::context::WorkerContext;
+use crate::duty::reclaim::Reclaim;
+use crate::held::Held;
+use crate::lane;
 
 /// More than this in one reply brings nothing more, and makes replies long.
 const LARGEST_BATCH: usize = 256;
@@ -24,32 +26,32 @@ const GATHER: Duration = Duration::from_millis(1);
 const GATHERINGS: usize = 10;
 
 /// Fetches until `interrupt` is cancelled.
-pub(crate) async fn fetch(shift: Arc<Shift>, interrupt: CancellationToken) {
-    let mut patience = Patience::new();
-    let mut reclaim = Reclaim::new(&shift.config);
+pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationToken) {
+    let mut backoff = Backoff::new();
+    let mut reclaim = Reclaim::new(&context.config);
     let mut backlog = false;
-    while let Some(mut permits) = permits(&shift, backlog, &interrupt).await {
-        reclaim.when_due(&shift, &mut permits).await;
+    while let Some(mut permits) = permits(&context, backlog, &interrupt).await {
+        reclaim.when_due(&context, &mut permits).await;
         let limit = permits.num_permits();
         if limit == 0 {
             continue;
         }
         let request = FetchRequest {
-            queues: &shift.queues,
-            consumer: &shift.consumer,
+            queues: &context.queues,
+            consumer: &context.consumer,
             limit,
-            block: shift.config.block.min(reclaim.pause()),
+            block: context.config.block.min(reclaim.pause()),
             interrupt: &interrupt,
         };
-        let answer = shift.connected.broker.fetch(request).await;
-        match shift.note(answer) {
+        let answer = context.connected.broker.fetch(request).await;
+        match context.note(answer) {
             Some(deliveries) => {
-                patience.reset();
+                backoff.reset();
                 backlog = deliveries.len() * 2 > limit;
-                hand_over(&shift, deliveries, &mut permits).await;
+                hand_over(&context, deliveries, &mut permits).await;
             }
             None => tokio::select! {
-                () = patience.wait() => {}
+                () = backoff.wait() => {}
                 () = interrupt.cancelled() => {}
             },
         }
@@ -58,31 +60,31 @@ pub(crate) async fn fetch(shift: Arc<Shift>, interrupt: CancellationToken) {
 
 /// At least one permit, and all others that are free; none once interrupted.
 async fn permits(
-    shift: &Arc<Shift>,
+    context: &Arc<WorkerContext>,
     backlog: bool,
     interrupt: &CancellationToken,
 ) -> Option<OwnedSemaphorePermit> {
     let mut first = tokio::select! {
         biased;
         () = interrupt.cancelled() => return None,
-        permit = Arc::clone(&shift.permits).acquire_owned() => permit.ok()?,
+        permit = Arc::clone(&context.permits).acquire_owned() => permit.ok()?,
     };
     if backlog {
-        let wanted = (shift.config.concurrency / 4).clamp(1, LARGEST_BATCH / 2);
-        let mut more = pin!(Arc::clone(&shift.permits).acquire_many_owned(count(wanted)));
+        let wanted = (context.config.concurrency / 4).clamp(1, LARGEST_BATCH / 2);
+        let mut more = pin!(Arc::clone(&context.permits).acquire_many_owned(count(wanted)));
         for _ in 0..GATHERINGS {
             if let Ok(Ok(more)) = tokio::time::timeout(GATHER, &mut more).await {
                 first.merge(more);
                 break;
             }
-            if !shift.has_stock() {
+            if !context.has_stock() {
                 break;
             }
         }
     }
     let room = LARGEST_BATCH.saturating_sub(first.num_permits());
-    let free = shift.permits.available_permits().min(room);
-    if let Ok(more) = Arc::clone(&shift.permits).try_acquire_many_owned(count(free)) {
+    let free = context.permits.available_permits().min(room);
+    if let Ok(more) = Arc::clone(&context.permits).try_acquire_many_owned(count(free)) {
         first.merge(more);
     }
     Some(first)
@@ -95,16 +97,19 @@ fn count(permits: usize) -> u32 {
 /// Starts the deliveries, each with one of the permits: in the sandboxes' threads, but for one that comes
 /// alone and is soon over.
 pub(crate) async fn hand_over(
-    shift: &Arc<Shift>,
+    context: &Arc<WorkerContext>,
     deliveries: Vec<Delivery>,
     permits: &mut OwnedSemaphorePermit,
 ) {
     if deliveries.is_empty() {
         return;
     }
-    let mut attempts: Vec<Attempt> = deliveries.into_iter().map(|d| prepare(shift, d)).collect();
-    acknowledge_first(shift, &mut attempts).await;
-    let first = shift.held.insert(attempts.iter().map(held));
+    let mut attempts: Vec<Attempt> = deliveries
+        .into_iter()
+        .map(|d| prepare(context, d))
+        .collect();
+    acknowledge_first(context, &mut attempts).await;
+    let first = context.held.insert(attempts.iter().map(held));
     let alone = attempts.len() == 1;
     for (ticket, attempt) in (first..).zip(attempts) {
         let Some(permit) = permits.split(1) else {
@@ -116,19 +121,19 @@ pub(crate) async fn hand_over(
             permit,
         };
         if alone && ready.is_brief() {
-            lane::run_here(shift, ready).await;
+            lane::run_here(context, ready).await;
         } else {
             // Unbounded, since permits bound it; closed only when the worker has stopped.
-            let _ = shift.ready.try_send(ready);
+            let _ = context.ready.try_send(ready);
         }
     }
 }
 
-fn prepare(shift: &Shift, delivery: Delivery) -> Attempt {
+fn prepare(context: &WorkerContext, delivery: Delivery) -> Attempt {
     // Before the look, so that a change in between is noticed when it begins.
-    let generation = shift.catalog.generation();
+    let generation = context.catalog.generation();
     let task = match &delivery.payload {
-        Payload::Message(message) => shift.catalog.resolve(message),
+        Payload::Message(message) => context.catalog.resolve(message),
         Payload::Unreadable(_) => Err(String::new()),
     };
     Attempt {
@@ -148,8 +153,8 @@ fn held(attempt: &Attempt) -> Held {
 }
 
 /// At most once: acknowledged before it runs. What can't be acknowledged does not run here.
-async fn acknowledge_first(shift: &Shift, attempts: &mut Vec<Attempt>) {
-    let usual = shift.config.delivery_mode;
+async fn acknowledge_first(context: &WorkerContext, attempts: &mut Vec<Attempt>) {
+    let usual = context.config.delivery_mode;
     let at_most_once = |attempt: &mut Attempt| {
         let task = attempt.task.as_ref();
         task.is_ok_and(|task| task.delivery_mode.unwrap_or(usual) == DeliveryMode::AtMostOnce)
@@ -162,9 +167,9 @@ async fn acknowledge_first(shift: &Shift, attempts: &mut Vec<Attempt>) {
         .iter()
         .map(|attempt| attempt.delivery.lease.clone())
         .collect();
-    let answer = shift.connected.broker.acknowledge(&leases).await;
+    let answer = context.connected.broker.acknowledge(&leases).await;
     // Without an answer they may or may not be acknowledged: run none, and let leases expire.
-    let settled = shift.note(answer).unwrap_or_default();
+    let settled = context.note(answer).unwrap_or_default();
     attempts.extend(
         now.into_iter()
             .zip(settled)

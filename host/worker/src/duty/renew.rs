@@ -7,28 +7,28 @@ use std::time::{Duration, Instant};
 
 use chicory_queue::{Lease, ResultRecord, TaskState};
 
-use crate::shift::Shift;
+use crate::context::WorkerContext;
 
 /// A task at work for this long is announced as started; most end before, and cost nothing.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs until it is dropped.
-pub(crate) async fn renew(shift: Arc<Shift>) {
-    let tick = (shift.config.lease / 6).clamp(Duration::from_millis(10), Duration::from_secs(1));
+pub(crate) async fn renew(context: Arc<WorkerContext>) {
+    let tick = (context.config.lease / 6).clamp(Duration::from_millis(10), Duration::from_secs(1));
     let mut ticks = tokio::time::interval(tick);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        extend_old(&shift).await;
-        announce(&shift).await;
+        extend_old(&context).await;
+        announce(&context).await;
     }
 }
 
 /// Extends the leases that are a third of their time old.
-async fn extend_old(shift: &Shift) {
-    let age = shift.config.lease / 3;
+async fn extend_old(context: &WorkerContext) {
+    let age = context.config.lease / 3;
     let mut due: Vec<(u64, Lease)> = Vec::new();
-    shift.held.look(|ticket, held| {
+    context.held.look(|ticket, held| {
         if held.leased_at.elapsed() >= age && !held.lease.acknowledged {
             due.push((ticket, held.lease.clone()));
         }
@@ -40,18 +40,18 @@ async fn extend_old(shift: &Shift) {
     // The time is taken before the call: a lease must never seem younger than it is.
     let asked = Instant::now();
     let leases: Vec<Lease> = due.iter().map(|(_, lease)| lease.clone()).collect();
-    let answer = shift.connected.broker.extend(&leases).await;
-    if shift.note(answer).is_some() {
+    let answer = context.connected.broker.extend(&leases).await;
+    if context.note(answer).is_some() {
         for (ticket, _) in due {
             // One that was lost is known to be so when it is settled; asking again is of no use.
-            shift.held.with(ticket, |held| held.leased_at = asked);
+            context.held.with(ticket, |held| held.leased_at = asked);
         }
     }
 }
 
-async fn announce(shift: &Shift) {
+async fn announce(context: &WorkerContext) {
     let mut records = Vec::new();
-    shift.held.look(|_, held| {
+    context.held.look(|_, held| {
         let lasting = held.fetched_at.elapsed() >= ANNOUNCE_AFTER;
         if lasting && !held.announced {
             held.announced = true;
@@ -67,7 +67,7 @@ async fn announce(shift: &Shift) {
         lasting
     });
     if !records.is_empty() {
-        let answer = shift.connected.results.store(&records).await;
-        shift.note(answer);
+        let answer = context.connected.results.store(&records).await;
+        context.note(answer);
     }
 }

@@ -10,9 +10,9 @@ use std::time::{Duration, SystemTime};
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::catalog::{Catalog, LoadReport};
-use crate::fleet::Trust;
-use crate::manifest::Manifest;
+use super::catalog::{Catalog, LoadReport};
+use super::manifest::Manifest;
+use super::trust::Trust;
 
 /// A directory of modules, and what is known of its files.
 pub struct ModuleDir {

@@ -15,26 +15,26 @@ use std::sync::Arc;
 use chicory_queue::{Canary, TaskMessage};
 use chicory_signature::{Signature, compatible};
 
-use super::edition::{CatalogTask, Edition, Trial};
-use crate::fleet::Tally;
+use super::counters::CanaryCounters;
+use super::version::{CatalogTask, LoadedVersion, Trial};
 
 /// What serves a module's tasks.
 #[derive(Debug)]
 pub(crate) struct Served {
     /// The version for new tasks; none where only others are kept.
-    pub(crate) active: Option<Arc<Edition>>,
+    pub(crate) active: Option<Arc<LoadedVersion>>,
     /// The version on trial.
-    pub(crate) canary: Option<(Canary, Arc<Edition>, Arc<Tally>)>,
+    pub(crate) canary: Option<(Canary, Arc<LoadedVersion>, Arc<CanaryCounters>)>,
     /// Other versions that messages may need, newest first.
-    pub(crate) kept: Vec<KeptEdition>,
+    pub(crate) kept: Vec<KeptVersion>,
     /// Whether it is from the registry, and not from a folder of this machine.
     pub(crate) deployed: bool,
 }
 
 /// A version that messages may still need.
 #[derive(Debug)]
-pub(crate) struct KeptEdition {
-    pub(crate) edition: Arc<Edition>,
+pub(crate) struct KeptVersion {
+    pub(crate) version: Arc<LoadedVersion>,
     /// Whether it has been active. One that has not is met by messages that name it only.
     pub(crate) has_served: bool,
 }
@@ -67,9 +67,9 @@ struct Kept {
 
 impl Served {
     /// A module of one version.
-    pub(crate) fn only(edition: Edition) -> Self {
+    pub(crate) fn only(version: LoadedVersion) -> Self {
         Self {
-            active: Some(Arc::new(edition)),
+            active: Some(Arc::new(version)),
             canary: None,
             kept: Vec::new(),
             deployed: false,
@@ -78,18 +78,19 @@ impl Served {
 
     /// The names of all tasks of all versions, each with its route.
     pub(crate) fn routes(&self) -> BTreeMap<&str, Route> {
-        let canary = self.canary.as_ref().map(|(_, edition, _)| edition);
-        let kept = self.kept.iter().map(|kept| &kept.edition);
-        let editions = self.active.iter().chain(canary).chain(kept);
-        let names = editions.flat_map(|edition| edition.tasks.keys());
+        let canary = self.canary.as_ref().map(|(_, version, _)| version);
+        let kept = self.kept.iter().map(|kept| &kept.version);
+        let versions = self.active.iter().chain(canary).chain(kept);
+        let names = versions.flat_map(|version| version.tasks.keys());
         names
             .map(|name| (name.as_str(), self.route(name)))
             .collect()
     }
 
     fn route(&self, name: &str) -> Route {
-        let of =
-            |edition: &Arc<Edition>| edition.tasks.get(name).map(|found| Arc::clone(&found.task));
+        let of = |version: &Arc<LoadedVersion>| {
+            version.tasks.get(name).map(|found| Arc::clone(&found.task))
+        };
         let active = self.active.as_ref().and_then(of);
         if self.canary.is_none() && self.kept.is_empty() {
             return Route {
@@ -100,9 +101,9 @@ impl Served {
         let signature = self
             .active
             .as_ref()
-            .and_then(|edition| Some(edition.tasks.get(name)?.signature.clone()));
+            .and_then(|version| Some(version.tasks.get(name)?.signature.clone()));
         let kept = self.kept.iter().filter_map(|kept| {
-            let found = kept.edition.tasks.get(name)?;
+            let found = kept.version.tasks.get(name)?;
             let fits = signature
                 .as_ref()
                 .is_some_and(|active| compatible(&found.signature, active).is_empty());
@@ -115,16 +116,16 @@ impl Served {
         });
         let kept: Vec<_> = kept.collect();
         let trial = |task: Arc<CatalogTask>, canary| match &self.canary {
-            Some((_, _, tally)) => Arc::new(task.on_trial(Trial {
+            Some((_, _, counters)) => Arc::new(task.on_trial(Trial {
                 canary,
-                tally: Arc::clone(tally),
+                counters: Arc::clone(counters),
             })),
             None => task,
         };
         let canary = self
             .canary
             .as_ref()
-            .and_then(|(canary, edition, _)| Some((canary.clone(), trial(of(edition)?, true))));
+            .and_then(|(canary, version, _)| Some((canary.clone(), trial(of(version)?, true))));
         Route {
             choice: Some(Box::new(Choice {
                 signature,

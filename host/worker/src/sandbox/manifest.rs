@@ -3,6 +3,8 @@
 //! Says what the module may touch, what it may use up, and what its failures lead to. Must not know
 //! what a module exports: names of tasks are checked against it by the catalog.
 
+mod embedded;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +12,6 @@ use chicory_queue::{DeliveryMode, RetryPolicy};
 use chicory_runtime::{Grants, Limits, ModuleSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-use crate::embedded;
 
 /// What a module's author and its operator agree on. All of it is optional.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -91,7 +91,7 @@ pub enum ManifestError {
         message: String,
     },
     /// The manifest that a module is deployed with is no manifest.
-    #[error("the module's section `{section}` is not valid: {message}", section = crate::bundle::SECTION)]
+    #[error("the module's section `{section}` is not valid: {message}", section = super::bundle::SECTION)]
     Deployment {
         /// What is wrong.
         message: String,

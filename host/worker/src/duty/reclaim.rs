@@ -9,8 +9,8 @@ use chicory_queue::ReclaimRequest;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::WorkerConfig;
-use crate::fetch::hand_over;
-use crate::shift::Shift;
+use crate::context::WorkerContext;
+use crate::duty::fetch::hand_over;
 
 /// When to look for expired leases again.
 #[derive(Debug)]
@@ -37,19 +37,19 @@ impl Reclaim {
     /// Where it is due, takes over what has expired, with as many of the permits as that needs.
     pub(crate) async fn when_due(
         &mut self,
-        shift: &Arc<Shift>,
+        context: &Arc<WorkerContext>,
         permits: &mut OwnedSemaphorePermit,
     ) {
         if !self.pause().is_zero() {
             return;
         }
-        for queue in &shift.queues {
+        for queue in &context.queues {
             let limit = permits.num_permits();
             if limit == 0 {
                 // Due still: looked at again with the next permits.
                 return;
             }
-            take_over(shift, queue, permits).await;
+            take_over(context, queue, permits).await;
         }
         if permits.num_permits() > 0 {
             self.next = Instant::now() + self.every;
@@ -57,21 +57,25 @@ impl Reclaim {
     }
 }
 
-async fn take_over(shift: &Arc<Shift>, queue: &Arc<str>, permits: &mut OwnedSemaphorePermit) {
+async fn take_over(
+    context: &Arc<WorkerContext>,
+    queue: &Arc<str>,
+    permits: &mut OwnedSemaphorePermit,
+) {
     let request = ReclaimRequest {
         queue,
-        consumer: &shift.consumer,
+        consumer: &context.consumer,
         limit: permits.num_permits(),
     };
-    let answer = shift.connected.broker.reclaim(request).await;
-    let mut deliveries = shift.note(answer).unwrap_or_default();
+    let answer = context.connected.broker.reclaim(request).await;
+    let mut deliveries = context.note(answer).unwrap_or_default();
     // A lease of our own that ran out while the broker was away: the task is still at work here.
-    deliveries.retain(|delivery| !shift.held.has(&delivery.lease));
+    deliveries.retain(|delivery| !context.held.has(&delivery.lease));
     for delivery in &deliveries {
         tracing::warn!(
             task_id = %delivery.task_id, entry = %delivery.lease.entry, deliveries = delivery.deliveries,
             "took over a task whose lease had expired"
         );
     }
-    hand_over(shift, deliveries, permits).await;
+    hand_over(context, deliveries, permits).await;
 }

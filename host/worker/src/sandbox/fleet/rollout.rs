@@ -1,50 +1,26 @@
-//! Duty: keeps up with the registry: prepares what is rolled out, switches to it, and says so.
+//! A worker's part in roll-outs: prepares what is rolled out, switches to it, and reports both.
 //!
-//! Must not hold up tasks: code is brought and compiled beside them.
+//! Must not hold up tasks: code is fetched and compiled beside them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{AuditEntry, ModuleRecord, Progress, Registry, Rollout, WorkerReport};
 use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Fleet;
-use crate::heartbeat::beat;
-use crate::shift::{Patience, Shift};
+use crate::backoff::Backoff;
+use crate::sandbox::catalog::{Code, CodeCache};
 
 /// Between two looks without a wake-up.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// The same while a canary serves: its failures are told as quickly.
 const LOOK_AT_CANARY: Duration = Duration::from_millis(500);
 
-/// Keeps up until it is dropped.
-pub(crate) async fn follow(mut fleet: Fleet, shift: Arc<Shift>) {
-    let warming = tokio::spawn(warm(fleet.cold(), Arc::clone(&fleet.shelf)));
-    let _warming = tokio_util::task::AbortOnDropHandle::new(warming);
-    let mut wakes = fleet.registry.watch().await.ok();
-    loop {
-        fleet.wait(&mut wakes).await;
-        if wakes.is_none() {
-            wakes = fleet.registry.watch().await.ok();
-        }
-        match fleet.catch_up().await {
-            Ok(changed) => {
-                fleet.say_switched().await;
-                fleet.end_expired().await;
-                fleet.judge_canaries().await;
-                if changed {
-                    beat(&shift, true).await;
-                }
-            }
-            Err(error) => tracing::debug!(%error, "the registry can't be read; tried again"),
-        }
-    }
-}
-
-/// Loads what is served, as far as there is room, so that first calls needn't.
-async fn warm(cold: Vec<Arc<crate::catalog::Code>>, shelf: Arc<crate::catalog::Shelf>) {
+async fn warm(cold: Vec<Arc<Code>>, cache: Arc<CodeCache>) {
     for code in cold {
-        if !shelf.has_room() {
+        if !cache.has_room() {
             return;
         }
         if let Err(reason) = code.load().await {
@@ -54,7 +30,18 @@ async fn warm(cold: Vec<Arc<crate::catalog::Code>>, shelf: Arc<crate::catalog::S
 }
 
 impl Fleet {
-    async fn wait(&self, wakes: &mut Option<mpsc::Receiver<()>>) {
+    /// Loads what is served, as far as there is room, so that first calls needn't. Ends when the handle is dropped.
+    pub(crate) fn warm_up(&self) -> AbortOnDropHandle<()> {
+        AbortOnDropHandle::new(tokio::spawn(warm(self.cold(), Arc::clone(&self.cache))))
+    }
+
+    /// Wake-ups of the registry, where it can give some.
+    pub(crate) async fn watch(&self) -> Option<mpsc::Receiver<()>> {
+        self.registry.watch().await.ok()
+    }
+
+    /// Waits for a wake-up, or for as long as changes may go unnoticed.
+    pub(crate) async fn wait(&self, wakes: &mut Option<mpsc::Receiver<()>>) {
         let canaries = self.open.values().any(|record| record.canary.is_some());
         let pause = if canaries { LOOK_AT_CANARY } else { LOOK_EVERY };
         let woken = async {
@@ -82,10 +69,10 @@ impl Fleet {
                 record.name
             ))
         } else {
-            let editions = self.editions.get(&record.name);
-            let edition = editions.and_then(|editions| editions.get(&rollout.digest));
-            edition
-                .map(|edition| Arc::clone(&edition.code))
+            let versions = self.versions.get(&record.name);
+            let loaded = versions.and_then(|versions| versions.get(&rollout.digest));
+            loaded
+                .map(|loaded| Arc::clone(&loaded.code))
                 .ok_or_else(|| "the registry names a version that it does not keep".to_owned())
         };
         let (registry, worker_id) = (Arc::clone(&self.registry), self.worker_id.clone());
@@ -109,11 +96,12 @@ impl Fleet {
                 worker_id,
                 progress,
             };
-            report_patiently(registry.as_ref(), &rollout.id, &report).await;
+            report_until_told(registry.as_ref(), &rollout.id, &report).await;
         });
     }
 
-    async fn say_switched(&mut self) {
+    /// Reports the roll-outs that this worker has switched to.
+    pub(crate) async fn say_switched(&mut self) {
         for id in self.unsaid.clone() {
             let report = WorkerReport {
                 worker_id: self.worker_id.clone(),
@@ -126,7 +114,7 @@ impl Fleet {
     }
 
     /// Ends roll-outs whose author has gone, as he would have.
-    async fn end_expired(&mut self) {
+    pub(crate) async fn end_expired(&mut self) {
         let now = self.clock.now();
         let expired: Vec<_> = self
             .open
@@ -163,13 +151,13 @@ impl Fleet {
 }
 
 /// Tells of a roll-out for as long as anybody may wait for it.
-async fn report_patiently(registry: &dyn Registry, rollout: &str, report: &WorkerReport) {
-    let mut patience = Patience::new();
+async fn report_until_told(registry: &dyn Registry, rollout: &str, report: &WorkerReport) {
+    let mut backoff = Backoff::new();
     for _ in 0..TRIES {
         if registry.report(rollout, report).await.is_ok() {
             return;
         }
-        patience.wait().await;
+        backoff.wait().await;
     }
 }
 

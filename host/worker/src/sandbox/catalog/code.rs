@@ -22,14 +22,14 @@ pub(crate) trait Bring: Send + Sync {
 /// One version's code.
 pub(crate) struct Code {
     module: ArcSwapOption<Module>,
-    /// Whether a task has used it since the shelf last looked.
+    /// Whether a task has used it since the cache last considered evicting it.
     used: AtomicBool,
     origin: Option<Origin>,
 }
 
 struct Origin {
     bring: Box<dyn Bring>,
-    shelf: Arc<Shelf>,
+    cache: Arc<CodeCache>,
     /// One load at a time; the others wait for it.
     turn: tokio::sync::Mutex<()>,
 }
@@ -44,14 +44,14 @@ impl Code {
         })
     }
 
-    /// Code that is brought when it is needed, and stands on `shelf` then.
-    pub(crate) fn on_demand(bring: Box<dyn Bring>, shelf: Arc<Shelf>) -> Arc<Self> {
+    /// Code that is loaded when it is needed, and kept in `cache` then.
+    pub(crate) fn on_demand(bring: Box<dyn Bring>, cache: Arc<CodeCache>) -> Arc<Self> {
         Arc::new(Self {
             module: ArcSwapOption::empty(),
             used: AtomicBool::new(false),
             origin: Some(Origin {
                 bring,
-                shelf,
+                cache,
                 turn: tokio::sync::Mutex::default(),
             }),
         })
@@ -83,7 +83,7 @@ impl Code {
         self.module.store(Some(Arc::clone(&module)));
         self.used.store(true, Ordering::Relaxed);
         origin
-            .shelf
+            .cache
             .put(Arc::clone(self), module.code_size() as u64);
         Ok(module)
     }
@@ -95,31 +95,31 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Where loaded code stands that can be brought again: as much as there is room for.
+/// Loaded code that can be loaded again: as much as there is room for.
 ///
 /// What gives way is chosen by the clock algorithm (second chance), which comes near to the least
 /// recently used without writing anything on a task's path but one flag.
-pub(crate) struct Shelf {
+pub(crate) struct CodeCache {
     room: u64,
-    held: Mutex<Held>,
+    kept: Mutex<Kept>,
 }
 
 #[derive(Default)]
-struct Held {
+struct Kept {
     codes: VecDeque<(Arc<Code>, u64)>,
     bytes: u64,
 }
 
-impl Shelf {
-    /// A shelf for so many bytes of machine code.
+impl CodeCache {
+    /// A cache with room for this many bytes of machine code.
     pub(crate) fn new(room: u64) -> Arc<Self> {
         Arc::new(Self {
             room,
-            held: Mutex::default(),
+            kept: Mutex::default(),
         })
     }
 
-    /// Bytes of machine code on it.
+    /// Bytes of machine code in it.
     pub(crate) fn bytes(&self) -> u64 {
         self.lock().bytes
     }
@@ -130,28 +130,28 @@ impl Shelf {
     }
 
     fn put(&self, code: Arc<Code>, bytes: u64) {
-        let mut held = self.lock();
-        held.codes.push_back((code, bytes));
-        held.bytes += bytes;
+        let mut kept = self.lock();
+        kept.codes.push_back((code, bytes));
+        kept.bytes += bytes;
         // Each is passed over once at most; the newest stays, or nothing could ever run.
-        let mut looks = 2 * held.codes.len();
-        while held.bytes > self.room && held.codes.len() > 1 && looks > 0 {
+        let mut looks = 2 * kept.codes.len();
+        while kept.bytes > self.room && kept.codes.len() > 1 && looks > 0 {
             looks -= 1;
-            let Some((code, bytes)) = held.codes.pop_front() else {
+            let Some((code, bytes)) = kept.codes.pop_front() else {
                 return;
             };
             if code.used.swap(false, Ordering::Relaxed) {
-                held.codes.push_back((code, bytes));
+                kept.codes.push_back((code, bytes));
             } else {
                 // Tasks at work hold the module until they end.
                 code.module.store(None);
-                held.bytes -= bytes;
+                kept.bytes -= bytes;
             }
         }
     }
 
     /// No code panics under this lock.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

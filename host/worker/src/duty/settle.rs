@@ -11,9 +11,10 @@ use async_channel::Receiver;
 use chicory_queue::{Settle, Settled, Settlement};
 use tokio::sync::Mutex;
 
-use crate::event::{TaskEnd, WorkerEvent};
-use crate::execute::{Finished, Report};
-use crate::shift::{Patience, Shift};
+use crate::attempt::{Finished, Report};
+use crate::backoff::Backoff;
+use crate::context::WorkerContext;
+use crate::observer::{TaskEnd, WorkerEvent};
 
 /// One script call should not hold up other clients of the server for long.
 const LARGEST_BATCH: usize = 256;
@@ -24,23 +25,26 @@ const GATHER: Duration = Duration::from_millis(1);
 const GATHERINGS: usize = 10;
 
 /// Settles until the worker closes and nothing is left.
-pub(crate) async fn settle(shift: Arc<Shift>, finished: Receiver<Vec<Finished>>) {
+pub(crate) async fn settle(context: Arc<WorkerContext>, finished: Receiver<Vec<Finished>>) {
     // Only one batch gathers at a time: two would share the ends between them.
     let finished = Mutex::new(finished);
-    let one = || batches(&shift, &finished);
+    let one = || batches(&context, &finished);
     futures::future::join(one(), one()).await;
 }
 
 /// What has ended; none once the worker closes and nothing is left.
-async fn gather(shift: &Shift, finished: &Receiver<Vec<Finished>>) -> Option<Vec<Finished>> {
+async fn gather(
+    context: &WorkerContext,
+    finished: &Receiver<Vec<Finished>>,
+) -> Option<Vec<Finished>> {
     let mut gathered = tokio::select! {
         biased;
         Ok(first) = finished.recv() => first,
-        () = shift.closing.cancelled() => return None,
+        () = context.closing.cancelled() => return None,
     };
     add_more(&mut gathered, finished);
     for _ in 0..GATHERINGS {
-        if gathered.len() >= FEW || !shift.has_stock() {
+        if gathered.len() >= FEW || !context.has_stock() {
             break;
         }
         tokio::time::sleep(GATHER).await;
@@ -59,9 +63,9 @@ fn add_more(gathered: &mut Vec<Finished>, finished: &Receiver<Vec<Finished>>) {
 }
 
 /// Settles one batch after the other.
-async fn batches(shift: &Shift, finished: &Mutex<Receiver<Vec<Finished>>>) {
+async fn batches(context: &WorkerContext, finished: &Mutex<Receiver<Vec<Finished>>>) {
     loop {
-        let gathered = gather(shift, &*finished.lock().await).await;
+        let gathered = gather(context, &*finished.lock().await).await;
         let Some(gathered) = gathered else {
             return;
         };
@@ -78,33 +82,33 @@ async fn batches(shift: &Shift, finished: &Mutex<Receiver<Vec<Finished>>>) {
             batch.push(settle);
             reports.push(report);
         }
-        let answers = settle_all(shift, &batch).await;
-        shift.held.remove(tickets.into_iter());
+        let answers = settle_all(context, &batch).await;
+        context.held.remove(tickets.into_iter());
         for ((settle, report), answer) in batch.into_iter().zip(reports).zip(answers) {
-            tell(shift, settle, report, answer == Settled::Applied);
+            tell(context, settle, report, answer == Settled::Applied);
         }
     }
 }
 
-async fn settle_all(shift: &Shift, batch: &[Settle]) -> Vec<Settled> {
-    let mut patience = Patience::new();
+async fn settle_all(context: &WorkerContext, batch: &[Settle]) -> Vec<Settled> {
+    let mut backoff = Backoff::new();
     loop {
-        let answer = shift.connected.broker.settle(batch).await;
-        if let Some(answers) = shift.note(answer) {
+        let answer = context.connected.broker.settle(batch).await;
+        if let Some(answers) = context.note(answer) {
             return answers;
         }
-        patience.wait().await;
+        backoff.wait().await;
     }
 }
 
 /// Counts and logs a try; builds its event only for a listener.
-fn tell(shift: &Shift, settle: Settle, report: Report, applied: bool) {
-    shift.counts.processed.fetch_add(1, Ordering::Relaxed);
+fn tell(context: &WorkerContext, settle: Settle, report: Report, applied: bool) {
+    context.counts.processed.fetch_add(1, Ordering::Relaxed);
     if report.error.is_some() {
-        shift.counts.failed.fetch_add(1, Ordering::Relaxed);
+        context.counts.failed.fetch_add(1, Ordering::Relaxed);
     }
     log(&settle, &report, applied);
-    shift.events.send(|| {
+    context.events.send(|| {
         WorkerEvent::Ended(Box::new(TaskEnd {
             task_id: settle.task_id,
             task_name: settle.task_name,

@@ -7,7 +7,7 @@ use chicory_runtime::{own_custom_section, without_custom_section};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::manifest::{Manifest, ManifestError};
+use super::manifest::{Manifest, ManifestError};
 
 /// The custom section's name.
 pub(crate) const SECTION: &str = "chicory-deployment";

@@ -1,11 +1,12 @@
 //! What this worker can run: modules by name, tasks by the names that messages use.
 //!
 //! Replaced as a whole, so that a lookup takes no lock and tasks at work keep the version they
-//! started with. Must not know files ([`crate::watch`] reads them) nor registries ([`crate::fleet`]).
+//! started with. Must not know files ([`super::module_dir`] reads them) nor registries ([`super::fleet`]).
 
 mod code;
-mod edition;
+mod counters;
 mod route;
+mod version;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,12 +16,13 @@ use arc_swap::ArcSwap;
 use chicory_queue::TaskMessage;
 use chicory_runtime::{LoadRequest, Module, Sandbox};
 
-pub(crate) use self::code::{Bring, Code, Shelf};
-pub use self::edition::CatalogTask;
-pub(crate) use self::edition::Edition;
+pub(crate) use self::code::{Bring, Code, CodeCache};
+pub(crate) use self::counters::CanaryCounters;
 use self::route::Route;
-pub(crate) use self::route::{KeptEdition, Served};
-use crate::manifest::{Manifest, is_module_name};
+pub(crate) use self::route::{KeptVersion, Served};
+pub use self::version::CatalogTask;
+pub(crate) use self::version::LoadedVersion;
+use super::manifest::{Manifest, is_module_name};
 
 /// The tasks that this worker can run.
 pub struct Catalog {
@@ -69,7 +71,7 @@ impl Catalog {
     pub async fn load(&self, name: &str, wasm: Vec<u8>, manifest: Manifest) -> Result<(), String> {
         let name = manifest.name.clone().unwrap_or_else(|| name.to_owned());
         let module = compile(&self.sandbox, &name, wasm, &manifest).await?;
-        let served = Arc::new(Served::only(Edition::of_module(module, &manifest)));
+        let served = Arc::new(Served::only(LoadedVersion::of_module(module, &manifest)));
         self.change(|modules| {
             modules.insert(name.clone(), Arc::clone(&served));
         });
@@ -152,8 +154,8 @@ impl Catalog {
             .iter()
             .filter_map(|(name, served)| Some((name, served.active.as_ref()?)));
         let mut names: Vec<String> = active
-            .flat_map(|(name, edition)| {
-                let tasks = edition.tasks.keys();
+            .flat_map(|(name, version)| {
+                let tasks = version.tasks.keys();
                 tasks.map(move |task| format!("{name}.{task}"))
             })
             .collect();
@@ -179,7 +181,7 @@ impl Deployed {
                 let active = self.modules[module].active.as_ref();
                 let tasks: Vec<_> = active
                     .iter()
-                    .flat_map(|edition| edition.tasks.keys().map(String::as_str))
+                    .flat_map(|version| version.tasks.keys().map(String::as_str))
                     .collect();
                 format!(
                     "module {module:?} has no task {rest:?}; it has {}",

@@ -12,22 +12,22 @@ use chicory_runtime::{Module, Task};
 use chicory_signature::Signature;
 
 use super::code::Code;
-use crate::fleet::Tally;
-use crate::manifest::Manifest;
+use super::counters::CanaryCounters;
+use crate::sandbox::manifest::Manifest;
 
 /// A version of a module.
 #[derive(Debug)]
-pub(crate) struct Edition {
+pub(crate) struct LoadedVersion {
     /// SHA-256 of what was deployed.
     pub(crate) digest: Arc<str>,
     pub(crate) code: Arc<Code>,
     /// By name in WIT's spelling.
-    pub(crate) tasks: BTreeMap<String, EditionTask>,
+    pub(crate) tasks: BTreeMap<String, VersionTask>,
 }
 
 /// A task of one version.
 #[derive(Debug)]
-pub(crate) struct EditionTask {
+pub(crate) struct VersionTask {
     pub(crate) task: Arc<CatalogTask>,
     pub(crate) signature: Signature,
 }
@@ -59,10 +59,10 @@ const BRIEF: Duration = Duration::from_micros(150);
 pub(crate) struct Trial {
     /// Whether the task is the canary's.
     pub(crate) canary: bool,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) counters: Arc<CanaryCounters>,
 }
 
-impl Edition {
+impl LoadedVersion {
     /// A module that is loaded, and stays.
     pub(crate) fn of_module(module: Arc<Module>, manifest: &Manifest) -> Self {
         let signatures = (module.tasks())
@@ -84,7 +84,7 @@ impl Edition {
             .map(|(name, signature)| {
                 let task = CatalogTask::new(&name, &digest, &code, manifest);
                 let task = Arc::new(task);
-                (name, EditionTask { task, signature })
+                (name, VersionTask { task, signature })
             })
             .collect();
         Self {

@@ -1,0 +1,12 @@
+//! What a worker does all the time, one file for each duty.
+//!
+//! Must not run tasks: [`crate::lane`] does.
+
+pub(crate) mod clean;
+pub(crate) mod fetch;
+pub(crate) mod follow;
+pub(crate) mod heartbeat;
+pub(crate) mod promote;
+mod reclaim;
+pub(crate) mod renew;
+pub(crate) mod settle;

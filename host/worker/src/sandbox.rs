@@ -1,0 +1,20 @@
+//! Tasks that run in sandboxes: modules, their manifests, and the versions that a fleet serves.
+//!
+//! Alone turns a message into an `Invocation` and an `Ended` into an `Outcome`. Must not know how a message is
+//! fetched or settled.
+
+mod bundle;
+mod catalog;
+mod fleet;
+mod manifest;
+mod module_dir;
+pub(crate) mod translate;
+mod trust;
+
+pub use bundle::{Bundle, digest};
+pub use catalog::{Catalog, CatalogTask, LoadReport};
+pub use fleet::{Fleet, FleetConfig};
+pub use manifest::{Manifest, ManifestError, TaskSettings};
+pub use module_dir::ModuleDir;
+pub use translate::outcome;
+pub use trust::{Trust, TrustError};
