@@ -5,6 +5,7 @@
 use chicory_queue::{BrokerError, EnqueueError, RegistryError};
 
 use crate::config::ConfigError;
+use crate::hint;
 
 /// What the help text says of exit codes.
 pub(crate) const CODES: &str = "\
@@ -75,16 +76,18 @@ fn of_registry(error: &RegistryError) -> u8 {
 /// Says what failed on stderr: for people, or as JSON.
 pub(crate) fn report(error: &anyhow::Error, json: bool) {
     let code = code(error);
+    let hint = hint::of(error, code);
     if json {
-        let body = serde_json::json!({ "error": format!("{error:#}"), "exit_code": code });
+        let mut body = serde_json::json!({ "error": format!("{error:#}"), "exit_code": code });
+        if let Some(hint) = hint {
+            body["hint"] = hint.into();
+        }
         eprintln!("{body}");
         return;
     }
     eprintln!("error: {error:#}");
-    if code == 3 {
-        eprintln!(
-            "hint: is it running, and is --broker (or CHICORY_BROKER) right? `chicory config show` prints what holds; --broker sqlite:FILE needs no server"
-        );
+    if let Some(hint) = hint {
+        eprintln!("hint: {hint}");
     }
 }
 
@@ -106,7 +109,10 @@ mod tests {
         assert_eq!(of(anyhow::Error::from(closed).context("line 1")), 3);
         let closed = RegistryError::from(BrokerError::Closed);
         assert_eq!(of(closed.into()), 3);
-        assert_eq!(of(EnqueueError::UnknownTask(String::new()).into()), 2);
+        assert_eq!(
+            of(EnqueueError::UnknownTask(chicory_signature::UnknownTask::no_module("", [])).into()),
+            2
+        );
         assert_eq!(of(ConfigError::Conflict(String::new()).into()), 2);
         assert_eq!(of(CommandError::NotEnded(String::new()).into()), 4);
         assert_eq!(of(CommandError::Failed(String::new()).into()), 1);

@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod connect;
 mod exit;
+mod hint;
 mod log;
 mod oci;
 mod output;

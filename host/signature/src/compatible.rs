@@ -32,21 +32,23 @@ pub fn compare(
     old: &BTreeMap<String, Signature>,
     new: &BTreeMap<String, Signature>,
 ) -> Vec<Change> {
-    let changes = old.iter().flat_map(|(name, before)| match find_name(new, name) {
-        None => vec![Change {
-            place: format!("task `{name}`"),
-            what: "is gone".into(),
-        }],
-        Some((_, now)) => {
-            let changes = compatible(before, now).into_iter();
-            changes
-                .map(|change| Change {
-                    place: format!("task `{name}`: {}", change.place),
-                    ..change
-                })
-                .collect()
-        }
-    });
+    let changes = old
+        .iter()
+        .flat_map(|(name, before)| match find_name(new, name) {
+            None => vec![Change {
+                place: format!("task `{name}`"),
+                what: "is gone".into(),
+            }],
+            Some((_, now)) => {
+                let changes = compatible(before, now).into_iter();
+                changes
+                    .map(|change| Change {
+                        place: format!("task `{name}`: {}", change.place),
+                        ..change
+                    })
+                    .collect()
+            }
+        });
     changes.collect()
 }
 

@@ -18,8 +18,8 @@ pub use error::ValidationError;
 pub use lower::{Target, lower};
 pub use name::{
     LocalName, MAX_LOCAL_NAME, MAX_MODULE_NAME, MAX_TASK_NAME, ModulePattern, NameConflict,
-    NameError, Named, Offer, Reading, TaskName, canonical, check_module_name, conflict, find_name,
-    same_name,
+    NameError, Named, Offer, Reading, TaskName, UnknownTask, canonical, check_module_name,
+    conflict, find_name, same_name,
 };
 pub use shape::{Case, Field, Outcome, Shape, listed};
 pub use signature::{Kind, Signature};

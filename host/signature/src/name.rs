@@ -7,6 +7,7 @@
 
 mod conflict;
 mod pattern;
+mod unknown;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::hash::{Hash, Hasher};
 
 pub use self::conflict::{NameConflict, Offer, conflict};
 pub use self::pattern::ModulePattern;
+pub use self::unknown::UnknownTask;
 
 /// The longest name of a module, in bytes. Names are keys of stores, columns of tables and parts of each
 /// log line; and `NAME.wasm.minisig` must be a valid file name, which ends at 255 bytes.
@@ -191,6 +193,18 @@ impl<'a> LocalName<'a> {
     /// The task's full name in a module of this name.
     pub fn in_module(self, module: &str) -> String {
         format!("{module}.{}", self.0)
+    }
+
+    /// The full names that most messages have: as WIT spells them, with `_` as many languages do, and the
+    /// canonical form, for which [`canonical`] finds all others.
+    pub fn common_spellings(self, module: &str) -> [String; 3] {
+        let full = self.in_module(module);
+        let canonical = canonical(&full).into_owned();
+        [
+            full,
+            format!("{module}.{}", self.0.replace('-', "_")),
+            canonical,
+        ]
     }
 }
 

@@ -5,7 +5,7 @@ use chicory_queue::TaskMessage;
 use crate::bench::Bench;
 
 #[tokio::test]
-async fn the_longest_modules_name_wins_and_both_spellings_do() {
+async fn the_longest_modules_name_wins_in_all_spellings() {
     let bench = Bench::new().await;
     bench.deploy("myapp", "").await.unwrap();
     bench
@@ -23,8 +23,11 @@ async fn the_longest_modules_name_wins_and_both_spellings_do() {
             .map(|task| task.ignore_result)
     };
     assert_eq!(ignores("myapp.long-name"), Some(false));
-    assert_eq!(ignores("myapp.long_name"), Some(false));
+    for spelling in ["myapp.long_name", "myapp.LONG-name", "MyApp.F"] {
+        assert_eq!(ignores(spelling), Some(false), "{spelling}");
+    }
     assert_eq!(ignores("myapp.tasks.long_name"), Some(true));
+    assert_eq!(ignores("myapp.TASKS.Long_Name"), Some(true));
     assert_eq!(ignores("myapp.tasks.other"), None);
     assert_eq!(ignores("x.f"), None);
     assert_eq!(ignores("f"), None);

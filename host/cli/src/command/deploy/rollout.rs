@@ -157,6 +157,6 @@ fn show(bar: &ProgressBar, stage: &Stage) {
 fn named(error: RolloutError) -> anyhow::Error {
     match error {
         RolloutError::Registry(error) => error.into(),
-        other => CommandError::Failed(other.to_string()).into(),
+        other => other.into(),
     }
 }
