@@ -4,13 +4,16 @@
 #                (on the embedded broker; on Redis with REDIS_URL=redis://… set)
 #   make test    every gate and every test
 #   make test-languages  longer tests of Python and JavaScript
-#   make gates   formatting, lints, documentation, direction of dependencies
+#   make gates   formatting, lints, documentation, dependencies and their direction
 #   make bench   throughput and latency on this machine, with a redis-server of its own
 #   make bench-micro  single steps of a task's path, by criterion
 #   make budget  record what a task costs in counts, which make test guards
 
 GUESTS := target/guests/examples
 CHICORY := target/debug/chicory
+# Rust workspaces of guests and of what guests use. Here they are checked and tested as host code, with one set of libraries.
+GUEST_WORKSPACES := examples tests/guests guest-sdk/rust
+GUEST_TARGET := target/guests/sdk
 
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
@@ -31,7 +34,7 @@ demo:
 test: setup guests gates sdks
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace
-	cargo test --locked --manifest-path guest-sdk/rust/Cargo.toml --target-dir target/guests/sdk
+	cargo test --locked --manifest-path guest-sdk/rust/Cargo.toml --target-dir $(GUEST_TARGET)
 
 # What of Python and JavaScript takes minutes to build and compile.
 test-languages: setup guests
@@ -39,11 +42,15 @@ test-languages: setup guests
 	cargo test --locked --workspace --test suite -- --ignored
 
 gates:
+	scripts/setup linters
 	cargo fmt --check
-	cargo fmt --check --all --manifest-path examples/Cargo.toml
-	cargo fmt --check --all --manifest-path tests/guests/Cargo.toml
-	cargo fmt --check --all --manifest-path guest-sdk/rust/Cargo.toml
+	for workspace in $(GUEST_WORKSPACES); do \
+		cargo fmt --check --all --manifest-path $$workspace/Cargo.toml || exit 1; done
+	scripts/lint
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	for workspace in $(GUEST_WORKSPACES); do \
+		cargo clippy --locked --workspace --all-targets --manifest-path $$workspace/Cargo.toml \
+			--target-dir $(GUEST_TARGET) -- -D warnings || exit 1; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/direction
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 
 def _run(command, folder, **environment):
@@ -18,7 +19,7 @@ def _node(peer, cache):
     stamp = os.path.join(cache, ".installed")
     with open(package, "rb") as file:
         pins = hashlib.sha256(file.read()).hexdigest()
-    if not os.path.exists(stamp) or open(stamp).read() != pins:
+    if not os.path.exists(stamp) or Path(stamp).read_text() != pins:
         shutil.copy(package, cache)
         _run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"], cache)
         with open(stamp, "w") as file:
@@ -38,9 +39,9 @@ def _rust(peer, cache):
 def _debian(peer, _cache):
     with open(os.path.join(peer, "apt.txt")) as file:
         packages = file.read().split()
-    version = ["dpkg-query", "-W", "-f=${Package} ${Version}, "] + packages
-    if subprocess.run(version, capture_output=True).returncode != 0:
-        _run(["apt-get", "install", "-y", "-q", "--no-install-recommends"] + packages, peer,
+    version = ["dpkg-query", "-W", "-f=${Package} ${Version}, ", *packages]
+    if subprocess.run(version, check=False, capture_output=True).returncode != 0:
+        _run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages], peer,
              DEBIAN_FRONTEND="noninteractive")
     return subprocess.check_output(version, text=True).rstrip(", ")
 

@@ -2,6 +2,7 @@
 
 Must not know what they do.
 """
+import contextlib
 import os
 import signal
 import subprocess
@@ -105,9 +106,7 @@ class Workers:
             for process in self.processes:
                 process.poll()
         for pid in self.pids():
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
         for process in self.processes:
             process.wait()

@@ -92,6 +92,11 @@ chicory_tools() {
     echo "$(chicory_tools_home)/chicory/$1-$(sha256sum "$2" | cut -c 1-16)"
 }
 
+# The folder of the linters, named by the versions that are pinned.
+linters() {
+    echo "$PWD/$tools/linters-$(cat scripts/linters/requirements.txt scripts/linters/package-lock.json | sha256sum | cut -c 1-16)"
+}
+
 python_tools() {
     chicory_tools python guest-sdk/python/build-requirements.txt
 }

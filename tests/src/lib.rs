@@ -2,6 +2,10 @@
 //!
 //! Must not know what the code does: it reads text.
 
+pub mod modules;
+mod paths;
+mod tokens;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 // Bee-Queue in the side-by-side run; the packages live in the cache folder.
 // node app.js worker | enqueue N | latency WARM SAMPLES | verify N
-const { createRequire } = require("module");
-const path = require("path"), fs = require("fs");
+const { createRequire } = require("node:module");
+const path = require("node:path"), fs = require("node:fs");
 const req = createRequire(path.join(process.env.PEER_CACHE, "x.js"));
 const Queue = req("bee-queue");
 const redis = { host: process.env.REDIS_HOST, port: Number(process.env.REDIS_PORT) };

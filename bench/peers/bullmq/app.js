@@ -1,8 +1,8 @@
 // BullMQ in the side-by-side run.
 // node app.js worker | enqueue N | latency WARM SAMPLES | verify N
 // The packages live in the cache folder, not here.
-const { createRequire } = require("module");
-const path = require("path"), fs = require("fs");
+const { createRequire } = require("node:module");
+const path = require("node:path"), fs = require("node:fs");
 const req = createRequire(path.join(process.env.PEER_CACHE, "x.js"));
 const { Queue, Worker, QueueEvents } = req("bullmq");
 const IORedis = req("ioredis");

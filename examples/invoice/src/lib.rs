@@ -67,7 +67,7 @@ pub mod tasks {
         for (done, line) in order.lines.iter().enumerate() {
             let price = price(line, discount)?;
             net = net.checked_add(price).ok_or(Refusal::TooLarge)?;
-            tax += percent(price, rate(&line.tax));
+            tax += percent(price, rate(line.tax));
             text += &format!(
                 "{:>6} x {}: {}\n",
                 line.quantity,
@@ -105,7 +105,7 @@ pub mod tasks {
         ))
     }
 
-    fn rate(tax: &Tax) -> u64 {
+    fn rate(tax: Tax) -> u64 {
         match tax {
             Tax::Standard => 20,
             Tax::Reduced => 7,

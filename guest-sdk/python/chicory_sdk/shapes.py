@@ -90,7 +90,7 @@ class Shapes:
     def _union(self, hint: typing.Any, module: str, name: str | None = None) -> Shape:
         args = [arg for arg in typing.get_args(hint) if arg is not type(None)]
         if len(args) < len(typing.get_args(hint)):
-            inner = typing.Union[tuple(args)]
+            inner = typing.Union[tuple(args)]  # noqa: UP007 (of a number known at run time)
             shape = self.of(inner, module)
             if shape.kind == "option":
                 return shape

@@ -22,7 +22,8 @@ class Example(unittest.TestCase):
 
     def test_wit_and_metadata(self):
         registered = list(tasks.REGISTERED.values())
-        self.assertIn("export summarize: func(text: string, top: u32) -> result<summary, failure>;", world.world(registered))
+        self.assertIn("export summarize: func(text: string, top: u32) -> result<summary, failure>;",
+                      world.world(registered))
         self.assertIn(b'"retry": {"max_retries": 3, "backoff": "exponential"}', build.lines(registered))
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from chicory_sdk import F32, U8, U32, Char, Err, Result, TaskError, context, log, progress, testing  # noqa: E402
-from chicory_sdk.kept import digest, kept  # noqa: E402
-from chicory_sdk.names import kebab  # noqa: E402
-from chicory_sdk.project import BuildError  # noqa: E402
-from chicory_sdk.tasks import Task, metadata  # noqa: E402
-from chicory_sdk.world import world  # noqa: E402
+from chicory_sdk import F32, U8, U32, Char, Err, Result, TaskError, context, log, progress, testing
+from chicory_sdk.kept import digest, kept
+from chicory_sdk.names import kebab
+from chicory_sdk.project import BuildError
+from chicory_sdk.tasks import Task, metadata
+from chicory_sdk.world import world
 
 
 class Color(Enum):
@@ -71,13 +71,13 @@ def wit(function) -> str:
 class Types(unittest.TestCase):
     def test_annotations_become_wit(self):
         for function, lines in [
-            (plain, ["plain: func(a: bool, b: string, c: s64, d: f64, e: list<u8>, f: char, g: u8)"
-                     " -> result<_, failure>;"]),
+            (plain, [("plain: func(a: bool, b: string, c: s64, d: f64, e: list<u8>, f: char, g: u8)"
+                      " -> result<_, failure>;")]),
             (nested, ["record point { x: u32, y-axis: f32, label: option<string> }",
                       "enum color { red, dark-green }", "flags rights { read, run-it }",
                       "variant shape { nothing, circle(f64) }",
-                      "nested: func(points: list<point>, color: option<color>,"
-                      " by-name: list<tuple<string, shape>>) -> result<tuple<rights, u32>, failure>;"]),
+                      ("nested: func(points: list<point>, color: option<color>,"
+                       " by-name: list<tuple<string, shape>>) -> result<tuple<rights, u32>, failure>;")]),
             (results, ["results: func(all: list<result<u32, string>>) -> result<u32, color>;"]),
             (optional, ["optional: func(top: option<u32>) -> result<_, task-error>;"]),
         ]:
@@ -130,7 +130,8 @@ class Kept(unittest.TestCase):
                 (folder / ignored).mkdir()
                 (folder / ignored / "x").write_text("x")
             self.assertEqual(digest(["a"], [folder]), before)
-            self.assertEqual(digest(["a"], [folder], without=[folder / "app.py"]), digest(["a"], [folder / "build" / "y"]))
+            self.assertEqual(digest(["a"], [folder], without=[folder / "app.py"]),
+                             digest(["a"], [folder / "build" / "y"]))
             (folder / "app.py").write_text("2")
             self.assertNotEqual(digest(["a"], [folder]), before)
 

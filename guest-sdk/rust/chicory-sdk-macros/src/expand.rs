@@ -46,7 +46,7 @@ pub(crate) fn expand(settings: &Settings, mut module: ItemMod) -> Result<TokenSt
     for (function, own) in functions.zip(own) {
         match (&function.vis, own) {
             (Visibility::Public(_), own) => {
-                tasks.push(task(function, own, &mut types, &module.ident)?)
+                tasks.push(task(function, own, &mut types, &module.ident)?);
             }
             (_, Some(_)) => return Err(Error::new_spanned(&function.sig, "a task is `pub`")),
             _ => {}
@@ -188,11 +188,11 @@ fn exports(module: &syn::Ident, used: &[Used], tasks: &[Task]) -> TokenStream {
             error(&definitions)
         );
         // Under another name, since a task may have the type's own.
-        let uses: Vec<_> = used
+        let renamed: Vec<_> = used
             .iter()
             .map(|used| format!("%{0} as %chicory-type-{0}", used.name))
             .collect();
-        world += &format!("use types.{{{}}};\n", uses.join(", "));
+        world += &format!("use types.{{{}}};\n", renamed.join(", "));
         with.extend(quote!("guest:tasks/types": super::#module,));
     }
     if functions.contains("task-error") || definitions.contains("task-error") {

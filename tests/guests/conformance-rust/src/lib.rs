@@ -219,7 +219,9 @@ pub mod tasks {
 
     fn milliseconds(time: SystemTime) -> u64 {
         let since = time.duration_since(SystemTime::UNIX_EPOCH);
-        since.map_or(0, |since| since.as_millis() as u64)
+        since.map_or(0, |since| {
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        })
     }
 
     pub fn log_levels(message: String) {

@@ -77,10 +77,10 @@ pub(crate) fn prepare(items: &mut Vec<Item>, used: &[Used]) {
         let is_used = |ident: &syn::Ident| used.iter().any(|used| used.ident == *ident);
         match item {
             Item::Enum(item) if is_used(&item.ident) && is_plain(item) => {
-                added.extend(prepare_enum(item))
+                added.extend(prepare_enum(item));
             }
             Item::Struct(item) if is_used(&item.ident) && is_flags(item) => {
-                added.extend(prepare_flags(item))
+                added.extend(prepare_flags(item));
             }
             _ => {}
         }
