@@ -43,6 +43,7 @@ mod seed_operations;
 mod seed_results;
 mod seed_settings;
 mod seed_written_by_hand;
+mod task_names;
 mod trust;
 mod typed_client;
 mod web;

@@ -1,8 +1,8 @@
-//! What a task takes and returns: its types, whether arguments fit them, and whether a new version's
-//! types take what an older one's took. And what modules and tasks may be called.
+//! What a task is called, and what it takes and returns: its types, whether arguments fit them, and whether a new
+//! version still accepts what the old one accepted.
 //!
-//! The one thing that the queue and the sandbox share, so that a producer checks arguments as the worker
-//! does. Must not know queues or WebAssembly.
+//! The queue and the sandbox share this crate and nothing else, so that a producer checks messages exactly as the
+//! worker does. Must not know queues or WebAssembly.
 
 mod arguments;
 mod compatible;

@@ -1,5 +1,5 @@
-//! WIT types as the conversions need them: names resolved, nothing to look up per call; written as WIT
-//! text for people, and as JSON for the registry.
+//! WIT types as the conversions need them: with names resolved, so that a call looks nothing up. Written as WIT
+//! text for people and as JSON for the registry.
 //!
 //! Must not know values.
 

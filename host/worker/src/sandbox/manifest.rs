@@ -120,6 +120,12 @@ impl Manifest {
         Self::of(wasm, &text).map_err(|error| error.at(&path))
     }
 
+    /// The name that the manifest beside a module gives it, if it can be read.
+    pub(crate) fn name_beside(path: &Path) -> Option<String> {
+        let text = std::fs::read_to_string(path.with_extension("toml")).ok()?;
+        Self::parse(&text).ok()?.name
+    }
+
     /// The same with the manifest's text.
     pub fn of(wasm: &[u8], text: &str) -> Result<Self, ManifestError> {
         let beside = Self::parse(text).map_err(|message| ManifestError::Invalid {
