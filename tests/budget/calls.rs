@@ -1,8 +1,9 @@
 //! Instructions of one call in a fresh sandbox, counted by valgrind's callgrind.
 //!
 //! This program runs itself under callgrind, once with some calls and once with many: the difference
-//! has nothing of what is done only once. Must not know queues.
+//! excludes whatever is done only once. Must not know queues.
 
+use chicory_testing::components::assemble;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub(crate) fn make(count: u32) {
         let sandbox = sandbox.expect("a pool can be reserved");
         let loading = sandbox.load(LoadRequest {
             name: "bench".into(),
-            wasm: wat::parse_str(MODULE).expect("the module is well-formed"),
+            wasm: assemble(MODULE),
             settings: ModuleSettings::default(),
         });
         let module = loading.await.expect("the module is valid");

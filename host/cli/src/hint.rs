@@ -1,37 +1,56 @@
-//! What to do about an error: the flags and commands that help. The libraries' errors say what is wrong.
+//! What helps with a library's error, in the program's own commands, flags and variables.
 //!
-//! Must not know which command failed.
+//! Libraries don't know them. Must not repeat what the error says.
 
-use std::error::Error;
+use chicory_admin::{AdminError, UploadError};
+use chicory_project::ProjectError;
+use chicory_queue::{DeployRefused, EnqueueError};
 
-use chicory_queue::{DeployRefused, EnqueueError, RolloutError};
-
-/// What helps, if anything is known to.
-pub(crate) fn of(error: &anyhow::Error, exit_code: u8) -> Option<String> {
-    match exit_code {
-        3 => Some(UNREACHABLE.into()),
-        _ => error.chain().find_map(of_cause),
-    }
+/// What to do about an error; none where the error says it all.
+pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(of_cause)
 }
 
-const UNREACHABLE: &str = "is it running, and is --broker (or CHICORY_BROKER) right? `chicory config show` prints what holds; --broker sqlite:FILE needs no server";
+fn of_cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<ProjectError>() {
+        return of_project(error).map(str::to_owned);
+    }
+    if let Some(error) = error.downcast_ref::<UploadError>() {
+        return of_upload(error);
+    }
+    if let Some(error) = error.downcast_ref::<EnqueueError>() {
+        return of_enqueue(error);
+    }
+    of_admin(error.downcast_ref()?)
+}
 
-fn of_cause(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(RolloutError::Refused(refused)) = error.downcast_ref() {
-        return of_refused(refused);
-    }
-    if let Some(refused) = error.downcast_ref() {
-        return of_refused(refused);
-    }
-    match error.downcast_ref()? {
-        EnqueueError::UnknownVersion { .. } => {
-            Some("`chicory modules show MODULE` lists the versions that are kept".into())
+fn of_upload(error: &UploadError) -> Option<String> {
+    Some(match error {
+        UploadError::SignatureWithoutManifest { shown } => format!(
+            "run `chicory bundle {shown}`, sign the file that it writes, and deploy that with --bundled"
+        ),
+        UploadError::ManifestInside { shown } => format!(
+            "look at it with `chicory inspect {shown}`, and deploy it with --bundled if that is what you want"
+        ),
+        UploadError::NoManifestInside { .. } => {
+            "`chicory bundle` writes a module with its manifest inside".into()
         }
-        EnqueueError::UnknownTask(_) => {
-            Some("`chicory modules` lists what is deployed; --validation inputs lets tasks pass that it doesn't know".into())
+        UploadError::NameInside { .. } => "leave out --name and --version".into(),
+        _ => return None,
+    })
+}
+
+fn of_admin(error: &AdminError) -> Option<String> {
+    Some(match error {
+        AdminError::NoDeadLetter { queue, .. } => {
+            format!("`chicory dlq list --queue {queue}` lists those that exist")
         }
-        _ => None,
-    }
+        AdminError::NoModule { known, .. } if known.is_empty() => {
+            "`chicory deploy PATH` deploys one".into()
+        }
+        AdminError::Refused(refused) => return of_refused(refused),
+        _ => return None,
+    })
 }
 
 fn of_refused(refused: &DeployRefused) -> Option<String> {
@@ -39,16 +58,46 @@ fn of_refused(refused: &DeployRefused) -> Option<String> {
         DeployRefused::CanaryServes { module, .. } => {
             format!("`chicory rollback {module}` ends the canary")
         }
-        DeployRefused::Breaking { .. } => {
-            "keep these as they are, or deploy with --allow-breaking: then messages that were checked against the active version still run on it".into()
-        }
+        DeployRefused::Breaking { .. } => "keep these as they are, or deploy with --allow-breaking: then messages that were checked against the active version still run on it".into(),
         DeployRefused::BreakingCanary { .. } | DeployRefused::NothingActive { .. } => {
             "deploy it without --canary".into()
         }
         DeployRefused::NoVersion { module, .. } => {
             format!("`chicory modules show {module}` lists the versions that are kept")
         }
-        DeployRefused::Names(_) => "--name gives the module another name".into(),
+        DeployRefused::Names(_) => "--name deploys a module under another name".into(),
         _ => return None,
     })
+}
+
+fn of_enqueue(error: &EnqueueError) -> Option<String> {
+    match error {
+        EnqueueError::UnknownVersion { .. } => {
+            Some("`chicory modules show` lists the versions that are kept".into())
+        }
+        _ => None,
+    }
+}
+
+fn of_project(error: &ProjectError) -> Option<&'static str> {
+    Some(match error {
+        ProjectError::NotAProject { .. } => "`chicory new NAME --lang LANGUAGE` writes one",
+        ProjectError::Occupied { .. } => "choose another folder with --dir",
+        ProjectError::NoCache => "set HOME or XDG_CACHE_HOME",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_hint_is_found_whatever_was_said_about_the_error() {
+        let error = ProjectError::NotAProject { dir: "x".into() };
+        let error = Err::<(), _>(error).context("can't deploy").unwrap_err();
+        assert!(of(&error).unwrap().contains("chicory new"));
+        assert_eq!(of(&anyhow::anyhow!("anything else")), None);
+    }
 }

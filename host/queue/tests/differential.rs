@@ -4,7 +4,6 @@
 //! ids that a broker gives, and the moment when a lease expires, which is real time.
 
 mod operations;
-mod stores;
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,6 +16,7 @@ use chicory_queue::{
     ManualClock, Payload, ReplayOptions, ResultRecord, Settle, Settlement, TaskMessage, TaskState,
     Timestamp,
 };
+use chicory_testing::{RedisServer, SqliteFile};
 use operations::{CONSUMERS, Kind, QUEUES, Step, step};
 use proptest::test_runner::{Config, TestRunner};
 use tokio_util::sync::CancellationToken;
@@ -329,7 +329,7 @@ fn settle(delivery: &Delivery, settlement: Settlement) -> Settle {
 #[test]
 fn both_brokers_behave_alike() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let server = stores::RedisStore::new();
+    let server = RedisServer::start();
     let cases = AtomicU32::new(0);
     let mut runner = TestRunner::new(Config {
         cases: 100,
@@ -337,9 +337,9 @@ fn both_brokers_behave_alike() {
         ..Config::default()
     });
     let outcome = runner.run(&proptest::collection::vec(step(), 1..60), |steps| {
-        let file = stores::SqliteStore::new();
+        let file = SqliteFile::new();
         let prefix = format!("case{}", cases.fetch_add(1, Ordering::Relaxed));
-        let opens = [file.open(), server.open(&prefix)];
+        let opens = [file.store(), server.store(&prefix)];
         runtime.block_on(async {
             let mut pair = Pair::open(opens).await;
             for step in &steps {

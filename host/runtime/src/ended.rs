@@ -214,7 +214,7 @@ pub struct LogLine {
     /// How much it matters.
     pub level: Level,
     /// Where it came from.
-    pub source: Source,
+    pub source: LogSource,
     /// The text, without a line end.
     pub message: String,
 }
@@ -234,7 +234,7 @@ pub enum Level {
 /// Where a log line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Source {
+pub enum LogSource {
     /// `chicory:task/log`.
     Guest,
     /// A line that the guest wrote to its standard output.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use crate::context::TaskContext;
 use crate::ended::Observer;
 use crate::module::Task;
 
@@ -42,21 +43,4 @@ impl Invocation {
             cancel: None,
         }
     }
-}
-
-/// What a task may learn about its message through `chicory:task/context`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskContext {
-    /// The message's id, the same at every try.
-    pub id: String,
-    /// The task's full name, as the producer wrote it.
-    pub name: String,
-    /// Earlier retries of this message.
-    pub retries: u32,
-    /// Retries that the policy allows.
-    pub max_retries: u32,
-    /// The error of the previous try.
-    pub last_error: Option<String>,
-    /// The tenant that the task belongs to.
-    pub tenant: Option<String>,
 }

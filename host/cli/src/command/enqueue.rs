@@ -3,9 +3,11 @@
 //! What is deployed is asked of the registry, by [`Checks`]. Must not know files ([`enqueue_file`]).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_queue::{Backoff, Checks, RetryPolicy, TaskMessage, Timestamp};
+use chicory_admin::Admin;
+use chicory_queue::{Backoff, Checks, RetryPolicy, SystemClock, TaskMessage, Timestamp};
 use clap::{Args, ValueEnum};
 
 use super::call::CallArgs;
@@ -161,13 +163,8 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
     connected.broker.enqueue(&args.queue, messages).await?;
     if args.wait {
         let timeout = args.timeout.or(context.config.result_timeout);
-        return result::wait(
-            connected.results.as_ref(),
-            &message.id,
-            timeout,
-            context.output,
-        )
-        .await;
+        let admin = Admin::new(connected, Arc::new(SystemClock));
+        return result::wait(&admin, &message.id, timeout, context.output).await;
     }
     if context.output.is_json() {
         let body = serde_json::json!({ "id": message.id, "queue": args.queue });

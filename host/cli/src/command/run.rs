@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chicory_runtime::{Ended, How, Invocation, Module, Note, Source, Task};
+use chicory_runtime::{Ended, How, Invocation, LogSource, Module, Note, Task};
 use chicory_signature::TaskName;
 use clap::Args;
 use serde_json::json;
@@ -84,14 +84,16 @@ fn find(module: &Module, name: &str) -> Result<Arc<Task>, CommandError> {
 fn say(note: &Note) {
     match note {
         Note::Log(line) => match line.source {
-            Source::Guest => {
+            LogSource::Guest => {
                 eprintln!(
                     "{:<5} {}",
                     format!("{:?}", line.level).to_uppercase(),
                     line.message
                 );
             }
-            Source::Stdout | Source::Stderr | Source::Host => eprintln!("{}", line.message),
+            LogSource::Stdout | LogSource::Stderr | LogSource::Host => {
+                eprintln!("{}", line.message)
+            }
         },
         Note::Progress { percent, message } => {
             eprintln!(

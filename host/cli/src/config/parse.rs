@@ -22,10 +22,28 @@ pub(crate) fn duration(text: &str, unit: Duration) -> Option<Duration> {
     humantime::parse_duration(text).ok()
 }
 
-/// A duration in seconds, as flags have it.
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+/// What [`in_seconds`] allows.
+pub(super) const SECONDS: &str = "seconds, or a duration such as 500ms, 30s, 5m";
+
+/// A duration, in seconds where it has no unit.
+pub(super) fn in_seconds(text: &str) -> Option<Duration> {
     duration(text, Duration::from_secs(1))
+}
+
+/// The same for flags.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    in_seconds(text)
         .ok_or_else(|| format!("{text:?} is no duration: give seconds, or such as 500ms, 30s, 2h"))
+}
+
+/// A whole number within bounds.
+pub(super) fn number<N: std::str::FromStr + PartialOrd + Copy>(
+    text: &str,
+    least: N,
+    most: N,
+) -> Option<N> {
+    let number: N = text.trim().parse().ok()?;
+    (number >= least && number <= most).then_some(number)
 }
 
 /// A number, or no limit.

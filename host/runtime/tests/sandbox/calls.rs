@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chicory_runtime::{Advice, How, Level, LogLine, Note, Source, TaskContext};
+use chicory_runtime::{Advice, How, Level, LogLine, LogSource, Note, TaskContext};
 use serde_json::json;
 
 use crate::guests::{MEMORY, call, invocation, load, returned, sandbox};
@@ -238,8 +238,8 @@ async fn a_task_knows_its_context_and_is_heard() {
     assert_eq!(returned(&ended), json!(23));
     let line = LogLine {
         level: Level::Warn,
-        source: Source::Guest,
-        message: "id-7[2J".into(),
+        source: LogSource::Guest,
+        message: "id-7".into(),
     };
     assert_eq!(ended.log, std::slice::from_ref(&line));
     assert_eq!(

@@ -16,7 +16,7 @@ use arc_swap::ArcSwap;
 use chicory_queue::{ModuleRecord, NoVersion, TaskMessage, Timestamp, Version};
 use chicory_runtime::{LoadRequest, Module, Sandbox};
 use chicory_signature::{
-    LocalName, NameConflict, TaskName, UnknownTask, canonical, check_module_name,
+    LocalName, NameConflict, TaskName, UnknownTask, canonical, check_module_name, with_causes,
 };
 
 pub(crate) use self::code::{Bring, Code, CodeCache};
@@ -301,7 +301,7 @@ pub(crate) async fn compile(
     let module = sandbox
         .load(request)
         .await
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| with_causes(&error))?;
     check_task_names(&module, manifest)?;
     Ok(module)
 }
