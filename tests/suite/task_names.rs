@@ -2,11 +2,11 @@
 //!
 //! Must not know how names are compared.
 
+use chicory_testing::components::answering;
+use chicory_testing::{Ran, Site};
 use serde_json::{Value, json};
 
-use crate::ran::Ran;
-use crate::site::Site;
-use crate::versions::{answering, deploy, write};
+use crate::versions::{deploy, write};
 
 /// A module with the task `add-up` and, in the interface `more`, the task `ADD`.
 const ADDING: &str = r#"(component

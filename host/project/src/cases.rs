@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_runtime::{Invocation, Limits, LogLine, Module, Sandbox};
+use chicory_runtime::{Arguments, Invocation, Limits, LogLine, Module, RawJson, Sandbox};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -176,8 +176,7 @@ impl Cases {
             )
         })?;
         let task = task.limited(&case.limits)?;
-        let (args, kwargs) = case.arguments()?;
-        let mut invocation = Invocation::new(Arc::clone(&task), args, kwargs);
+        let mut invocation = Invocation::new(Arc::clone(&task), case.arguments()?);
         invocation.context.id = "test".into();
         let ended = sandbox.run(invocation).await;
         let usage = Usage {
@@ -244,17 +243,22 @@ impl Case {
     }
 
     /// Positional and named arguments. TOML has no null: arguments that need one are written as JSON.
-    fn arguments(&self) -> Result<(Vec<Value>, Map<String, Value>), String> {
-        let args = match &self.args_json {
-            Some(text) => parsed("args_json", text)?,
-            None => self.args.clone(),
-        };
-        let kwargs = match &self.kwargs_json {
-            Some(text) => parsed("kwargs_json", text)?,
-            None => self.kwargs.clone(),
-        };
-        Ok((args, kwargs))
+    fn arguments(&self) -> Result<Arguments, String> {
+        let mut arguments = Arguments::new(&self.args, &self.kwargs);
+        if let Some(text) = &self.args_json {
+            let args = arguments.set_args(json("args_json", text)?);
+            args.map_err(|error| error.to_string())?;
+        }
+        if let Some(text) = &self.kwargs_json {
+            let kwargs = arguments.set_kwargs(json("kwargs_json", text)?);
+            kwargs.map_err(|error| error.to_string())?;
+        }
+        Ok(arguments)
     }
+}
+
+fn json(key: &str, text: &str) -> Result<RawJson, String> {
+    RawJson::parse(text.to_owned()).map_err(|error| format!("{key}: {error}"))
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
@@ -275,7 +279,8 @@ mod tests {
         let case = &cases.all[0];
         assert_eq!((case.name.as_str(), cases.tolerance), ("f", 0.1));
         assert_eq!(case.result().unwrap(), Some(Value::Null));
-        assert_eq!(case.arguments().unwrap().0, [Value::from(1), "a".into()]);
+        let arguments = case.arguments().unwrap();
+        assert_eq!(arguments.args().as_str(), r#"[1,"a"]"#);
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl<'a> Checks<'a> {
             let unknown = UnknownTask::no_task(&module.name, task, version.tasks.keys());
             return Err(EnqueueError::UnknownTask(unknown));
         };
-        match signature.check(&message.args, &message.kwargs) {
+        match signature.check(&message.arguments) {
             Ok(()) => Ok(Some(version.digest.clone())),
             Err(source) => Err(EnqueueError::Arguments {
                 task: message.name.clone(),

@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chicory_signature::{Signature, ValidationError, canonical};
-use serde_json::{Map, Value};
+use chicory_signature::{Arguments, Signature, ValidationError, canonical};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use crate::capability::{Need, Setup};
@@ -209,12 +208,8 @@ impl Task {
     ///
     /// # Errors
     /// Says which argument doesn't fit, is missing, or is not known.
-    pub fn validate(
-        &self,
-        args: &[Value],
-        kwargs: &Map<String, Value>,
-    ) -> Result<(), ValidationError> {
-        self.signature.check(args, kwargs)
+    pub fn validate(&self, arguments: &Arguments) -> Result<(), ValidationError> {
+        self.signature.check(arguments)
     }
 }
 

@@ -183,8 +183,7 @@ fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<Tas
         Some(id) => id.clone_into(&mut message.id),
         None => {}
     }
-    message.args.clone_from(&args.call.args);
-    message.kwargs = args.call.kwargs.clone().unwrap_or_default();
+    message.arguments = args.call.arguments()?;
     message.eta = args
         .eta
         .or_else(|| args.delay.map(|delay| Timestamp::now().after(delay)));
@@ -198,7 +197,6 @@ fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<Tas
 mod tests {
     use crate::args::{Cli, Command};
     use clap::Parser as _;
-    use serde_json::json;
 
     fn parse(line: &[&str]) -> Result<super::EnqueueArgs, String> {
         let line = ["chicory", "enqueue"].iter().chain(line);
@@ -224,8 +222,8 @@ mod tests {
         ])
         .unwrap();
         let message = super::message(&args, None).unwrap();
-        assert_eq!(message.args, [json!(-1), json!("two"), json!([3])]);
-        assert!(args.wait && message.kwargs.contains_key("k"));
+        assert_eq!(message.arguments.args().as_str(), r#"[-1,"two",[3]]"#);
+        assert!(args.wait && message.arguments.kwargs().as_str().starts_with("{\"k\":"));
     }
 
     #[test]
