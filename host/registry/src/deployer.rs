@@ -23,7 +23,7 @@ pub struct Deployer {
 
 /// What is to be rolled out.
 #[derive(Debug, Clone)]
-pub enum Target {
+pub enum RolloutTarget {
     /// A version whose bytes are in the registry.
     Deploy(Box<Version>),
     /// A version that is kept: its digest or how it begins; none for the one before.
@@ -105,7 +105,7 @@ impl Deployer {
     pub async fn roll_out(
         &self,
         module: &str,
-        target: &Target,
+        target: &RolloutTarget,
         changes: impl Fn(&ModuleRecord) -> Vec<String>,
         request: &RolloutRequest,
         mut tell: impl FnMut(&Stage),
@@ -113,18 +113,18 @@ impl Deployer {
         let others = self.records(request).await?;
         let begin = |record: ModuleRecord| {
             let begun = match target {
-                Target::Deploy(version) => {
+                RolloutTarget::Deploy(version) => {
                     let changes = changes(&record);
                     record.begin(version.as_ref().clone(), changes, request)
                 }
-                Target::RollBack(to) => record.begin_rollback(to.as_deref(), request),
+                RolloutTarget::RollBack(to) => record.begin_rollback(to.as_deref(), request),
             };
             begun.and_then(|begun| begun.beside(&others))
         };
         let is_begun = |record: &ModuleRecord| ours(record, request).is_some();
         let action = match target {
-            Target::Deploy(_) => "deploy",
-            Target::RollBack(_) => "rollback",
+            RolloutTarget::Deploy(_) => "deploy",
+            RolloutTarget::RollBack(_) => "rollback",
         };
         let record = self.step(module, request, begin, is_begun, action).await?;
         let Some(rollout) = ours(&record, request).cloned() else {
