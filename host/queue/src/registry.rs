@@ -2,7 +2,7 @@
 //!
 //! Must not know what is done with it.
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests;
 
 use std::ops::ControlFlow;

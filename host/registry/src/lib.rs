@@ -31,6 +31,7 @@ mod deployer;
 mod error;
 mod fleet;
 mod forget;
+mod hash;
 mod needed;
 mod record;
 mod refused;
@@ -48,10 +49,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 pub use self::canary::{CanaryCounts, Verdict, judge};
-pub use self::deployer::{Deployer, RolledOut, RolloutError, Stage, Target};
+pub use self::deployer::{Deployer, RolledOut, RolloutError, RolloutTarget, Stage};
 pub use self::error::{RegistryError, StoreError};
 pub use self::fleet::{Fleet, QueuedMessage, QueuedMessages, Visit};
 pub use self::forget::{ForgetRequest, Forgotten, delete_unnamed, forget};
+pub use self::hash::stable_hash;
 pub use self::record::{
     Activation, Canary, CanaryTerms, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
 };
