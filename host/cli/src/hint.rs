@@ -18,8 +18,8 @@ fn of_cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<UploadError>() {
         return of_upload(error);
     }
-    if let Some(EnqueueError::UnknownVersion { .. }) = error.downcast_ref() {
-        return Some("`chicory modules show` lists the versions that are kept".into());
+    if let Some(error) = error.downcast_ref::<EnqueueError>() {
+        return of_enqueue(error);
     }
     of_admin(error.downcast_ref()?)
 }
@@ -53,25 +53,37 @@ fn of_admin(error: &AdminError) -> Option<String> {
     })
 }
 
-fn of_project(error: &ProjectError) -> Option<&'static str> {
-    Some(match error {
-        ProjectError::NotAProject { .. } => "`chicory new NAME --lang LANGUAGE` writes one",
-        ProjectError::Occupied { .. } => "choose another folder with --dir",
-        ProjectError::NoCache => "set HOME or XDG_CACHE_HOME",
-        _ => return None,
-    })
-}
-
 fn of_refused(refused: &DeployRefused) -> Option<String> {
     Some(match refused {
-        DeployRefused::CanaryServes { module, .. } => format!("`chicory rollback {module}` ends it"),
-        DeployRefused::Breaking { .. } => "keep these as they are, or deploy with --allow-breaking: messages that were checked against the active version then still run on it".into(),
+        DeployRefused::CanaryServes { module, .. } => {
+            format!("`chicory rollback {module}` ends the canary")
+        }
+        DeployRefused::Breaking { .. } => "keep these as they are, or deploy with --allow-breaking: then messages that were checked against the active version still run on it".into(),
         DeployRefused::BreakingCanary { .. } | DeployRefused::NothingActive { .. } => {
             "deploy it without --canary".into()
         }
         DeployRefused::NoVersion { module, .. } => {
             format!("`chicory modules show {module}` lists the versions that are kept")
         }
+        DeployRefused::Names(_) => "--name deploys a module under another name".into(),
+        _ => return None,
+    })
+}
+
+fn of_enqueue(error: &EnqueueError) -> Option<String> {
+    match error {
+        EnqueueError::UnknownVersion { .. } => {
+            Some("`chicory modules show` lists the versions that are kept".into())
+        }
+        _ => None,
+    }
+}
+
+fn of_project(error: &ProjectError) -> Option<&'static str> {
+    Some(match error {
+        ProjectError::NotAProject { .. } => "`chicory new NAME --lang LANGUAGE` writes one",
+        ProjectError::Occupied { .. } => "choose another folder with --dir",
+        ProjectError::NoCache => "set HOME or XDG_CACHE_HOME",
         _ => return None,
     })
 }

@@ -3,7 +3,7 @@
 //! Must not know commands or flags: the program adds which of them helps.
 
 use chicory_clock::Timestamp;
-use chicory_signature::short_digest;
+use chicory_signature::{NameConflict, short_digest};
 
 /// Why a roll-out can't begin or continue.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -90,6 +90,9 @@ pub enum DeployRefused {
         /// The module.
         module: String,
     },
+    /// A name would be ambiguous beside a module that is deployed.
+    #[error(transparent)]
+    Names(#[from] NameConflict),
     /// Somebody else has ended the roll-out.
     #[error("the roll-out of module {module:?} is over: it expired, or somebody else ended it")]
     Over {

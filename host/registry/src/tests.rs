@@ -78,7 +78,7 @@ fn of_two_deploys_the_second_is_told_of_the_first() {
         .begin(version("two", 1), vec![], &request("s", 1))
         .unwrap_err();
     assert!(
-        refused.to_string().contains("me is rolling out one"),
+        refused.to_string().contains("me has been rolling out one"),
         "{refused}"
     );
     // One whose author has gone is no obstacle.
