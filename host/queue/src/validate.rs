@@ -88,7 +88,7 @@ impl<'a> Checks<'a> {
         };
         let version = match &message.pin {
             Some(digest) => pinned(module, digest).ok_or_else(|| EnqueueError::UnknownVersion {
-                task: message.name.clone(),
+                task: message.name.to_string(),
                 digest: digest.clone(),
             })?,
             None => match module.active_version() {
@@ -106,7 +106,7 @@ impl<'a> Checks<'a> {
         };
         let checked = signature.check(&message.arguments);
         checked.map_err(|error| EnqueueError::Arguments {
-            task: message.name.clone(),
+            task: message.name.to_string(),
             error,
         })?;
         message.checked_against = Some(version.digest.clone());

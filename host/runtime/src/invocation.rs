@@ -29,7 +29,7 @@ impl Invocation {
     /// A call with these arguments, and nothing to be known, watched or cancelled.
     pub fn new(task: Arc<Task>, arguments: Arguments) -> Self {
         let context = TaskContext {
-            name: task.name().to_owned(),
+            name: task.name().into(),
             ..TaskContext::default()
         };
         Invocation {

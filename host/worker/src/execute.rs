@@ -100,7 +100,7 @@ fn failure(name: &str, message: String, advice: Advice) -> Failure {
 /// Stands for a message that can't be read, so that it is settled as any other.
 fn nameless(task_id: String) -> Box<TaskMessage> {
     Box::new(TaskMessage {
-        id: task_id,
+        id: task_id.into(),
         ..TaskMessage::default()
     })
 }
@@ -246,8 +246,8 @@ pub(crate) fn finish(
     let settle = Settle {
         lease,
         raw,
-        task_id: message.id,
-        task_name: message.name,
+        task_id: message.id.into(),
+        task_name: message.name.into(),
         retries: message.retries,
         settlement,
         record,

@@ -108,8 +108,8 @@ impl Events {
         Some(Arc::new(move |note| {
             events.send(|| {
                 WorkerEvent::Said(Box::new(Said {
-                    task_id: id.clone(),
-                    task_name: name.clone(),
+                    task_id: id.to_string(),
+                    task_name: name.to_string(),
                     attempt,
                     note,
                 }))

@@ -165,7 +165,7 @@ async fn what_a_task_says_is_heard_while_it_runs() {
     let message = message();
     bench.send(&message).await;
     let said = running.said().await;
-    assert_eq!((said.task_id, said.attempt), (message.id, 1));
+    assert_eq!((said.task_id, said.attempt), (message.id.to_string(), 1));
     assert!(matches!(said.note, Note::Progress { percent: 40.0, .. }));
     told.notify_one();
     assert!(running.end().await.applied);

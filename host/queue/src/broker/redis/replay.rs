@@ -28,7 +28,7 @@ pub(super) async fn replay(
         message.last_error = None;
     }
     let mut command = REPLAY.command(&[&broker.keys.stream(queue), &broker.keys.dlq(queue)]);
-    command.arg(&found.letter.id).arg(&message.id);
+    command.arg(&found.letter.id).arg(&*message.id);
     write_json(&mut command, &message);
     let replayed: u64 = broker.connection.call(&REPLAY, &command).await?;
     Ok(replayed == 1)
