@@ -9,8 +9,9 @@ mod route;
 mod version;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use chicory_queue::TaskMessage;
@@ -21,8 +22,10 @@ pub(crate) use self::counters::CanaryCounters;
 use self::route::Route;
 pub(crate) use self::route::{KeptVersion, Served};
 pub use self::version::CatalogTask;
-pub(crate) use self::version::LoadedVersion;
+pub(crate) use self::version::{LoadedVersion, VersionCode};
+use super::error::ModuleError;
 use super::manifest::{Manifest, is_module_name};
+use crate::runner::{Runnable, Runner, TaskNotFound};
 
 /// The tasks that this worker can run.
 pub struct Catalog {
@@ -30,6 +33,8 @@ pub struct Catalog {
     deployed: ArcSwap<Deployed>,
     /// Counts the changes.
     generation: AtomicU64,
+    /// Whether it serves what a registry says.
+    follows: AtomicBool,
 }
 
 /// One state of the catalog.
@@ -45,8 +50,17 @@ struct Deployed {
 pub struct LoadReport {
     /// Modules that were loaded, by name.
     pub loaded: Vec<String>,
-    /// What was refused (a file, or a name), and why.
-    pub refused: Vec<(String, String)>,
+    /// What was refused, and why.
+    pub refused: Vec<Refusal>,
+}
+
+/// A module that was refused.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The file it came from.
+    pub file: PathBuf,
+    /// Why.
+    pub reason: ModuleError,
 }
 
 impl Catalog {
@@ -56,6 +70,7 @@ impl Catalog {
             sandbox,
             deployed: ArcSwap::default(),
             generation: AtomicU64::new(0),
+            follows: AtomicBool::new(false),
         })
     }
 
@@ -68,10 +83,19 @@ impl Catalog {
     ///
     /// # Errors
     /// Says what is wrong with the module or its manifest; the version before stays active.
-    pub async fn load(&self, name: &str, wasm: Vec<u8>, manifest: Manifest) -> Result<(), String> {
+    pub async fn load(
+        &self,
+        name: &str,
+        wasm: Vec<u8>,
+        manifest: Manifest,
+    ) -> Result<(), ModuleError> {
         let name = manifest.name.clone().unwrap_or_else(|| name.to_owned());
         let module = compile(&self.sandbox, &name, wasm, &manifest).await?;
-        let served = Arc::new(Served::only(LoadedVersion::of_module(module, &manifest)));
+        let served = Arc::new(Served::only(LoadedVersion::of_module(
+            module,
+            &manifest,
+            self.sandbox.clone(),
+        )));
         self.change(|modules| {
             modules.insert(name.clone(), Arc::clone(&served));
         });
@@ -104,7 +128,7 @@ impl Catalog {
             .filter(|(_, served)| served.deployed);
         let mut versions: Vec<_> = served
             .filter_map(|(name, served)| {
-                Some((name.clone(), Arc::clone(&served.active.as_ref()?.digest)))
+                Some((name.clone(), Arc::clone(served.active.as_ref()?.digest())))
             })
             .collect();
         versions.sort_unstable();
@@ -129,20 +153,20 @@ impl Catalog {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// Which state of the catalog this is: another one after each change.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+    /// From now on its modules are told to those who watch the fleet.
+    pub(crate) fn follow_registry(&self) {
+        self.follows.store(true, Ordering::Relaxed);
     }
 
     /// The task that a message meets.
     ///
     /// # Errors
     /// Says why there is none, for the reader of an error.
-    pub fn resolve(&self, message: &TaskMessage) -> Result<Arc<CatalogTask>, String> {
+    pub fn resolve(&self, message: &TaskMessage) -> Result<Arc<CatalogTask>, TaskNotFound> {
         let deployed = self.deployed.load();
         match deployed.route(&message.name) {
-            Some(route) => route.pick(message).cloned(),
-            None => Err(deployed.why_missing(&message.name)),
+            Some(route) => route.pick(message).cloned().map_err(TaskNotFound::new),
+            None => Err(TaskNotFound::new(deployed.why_missing(&message.name))),
         }
     }
 
@@ -161,6 +185,20 @@ impl Catalog {
             .collect();
         names.sort_unstable();
         names
+    }
+}
+
+impl Runner for Catalog {
+    fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
+        Self::resolve(self, message).map(|task| task as Arc<dyn Runnable>)
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn deployed(&self) -> Option<Vec<(String, Arc<str>)>> {
+        (self.follows.load(Ordering::Relaxed)).then(|| self.versions())
     }
 }
 
@@ -207,27 +245,23 @@ impl Deployed {
     }
 }
 
-/// Compiles a module on its manifest's terms.
+/// Compiles a module with its manifest's settings.
 pub(crate) async fn compile(
     sandbox: &Sandbox,
     name: &str,
     wasm: Vec<u8>,
     manifest: &Manifest,
-) -> Result<Arc<Module>, String> {
+) -> Result<Arc<Module>, ModuleError> {
     if !is_module_name(name) {
-        return Err(format!(
-            "{name:?} can't be a module's name: use letters, digits, `-`, `_`, and dots between parts"
-        ));
+        let name = name.to_owned();
+        return Err(ModuleError::Name { name });
     }
     let request = LoadRequest {
         name: name.to_owned(),
         wasm,
         settings: manifest.settings(),
     };
-    let module = sandbox
-        .load(request)
-        .await
-        .map_err(|error| error.to_string())?;
+    let module = sandbox.load(request).await?;
     check_task_names(&module, manifest)?;
     Ok(module)
 }
@@ -240,7 +274,7 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), String> {
+fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), ModuleError> {
     let Some(unknown) = manifest
         .tasks
         .keys()
@@ -249,10 +283,10 @@ fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), String> 
         return Ok(());
     };
     let names: Vec<_> = module.tasks().map(|task| task.name()).collect();
-    Err(format!(
-        "the manifest's [tasks.{unknown}] names no task of the module; it has {}",
-        listed(&names)
-    ))
+    Err(ModuleError::UnknownTask {
+        task: unknown.clone(),
+        tasks: listed(&names),
+    })
 }
 
 fn named_routes(module: &str, served: &Served) -> Vec<(String, Arc<Route>)> {

@@ -74,14 +74,18 @@ impl Fleet {
             let versions = self.versions.get(&record.name);
             let loaded = versions.and_then(|versions| versions.get(&rollout.digest));
             loaded
-                .map(|loaded| Arc::clone(&loaded.code))
+                .map(|loaded| Arc::clone(loaded.code()))
                 .ok_or_else(|| "the registry names a version that it does not keep".to_owned())
         };
         let (registry, worker_id) = (Arc::clone(&self.registry), self.worker_id.clone());
         let (rollout, module) = (rollout.clone(), record.name.clone());
         tokio::spawn(async move {
             let brought = match code {
-                Ok(code) => code.load().await.map(drop),
+                Ok(code) => code
+                    .load()
+                    .await
+                    .map(drop)
+                    .map_err(|error| error.to_string()),
                 Err(reason) => Err(reason),
             };
             let progress = match brought {
