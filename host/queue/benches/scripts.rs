@@ -5,12 +5,13 @@
 #[path = "../tests/redis_server/mod.rs"]
 mod redis_server;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
-    Connected, Delivery, FetchRequest, ResultRecord, Settle, Settlement, SystemClock, TaskMessage,
-    TaskState, Timestamp, connect,
+    Connected, Delivery, FetchRequest, ResultRecord, SettleRequest, Settlement, SystemClock,
+    TaskMessage, TaskState, Timestamp, connect,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use redis_server::RedisServer;
@@ -64,7 +65,7 @@ impl Place {
         deliveries
     }
 
-    async fn settle(&self, batch: &[Settle]) {
+    async fn settle(&self, batch: &[SettleRequest<'_>]) {
         let settled = self.connected.broker.settle(batch).await;
         settled.expect("the server takes settlements");
     }
@@ -79,24 +80,27 @@ fn messages(count: usize) -> Vec<TaskMessage> {
     (0..count).map(message).collect()
 }
 
-fn completions(deliveries: Vec<Delivery>) -> Vec<Settle> {
-    let completion = |delivery: Delivery| Settle {
+fn completions(deliveries: &[Delivery]) -> Vec<SettleRequest<'_>> {
+    deliveries.iter().map(completion).collect()
+}
+
+fn completion(delivery: &Delivery) -> SettleRequest<'_> {
+    let id = delivery.task_id.as_str();
+    let body = json!({"task_id": id, "state": "SUCCESS", "result": 42}).to_string();
+    SettleRequest {
         record: Some(ResultRecord {
-            task_id: delivery.task_id.clone(),
+            task_id: id.into(),
             state: TaskState::Success,
-            body: Some(
-                json!({"task_id": delivery.task_id, "state": "SUCCESS", "result": 42}).to_string(),
-            ),
+            body: Some(body.into()),
             reply_to: None,
         }),
-        lease: delivery.lease,
-        raw: delivery.raw,
-        task_id: delivery.task_id,
+        lease: Cow::Borrowed(&delivery.lease),
+        raw: Cow::Borrowed(&delivery.raw),
+        task_id: id.into(),
         task_name: "shop.add".into(),
         retries: 0,
-        settlement: Settlement::Complete,
-    };
-    deliveries.into_iter().map(completion).collect()
+        settlement: Cow::Owned(Settlement::Complete),
+    }
 }
 
 /// The verb of a cycle that is timed.
@@ -122,7 +126,7 @@ async fn cycle(place: &Place, size: usize, timed: Verb) -> Duration {
     let begun = Instant::now();
     let deliveries = place.fetch(size).await;
     clock(Verb::Fetch, begun);
-    let batch = completions(deliveries);
+    let batch = completions(&deliveries);
     let begun = Instant::now();
     place.settle(&batch).await;
     clock(Verb::Settle, begun);

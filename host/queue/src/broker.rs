@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BrokerConfig, BrokerError, Clock, Delivery, Inspect, Lease, Registry, Results, Settle, Settled,
-    TaskMessage, Timestamp,
+    BrokerConfig, BrokerError, Clock, Delivery, Inspect, Lease, Registry, Results, SettleRequest,
+    Settled, TaskMessage, Timestamp,
 };
 
 /// What a consumer asks for.
@@ -56,6 +56,9 @@ pub struct Wake {
 /// The hot path. All times come from the broker's [`Clock`] but for leases, which the store itself times.
 #[async_trait]
 pub trait Broker: Debug + Send + Sync {
+    /// How long a lease lasts unless it is extended. Only the broker's configuration sets it.
+    fn lease(&self) -> Duration;
+
     /// Adds messages, all or none: those with an `eta` ahead are delayed, the others are ready.
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError>;
 
@@ -67,7 +70,7 @@ pub trait Broker: Debug + Send + Sync {
 
     /// Applies settlements where the lease is still held, each with its result; those of one queue and consumer in
     /// the batch's order. One answer each, in order.
-    async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError>;
+    async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError>;
 
     /// Acknowledges before the task runs (at most once). One answer per lease, in order.
     async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;

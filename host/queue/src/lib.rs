@@ -26,7 +26,7 @@ pub use client::{Base64, Call, CallError, Client, Started};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
 pub use decide::{Terms, decide};
-pub use delivery::{Delivery, Lease, Payload, Settle, Settled, Settlement};
+pub use delivery::{Delivery, Lease, Payload, SettleRequest, Settled, Settlement};
 pub use error::BrokerError;
 pub use inspect::{
     Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats, ReplayOptions,

@@ -181,7 +181,7 @@ async fn an_inbox_hears_of_the_tasks_that_are_expected() {
         replies.push(results.expect(id).await.expect("a subscription"));
     }
     let answer = |id: &str| chicory_queue::ResultRecord {
-        reply_to: Some(replies[0].inbox().to_owned()),
+        reply_to: Some(replies[0].inbox().to_owned().into()),
         ..success(id)
     };
     let stored = [answer("nobody's"), answer("b"), answer("a")];

@@ -45,7 +45,7 @@ use self::server::Server;
 use self::takeovers::Takeovers;
 use crate::{
     Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Inspect, Lease, ReclaimRequest,
-    RedisConfig, Results, ResultsConfig, Settle, Settled, TaskMessage, Timestamp, Wake,
+    RedisConfig, Results, ResultsConfig, SettleRequest, Settled, TaskMessage, Timestamp, Wake,
 };
 
 /// The broker, and what operators ask of it.
@@ -116,6 +116,10 @@ pub(super) async fn connect(
 
 #[async_trait]
 impl Broker for RedisBroker {
+    fn lease(&self) -> Duration {
+        self.lease
+    }
+
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError> {
         enqueue::enqueue(self, queue, messages).await
     }
@@ -128,7 +132,7 @@ impl Broker for RedisBroker {
         lease::extend(self, leases).await
     }
 
-    async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError> {
+    async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError> {
         settle::settle(self, batch).await
     }
 

@@ -34,8 +34,8 @@ use self::fetch::Claim;
 use self::thread::Thread;
 use self::wakes::{Wakes, Watch};
 use crate::{
-    Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Lease, ReclaimRequest, Settle,
-    Settled, SqliteConfig, TaskMessage, Timestamp, Wake,
+    Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Lease, ReclaimRequest,
+    SettleRequest, Settled, SqliteConfig, TaskMessage, Timestamp, Wake,
 };
 
 /// Opens the file, creating it where it is missing.
@@ -132,6 +132,10 @@ fn deliver(leased: Vec<fetch::Leased>, consumer: &Arc<str>) -> Vec<Delivery> {
 
 #[async_trait]
 impl Broker for Sqlite {
+    fn lease(&self) -> Duration {
+        self.config.lease
+    }
+
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError> {
         if messages.is_empty() {
             return Ok(());
@@ -184,8 +188,10 @@ impl Broker for Sqlite {
             .await
     }
 
-    async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError> {
-        let (batch, config) = (batch.to_vec(), self.config.clone());
+    async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError> {
+        let config = self.config.clone();
+        let batch = batch.iter().cloned().map(SettleRequest::into_owned);
+        let batch: Vec<_> = batch.collect();
         self.writer
             .write(&self.wakes, move |file, changes| {
                 settle::settle(file, &batch, &config, changes)

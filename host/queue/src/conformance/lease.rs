@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixture::{
     Fixture, Settings, eventually, ids, message, messages, sent, settle, success,
 };
-use crate::{Delivery, Settle, Settled, Settlement};
+use crate::{Delivery, SettleRequest, Settled, Settlement};
 
 /// As long as its time is not over.
 pub async fn a_held_lease_is_not_taken_over(fixture: &Fixture) {
@@ -211,10 +211,10 @@ async fn warm_up(fixture: &Fixture) {
     }
 }
 
-fn results(deliveries: &[Delivery]) -> Vec<Settle> {
+fn results(deliveries: &[Delivery]) -> Vec<SettleRequest<'static>> {
     deliveries
         .iter()
-        .map(|delivery| Settle {
+        .map(|delivery| SettleRequest {
             record: Some(success(&delivery.task_id)),
             ..settle(delivery, Settlement::Complete)
         })

@@ -4,12 +4,13 @@
     reason = "each test program that includes this uses its own part of it"
 )]
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{
     BrokerConfig, BrokerError, Connected, Delivery, FetchRequest, QueueStats, ReclaimRequest,
-    ResultRecord, Settle, Settled, Settlement, SystemClock, TaskMessage, TaskState, connect,
+    ResultRecord, SettleRequest, Settled, Settlement, SystemClock, TaskMessage, TaskState, connect,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -76,7 +77,8 @@ impl Queue {
     }
 
     pub(crate) async fn settle(&self, deliveries: &[Delivery], what: &Settlement) -> Vec<Settled> {
-        let batch: Vec<Settle> = deliveries.iter().map(|one| settle(one, what)).collect();
+        let batch: Vec<SettleRequest<'_>> =
+            deliveries.iter().map(|one| settle(one, what)).collect();
         self.connected.broker.settle(&batch).await.expect("settle")
     }
 
@@ -116,25 +118,25 @@ pub(crate) fn messages(prefix: &str, count: usize) -> Vec<TaskMessage> {
         .collect()
 }
 
-pub(crate) fn settle(delivery: &Delivery, what: &Settlement) -> Settle {
-    Settle {
-        lease: delivery.lease.clone(),
-        raw: delivery.raw.clone(),
-        task_id: delivery.task_id.clone(),
+pub(crate) fn settle(delivery: &Delivery, what: &Settlement) -> SettleRequest<'static> {
+    SettleRequest {
+        lease: Cow::Owned(delivery.lease.clone()),
+        raw: Cow::Owned(delivery.raw.to_vec()),
+        task_id: delivery.task_id.clone().into(),
         task_name: "suite.task".into(),
         retries: 2,
-        settlement: what.clone(),
+        settlement: Cow::Owned(what.clone()),
         record: None,
     }
 }
 
-pub(crate) fn success(task_id: &str) -> ResultRecord {
+pub(crate) fn success(task_id: &str) -> ResultRecord<'static> {
     ResultRecord {
-        task_id: task_id.to_owned(),
+        task_id: task_id.to_owned().into(),
         state: TaskState::Success,
         body: Some(format!(
             r#"{{"task_id":"{task_id}","state":"SUCCESS","result":1,"error":null,"traceback":null}}"#
-        )),
+        ).into()),
         reply_to: None,
     }
 }

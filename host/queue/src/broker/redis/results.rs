@@ -52,7 +52,7 @@ impl RedisResults {
     }
 
     /// Writes states and results, and tells those who wait.
-    pub(super) async fn write(&self, records: &[&ResultRecord]) -> Result<(), BrokerError> {
+    pub(super) async fn write(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
         if records.is_empty() {
             return Ok(());
         }
@@ -63,7 +63,7 @@ impl RedisResults {
         command.arg(self.keys.prefix()).arg(self.ttl_seconds);
         for record in records {
             command
-                .arg(&record.task_id)
+                .arg(&*record.task_id)
                 .arg(record.state.name())
                 .arg(record.body.as_deref().unwrap_or_default())
                 .arg(record.reply_to.as_deref().unwrap_or_default());
@@ -72,7 +72,7 @@ impl RedisResults {
     }
 
     /// On a Cluster each key may be on another node. All commands are under way at once.
-    async fn write_one_by_one(&self, records: &[&ResultRecord]) -> Result<(), BrokerError> {
+    async fn write_one_by_one(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
         let writes = records.iter().flat_map(|record| {
             let state = self.set(&self.keys.state(&record.task_id), record.state.name());
             let result = record
@@ -90,7 +90,7 @@ impl RedisResults {
                 .flatten()
                 .filter_map(|channel| {
                     let mut command = cmd("PUBLISH");
-                    command.arg(channel).arg(record.body.as_ref()?);
+                    command.arg(channel).arg(record.body.as_deref()?);
                     Some(command)
                 })
         });
@@ -127,7 +127,7 @@ impl RedisResults {
 
 #[async_trait]
 impl Results for RedisResults {
-    async fn store(&self, records: &[ResultRecord]) -> Result<(), BrokerError> {
+    async fn store(&self, records: &[ResultRecord<'_>]) -> Result<(), BrokerError> {
         self.write(&records.iter().collect::<Vec<_>>()).await
     }
 

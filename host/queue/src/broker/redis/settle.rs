@@ -11,13 +11,13 @@ use super::RedisBroker;
 use super::enqueue::write_json;
 use super::lease::{MAX_STEP, bounds, steps};
 use super::script::SETTLE;
-use crate::{BrokerError, Lease, ResultRecord, Settle, Settled, Settlement, TaskState};
+use crate::{BrokerError, Lease, ResultRecord, SettleRequest, Settled, Settlement, TaskState};
 
 /// Deliveries of one queue and one consumer, and their places in the batch.
 struct Section<'a> {
     lease: &'a Lease,
     places: Vec<usize>,
-    members: Vec<&'a Settle>,
+    members: Vec<&'a SettleRequest<'a>>,
 }
 
 /// A script's answer: which of the call's deliveries had lost their leases, and each section's takeovers.
@@ -25,10 +25,10 @@ type Answer = (Vec<usize>, Vec<Option<u64>>);
 
 pub(super) async fn settle(
     broker: &RedisBroker,
-    batch: &[Settle],
+    batch: &[SettleRequest<'_>],
 ) -> Result<Vec<Settled>, BrokerError> {
     if !broker.results_in_step {
-        let records: Vec<&ResultRecord> = batch
+        let records: Vec<&ResultRecord<'_>> = batch
             .iter()
             .filter_map(|settle| settle.record.as_ref())
             .collect();
@@ -50,8 +50,8 @@ pub(super) async fn settle(
     Ok(answers)
 }
 
-fn sections(batch: &[Settle]) -> impl Iterator<Item = Section<'_>> {
-    let steps = steps(batch.iter().map(|settle| &settle.lease));
+fn sections<'a>(batch: &'a [SettleRequest<'_>]) -> impl Iterator<Item = Section<'a>> {
+    let steps = steps(batch.iter().map(|settle| &*settle.lease));
     steps.into_iter().map(|(lease, places)| Section {
         lease,
         members: places.iter().map(|place| &batch[*place]).collect(),
@@ -100,14 +100,14 @@ async fn step(
 
 /// The result of a delivery that is complete with one that nobody asked to be sent, as most are: its id and
 /// its result say all.
-fn result_alone<'a>(broker: &RedisBroker, settle: &'a Settle) -> Option<&'a str> {
+fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a str> {
     let record = settle.record.as_ref().filter(|record| {
         broker.results_in_step
             && !settle.lease.acknowledged
             && record.state == TaskState::Success
             && record.reply_to.is_none()
     })?;
-    match settle.settlement {
+    match &*settle.settlement {
         Settlement::Complete => record.body.as_deref(),
         _ => None,
     }
@@ -144,7 +144,7 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
 /// What of a section begins with nothing but results is passed in fewer words; the order stays, since of two
 /// ends of one task the last one counts.
 fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
-    let every_lease = || section.members.iter().map(|settle| &settle.lease);
+    let every_lease = || section.members.iter().map(|settle| &*settle.lease);
     let leased = || every_lease().filter(|lease| !lease.acknowledged);
     let (low, high) = bounds(leased()).unwrap_or_default();
     let known = section.lease.takeovers;
@@ -169,7 +169,7 @@ fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
     for (settle, result) in alone.iter().zip(results) {
         command
             .arg(&*settle.lease.entry)
-            .arg(&settle.task_id)
+            .arg(&*settle.task_id)
             .arg(result);
     }
     for settle in others {
@@ -177,8 +177,8 @@ fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
     }
 }
 
-fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
-    let kind = match &settle.settlement {
+fn add(command: &mut Cmd, settle: &SettleRequest<'_>, with_record: bool) {
+    let kind = match &*settle.settlement {
         Settlement::Complete => "C",
         Settlement::Retry { .. } => "R",
         Settlement::DeadLetter { .. } => "D",
@@ -193,7 +193,7 @@ fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
     let record = settle.record.as_ref().filter(|_| with_record);
     command
         .arg(record.map_or("", |record| record.state.name()))
-        .arg(&settle.task_id)
+        .arg(&*settle.task_id)
         .arg(
             record
                 .and_then(|record| record.body.as_deref())
@@ -204,7 +204,7 @@ fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
                 .and_then(|record| record.reply_to.as_deref())
                 .unwrap_or_default(),
         );
-    match &settle.settlement {
+    match &*settle.settlement {
         Settlement::Complete => {}
         Settlement::Retry { at, message } => {
             command.arg(at.as_seconds());
@@ -216,7 +216,7 @@ fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
                 .arg(failed_at.to_string())
                 .arg(error)
                 .arg(settle.retries)
-                .arg(&settle.task_name);
+                .arg(&*settle.task_name);
         }
         Settlement::Release => {
             command.arg(&settle.raw[..]);
