@@ -116,10 +116,6 @@ pub(super) async fn connect(
 
 #[async_trait]
 impl Broker for RedisBroker {
-    fn lease(&self) -> Duration {
-        self.lease
-    }
-
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError> {
         enqueue::enqueue(self, queue, messages).await
     }
