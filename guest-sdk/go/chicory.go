@@ -1,7 +1,7 @@
-// Package chicory makes a task of an ordinary function: its parameters are the task's arguments, its result is
+// Package chicory turns an ordinary function into a task: its parameters are the task's arguments, its result is
 // the task's result, and the error that it returns is the task's failure.
 //
-// A Go task is a program, so arguments come as words. Must not know what the function does.
+// A Go task is a program, so arguments are strings. Must not know what the function does.
 package chicory
 
 import (
@@ -11,7 +11,7 @@ import (
 	"reflect"
 )
 
-// Main runs the task on the program's arguments. A string is taken as it is, anything else is read as JSON.
+// Main runs the task with the program's arguments. A string is used as it is, anything else is parsed as JSON.
 // It may return a result, an error, both, or nothing; the result is written as JSON.
 func Main(task any) {
 	result, err := call(reflect.ValueOf(task), os.Args[1:])

@@ -1,4 +1,4 @@
-// What was thrown, as the queue sees it. Must not know components.
+// An exception as the queue sees it. Must not know components.
 
 import { TaskError } from "./index.js";
 
@@ -20,7 +20,7 @@ function advice(thrown) {
   return { tag: "after", val: BigInt(Math.max(0, Math.round(thrown.delay * 1000))) };
 }
 
-/** A stack trace with the author's files and lines in place of the bundle's; the SDK's own frames go. */
+/** A stack trace with the author's files and lines instead of the bundle's, without the SDK's own frames. */
 export function inSource(stack, table = globalThis.chicoryLines) {
   if (!table) return stack.trimEnd();
   const named = stack.trimEnd().split("\n").map((frame) => {

@@ -1,6 +1,6 @@
-// The types of what task authors import, and of numbers that are no f64.
+// The types that task authors import, including numbers other than f64.
 
-/** A type that WIT calls `W`. The mark exists for the compiler alone. */
+/** A type that WIT calls `W`. The marker exists only for the compiler. */
 type Wit<T, W extends string> = T & { readonly __wit?: W };
 
 export type U8 = Wit<number, "u8">;
@@ -18,8 +18,8 @@ export type Char = Wit<string, "char">;
 /** WIT's flags: `type Rights = Flags<{ read: boolean; write: boolean }>`. */
 export type Flags<T> = T & { readonly __wit?: "flags" };
 
-/** What a task returns that throws values of type E, its error: nothing else may be thrown. Without
- *  it, whatever is thrown ends the task under its class's name. */
+/** The return type of a task that throws values of type E, and nothing else. Without
+ *  it, any exception ends the task with the name of its class. */
 export type Throws<T, E> = T & { readonly __throws?: E };
 
 /** WIT's result, inside other types. */
@@ -64,9 +64,9 @@ export declare function task<F extends (...args: any[]) => unknown>(settings: Se
 
 export declare class TaskError extends Error {
   constructor(message: string, advice?: { delay?: number; final?: boolean });
-  /** Seconds until the next try; undefined: when the retry policy says. */
+  /** Seconds until the next attempt; undefined: when the retry policy says. */
   delay?: number;
-  /** Whether another try makes no sense. */
+  /** Whether the task is never retried. */
   final: boolean;
   static retry(message: string): TaskError;
   static retryAfter(message: string, seconds: number): TaskError;
@@ -74,17 +74,17 @@ export declare class TaskError extends Error {
 }
 
 export declare const context: {
-  /** The message's id, the same at every try: a key for idempotent work. */
+  /** The message's id. It is the same at every attempt, so use it as a key for idempotent work. */
   id(): string;
   name(): string;
-  /** 0 at the first try. */
+  /** 0 at the first attempt. */
   retries(): number;
   maxRetries(): number;
   remainingRetries(): number;
   isLastRetry(): boolean;
-  /** When the host will stop this try, in milliseconds since 1970. */
+  /** When the host will stop this attempt, in milliseconds since 1970. */
   deadline(): bigint;
-  /** The error of the previous try; undefined at the first. */
+  /** The error of the previous attempt; undefined at the first. */
   lastError(): string | undefined;
   tenant(): string | undefined;
 };

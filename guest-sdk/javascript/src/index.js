@@ -3,7 +3,7 @@
 import { variables } from "#environment";
 import { host } from "#host";
 
-/** A failure that says what should happen next. Subclasses keep their own name. */
+/** A failure that decides what happens next. Subclasses keep their own name. */
 export class TaskError extends Error {
   constructor(message, { delay, final = false } = {}) {
     super(message);
@@ -25,7 +25,7 @@ export class TaskError extends Error {
   }
 }
 
-/** Makes a task with settings of a function, which stays as it is. */
+/** Turns a function into a task with settings; the function itself is unchanged. */
 export function task(settings, call) {
   return Object.assign(call, { chicory: settings });
 }

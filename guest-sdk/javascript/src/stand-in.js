@@ -1,4 +1,4 @@
-// A host for tests: answers with what it was told, and keeps what it is told. Must not be in a component.
+// A fake host for tests: answers with given fields, and records what it is told. Must not be in a component.
 
 const told = { id: "test", name: "test.task", retries: 0, maxRetries: 0, deadline: 0n };
 let fields = told;
@@ -19,7 +19,7 @@ export const host = {
   report: (percent, message) => host.steps.push([percent, message]),
 };
 
-/** Begins anew, with these fields of the context. */
+/** Starts over with these fields of the context. */
 export function reset(context = {}) {
   fields = { ...told, ...context };
   host.lines = [];

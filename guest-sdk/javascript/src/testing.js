@@ -1,4 +1,4 @@
-// Runs a task natively, with a stand-in for its host: for the author's own tests.
+// Runs a task natively with a fake host, for the author's own tests.
 
 import { failure } from "./failure.js";
 import { host, reset } from "./stand-in.js";

@@ -13,10 +13,10 @@ def main() -> int:
     """Runs the command; its exit code."""
     parser = argparse.ArgumentParser(prog="chicory_sdk", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    make = commands.add_parser("build", help="make a component of a folder's tasks")
+    make = commands.add_parser("build", help="build a component from the tasks in a folder")
     make.add_argument("dir", type=Path, help="the folder with the tasks' source")
     make.add_argument("--output", type=Path, help="the component [default: DIR/build/NAME.wasm]")
-    make.add_argument("--cache", type=Path, metavar="DIR", help="a folder that keeps what was built before")
+    make.add_argument("--cache", type=Path, metavar="DIR", help="a folder that caches built components")
     show = commands.add_parser("wit", help="print the WIT derived from the annotations")
     show.add_argument("dir", type=Path, help="the folder with the tasks' source")
     args = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Makes a component of a project: WIT, glue, componentize-py, and the metadata of its tasks."""
+"""Builds a component from a project: WIT, glue, componentize-py, and the metadata of its tasks."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def componentize(project: Project, wit: str) -> bytes:
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
         ran = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, check=False)
         if CLASH in ran.stderr:
-            raise BuildError("componentize-py can't take a task that is called as a function of the C library is"
+            raise BuildError("componentize-py can't build a task that has the name of a C library function"
                              " (read, write, open, send, …): rename the task")
         if ran.returncode != 0 or not out.exists():
             raise BuildError(f"componentize-py failed:\n{ran.stdout}{ran.stderr}")

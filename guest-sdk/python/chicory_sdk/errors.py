@@ -13,14 +13,14 @@ E = TypeVar("E")
 
 @dataclass
 class Ok(Generic[T]):
-    """The good side of a `Result`."""
+    """The success case of a `Result`."""
 
     value: T
 
 
 @dataclass(eq=True)
 class Err(Exception, Generic[E]):
-    """The other side of a `Result`: returned or raised by a task declared with one."""
+    """The error case of a `Result`: returned or raised by a task declared with one."""
 
     value: E
 
@@ -28,34 +28,34 @@ class Err(Exception, Generic[E]):
 
 
 class Result(Generic[T, E]):
-    """An annotation only. As what a task returns, `Result[T, E]` says that its errors are of type E;
-    without it any exception ends the task, under its class's name."""
+    """Only an annotation. As a task's return type, `Result[T, E]` declares errors of type E;
+    without it any exception ends the task with the name of its class."""
 
 
 class TaskError(Exception):
-    """A failure that says what should happen next. Subclasses keep their own name."""
+    """A failure that decides what happens next. Subclasses keep their own name."""
 
     def __init__(self, message: str, *, delay: float | None = None, final: bool = False):
         super().__init__(message)
         self.message = message
         self.delay = delay
-        """Seconds until the next try; none: when the retry policy says."""
+        """Seconds until the next attempt; None: when the retry policy says."""
         self.final = final
-        """Whether another try makes no sense."""
+        """Whether the task is never retried."""
 
     @classmethod
     def retry(cls, message: str) -> "TaskError":
-        """Another try makes sense, when the retry policy says."""
+        """Retried when the retry policy says."""
         return cls(message)
 
     @classmethod
     def retry_after(cls, message: str, seconds: float) -> "TaskError":
-        """Another try makes sense after so many seconds (a rate limit, say)."""
+        """Retried after this number of seconds (for example, because of a rate limit)."""
         return cls(message, delay=seconds)
 
     @classmethod
     def fatal(cls, message: str) -> "TaskError":
-        """Never try again, whatever the retry policy says."""
+        """Never retried, whatever the retry policy says."""
         return cls(message, final=True)
 
 

@@ -1,11 +1,11 @@
-"""Who answers what a task asks of its host: the host itself in a component, a stand-in elsewhere."""
+"""Answers what a task asks its host: the real host in a component, a fake one elsewhere."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
 class StandIn:
-    """A host for tests: what the task is told, and what it said."""
+    """A fake host for tests: what the task is told, and what it reported."""
 
     id: str = "test"
     name: str = "test.task"
@@ -19,12 +19,12 @@ class StandIn:
 
     @property
     def remaining_retries(self) -> int:
-        """Retries left after this try."""
+        """Retries left after this attempt."""
         return max(0, self.max_retries - self.retries)
 
     @property
     def is_last_retry(self) -> bool:
-        """Whether this try is the last."""
+        """Whether this is the last attempt."""
         return self.remaining_retries == 0
 
     def ask(self, name: str):
@@ -36,7 +36,7 @@ class StandIn:
         self.log.append((level, message))
 
     def report(self, percent: float, message: str | None) -> None:
-        """How far the task is."""
+        """The task's progress."""
         self.progress.append((percent, message))
 
 
@@ -56,7 +56,7 @@ class Real:
         self._write(self._levels[level], message)
 
     def report(self, percent: float, message: str | None) -> None:
-        """How far the task is."""
+        """The task's progress."""
         self._progress.report(percent, message)
 
 

@@ -14,12 +14,12 @@ from .transport import Request, blocking, send, waiting
 MAX_REDIRECTS = 10
 REDIRECTS = (301, 302, 303, 307, 308)
 SECRET = {"authorization", "cookie", "proxy-authorization"}
-"""Headers that are for the host that was asked, and not for another that it leads to."""
+"""Headers that must not be sent to another host after a redirect."""
 BODY = {"content-type", "content-length", "content-encoding"}
 
 
 class StatusError(Exception):
-    """An answer that `raise_for_status` does not accept."""
+    """A response with an error status, raised by `raise_for_status`."""
 
     def __init__(self, response: "Response"):
         super().__init__(f"{response.url} answered with status {response.status}")
@@ -27,18 +27,18 @@ class StatusError(Exception):
 
 
 class TooManyRedirects(Exception):
-    """The hosts lead on and on."""
+    """The request was redirected too often."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """What a host has answered."""
+    """A response."""
 
     url: str
-    """Where the answer is from, after redirects."""
+    """The final URL, after redirects."""
     status: int
     headers: dict[str, str]
-    """By their names in lower case; what came more than once is joined by commas."""
+    """By lower-case name; repeated headers are joined by commas."""
     body: bytes
 
     @property
@@ -47,7 +47,7 @@ class Response:
         return self.status < 400
 
     def text(self) -> str:
-        """The body as text, in the encoding that the host names, or UTF-8. What can't be decoded is replaced."""
+        """The body as text, in the response's encoding, or UTF-8. Invalid bytes are replaced."""
         parameters = self.headers.get("content-type", "").replace(" ", "").split(";")
         named = [one.partition("=")[2].strip('"') for one in parameters if one.lower().startswith("charset=")]
         try:
@@ -60,14 +60,14 @@ class Response:
         return as_json.loads(self.body)
 
     def raise_for_status(self) -> "Response":
-        """Itself, or a `StatusError` for a status of 400 and more."""
+        """Returns the response itself, or raises a `StatusError` if the status is 400 or above."""
         if not self.ok:
             raise StatusError(self)
         return self
 
 
 def request(method: str, url: str, **how: Any) -> Response:
-    """Asks, and waits for the whole answer.
+    """Sends a request, and waits for the complete response.
 
     `how`: `params` (added to the URL), `headers`, `data` (bytes or text) or `json` as the body, `timeout` (seconds
     until a connection is there, and until an answer begins), `redirects` (False: a redirect is an answer).
@@ -84,7 +84,7 @@ def request(method: str, url: str, **how: Any) -> Response:
 
 
 async def fetch(url: str, method: str = "GET", **how: Any) -> Response:
-    """The same in an `async def`: other coroutines go on in the meantime."""
+    """The same for an `async def`: other coroutines keep running."""
     return await follow(method, url, waiting, **how)
 
 
@@ -119,7 +119,7 @@ def delete(url: str, **how: Any) -> Response:
 
 
 async def follow(method: str, url: str, ready: Any, redirects: bool = True, **how: Any) -> Response:
-    """Asks, and follows where the answers lead."""
+    """Sends a request, and follows redirects."""
     asked = prepare(method, url, **how)
     for _ in range(MAX_REDIRECTS + 1):
         status, entries, body = await send(asked, ready)
@@ -127,7 +127,7 @@ async def follow(method: str, url: str, ready: Any, redirects: bool = True, **ho
         if not redirects or status not in REDIRECTS or "location" not in response.headers:
             return response
         asked = redirected(asked, status, response.headers["location"])
-    raise TooManyRedirects(f"{url} leads to more than {MAX_REDIRECTS} others, one after the other")
+    raise TooManyRedirects(f"{url} was redirected more than {MAX_REDIRECTS} times")
 
 
 def prepare(method: str, url: str, *, params: Mapping[str, Any] | None = None,
@@ -135,10 +135,10 @@ def prepare(method: str, url: str, *, params: Mapping[str, Any] | None = None,
             timeout: float | None = None) -> Request:
     """A request, with its parameters in the URL and its body as bytes."""
     if data is not None and json is not None:
-        raise ValueError("a request has `data` or `json`, not both")
+        raise ValueError("give a request either `data` or `json`, not both")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r} is no URL of a host: it has to begin with http:// or https://")
+        raise ValueError(f"{url!r} is not a valid URL: it must begin with http:// or https://")
     if params:
         query = "&".join(part for part in (parts.query, urlencode(params, doseq=True)) if part)
         parts = parts._replace(query=query)

@@ -4,27 +4,27 @@ from . import host
 
 
 def trace(message: str) -> None:
-    """A line that matters least."""
+    """Writes a line with level trace."""
     host.current.write("trace", str(message))
 
 
 def debug(message: str) -> None:
-    """A line for finding faults."""
+    """Writes a line with level debug."""
     host.current.write("debug", str(message))
 
 
 def info(message: str) -> None:
-    """A line worth knowing."""
+    """Writes a line with level info."""
     host.current.write("info", str(message))
 
 
 def warn(message: str) -> None:
-    """A line about something odd."""
+    """Writes a line with level warn."""
     host.current.write("warn", str(message))
 
 
 def error(message: str) -> None:
-    """A line about something that went wrong."""
+    """Writes a line with level error."""
     host.current.write("error", str(message))
 
 
@@ -36,7 +36,7 @@ def handler(level: int = 0):
              (logging.DEBUG, "debug"), (0, "trace"))
 
     class Handler(logging.Handler):
-        """Passes records on to the host."""
+        """Passes records to the host."""
 
         def emit(self, record: logging.LogRecord) -> None:
             """One record."""

@@ -21,7 +21,7 @@ class Waiting:
         if self.pollables:
             self.poll(timeout)
         elif timeout is None:
-            raise RuntimeError("the task waits for something that will never happen")
+            raise RuntimeError("the task waits for something that can never happen")
         else:
             time.sleep(max(0.0, timeout))
         return []

@@ -1,4 +1,4 @@
-"""How far the task is, for whoever waits for it."""
+"""The task's progress, for clients that wait for it."""
 
 from . import host
 

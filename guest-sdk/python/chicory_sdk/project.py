@@ -11,7 +11,7 @@ from .tasks import REGISTERED, Task
 
 
 class BuildError(Exception):
-    """What is wrong with a project, for its author."""
+    """An error in a project, for its author."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Project:
         except Exception as error:
             raise BuildError(f"{self.module}.py can't be imported: {type(error).__name__}: {error}") from error
         if not REGISTERED:
-            raise BuildError(f"{self.module}.py has no task: put `@task` above a function")
+            raise BuildError(f"{self.module}.py has no task: decorate a function with `@task`")
         return list(REGISTERED.values())
 
     def install(self) -> None:
@@ -49,7 +49,7 @@ class Project:
                    "--no-input", "--root-user-action=ignore", "--upgrade",
                    "--target", str(self.packages()), "-r", str(wanted)]
         if subprocess.run(command, cwd=self.dir, check=False).returncode != 0:
-            raise BuildError(f"{wanted} can't be installed; pip's words are above")
+            raise BuildError(f"{wanted} can't be installed; see pip's output above")
         done.write_text(wanted.read_text())
 
 

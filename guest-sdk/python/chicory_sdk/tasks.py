@@ -22,7 +22,7 @@ F = typing.TypeVar("F", bound=Callable[..., Any])
 
 @dataclass
 class Parameter:
-    """A parameter of a task. One with a default value may be left out by producers."""
+    """A parameter of a task. Producers may omit one with a default value."""
 
     name: str
     shape: Shape
@@ -67,7 +67,7 @@ REGISTERED: dict[str, Task] = {}
 
 
 def task(function: F | None = None, /, **settings: Any) -> Any:
-    """Makes a task of a function, with or without settings: `@task` or `@task(max_retries=3)`.
+    """Turns a function into a task, with or without settings: `@task` or `@task(max_retries=3)`.
 
     Retries: `max_retries`, `retry_delay` (seconds), `backoff` ("fixed", "linear", "exponential"),
     `max_delay` (seconds), `jitter`, `retry_on` and `ignore_on` (exception classes, with their
@@ -91,7 +91,7 @@ def task(function: F | None = None, /, **settings: Any) -> Any:
 
 
 def metadata(one: Task) -> dict[str, Any]:
-    """What the host is told about a task, in the words of a manifest."""
+    """What the host is told about a task, as keys of the manifest."""
     retry = {key: named(one.settings[key]) for key in RETRY if key in one.settings}
     if any(cls in one.settings.get("retry_on", ()) for cls in (Exception, BaseException)):
         del retry["retry_on"]  # Everything, which is what none means.

@@ -1,4 +1,4 @@
-"""Runs a task natively, with a stand-in for its host: for the author's own tests."""
+"""Runs a task natively with a fake host, for the author's own tests."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from .errors import Failure
 
 @dataclass
 class Ran:
-    """How a task ended, and what it said."""
+    """A task's result, and what it reported."""
 
     value: Any
     failure: Failure | None
@@ -22,7 +22,7 @@ class Ran:
 
 @contextmanager
 def context(**fields: Any) -> Iterator[host.StandIn]:
-    """A host that answers with these fields (`retries=2`, say), and keeps what it is told."""
+    """A fake host that answers with these fields (for example `retries=2`), and records what it is told."""
     before, host.current = host.current, host.StandIn(**fields)
     try:
         yield host.current

@@ -114,11 +114,11 @@ async def read(answer: types.IncomingResponse, ready: Ready, url: str) -> bytes:
                 if isinstance(error.value, streams.StreamError_Closed):
                     return b"".join(parts)
                 with error.value.value as cause:
-                    raise ConnectionError(f"{url}: the answer broke off: {cause.to_debug_string()}") from None
+                    raise ConnectionError(f"{url}: the response was cut off: {cause.to_debug_string()}") from None
 
 
 def failed(code: types.ErrorCode, url: str) -> OSError:
-    """What keeps an answer from coming, as Python calls it."""
+    """The reason why there is no response, as a Python exception."""
     name = type(code).__name__.removeprefix("ErrorCode_")
     message = f"{url}: {spoken(code)}"
     if name in ("HttpRequestDenied", "DestinationIpProhibited"):

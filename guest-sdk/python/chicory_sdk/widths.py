@@ -1,4 +1,4 @@
-"""Annotations for numbers of other widths than `int` (s64) and `float` (f64), and for one character."""
+"""Annotations for numbers of widths other than `int` (s64) and `float` (f64), and for a single character."""
 
 from typing import Annotated
 

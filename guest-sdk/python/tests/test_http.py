@@ -95,7 +95,7 @@ class Http(unittest.TestCase):
 
     def test_what_is_no_request(self):
         for url in ("ftp://x.test/", "/path", "http://"):
-            with self.assertRaisesRegex(ValueError, "no URL of a host"):
+            with self.assertRaisesRegex(ValueError, "not a valid URL"):
                 http.get(url)
         with self.assertRaisesRegex(ValueError, "not both"):
             http.post(self.url, data="a", json=1)

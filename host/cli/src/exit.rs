@@ -2,7 +2,7 @@
 //!
 //! Must not know which command failed.
 
-use chicory_queue::{BrokerError, EnqueueError};
+use chicory_queue::{BrokerError, EnqueueError, RegistryError};
 
 use crate::config::ConfigError;
 
@@ -45,6 +45,9 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             CommandError::NotEnded(_) => 4,
         });
     }
+    if let Some(error) = error.downcast_ref::<RegistryError>() {
+        return Some(of_registry(error));
+    }
     match error.downcast_ref::<EnqueueError>() {
         Some(EnqueueError::Broker(error)) => Some(of_broker(error)),
         Some(_) => Some(2),
@@ -57,6 +60,15 @@ fn of_broker(error: &BrokerError) -> u8 {
         BrokerError::Unavailable { .. } | BrokerError::Closed => 3,
         BrokerError::Invalid(_) => 2,
         BrokerError::QueueFull { .. } => 1,
+    }
+}
+
+fn of_registry(error: &RegistryError) -> u8 {
+    match error {
+        RegistryError::Unavailable(store) | RegistryError::Store(store) => {
+            store.downcast_ref().map_or(2, of_broker)
+        }
+        _ => 2,
     }
 }
 
@@ -92,6 +104,8 @@ mod tests {
         assert_eq!(of(wrapped.unwrap_err()), 3);
         let closed = EnqueueError::Broker(BrokerError::Closed);
         assert_eq!(of(anyhow::Error::from(closed).context("line 1")), 3);
+        let closed = RegistryError::from(BrokerError::Closed);
+        assert_eq!(of(closed.into()), 3);
         assert_eq!(of(EnqueueError::UnknownTask(String::new()).into()), 2);
         assert_eq!(of(ConfigError::Conflict(String::new()).into()), 2);
         assert_eq!(of(CommandError::NotEnded(String::new()).into()), 4);

@@ -56,6 +56,9 @@ pub struct Wake {
 /// The hot path. All times come from the broker's [`Clock`] but for leases, which the store itself times.
 #[async_trait]
 pub trait Broker: Debug + Send + Sync {
+    /// How long a lease lasts unless it is extended. The broker's configuration is its only source.
+    fn lease_duration(&self) -> Duration;
+
     /// Adds messages, all or none: those with an `eta` ahead are delayed, the others are ready.
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError>;
 

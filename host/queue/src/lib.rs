@@ -5,7 +5,6 @@
 
 mod broker;
 mod client;
-mod clock;
 mod config;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -18,12 +17,17 @@ mod outcome;
 mod policy;
 mod registry;
 mod results;
-mod timestamp;
 mod validate;
 
 pub use broker::{Broker, Connected, FetchRequest, ReclaimRequest, Wake, connect};
+pub use chicory_clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use chicory_registry::{
+    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, Deployer,
+    ForgetRequest, Forgotten, ModuleRecord, Phase, Progress, Registry, RegistryError,
+    RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, Stage, Target, Verdict,
+    Version, WorkerReport, delete_unnamed, judge,
+};
 pub use client::{Base64, Call, CallError, Client, Started};
-pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
 pub use decide::{Terms, decide};
 pub use delivery::{Delivery, Lease, Payload, SettleRequest, Settled, Settlement};
@@ -35,14 +39,7 @@ pub use inspect::{
 pub use message::{FORMAT, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
-pub use registry::{
-    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, Deployer,
-    ForgetRequest, Forgotten, ModuleRecord, Phase, Progress, Registry, RetentionRule, RolledOut,
-    Rollout, RolloutError, RolloutRequest, Stage, Target, Verdict, Version, WorkerReport,
-    delete_unnamed, forget, judge,
-};
 pub use results::{Reply, ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
-pub use timestamp::Timestamp;
 pub use validate::{Checks, EnqueueError, ValidationMode};
 
 /// How often a message may be delivered.

@@ -1,120 +1,108 @@
-//! The registry: which modules a fleet runs, in which version, and how a new version gets there.
+//! What the registry's operations need of a broker: who serves, and which messages are queued.
 //!
-//! A module's whole state is one [`ModuleRecord`]. It is changed by pure functions ([`transition`]) and
-//! stored by compare-and-set, so every store behaves the same and two deploys can't both win. Must not
-//! know what WebAssembly is: to the registry a module is bytes with a digest.
+//! Must not know what is done with it.
 
-mod canary;
-mod deployer;
-mod forget;
-mod needed;
-mod record;
-mod refused;
-mod stored;
 #[cfg(test)]
 mod tests;
-mod transition;
 
-use std::fmt::Debug;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
-
-pub use self::canary::{CanaryCounts, Verdict, judge};
-pub use self::deployer::{Deployer, RolledOut, RolloutError, Stage, Target};
-pub use self::forget::{ForgetRequest, Forgotten, delete_unnamed, forget};
-pub use self::record::{
-    Activation, Canary, CanaryTerms, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
+use chicory_registry::{
+    Deployer, Fleet, ForgetRequest, Forgotten, QueuedMessage, QueuedMessages, RegistryError, Visit,
 };
-pub use self::refused::DeployRefused;
-pub(crate) use self::stored::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
-pub use self::transition::RetentionRule;
-use crate::{BrokerError, Timestamp};
+use chicory_signature::Signature;
 
-/// A line of the log of everything that changed what a fleet runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AuditEntry {
-    /// When.
-    pub at: Timestamp,
-    /// Who: `user@host` for people, a worker's id where a worker acted by itself.
-    pub by: String,
-    /// What: `deploy`, `switch`, `activate`, `canary`, `promote`, `rollback`, `abort`, `forget`, `trust-policy`.
-    pub action: String,
-    /// The module; empty where it is about none.
-    pub module: String,
-    /// The version's digest; empty where it is about none.
-    pub digest: String,
-    /// More, for people.
-    pub detail: String,
+use crate::{BrokerError, Clock, Connected, Inspect, Results, ScanCursor, TaskMessage};
+
+impl Connected {
+    /// Rolls versions out to the workers whose heartbeats are found here.
+    pub fn deployer(&self, clock: Arc<dyn Clock>) -> Deployer {
+        let workers = Arc::new(Workers(Arc::clone(&self.results)));
+        Deployer::new(Arc::clone(&self.registry), workers, clock)
+    }
+
+    /// Forgets the versions of a module that the request's rule does not keep and no queued message needs.
+    ///
+    /// # Errors
+    /// When the broker can't be reached; what was not forgotten is there for the next time.
+    pub async fn forget(&self, request: &ForgetRequest<'_>) -> Result<Forgotten, RegistryError> {
+        let messages = Queues(self.inspect.as_ref());
+        chicory_registry::forget(self.registry.as_ref(), &messages, request).await
+    }
 }
 
-/// What one worker says about a roll-out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkerReport {
-    /// Who.
-    pub worker_id: String,
-    /// How far it is.
-    pub progress: Progress,
-}
+/// The workers that heartbeats tell of.
+struct Workers(Arc<dyn Results>);
 
-/// How far a worker is with a roll-out.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Progress {
-    /// Fetched, verified and compiled; the version before still serves.
-    Ready,
-    /// New tasks start on the new version.
-    Switched,
-    /// It can't run this version, and why.
-    Refused(String),
-}
-
-/// Where modules are kept for a fleet.
 #[async_trait]
-pub trait Registry: Debug + Send + Sync {
-    /// Keeps a module's bytes under their digest. What is there already stays as it is.
-    async fn put_blob(&self, digest: &str, bytes: Bytes) -> Result<(), BrokerError>;
+impl Fleet for Workers {
+    async fn serving(&self) -> Result<Vec<String>, RegistryError> {
+        let workers = self.0.workers().await?.into_iter();
+        let serving = workers.filter(|worker| worker.is_running && worker.versions().is_some());
+        Ok(serving.map(|worker| worker.worker_id).collect())
+    }
+}
 
-    /// The bytes under a digest, as they are stored: the reader checks the digest.
-    async fn blob(&self, digest: &str) -> Result<Option<Bytes>, BrokerError>;
+/// The messages of all queues of a broker.
+struct Queues<'a>(&'a dyn Inspect);
 
-    /// Forgets the bytes under a digest.
-    async fn delete_blob(&self, digest: &str) -> Result<(), BrokerError>;
+#[async_trait]
+impl QueuedMessages for Queues<'_> {
+    async fn each(&self, visit: &mut Visit<'_>) -> Result<(), RegistryError> {
+        for queue in self.0.queues().await? {
+            let mut cursor = Some(ScanCursor::default());
+            while let Some(from) = cursor {
+                let page = self.0.scan(&queue, from).await?;
+                for message in &page.messages {
+                    if let ControlFlow::Break(()) = visit(message) {
+                        return Ok(());
+                    }
+                }
+                cursor = page.next;
+            }
+        }
+        Ok(())
+    }
+}
 
-    /// A module's record.
-    async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, BrokerError>;
+impl QueuedMessage for TaskMessage {
+    fn name(&self) -> &str {
+        &self.name
+    }
 
-    /// The records that changed after the registry's revision `since` (0 for all of them), and the
-    /// revision that this answer stands for.
-    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), BrokerError>;
+    fn pin(&self) -> Option<&str> {
+        self.pin.as_deref()
+    }
 
-    /// Stores a record in place of the one whose revision it carries (0 for none), together with a line
-    /// in the audit log, and wakes those who watch. Returns its new revision, or none where somebody
-    /// else changed the module first: nothing was changed then.
-    async fn replace(
-        &self,
-        record: &ModuleRecord,
-        entry: &AuditEntry,
-    ) -> Result<Option<u64>, BrokerError>;
+    fn checked_against(&self) -> Option<&str> {
+        self.checked_against.as_deref()
+    }
 
-    /// Notes a worker's progress with a roll-out; the last word of a worker holds.
-    async fn report(&self, rollout: &str, report: &WorkerReport) -> Result<(), BrokerError>;
+    fn fits(&self, signature: &Signature) -> bool {
+        signature.check(&self.args, &self.kwargs).is_ok()
+    }
+}
 
-    /// What workers said about a roll-out.
-    async fn reports(&self, rollout: &str) -> Result<Vec<WorkerReport>, BrokerError>;
+impl From<BrokerError> for RegistryError {
+    fn from(error: BrokerError) -> Self {
+        match error {
+            BrokerError::Unavailable { .. } => Self::Unavailable(error.into()),
+            other => Self::Store(other.into()),
+        }
+    }
+}
 
-    /// Adds to the counts of a canary, and returns what all workers have counted.
-    async fn count(&self, canary: &str, added: CanaryCounts) -> Result<CanaryCounts, BrokerError>;
-
-    /// The newest lines of the audit log, newest first.
-    async fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, BrokerError>;
-
-    /// Notes the trust policy by which a worker starts. A policy other than the last one noted is a line
-    /// in the audit log; returns whether it was one.
-    async fn note_policy(&self, policy: &str, entry: &AuditEntry) -> Result<bool, BrokerError>;
-
-    /// Says that something changed. Wake-ups may be lost: look every few seconds as well.
-    async fn watch(&self) -> Result<mpsc::Receiver<()>, BrokerError>;
+impl From<RegistryError> for BrokerError {
+    fn from(error: RegistryError) -> Self {
+        let store = match error {
+            RegistryError::Unavailable(store) | RegistryError::Store(store) => store,
+            other => return Self::Invalid(other.to_string()),
+        };
+        match store.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(other) => Self::Invalid(other.to_string()),
+        }
+    }
 }

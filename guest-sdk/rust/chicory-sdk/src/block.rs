@@ -1,4 +1,4 @@
-//! Runs a future to its end: a sandbox has one thread and one task, so there is nothing to do meanwhile.
+//! Runs a future to completion: a sandbox has one thread and one task, so there is nothing else to do meanwhile.
 //!
 //! Must not know what the future waits for, nor need WASI.
 
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Runs a future to its end, as the host does with a task that is an `async fn`; tests of such tasks call it.
+/// Runs a future to completion, as the SDK does for a task that is an `async fn`; call it in tests of such tasks.
 ///
 /// # Panics
-/// In a sandbox, where the future waits without having arranged to be woken: nothing else runs there that
-/// could wake it. Elsewhere this thread sleeps until another one does.
+/// In a sandbox, if the future is pending and has not woken itself: nothing else runs there that
+/// could wake it. Elsewhere this thread sleeps until another thread wakes it.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let alarm = Arc::new(Alarm::default());
@@ -28,7 +28,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// Wakes the one future that there is.
+/// Wakes the only future.
 struct Alarm {
     rung: AtomicBool,
     #[cfg(not(target_arch = "wasm32"))]

@@ -1,4 +1,4 @@
-//! What a task may know about the message that it works on.
+//! What a task may know about its message.
 //!
 //! Must not know where it comes from.
 
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::host::context;
 
-/// The message's id, the same at every try: a key for idempotent work.
+/// The message's id. It is the same at every attempt, so use it as a key for idempotent work.
 #[must_use]
 pub fn id() -> String {
     context::id()
@@ -18,43 +18,43 @@ pub fn name() -> String {
     context::name()
 }
 
-/// How often this message was retried before: 0 at the first try.
+/// The number of retries so far: 0 at the first attempt.
 #[must_use]
 pub fn retries() -> u32 {
     context::retries()
 }
 
-/// How many retries the policy allows.
+/// The number of retries that the policy allows.
 #[must_use]
 pub fn max_retries() -> u32 {
     context::max_retries()
 }
 
-/// How many retries are left after this try.
+/// The number of retries left after this attempt.
 #[must_use]
 pub fn remaining_retries() -> u32 {
     context::remaining_retries()
 }
 
-/// Whether the message is given up on if this try fails.
+/// Whether this is the last attempt: if it fails, the message is given up on.
 #[must_use]
 pub fn is_last_retry() -> bool {
     context::is_last_retry()
 }
 
-/// When the host will stop this try.
+/// When the host will stop this attempt.
 #[must_use]
 pub fn deadline() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(context::deadline())
 }
 
-/// The error of the try before; none at the first.
+/// The error of the previous attempt; `None` at the first.
 #[must_use]
 pub fn last_error() -> Option<String> {
     context::last_error()
 }
 
-/// The tenant that the task belongs to, where the fleet has tenants.
+/// The tenant that the task belongs to, if the fleet has tenants.
 #[must_use]
 pub fn tenant() -> Option<String> {
     context::tenant()

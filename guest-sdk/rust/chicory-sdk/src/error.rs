@@ -1,23 +1,23 @@
-//! The error of a task that wants a say in what happens next: `chicory:task/types` as Rust.
+//! The error of a task that decides what happens next: `chicory:task/types` in Rust.
 //!
 //! Must not know how it reaches the host.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Why a task failed, and whether another try makes sense. `?` makes a [`TaskError::Retry`] of any
-/// error.
+/// Why a task failed, and whether it is retried. `?` turns any error into a
+/// [`TaskError::Retry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskError {
-    /// Another try makes sense, when the retry policy says.
+    /// Retried when the retry policy says.
     Retry(String),
-    /// Another try makes sense, and the task knows when.
+    /// Retried after a delay that the task sets.
     RetryAfter(Postponed),
-    /// Never try again, whatever the retry policy says.
+    /// Never retried, whatever the retry policy says.
     Fatal(String),
 }
 
-/// A failure, and how long to wait before the next try.
+/// A failure, and how long to wait before the next attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Postponed {
     /// What went wrong.
@@ -27,12 +27,12 @@ pub struct Postponed {
 }
 
 impl TaskError {
-    /// Try again when the retry policy says.
+    /// A failure that is retried when the retry policy says.
     pub fn retry(reason: impl fmt::Display) -> Self {
         Self::Retry(reason.to_string())
     }
 
-    /// Try again after `delay`.
+    /// A failure that is retried after `delay`.
     pub fn retry_after(reason: impl fmt::Display, delay: Duration) -> Self {
         Self::RetryAfter(Postponed {
             message: reason.to_string(),
@@ -40,7 +40,7 @@ impl TaskError {
         })
     }
 
-    /// Never try again.
+    /// A failure that is never retried.
     pub fn fatal(reason: impl fmt::Display) -> Self {
         Self::Fatal(reason.to_string())
     }
@@ -55,7 +55,7 @@ impl fmt::Display for TaskError {
     }
 }
 
-// It is no `std::error::Error` itself, so that this covers all others, as in `anyhow`.
+// `TaskError` doesn't implement `std::error::Error`, so that this can cover all types that do, as in `anyhow`.
 impl<E: std::error::Error> From<E> for TaskError {
     fn from(error: E) -> Self {
         Self::retry(error)

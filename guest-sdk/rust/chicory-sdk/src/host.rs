@@ -1,4 +1,4 @@
-//! The way to the host: `chicory:task` in WebAssembly, the test's stand-in elsewhere.
+//! Access to the host: `chicory:task` in WebAssembly, the test's fake host elsewhere.
 //!
 //! Must not know what a task does with it.
 
@@ -32,11 +32,11 @@ mod imported {
     }
 }
 
-/// What is done before a task's first line: its log works, and a panic says where it was.
+/// Runs before a task: sets up the log, and makes panics report their position.
 pub fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        // Fails where the author has a logger already, which is then the one that is wanted.
+        // Fails if the author has set a logger already; that one is used then.
         if log::set_logger(&TaskLog).is_ok() {
             log::set_max_level(LevelFilter::Trace);
         }
@@ -54,7 +54,7 @@ pub fn start() {
     });
 }
 
-/// The `log` crate's way into the task's log.
+/// Passes the `log` crate's lines to the task's log.
 struct TaskLog;
 
 impl Log for TaskLog {

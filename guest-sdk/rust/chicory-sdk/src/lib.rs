@@ -1,7 +1,7 @@
 //! Tasks for Chicory in Rust: a module of ordinary functions becomes a module of tasks.
 //!
-//! [`macro@tasks`] exports them with their types; [`context`], [`progress`] and [`log`] are what a task
-//! may ask of its host; [`testing`] stands for the host where there is none. Must not need WASI.
+//! [`macro@tasks`] exports them with their types; [`context`], [`progress`] and [`log`] talk to the
+//! host; [`testing`] is a fake host for native tests. Must not need WASI.
 
 mod block;
 pub mod context;
@@ -13,10 +13,10 @@ pub mod testing;
 pub use block::block_on;
 pub use chicory_sdk_macros::tasks;
 pub use error::{Postponed, TaskError};
-/// The `log` crate: its lines go into the task's log.
+/// The `log` crate, whose lines go to the task's log.
 pub use log;
 
-/// What the macro's expansion needs. No part of the interface.
+/// Used by the macro's expansion. Not part of the public interface.
 #[doc(hidden)]
 pub mod __private {
     /// Where the bindings find `chicory:task/types`.

@@ -1,4 +1,4 @@
-//! A task run natively, in an ordinary test, with a host that only pretends.
+//! Runs a task natively in an ordinary test, with a fake host.
 //!
 //! ```
 //! use chicory_sdk::{context, progress, testing::Host};
@@ -19,7 +19,7 @@ thread_local! {
     static HOST: RefCell<Host> = RefCell::new(Host::new());
 }
 
-/// What the task is told of its message, and what it told the host.
+/// What the task learns about its message, and what it reported to the host.
 #[derive(Clone, Debug)]
 pub struct Host {
     id: String,
@@ -33,7 +33,7 @@ pub struct Host {
     progress: Vec<(f64, Option<String>)>,
 }
 
-/// How a run went.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Seen<T> {
     /// What the task returned.
@@ -51,7 +51,7 @@ impl Default for Host {
 }
 
 impl Host {
-    /// The first try of a message that is never retried, without a deadline to speak of.
+    /// The first attempt of a message that is never retried, with a deadline in the far future.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -81,28 +81,28 @@ impl Host {
         self
     }
 
-    /// How often it was retried, and how often it may be.
+    /// The number of retries so far, and the number allowed.
     #[must_use]
     pub fn retries(mut self, before: u32, most: u32) -> Self {
         (self.retries, self.max_retries) = (before, most);
         self
     }
 
-    /// When the try would be stopped, in milliseconds since 1970.
+    /// When the attempt would be stopped, in milliseconds since 1970.
     #[must_use]
     pub fn deadline(mut self, milliseconds: u64) -> Self {
         self.deadline = milliseconds;
         self
     }
 
-    /// The error of the try before.
+    /// The error of the previous attempt.
     #[must_use]
     pub fn last_error(mut self, error: &str) -> Self {
         self.last_error = Some(error.into());
         self
     }
 
-    /// The tenant of the task.
+    /// The task's tenant.
     #[must_use]
     pub fn tenant(mut self, tenant: &str) -> Self {
         self.tenant = Some(tenant.into());

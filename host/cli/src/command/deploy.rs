@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use chicory_queue::{
     CanaryTerms, Connected, ForgetRequest, ModuleRecord, RetentionRule, RolledOut, Target,
-    Timestamp, Version, delete_unnamed, forget,
+    Timestamp, Version, delete_unnamed,
 };
 use chicory_signature::compare;
 use clap::Args;
@@ -145,7 +145,7 @@ pub(crate) async fn run(args: DeployArgs, context: &Context) -> anyhow::Result<(
         by: &request.by,
         now: Timestamp::now(),
     };
-    forget(&connected, &old).await?;
+    connected.forget(&old).await?;
     told(context, &packed.name, &rolled, args.canary)?;
     if args.wait {
         drive.verdict(&packed.name, &request.id).await?;

@@ -9,7 +9,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use chicory_queue::{BrokerError, ModuleRecord, Phase, Registry, Timestamp};
+use chicory_queue::{ModuleRecord, Phase, Registry, RegistryError, Timestamp};
 use clap::{Args, Subcommand};
 
 use super::Context;
@@ -81,7 +81,7 @@ async fn find(registry: &dyn Registry, name: &str) -> anyhow::Result<ModuleRecor
 }
 
 /// All modules by name.
-async fn sorted(registry: &dyn Registry) -> Result<Vec<ModuleRecord>, BrokerError> {
+async fn sorted(registry: &dyn Registry) -> Result<Vec<ModuleRecord>, RegistryError> {
     let (_, mut records) = registry.changed(0).await?;
     records.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(records)

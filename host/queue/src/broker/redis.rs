@@ -116,6 +116,10 @@ pub(super) async fn connect(
 
 #[async_trait]
 impl Broker for RedisBroker {
+    fn lease_duration(&self) -> Duration {
+        self.lease
+    }
+
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError> {
         enqueue::enqueue(self, queue, messages).await
     }

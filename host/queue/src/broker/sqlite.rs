@@ -132,6 +132,10 @@ fn deliver(leased: Vec<fetch::Leased>, consumer: &Arc<str>) -> Vec<Delivery> {
 
 #[async_trait]
 impl Broker for Sqlite {
+    fn lease_duration(&self) -> Duration {
+        self.config.lease
+    }
+
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError> {
         if messages.is_empty() {
             return Ok(());

@@ -1,256 +1,331 @@
-//! The transitions of a module's record: single ones, and random ones against what must always hold.
+//! Nothing is forgotten that a message needs, wherever the message is.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chicory_signature::{Field, Kind, Shape, Signature};
 use proptest::prelude::*;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
-use super::*;
+use crate::{
+    Activation, AuditEntry, BrokerConfig, Connected, FetchRequest, ForgetRequest, Forgotten,
+    ModuleRecord, RetentionRule, Settle, Settlement, SqliteConfig, SystemClock, TaskMessage,
+    Timestamp, Version, connect,
+};
 
-fn at(seconds: i64) -> Timestamp {
-    Timestamp::from_micros(seconds * 1_000_000)
+const NOW: Timestamp = Timestamp::from_micros(1_900_000_000_000_000);
+const RULE: RetentionRule = RetentionRule { count: 1, age: 0.0 };
+
+/// Where a message is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Place {
+    Ready,
+    Leased,
+    Delayed,
+    Dead,
 }
 
-fn version(digest: &str, seconds: i64) -> Version {
+/// What a message is like.
+#[derive(Debug, Clone)]
+struct Sent {
+    place: Place,
+    ours: bool,
+    arg: usize,
+    pin: Option<usize>,
+    checked: Option<usize>,
+}
+
+/// What a version is like: the type that its task takes, and whether it has been active.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    takes: usize,
+    served: bool,
+}
+
+fn digest(number: usize) -> String {
+    format!("{number:064x}")
+}
+
+/// Each fits the type of the same number, and no other.
+fn arg(number: usize) -> Value {
+    [json!(7), json!("text"), json!([true])][number].clone()
+}
+
+fn version(number: usize, made: Made) -> Version {
+    let shape = match made.takes {
+        0 => Shape::U32,
+        1 => Shape::String,
+        _ => Shape::List(Box::new(Shape::Bool)),
+    };
+    let signature = Signature {
+        kind: Kind::Function,
+        params: [Field {
+            name: "x".into(),
+            shape,
+        }]
+        .into(),
+        result: None,
+    };
     Version {
-        digest: digest.into(),
+        digest: digest(number),
         size: 1,
         version: None,
-        tasks: std::collections::BTreeMap::new(),
-        manifest: serde_json::Value::Null,
+        tasks: [("send-all".into(), signature)].into(),
+        manifest: Value::Null,
         deployed_by: "me".into(),
-        deployed_at: at(seconds),
+        deployed_at: Timestamp::from_micros(0),
         signature: None,
         source: None,
         retiring: false,
     }
 }
 
-fn request(id: &str, seconds: i64) -> RolloutRequest {
-    RolloutRequest {
-        id: id.into(),
-        by: "me".into(),
-        now: at(seconds),
-        expires_at: at(seconds + 60),
-        canary: None,
-        allow_breaking: false,
-    }
-}
-
-/// A record on which this version is active.
-fn with(record: ModuleRecord, digest: &str, seconds: i64) -> ModuleRecord {
-    let begun = record.begin(version(digest, seconds), vec![], &request(digest, seconds));
-    let switched = begun.unwrap().switch(digest, at(seconds)).unwrap();
-    switched.finish(digest, at(seconds)).unwrap()
-}
-
-#[test]
-fn a_rollout_serves_from_its_switch_and_is_active_at_its_end() {
-    let record = with(ModuleRecord::new("m"), "one", 0);
-    let begun = record
-        .begin(version("two", 1), vec![], &request("r", 1))
-        .unwrap();
-    assert_eq!(
-        (begun.serving(), begun.active.as_deref()),
-        (Some("one"), Some("one"))
-    );
-    let switched = begun.switch("r", at(2)).unwrap();
-    assert_eq!(
-        (switched.serving(), switched.active.as_deref()),
-        (Some("two"), Some("one"))
-    );
-    let done = switched.finish("r", at(3)).unwrap();
-    assert_eq!(
-        (done.serving(), done.active.as_deref()),
-        (Some("two"), Some("two"))
-    );
-    assert_eq!(done.history.len(), 2);
-    assert!(matches!(
-        done.finish("r", at(4)),
-        Err(DeployRefused::Over { .. })
-    ));
-}
-
-#[test]
-fn of_two_deploys_the_second_is_told_of_the_first() {
-    let record = ModuleRecord::new("m")
-        .begin(version("one", 0), vec![], &request("r", 0))
-        .unwrap();
-    let refused = record
-        .clone()
-        .begin(version("two", 1), vec![], &request("s", 1))
-        .unwrap_err();
-    assert!(
-        refused.to_string().contains("me is rolling out one"),
-        "{refused}"
-    );
-    // One whose author has gone is no obstacle.
-    let later = record.begin(version("two", 61), vec![], &request("s", 61));
-    assert_eq!(later.unwrap().rollout.unwrap().digest, "two");
-}
-
-#[test]
-fn an_aborted_version_leaves_nothing() {
-    let record = with(ModuleRecord::new("m"), "one", 0);
-    let begun = record
-        .clone()
-        .begin(version("two", 1), vec![], &request("r", 1))
-        .unwrap();
-    assert_eq!(begun.abort("r").unwrap(), record);
-}
-
-#[test]
-fn a_rollout_that_expires_has_one_clear_end() {
-    let record = with(ModuleRecord::new("m"), "one", 0);
-    let begun = record
-        .clone()
-        .begin(version("two", 1), vec![], &request("r", 1))
-        .unwrap();
-    assert_eq!(begun.clone().expire(at(60)), None);
-    assert_eq!(begun.clone().expire(at(61)), Some(record));
-    let switched = begun.switch("r", at(2)).unwrap();
-    assert_eq!(
-        switched.expire(at(61)).unwrap().active.as_deref(),
-        Some("two")
-    );
-}
-
-#[test]
-fn what_breaks_messages_is_refused_with_the_list() {
-    let record = with(ModuleRecord::new("m"), "one", 0);
-    let changes = || vec!["`f` is gone".to_owned()];
-    let begin =
-        |request: &RolloutRequest| record.clone().begin(version("two", 1), changes(), request);
-    let refused = begin(&request("r", 1)).unwrap_err().to_string();
-    assert!(
-        refused.contains("- `f` is gone") && refused.contains("--allow-breaking"),
-        "{refused}"
-    );
-    let wanted = RolloutRequest {
-        allow_breaking: true,
-        ..request("r", 1)
-    };
-    assert!(begin(&wanted).is_ok());
-    let canary = RolloutRequest {
-        canary: Some(CanaryTerms::default()),
-        ..wanted
-    };
-    assert!(matches!(
-        begin(&canary),
-        Err(DeployRefused::BreakingCanary { .. })
-    ));
-}
-
-#[test]
-fn the_way_back_goes_to_what_was_active_before() {
-    let record = with(with(ModuleRecord::new("m"), "one", 0), "two", 1);
-    let back = record
-        .clone()
-        .begin_rollback(None, &request("b", 2))
-        .unwrap();
-    assert_eq!(back.rollout.unwrap().digest, "one");
-    let named = record.clone().begin_rollback(Some("on"), &request("b", 2));
-    assert_eq!(named.unwrap().rollout.unwrap().digest, "one");
-    for (to, error) in [
-        ("two", "active version"),
-        ("x", "no version x"),
-        ("", "no version"),
-    ] {
-        let refused = record
-            .clone()
-            .begin_rollback(Some(to), &request("b", 2))
-            .unwrap_err();
-        assert!(refused.to_string().contains(error), "{refused}");
-    }
-    let first = with(ModuleRecord::new("m"), "one", 0);
-    assert!(matches!(
-        first.begin_rollback(None, &request("b", 2)),
-        Err(DeployRefused::NothingBefore { .. })
-    ));
-}
-
-#[test]
-fn a_canary_serves_until_it_is_promoted_or_ended() {
-    let canary = RolloutRequest {
-        canary: Some(CanaryTerms::default()),
-        ..request("c", 1)
-    };
-    let first = ModuleRecord::new("m").begin(version("one", 1), vec![], &canary);
-    assert!(matches!(first, Err(DeployRefused::NothingActive { .. })));
-    let record = with(ModuleRecord::new("m"), "one", 0);
-    let begun = record.begin(version("two", 1), vec![], &canary).unwrap();
-    let serving = begun.switch("c", at(2)).unwrap();
-    assert_eq!(
-        (serving.serving(), serving.rollout.as_ref()),
-        (Some("one"), None)
-    );
-    assert_eq!(serving.canary.as_ref().unwrap().digest, "two");
-    let refused = serving
-        .clone()
-        .begin(version("three", 3), vec![], &request("r", 3));
-    assert!(matches!(refused, Err(DeployRefused::CanaryServes { .. })));
-    let promoted = serving.clone().promote_canary("c", "w", at(9)).unwrap();
-    assert_eq!(
-        (promoted.active.as_deref(), promoted.canary),
-        (Some("two"), None)
-    );
-    let ended = serving.end_canary("c").unwrap();
-    assert_eq!((ended.active.as_deref(), ended.canary), (Some("one"), None));
-}
-
-#[test]
-fn old_versions_are_retired_by_number_and_age_but_never_what_is_in_use() {
-    let mut record = ModuleRecord::new("m");
-    for number in 0..6 {
-        record = with(record, &format!("v{number}"), number);
-    }
-    let rule = RetentionRule { count: 2, age: 3.0 };
-    assert_eq!(
-        record.retire(rule, at(5)),
-        ["v0", "v1", "v2", "v3"].map(String::from)[..3]
-    );
-    assert_eq!(record.forget_retired(&["v1".into()]), ["v0", "v2"]);
-    let kept: Vec<_> = record
-        .versions
-        .iter()
-        .map(|version| version.digest.as_str())
+fn record(made: &[Made], active: usize) -> ModuleRecord {
+    let mut record = ModuleRecord::new("mail");
+    let versions = made.iter().enumerate();
+    record.versions = versions
+        .map(|(number, made)| version(number, *made))
         .collect();
-    assert_eq!(kept, ["v1", "v3", "v4", "v5"]);
-    let rule = RetentionRule { count: 0, age: 0.0 };
-    assert_eq!(
-        record.retire(rule, at(99)),
-        ["v1", "v3"],
-        "the active one and the one before stay"
-    );
+    let served = (0..made.len()).filter(|number| made[*number].served && *number != active);
+    let history = served.chain([active]).map(|number| Activation {
+        digest: digest(number),
+        at: NOW,
+        by: "me".into(),
+        how: "deploy".into(),
+    });
+    record.history = history.collect();
+    record.active = Some(digest(active));
+    record
+}
+
+fn message(sent: &Sent) -> TaskMessage {
+    let name = if sent.ours {
+        "mail.send_all"
+    } else {
+        "mailer.send_all"
+    };
+    let mut message = TaskMessage::new(name);
+    message.args = vec![arg(sent.arg)];
+    message.pin = sent.pin.map(digest);
+    message.checked_against = sent.checked.map(digest);
+    if sent.place == Place::Delayed {
+        message.eta = Some(Timestamp::now().after(Duration::from_hours(1)));
+    }
+    message
+}
+
+/// A store with a module and its bytes, and messages in two queues.
+async fn filled(record: &ModuleRecord, sent: &[Sent]) -> (TempDir, Connected) {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let config = BrokerConfig::Sqlite(SqliteConfig::new(folder.path().join("queue.db")));
+    let connected = connect(&config, Arc::new(SystemClock))
+        .await
+        .expect("connect");
+    store(&connected, record).await;
+    for version in &record.versions {
+        let bytes = Bytes::from_static(b"\0asm");
+        let put = connected.registry.put_blob(&version.digest, bytes);
+        put.await.expect("put");
+    }
+    let queue = |number: usize| ["one", "two"][number % 2];
+    for places in [[Place::Leased, Place::Dead], [Place::Ready, Place::Delayed]] {
+        for (number, sent) in sent.iter().enumerate() {
+            if places.contains(&sent.place) {
+                let messages = [message(sent)];
+                let enqueued = connected.broker.enqueue(queue(number), &messages);
+                enqueued.await.expect("enqueue");
+                move_on(&connected, queue(number), sent.place).await;
+            }
+        }
+    }
+    (folder, connected)
+}
+
+async fn move_on(connected: &Connected, queue: &str, place: Place) {
+    if !matches!(place, Place::Leased | Place::Dead) {
+        return;
+    }
+    let request = FetchRequest {
+        queues: &[queue.into()],
+        consumer: &"w".into(),
+        limit: 1,
+        block: Duration::ZERO,
+        interrupt: &CancellationToken::new(),
+    };
+    let deliveries = connected.broker.fetch(request).await.expect("fetch");
+    if place == Place::Dead {
+        let settle = Settle {
+            lease: deliveries[0].lease.clone(),
+            raw: deliveries[0].raw.clone(),
+            task_id: deliveries[0].task_id.clone(),
+            task_name: String::new(),
+            retries: 0,
+            settlement: Settlement::DeadLetter {
+                error: "Broken: it is".into(),
+                failed_at: NOW,
+            },
+            record: None,
+        };
+        connected.broker.settle(&[settle]).await.expect("settle");
+    }
+}
+
+async fn store(connected: &Connected, record: &ModuleRecord) {
+    let entry = AuditEntry {
+        at: NOW,
+        by: "me".into(),
+        action: "deploy".into(),
+        module: record.name.clone(),
+        digest: String::new(),
+        detail: String::new(),
+    };
+    let stored = connected.registry.replace(record, &entry).await;
+    assert!(stored.expect("replace").is_some());
+}
+
+async fn run(connected: &Connected) -> Forgotten {
+    let request = ForgetRequest {
+        module: "mail",
+        rule: RULE,
+        by: "me",
+        now: NOW,
+    };
+    connected.forget(&request).await.expect("forget")
+}
+
+/// What is left.
+async fn left(connected: &Connected) -> ModuleRecord {
+    let record = connected.registry.module("mail").await.expect("module");
+    record.expect("a module stays whatever is forgotten")
+}
+
+fn takers(record: &ModuleRecord, made: &[Made], arg: usize) -> Vec<usize> {
+    let kept = (0..made.len()).filter(|number| record.version(&digest(*number)).is_some());
+    kept.filter(|number| {
+        let active = record.active == Some(digest(*number));
+        made[*number].takes == arg && (made[*number].served || active)
+    })
+    .collect()
+}
+
+async fn check(made: &[Made], active: usize, sent: &[Sent]) {
+    let before = record(made, active);
+    let (_folder, connected) = filled(&before, sent).await;
+    let forgotten = run(&connected).await;
+    let after = left(&connected).await;
+    for message in sent {
+        for named in [message.pin, message.checked].into_iter().flatten() {
+            assert!(
+                after.version(&digest(named)).is_some(),
+                "{message:?} names it"
+            );
+        }
+        let names_none = message.pin.is_none() && message.checked.is_none();
+        if message.ours && names_none && !takers(&before, made, message.arg).is_empty() {
+            assert!(
+                !takers(&after, made, message.arg).is_empty(),
+                "{message:?} fits none"
+            );
+        }
+    }
+    for version in &before.versions {
+        let kept = after.version(&version.digest).is_some();
+        assert_ne!(kept, forgotten.gone.contains(&version.digest));
+        let blob = connected
+            .registry
+            .blob(&version.digest)
+            .await
+            .expect("blob");
+        assert_eq!(
+            blob.is_some(),
+            kept,
+            "bytes go with the last who names them"
+        );
+    }
+    assert!(after.active_version().is_some());
+    assert!(after.versions.iter().all(|version| !version.retiring));
+    let again = run(&connected).await;
+    assert_eq!((again.gone, again.needed), (Vec::new(), forgotten.needed));
+}
+
+fn sent(versions: usize) -> impl Strategy<Value = Sent> {
+    let place = prop_oneof![
+        Just(Place::Ready),
+        Just(Place::Leased),
+        Just(Place::Delayed),
+        Just(Place::Dead)
+    ];
+    let named = || proptest::option::weighted(0.2, 0..versions);
+    (place, any::<bool>(), 0..3_usize, named(), named()).prop_map(
+        |(place, ours, arg, pin, checked)| Sent {
+            place,
+            ours,
+            arg,
+            pin,
+            checked,
+        },
+    )
+}
+
+fn cases() -> impl Strategy<Value = (Vec<Made>, usize, Vec<Sent>)> {
+    (2..7_usize).prop_flat_map(|versions| {
+        let made = (0..3_usize, any::<bool>()).prop_map(|(takes, served)| Made { takes, served });
+        (
+            proptest::collection::vec(made, versions),
+            0..versions,
+            proptest::collection::vec(sent(versions), 0..4),
+        )
+    })
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
-    fn whatever_happens_what_serves_is_kept(steps in proptest::collection::vec((0u8..8, 0u8..4), 0..60)) {
-        let mut record = ModuleRecord::new("m");
-        for (second, (step, which)) in (0i64..).zip(steps) {
-            let second = second * 20;
-            let digest = format!("v{which}");
-            let mut wanted = request("r", second);
-            wanted.canary = (which == 3).then(CanaryTerms::default);
-            let next = match step {
-                0 | 1 => record.clone().begin(version(&digest, second), vec![], &wanted).ok(),
-                2 => record.clone().begin_rollback(None, &wanted).ok(),
-                3 => record.clone().switch("r", at(second)).ok(),
-                4 => record.clone().finish("r", at(second)).ok(),
-                5 => record.clone().abort("r").ok(),
-                6 => record.clone().promote_canary("r", "w", at(second)).ok(),
-                _ => {
-                    let mut next = record.clone().expire(at(second)).unwrap_or_else(|| record.clone());
-                    next.retire(RetentionRule { count: 1, age: 0.0 }, at(second));
-                    next.forget_retired(&[]);
-                    Some(next)
-                }
-            };
-            record = next.unwrap_or(record);
-            let used = [record.serving(), record.active.as_deref(), record.canary.as_ref().map(|canary| canary.digest.as_str())];
-            for digest in used.into_iter().flatten() {
-                prop_assert!(record.version(digest).is_some(), "{digest} of {record:?}");
-            }
-            let json = serde_json::to_string(&record).unwrap();
-            prop_assert_eq!(serde_json::from_str::<ModuleRecord>(&json).unwrap(), record.clone());
-        }
+    fn nothing_goes_that_a_message_needs((made, active, sent) in cases()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(check(&made, active, &sent));
     }
+}
+
+const PLAIN: Made = Made {
+    takes: 0,
+    served: true,
+};
+
+#[tokio::test]
+async fn what_no_message_needs_goes_with_a_line_in_the_log() {
+    let (_folder, connected) = filled(&record(&[PLAIN; 4], 3), &[]).await;
+    let forgotten = run(&connected).await;
+    // The active version, and the way back.
+    assert_eq!(forgotten.gone, [digest(0), digest(1)]);
+    let lines = connected.registry.audit(10).await.expect("audit");
+    let details: Vec<_> = lines.iter().map(|line| line.detail.as_str()).collect();
+    assert_eq!(
+        details,
+        [
+            "2 versions forgotten: 000000000000, 000000000000",
+            "2 versions about to be forgotten: 000000000000, 000000000000",
+            ""
+        ]
+    );
+}
+
+#[tokio::test]
+async fn bytes_that_another_module_has_stay() {
+    let (_folder, connected) = filled(&record(&[PLAIN; 3], 2), &[]).await;
+    let mut other = ModuleRecord::new("copy");
+    other.versions = vec![version(0, PLAIN)];
+    store(&connected, &other).await;
+    assert_eq!(run(&connected).await.gone, [digest(0)]);
+    let blob = connected.registry.blob(&digest(0)).await.expect("blob");
+    assert!(blob.is_some());
+}
+
+#[tokio::test]
+async fn a_module_that_is_not_there_has_nothing_to_forget() {
+    let (_folder, connected) = filled(&ModuleRecord::new("other"), &[]).await;
+    assert_eq!(run(&connected).await, Forgotten::default());
 }

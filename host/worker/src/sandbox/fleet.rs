@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chicory_queue::{BrokerError, Clock, ModuleRecord, Phase, Registry, Version};
+use chicory_queue::{Clock, ModuleRecord, Phase, Registry, RegistryError, Version};
 use chicory_runtime::{Module, Sandbox};
 
 use self::blobs::Blobs;
@@ -99,7 +99,7 @@ impl Fleet {
     ///
     /// # Errors
     /// When the registry can't be read; nothing has changed then.
-    pub async fn catch_up(&mut self) -> Result<bool, BrokerError> {
+    pub async fn catch_up(&mut self) -> Result<bool, RegistryError> {
         let (revision, records) = self.registry.changed(self.revision).await?;
         let mut served = Vec::with_capacity(records.len());
         for record in &records {

@@ -56,7 +56,7 @@ impl<'a> Drive<'a> {
     pub(crate) fn new(connected: &'a Connected, output: Output) -> Self {
         Self {
             connected,
-            deployer: Deployer::new(connected, std::sync::Arc::new(SystemClock)),
+            deployer: connected.deployer(std::sync::Arc::new(SystemClock)),
             output,
         }
     }
@@ -156,7 +156,7 @@ fn show(bar: &ProgressBar, stage: &Stage) {
 /// The error in the program's words and exit codes.
 fn named(error: RolloutError) -> anyhow::Error {
     match error {
-        RolloutError::Broker(error) => error.into(),
+        RolloutError::Registry(error) => error.into(),
         other => CommandError::Failed(other.to_string()).into(),
     }
 }

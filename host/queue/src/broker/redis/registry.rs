@@ -14,8 +14,8 @@ use super::connection::Connection;
 use super::keys::RegistryKeys;
 use super::script::{CHANGED, COUNT, NOTE_POLICY, REPLACE, REPORT};
 use super::subscription::{Listener, Subscription};
-use crate::registry::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
-use crate::{AuditEntry, BrokerError, CanaryCounts, ModuleRecord, Registry, WorkerReport};
+use crate::{AuditEntry, CanaryCounts, ModuleRecord, Registry, RegistryError, WorkerReport};
+use chicory_registry::stored::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
 
 /// The registry, on the broker's server.
 #[derive(Debug)]
@@ -32,29 +32,31 @@ impl RedisRegistry {
 
 #[async_trait]
 impl Registry for RedisRegistry {
-    async fn put_blob(&self, digest: &str, bytes: Bytes) -> Result<(), BrokerError> {
+    async fn put_blob(&self, digest: &str, bytes: Bytes) -> Result<(), RegistryError> {
         let mut command = cmd("SET");
         command
             .arg(self.keys.blob(digest))
             .arg(&bytes[..])
             .arg("NX");
-        self.connection.ask::<Value>(&command).await.map(|_| ())
+        self.connection.ask::<Value>(&command).await?;
+        Ok(())
     }
 
-    async fn blob(&self, digest: &str) -> Result<Option<Bytes>, BrokerError> {
+    async fn blob(&self, digest: &str) -> Result<Option<Bytes>, RegistryError> {
         let mut command = cmd("GET");
         command.arg(self.keys.blob(digest));
         let bytes: Option<Vec<u8>> = self.connection.ask(&command).await?;
         Ok(bytes.map(Bytes::from))
     }
 
-    async fn delete_blob(&self, digest: &str) -> Result<(), BrokerError> {
+    async fn delete_blob(&self, digest: &str) -> Result<(), RegistryError> {
         let mut command = cmd("DEL");
         command.arg(self.keys.blob(digest));
-        self.connection.ask::<Value>(&command).await.map(|_| ())
+        self.connection.ask::<Value>(&command).await?;
+        Ok(())
     }
 
-    async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, BrokerError> {
+    async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError> {
         let mut command = cmd("HGET");
         command.arg(self.keys.records()).arg(name);
         let stored: Option<Vec<u8>> = self.connection.ask(&command).await?;
@@ -62,7 +64,7 @@ impl Registry for RedisRegistry {
         stored.map(|json| read(&what, &json)).transpose()
     }
 
-    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), BrokerError> {
+    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), RegistryError> {
         let keys = &self.keys;
         let mut command = CHANGED.command(&[&keys.records(), &keys.revisions(), &keys.revision()]);
         command.arg(since);
@@ -76,7 +78,7 @@ impl Registry for RedisRegistry {
         &self,
         record: &ModuleRecord,
         entry: &AuditEntry,
-    ) -> Result<Option<u64>, BrokerError> {
+    ) -> Result<Option<u64>, RegistryError> {
         let keys = &self.keys;
         let mut command = REPLACE.command(&[
             &keys.records(),
@@ -95,7 +97,7 @@ impl Registry for RedisRegistry {
         Ok(Some(revision).filter(|revision| *revision > 0))
     }
 
-    async fn report(&self, rollout: &str, report: &WorkerReport) -> Result<(), BrokerError> {
+    async fn report(&self, rollout: &str, report: &WorkerReport) -> Result<(), RegistryError> {
         let mut command = REPORT.command(&[&self.keys.rollout(rollout)]);
         command
             .arg(&report.worker_id)
@@ -105,7 +107,7 @@ impl Registry for RedisRegistry {
         Ok(())
     }
 
-    async fn reports(&self, rollout: &str) -> Result<Vec<WorkerReport>, BrokerError> {
+    async fn reports(&self, rollout: &str) -> Result<Vec<WorkerReport>, RegistryError> {
         let mut command = cmd("HVALS");
         command.arg(self.keys.rollout(rollout));
         let stored: Vec<Vec<u8>> = self.connection.ask(&command).await?;
@@ -113,7 +115,11 @@ impl Registry for RedisRegistry {
         reports.collect()
     }
 
-    async fn count(&self, canary: &str, added: CanaryCounts) -> Result<CanaryCounts, BrokerError> {
+    async fn count(
+        &self,
+        canary: &str,
+        added: CanaryCounts,
+    ) -> Result<CanaryCounts, RegistryError> {
         let mut command = COUNT.command(&[&self.keys.canary(canary)]);
         command.arg(COUNTS_TTL.as_secs());
         for (field, more) in [
@@ -135,7 +141,7 @@ impl Registry for RedisRegistry {
         })
     }
 
-    async fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, BrokerError> {
+    async fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, RegistryError> {
         if limit == 0 {
             return Ok(Vec::new());
         }
@@ -149,16 +155,16 @@ impl Registry for RedisRegistry {
         entries.collect()
     }
 
-    async fn note_policy(&self, policy: &str, entry: &AuditEntry) -> Result<bool, BrokerError> {
+    async fn note_policy(&self, policy: &str, entry: &AuditEntry) -> Result<bool, RegistryError> {
         let mut command = NOTE_POLICY.command(&[&self.keys.policy(), &self.keys.audit()]);
         command
             .arg(policy)
             .arg(write("the audit log's line", entry)?)
             .arg(AUDIT_LINES);
-        self.connection.call(&NOTE_POLICY, &command).await
+        Ok(self.connection.call(&NOTE_POLICY, &command).await?)
     }
 
-    async fn watch(&self) -> Result<mpsc::Receiver<()>, BrokerError> {
+    async fn watch(&self) -> Result<mpsc::Receiver<()>, RegistryError> {
         // One wake-up that was not taken yet stands for all that follow.
         let (wakes, receiver) = mpsc::channel(1);
         let subscription = Subscription {
@@ -190,7 +196,7 @@ impl Listener for Watcher {
 }
 
 /// The record as the script takes it, which puts its new revision in.
-fn without_revision(record: &ModuleRecord) -> Result<String, BrokerError> {
+fn without_revision(record: &ModuleRecord) -> Result<String, RegistryError> {
     let what = format!("the record of module {:?}", record.name);
     let mut members: Map<String, serde_json::Value> =
         read(&what, write(&what, record)?.as_bytes())?;

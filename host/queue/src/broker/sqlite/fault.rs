@@ -4,7 +4,7 @@
 
 use rusqlite::ErrorCode;
 
-use crate::BrokerError;
+use crate::{BrokerError, RegistryError};
 
 /// Why work on the file failed, before it is known which file it was.
 #[derive(Debug)]
@@ -24,6 +24,12 @@ impl From<rusqlite::Error> for Fault {
 impl From<BrokerError> for Fault {
     fn from(error: BrokerError) -> Self {
         Self::Broker(error)
+    }
+}
+
+impl From<RegistryError> for Fault {
+    fn from(error: RegistryError) -> Self {
+        Self::Broker(error.into())
     }
 }
 

@@ -11,14 +11,14 @@ use super::Sqlite;
 use super::enqueue::count;
 use super::fault::Fault;
 use super::fetch::limit;
-use crate::registry::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
 use crate::{
-    AuditEntry, BrokerError, CanaryCounts, ModuleRecord, Registry, Timestamp, WorkerReport,
+    AuditEntry, CanaryCounts, ModuleRecord, Registry, RegistryError, Timestamp, WorkerReport,
 };
+use chicory_registry::stored::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
 
 #[async_trait]
 impl Registry for Sqlite {
-    async fn put_blob(&self, digest: &str, bytes: Bytes) -> Result<(), BrokerError> {
+    async fn put_blob(&self, digest: &str, bytes: Bytes) -> Result<(), RegistryError> {
         let digest = digest.to_owned();
         self.writer
             .write(&self.wakes, move |connection, _| {
@@ -29,9 +29,10 @@ impl Registry for Sqlite {
                 Ok(())
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn blob(&self, digest: &str) -> Result<Option<Bytes>, BrokerError> {
+    async fn blob(&self, digest: &str) -> Result<Option<Bytes>, RegistryError> {
         let digest = digest.to_owned();
         self.reader
             .run(move |connection| {
@@ -42,9 +43,10 @@ impl Registry for Sqlite {
                 Ok(bytes.map(Bytes::from))
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn delete_blob(&self, digest: &str) -> Result<(), BrokerError> {
+    async fn delete_blob(&self, digest: &str) -> Result<(), RegistryError> {
         let digest = digest.to_owned();
         self.writer
             .write(&self.wakes, move |connection, _| {
@@ -52,9 +54,10 @@ impl Registry for Sqlite {
                 Ok(())
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, BrokerError> {
+    async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError> {
         let what = format!("the record of module {name:?}");
         let name = name.to_owned();
         self.reader
@@ -67,19 +70,21 @@ impl Registry for Sqlite {
                 Ok(record.transpose()?)
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), BrokerError> {
+    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), RegistryError> {
         self.reader
             .run(move |connection| changed(connection, since))
             .await
+            .map_err(Into::into)
     }
 
     async fn replace(
         &self,
         record: &ModuleRecord,
         entry: &AuditEntry,
-    ) -> Result<Option<u64>, BrokerError> {
+    ) -> Result<Option<u64>, RegistryError> {
         let record = record.clone();
         let entry = write("the audit log's line", entry)?;
         self.writer
@@ -88,9 +93,10 @@ impl Registry for Sqlite {
                 Ok(changes.registry)
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn report(&self, rollout: &str, report: &WorkerReport) -> Result<(), BrokerError> {
+    async fn report(&self, rollout: &str, report: &WorkerReport) -> Result<(), RegistryError> {
         let (rollout, worker) = (rollout.to_owned(), report.worker_id.clone());
         let report = write("the worker's report", report)?;
         self.writer
@@ -105,9 +111,10 @@ impl Registry for Sqlite {
                 Ok(())
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn reports(&self, rollout: &str) -> Result<Vec<WorkerReport>, BrokerError> {
+    async fn reports(&self, rollout: &str) -> Result<Vec<WorkerReport>, RegistryError> {
         let rollout = rollout.to_owned();
         self.reader
             .run(move |connection| {
@@ -121,15 +128,21 @@ impl Registry for Sqlite {
                     .collect()
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn count(&self, canary: &str, added: CanaryCounts) -> Result<CanaryCounts, BrokerError> {
+    async fn count(
+        &self,
+        canary: &str,
+        added: CanaryCounts,
+    ) -> Result<CanaryCounts, RegistryError> {
         let canary = canary.to_owned();
         if added.is_empty() {
             return self
                 .reader
                 .run(move |connection| Ok(counts(connection, &canary)?))
-                .await;
+                .await
+                .map_err(Into::into);
         }
         self.writer
             .write(&self.wakes, move |connection, _| {
@@ -137,9 +150,10 @@ impl Registry for Sqlite {
                 Ok(counts(connection, &canary)?)
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn audit(&self, most: usize) -> Result<Vec<AuditEntry>, BrokerError> {
+    async fn audit(&self, most: usize) -> Result<Vec<AuditEntry>, RegistryError> {
         self.reader
             .run(move |connection| {
                 let mut statement = connection
@@ -150,9 +164,10 @@ impl Registry for Sqlite {
                     .collect()
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn note_policy(&self, policy: &str, entry: &AuditEntry) -> Result<bool, BrokerError> {
+    async fn note_policy(&self, policy: &str, entry: &AuditEntry) -> Result<bool, RegistryError> {
         let policy = policy.to_owned();
         let entry = write("the audit log's line", entry)?;
         self.writer
@@ -168,9 +183,10 @@ impl Registry for Sqlite {
                 Ok(changed == 1)
             })
             .await
+            .map_err(Into::into)
     }
 
-    async fn watch(&self) -> Result<mpsc::Receiver<()>, BrokerError> {
+    async fn watch(&self) -> Result<mpsc::Receiver<()>, RegistryError> {
         let wakes = self.wakes.watcher();
         self.writer.poke();
         Ok(wakes)

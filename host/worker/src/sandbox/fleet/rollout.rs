@@ -5,9 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_queue::{
-    AuditEntry, BrokerError, ModuleRecord, Progress, Registry, Rollout, WorkerReport,
-};
+use chicory_queue::{AuditEntry, ModuleRecord, Progress, Registry, Rollout, WorkerReport};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -160,8 +158,7 @@ impl Fleet {
 async fn report_until_told(registry: &dyn Registry, rollout: &str, report: &WorkerReport) {
     let mut backoff = Backoff::new();
     for _ in 0..TRIES {
-        let told: Result<(), BrokerError> = registry.report(rollout, report).await;
-        if told.is_ok() {
+        if registry.report(rollout, report).await.is_ok() {
             return;
         }
         backoff.wait().await;

@@ -3,41 +3,41 @@
 //! Must not change anything.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
-use super::{ModuleRecord, Version};
-use crate::{BrokerError, Inspect, ScanCursor, TaskMessage};
+use super::{ModuleRecord, QueuedMessage, QueuedMessages, RegistryError, Version};
 
 /// Those of the candidates (digests) that a message needs: one that names it, as its `pin` or as what it
 /// was checked against; or one that names none, and whose arguments fit no version that stays.
 pub(super) async fn needed(
-    inspect: &dyn Inspect,
+    messages: &dyn QueuedMessages,
     record: &ModuleRecord,
     candidates: &[String],
-) -> Result<BTreeSet<String>, BrokerError> {
+) -> Result<BTreeSet<String>, RegistryError> {
     let mut needed = BTreeSet::new();
-    for queue in inspect.queues().await? {
-        let mut cursor = Some(ScanCursor::default());
-        while let Some(from) = cursor {
-            if needed.len() == candidates.len() {
-                return Ok(needed);
-            }
-            let page = inspect.scan(&queue, from).await?;
-            for message in &page.messages {
-                needed.extend(needed_by(message, record, candidates));
-            }
-            cursor = page.next;
+    let mut visit = |message: &dyn QueuedMessage| {
+        needed.extend(needed_by(message, record, candidates));
+        if needed.len() == candidates.len() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
-    }
+    };
+    messages.each(&mut visit).await?;
     Ok(needed)
 }
 
 /// The candidates that one message needs.
-fn needed_by(message: &TaskMessage, record: &ModuleRecord, candidates: &[String]) -> Vec<String> {
-    let named = [&message.pin, &message.checked_against];
-    if named.iter().any(|digest| digest.is_some()) {
-        let named = named.into_iter().flatten();
-        return named
-            .filter(|digest| candidates.contains(digest))
+fn needed_by(
+    message: &dyn QueuedMessage,
+    record: &ModuleRecord,
+    candidates: &[String],
+) -> Vec<String> {
+    let named_by = [message.pin(), message.checked_against()];
+    if named_by.iter().any(Option::is_some) {
+        return candidates
+            .iter()
+            .filter(|digest| named_by.contains(&Some(digest.as_str())))
             .cloned()
             .collect();
     }
@@ -59,12 +59,12 @@ fn needed_by(message: &TaskMessage, record: &ModuleRecord, candidates: &[String]
 }
 
 /// Whether the version has the message's task, and takes its arguments.
-fn takes(version: &Version, module: &str, message: &TaskMessage) -> bool {
-    let Some(task) = (message.name.strip_prefix(module)).and_then(|rest| rest.strip_prefix('.'))
+fn takes(version: &Version, module: &str, message: &dyn QueuedMessage) -> bool {
+    let Some(task) = (message.name().strip_prefix(module)).and_then(|rest| rest.strip_prefix('.'))
     else {
         return false;
     };
     let spelled = task.replace('_', "-");
     let signature = (version.tasks.get(task)).or_else(|| version.tasks.get(&spelled));
-    signature.is_some_and(|signature| signature.check(&message.args, &message.kwargs).is_ok())
+    signature.is_some_and(|signature| message.fits(signature))
 }

@@ -2,7 +2,7 @@
 //!
 //! Must not know when.
 
-use crate::Timestamp;
+use chicory_clock::Timestamp;
 
 /// Why a roll-out can't begin, or go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -8,7 +8,7 @@ use chicory_signature::Signature;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Timestamp;
+use chicory_clock::Timestamp;
 
 /// Everything about one module.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]

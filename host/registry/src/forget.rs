@@ -4,16 +4,13 @@
 //! no message needs goes from the record, and then its bytes go, unless another module has the same.
 //! A crash in between leaves marks, or bytes that nobody names; never a version without bytes.
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use chicory_clock::Timestamp;
 
 use super::needed::needed;
-use super::{AuditEntry, ModuleRecord, Registry, RetentionRule};
-use crate::{BrokerError, Connected, Timestamp};
+use super::{AuditEntry, ModuleRecord, QueuedMessages, Registry, RegistryError, RetentionRule};
 
 /// What is to be forgotten, and by whom.
 #[derive(Debug, Clone, Copy)]
@@ -40,16 +37,16 @@ pub struct Forgotten {
 /// Forgets the versions of a module that the rule does not keep and no message needs.
 ///
 /// # Errors
-/// When the broker can't be reached; what was not forgotten is there for the next time.
+/// When the registry or the queues can't be reached; what was not forgotten is there for the next time.
 pub async fn forget(
-    connected: &Connected,
+    registry: &dyn Registry,
+    messages: &dyn QueuedMessages,
     request: &ForgetRequest<'_>,
-) -> Result<Forgotten, BrokerError> {
-    let registry = connected.registry.as_ref();
+) -> Result<Forgotten, RegistryError> {
     let Some((record, retired)) = retire(registry, request).await? else {
         return Ok(Forgotten::default());
     };
-    let needed = needed(connected.inspect.as_ref(), &record, &retired).await?;
+    let needed = needed(messages, &record, &retired).await?;
     let gone = drop_versions(registry, request, &retired, &needed).await?;
     delete_unnamed(registry, &gone).await?;
     Ok(Forgotten {
@@ -65,7 +62,7 @@ pub async fn forget(
 pub async fn delete_unnamed(
     registry: &dyn Registry,
     digests: &[String],
-) -> Result<(), BrokerError> {
+) -> Result<(), RegistryError> {
     let named = named(registry, digests).await?;
     for digest in digests.iter().filter(|digest| !named.contains(*digest)) {
         let bytes = registry.blob(digest).await?;
@@ -80,7 +77,7 @@ async fn put_back(
     registry: &dyn Registry,
     digest: &String,
     bytes: Option<Bytes>,
-) -> Result<(), BrokerError> {
+) -> Result<(), RegistryError> {
     let is_named = !named(registry, std::slice::from_ref(digest))
         .await?
         .is_empty();
@@ -94,7 +91,7 @@ async fn put_back(
 async fn named(
     registry: &dyn Registry,
     digests: &[String],
-) -> Result<BTreeSet<String>, BrokerError> {
+) -> Result<BTreeSet<String>, RegistryError> {
     let (_, records) = registry.changed(0).await?;
     let versions = records.into_iter().flat_map(|record| record.versions);
     let named = versions.map(|version| version.digest);
@@ -105,7 +102,7 @@ async fn named(
 async fn retire(
     registry: &dyn Registry,
     request: &ForgetRequest<'_>,
-) -> Result<Option<(ModuleRecord, Vec<String>)>, BrokerError> {
+) -> Result<Option<(ModuleRecord, Vec<String>)>, RegistryError> {
     loop {
         let Some(mut record) = registry.module(request.module).await? else {
             return Ok(None);
@@ -132,7 +129,7 @@ async fn drop_versions(
     request: &ForgetRequest<'_>,
     retired: &[String],
     needed: &BTreeSet<String>,
-) -> Result<Vec<String>, BrokerError> {
+) -> Result<Vec<String>, RegistryError> {
     loop {
         let Some(mut record) = registry.module(request.module).await? else {
             return Ok(Vec::new());

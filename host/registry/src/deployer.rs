@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chicory_clock::{Clock, Timestamp};
+
 use super::{
-    AuditEntry, DeployRefused, ModuleRecord, Phase, Progress, Registry, Rollout, RolloutRequest,
-    Version,
+    AuditEntry, DeployRefused, Fleet, ModuleRecord, Phase, Progress, Registry, RegistryError,
+    Rollout, RolloutRequest, Version,
 };
-use crate::{BrokerError, Clock, Connected, Results, Timestamp};
 
 /// Rolls versions out to the workers that are alive.
 pub struct Deployer {
     registry: Arc<dyn Registry>,
-    results: Arc<dyn Results>,
+    fleet: Arc<dyn Fleet>,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,7 +71,7 @@ pub enum RolloutError {
     },
     /// The registry can't be reached.
     #[error(transparent)]
-    Broker(#[from] BrokerError),
+    Registry(#[from] RegistryError),
 }
 
 fn reasons(refusals: &[(String, String)]) -> String {
@@ -87,11 +88,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 impl Deployer {
-    /// On a broker's registry.
-    pub fn new(connected: &Connected, clock: Arc<dyn Clock>) -> Self {
+    /// For the workers of this fleet, which follow this registry.
+    pub fn new(registry: Arc<dyn Registry>, fleet: Arc<dyn Fleet>, clock: Arc<dyn Clock>) -> Self {
         Self {
-            registry: Arc::clone(&connected.registry),
-            results: Arc::clone(&connected.results),
+            registry,
+            fleet,
             clock,
         }
     }
@@ -205,7 +206,7 @@ impl Deployer {
             match made {
                 Ok(Some(record)) => return Ok(record),
                 Ok(None) => {}
-                Err(RolloutError::Broker(error))
+                Err(RolloutError::Registry(error))
                     if error.is_transient() && self.clock.now() < request.expires_at =>
                 {
                     tokio::time::sleep(LOOK_EVERY).await;
@@ -258,7 +259,7 @@ impl Deployer {
         loop {
             let now = self.clock.now();
             if counted.is_none_or(|at| now.since(at) >= COUNT_EVERY)
-                && let Some(found) = transient(self.alive().await)?
+                && let Some(found) = transient(self.fleet.serving().await)?
             {
                 (alive, counted) = (found, Some(now));
             }
@@ -298,13 +299,6 @@ impl Deployer {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
-
-    /// The workers of the fleet that serve.
-    async fn alive(&self) -> Result<Vec<String>, BrokerError> {
-        let workers = self.results.workers().await?.into_iter();
-        let serving = workers.filter(|worker| worker.is_running && worker.versions().is_some());
-        Ok(serving.map(|worker| worker.worker_id).collect())
-    }
 }
 
 /// The roll-out that was begun by this request.
@@ -316,7 +310,7 @@ fn ours<'a>(record: &'a ModuleRecord, request: &RolloutRequest) -> Option<&'a Ro
 }
 
 /// None where the registry is away for now.
-fn transient<T>(answer: Result<T, BrokerError>) -> Result<Option<T>, BrokerError> {
+fn transient<T>(answer: Result<T, RegistryError>) -> Result<Option<T>, RegistryError> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.is_transient() => Ok(None),

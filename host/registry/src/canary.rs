@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Canary;
-use crate::Timestamp;
+use chicory_clock::Timestamp;
 
 /// Ends of tasks since a canary began: its own, and the active version's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ fn share(part: u64, whole: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::CanaryTerms;
+    use crate::CanaryTerms;
 
     fn judged(counts: [u64; 4], seconds: i64) -> Verdict {
         let [canary_ok, canary_failed, active_ok, active_failed] = counts;

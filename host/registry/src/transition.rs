@@ -5,7 +5,7 @@
 use super::{
     Activation, Canary, DeployRefused, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
 };
-use crate::Timestamp;
+use chicory_clock::Timestamp;
 
 /// Which versions are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]

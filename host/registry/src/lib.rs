@@ -1,0 +1,124 @@
+//! The registry: which modules a fleet runs, in which version, and how a new version gets there.
+//!
+//! A module's whole state is one [`ModuleRecord`]. It is changed by pure functions ([`transition`]) and
+//! stored by compare-and-set, so every store behaves the same and two deploys can't both win. Must not
+//! know what WebAssembly is: to the registry a module is bytes with a digest.
+
+mod canary;
+mod deployer;
+mod error;
+mod fleet;
+mod forget;
+mod needed;
+mod record;
+mod refused;
+pub mod stored;
+#[cfg(test)]
+mod tests;
+mod transition;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chicory_clock::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+pub use self::canary::{CanaryCounts, Verdict, judge};
+pub use self::deployer::{Deployer, RolledOut, RolloutError, Stage, Target};
+pub use self::error::{RegistryError, StoreError};
+pub use self::fleet::{Fleet, QueuedMessage, QueuedMessages, Visit};
+pub use self::forget::{ForgetRequest, Forgotten, delete_unnamed, forget};
+pub use self::record::{
+    Activation, Canary, CanaryTerms, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
+};
+pub use self::refused::DeployRefused;
+pub use self::transition::RetentionRule;
+
+/// A line of the log of everything that changed what a fleet runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// When.
+    pub at: Timestamp,
+    /// Who: `user@host` for people, a worker's id where a worker acted by itself.
+    pub by: String,
+    /// What: `deploy`, `switch`, `activate`, `canary`, `promote`, `rollback`, `abort`, `forget`, `trust-policy`.
+    pub action: String,
+    /// The module; empty where it is about none.
+    pub module: String,
+    /// The version's digest; empty where it is about none.
+    pub digest: String,
+    /// More, for people.
+    pub detail: String,
+}
+
+/// What one worker says about a roll-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerReport {
+    /// Who.
+    pub worker_id: String,
+    /// How far it is.
+    pub progress: Progress,
+}
+
+/// How far a worker is with a roll-out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Progress {
+    /// Fetched, verified and compiled; the version before still serves.
+    Ready,
+    /// New tasks start on the new version.
+    Switched,
+    /// It can't run this version, and why.
+    Refused(String),
+}
+
+/// Where modules are kept for a fleet.
+#[async_trait]
+pub trait Registry: Debug + Send + Sync {
+    /// Keeps a module's bytes under their digest. What is there already stays as it is.
+    async fn put_blob(&self, digest: &str, bytes: Bytes) -> Result<(), RegistryError>;
+
+    /// The bytes under a digest, as they are stored: the reader checks the digest.
+    async fn blob(&self, digest: &str) -> Result<Option<Bytes>, RegistryError>;
+
+    /// Forgets the bytes under a digest.
+    async fn delete_blob(&self, digest: &str) -> Result<(), RegistryError>;
+
+    /// A module's record.
+    async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError>;
+
+    /// The records that changed after the registry's revision `since` (0 for all of them), and the
+    /// revision that this answer stands for.
+    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), RegistryError>;
+
+    /// Stores a record in place of the one whose revision it carries (0 for none), together with a line
+    /// in the audit log, and wakes those who watch. Returns its new revision, or none where somebody
+    /// else changed the module first: nothing was changed then.
+    async fn replace(
+        &self,
+        record: &ModuleRecord,
+        entry: &AuditEntry,
+    ) -> Result<Option<u64>, RegistryError>;
+
+    /// Notes a worker's progress with a roll-out; the last word of a worker holds.
+    async fn report(&self, rollout: &str, report: &WorkerReport) -> Result<(), RegistryError>;
+
+    /// What workers said about a roll-out.
+    async fn reports(&self, rollout: &str) -> Result<Vec<WorkerReport>, RegistryError>;
+
+    /// Adds to the counts of a canary, and returns what all workers have counted.
+    async fn count(&self, canary: &str, added: CanaryCounts)
+    -> Result<CanaryCounts, RegistryError>;
+
+    /// The newest lines of the audit log, newest first.
+    async fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, RegistryError>;
+
+    /// Notes the trust policy by which a worker starts. A policy other than the last one noted is a line
+    /// in the audit log; returns whether it was one.
+    async fn note_policy(&self, policy: &str, entry: &AuditEntry) -> Result<bool, RegistryError>;
+
+    /// Says that something changed. Wake-ups may be lost: look every few seconds as well.
+    async fn watch(&self) -> Result<mpsc::Receiver<()>, RegistryError>;
+}
