@@ -193,7 +193,7 @@ async fn promote(place: &Place, size: usize) -> Duration {
     let taken = begun.elapsed();
     assert_eq!(promoted.expect("the server promotes").0, size);
     let deliveries = place.fetch(size).await;
-    place.settle(&completions(deliveries)).await;
+    place.settle(&completions(&deliveries)).await;
     taken
 }
 

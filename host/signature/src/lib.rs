@@ -8,12 +8,16 @@ mod arguments;
 mod compatible;
 mod error;
 mod lower;
+mod note;
 mod shape;
 mod signature;
+mod usage;
 
 pub use arguments::{CommandLine, bind, bind_command};
 pub use compatible::{Change, compare, compatible};
 pub use error::ValidationError;
 pub use lower::{Target, lower};
+pub use note::{Level, LogLine, LogSource, Note};
 pub use shape::{Case, Field, Outcome, Shape, listed, names};
 pub use signature::{Kind, Signature};
+pub use usage::Usage;

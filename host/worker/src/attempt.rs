@@ -2,17 +2,19 @@
 //!
 //! All phases share one [`Attempt`], and read the message and the lease through it. Must not know who moves it on.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
-    Delivery, Failure, Lease, RetryPolicy, SettleRequest, Settlement, StateChange, TaskMessage,
+    Delivery, Failure, Lease, ResultRecord, RetryPolicy, SettleRequest, Settlement, TaskMessage,
 };
 use chicory_signature::Usage;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::observer::{AttemptEnded, AttemptInfo};
+use crate::result::StateChange;
 use crate::runner::{Runnable, TaskNotFound};
 
 /// A delivery that was fetched, and is not settled yet.
@@ -137,10 +139,23 @@ impl Attempt {
 impl Concluded {
     /// What the broker is asked to do about it.
     pub(crate) fn request(&self) -> SettleRequest<'_> {
+        let delivery = &self.attempt.delivery;
+        let message = delivery.message();
+        let reply_to = message.and_then(|message| message.reply_to.as_deref());
+        let record = self.change.as_ref().map(|change| ResultRecord {
+            task_id: Cow::Borrowed(delivery.message_id()),
+            state: change.state,
+            body: change.body.as_deref().map(Cow::Borrowed),
+            reply_to: reply_to.map(Cow::Borrowed),
+        });
         SettleRequest {
-            delivery: &self.attempt.delivery,
-            settlement: &self.settlement,
-            change: self.change.as_ref(),
+            lease: Cow::Borrowed(&delivery.lease),
+            raw: Cow::Borrowed(&delivery.raw),
+            task_id: Cow::Borrowed(delivery.message_id()),
+            task_name: Cow::Borrowed(message.map_or("", |message| &message.name)),
+            retries: message.map_or(0, |message| message.retries),
+            settlement: Cow::Borrowed(&self.settlement),
+            record,
         }
     }
 

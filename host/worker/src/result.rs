@@ -2,8 +2,14 @@
 //!
 //! Pure. Must not decide what happens to a message.
 
-use chicory_queue::{Delivery, Outcome, Settlement, StateChange, TaskState};
+use chicory_queue::{Delivery, Outcome, Settlement, TaskState};
 use chicory_signature::Usage;
+
+/// A task's new state, and the stored form of its result where that is final.
+pub(crate) struct StateChange {
+    pub(crate) state: TaskState,
+    pub(crate) body: Option<String>,
+}
 
 /// The change to write along with a settlement; none where the task has not come any further.
 pub(crate) fn state_change(

@@ -168,7 +168,7 @@ impl Worker {
                 .map(|queue| Arc::from(queue.as_str()))
                 .collect(),
             consumer: Arc::from(self.config.worker_id.as_str()),
-            lease: self.connected.broker.lease(),
+            lease: self.connected.broker.lease_duration(),
             permits: Arc::new(Semaphore::new(concurrency)),
             held: HeldAttempts::default(),
             closing: CancellationToken::new(),

@@ -1,5 +1,6 @@
 //! Nothing is forgotten that a message needs, wherever the message is.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Activation, AuditEntry, BrokerConfig, Connected, FetchRequest, ForgetRequest, Forgotten,
-    ModuleRecord, RetentionRule, Settle, Settlement, SqliteConfig, SystemClock, TaskMessage,
+    ModuleRecord, RetentionRule, SettleRequest, Settlement, SqliteConfig, SystemClock, TaskMessage,
     Timestamp, Version, connect,
 };
 
@@ -157,16 +158,16 @@ async fn move_on(connected: &Connected, queue: &str, place: Place) {
     };
     let deliveries = connected.broker.fetch(request).await.expect("fetch");
     if place == Place::Dead {
-        let settle = Settle {
-            lease: deliveries[0].lease.clone(),
-            raw: deliveries[0].raw.clone(),
-            task_id: deliveries[0].task_id.clone(),
-            task_name: String::new(),
+        let settle = SettleRequest {
+            lease: Cow::Borrowed(&deliveries[0].lease),
+            raw: Cow::Borrowed(&deliveries[0].raw),
+            task_id: deliveries[0].task_id.as_str().into(),
+            task_name: "".into(),
             retries: 0,
-            settlement: Settlement::DeadLetter {
+            settlement: Cow::Owned(Settlement::DeadLetter {
                 error: "Broken: it is".into(),
                 failed_at: NOW,
-            },
+            }),
             record: None,
         };
         connected.broker.settle(&[settle]).await.expect("settle");

@@ -61,7 +61,7 @@ async fn announce(context: &WorkerContext) {
 
 fn started(attempt: &Attempt) -> ResultRecord<'_> {
     ResultRecord {
-        task_id: attempt.delivery.message_id(),
+        task_id: attempt.delivery.message_id().into(),
         state: TaskState::Started,
         body: None,
         reply_to: None,

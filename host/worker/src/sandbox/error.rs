@@ -4,7 +4,7 @@
 
 use std::io;
 
-use chicory_queue::BrokerError;
+use chicory_queue::RegistryError;
 use chicory_runtime::LoadError;
 
 use super::manifest::ManifestError;
@@ -58,7 +58,7 @@ pub enum ModuleError {
     },
     /// Its bytes can't be fetched from the registry.
     #[error("its bytes can't be fetched: {0}")]
-    NotFetched(#[source] BrokerError),
+    NotFetched(#[source] RegistryError),
     /// The registry does not have its bytes.
     #[error("the registry has no bytes with the digest {digest}")]
     NoBytes {

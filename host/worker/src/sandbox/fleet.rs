@@ -178,13 +178,12 @@ impl Fleet {
             source: Arc::clone(&self.source),
         };
         let code = Code::on_demand(Box::new(bring), Arc::clone(&self.cache));
-        let digest = Arc::from(version.digest.as_str());
-        Arc::new(LoadedVersion::new(
-            digest,
+        let origin = VersionCode {
+            digest: Arc::from(version.digest.as_str()),
             code,
-            version.tasks.clone(),
-            &manifest,
-        ))
+            sandbox: self.source.sandbox.clone(),
+        };
+        Arc::new(LoadedVersion::new(origin, version.tasks.clone(), &manifest))
     }
 
     /// Begins what the record asks of this worker.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use chicory_queue::{Advice, Failure, Outcome};
-use chicory_runtime::{Advice as GuestAdvice, ContextSource, How, Invocation, Task, TaskContext};
+use chicory_runtime::{Advice as GuestAdvice, How, Invocation, Task, TaskContext};
 
 use crate::Call;
 use crate::attempt::Attempt;
@@ -22,7 +22,7 @@ pub(super) fn invocation(call: Call, task: Arc<Task>) -> Invocation {
             Arc::new(move |note| observer.said(attempt.info(), &note))
         });
     Invocation {
-        context: call.attempt,
+        context: context(&call.attempt),
         args,
         kwargs,
         observer,
@@ -31,20 +31,19 @@ pub(super) fn invocation(call: Call, task: Arc<Task>) -> Invocation {
     }
 }
 
-impl ContextSource for Attempt {
-    fn context(&self) -> TaskContext {
-        let info = self.info();
-        let last_error = self
-            .message()
-            .and_then(|message| message.last_error.clone());
-        TaskContext {
-            id: info.task_id.to_owned(),
-            name: info.task_name.unwrap_or_default().to_owned(),
-            retries: info.attempt - 1,
-            max_retries: self.max_retries(),
-            last_error,
-            tenant: None,
-        }
+/// What the task may learn about its message.
+fn context(attempt: &Attempt) -> TaskContext {
+    let info = attempt.info();
+    let last_error = attempt
+        .message()
+        .and_then(|message| message.last_error.clone());
+    TaskContext {
+        id: info.task_id.to_owned(),
+        name: info.task_name.unwrap_or_default().to_owned(),
+        retries: info.attempt - 1,
+        max_retries: attempt.max_retries(),
+        last_error,
+        tenant: None,
     }
 }
 

@@ -113,11 +113,10 @@ fn profile(name: &str, manifest: &Manifest) -> TaskProfile {
     let policy = policy.or_else(|| manifest.retry.clone());
     let mode = own.and_then(|own| own.delivery_mode);
     let ignore = own.and_then(|own| own.ignore_result);
-    TaskProfile {
-        delivery_mode: mode.or(manifest.delivery_mode),
-        ignore_result: ignore.unwrap_or(manifest.ignore_result),
-        ..TaskProfile::new(policy.unwrap_or_else(RetryPolicy::none))
-    }
+    let mut profile = TaskProfile::new(policy.unwrap_or_else(RetryPolicy::none));
+    profile.delivery_mode = mode.or(manifest.delivery_mode);
+    profile.ignore_result = ignore.unwrap_or(manifest.ignore_result);
+    profile
 }
 
 impl CatalogTask {
