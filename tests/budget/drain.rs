@@ -56,7 +56,6 @@ pub(crate) fn costs() -> Vec<(&'static str, f64)> {
 struct Place {
     server: RedisServer,
     connected: Connected,
-    sandbox: Sandbox,
     catalog: Arc<Catalog>,
 }
 
@@ -69,14 +68,13 @@ impl Place {
             ..SandboxConfig::default()
         });
         let sandbox = sandbox.expect("a pool can be reserved");
-        let catalog = Catalog::new(sandbox.clone());
+        let catalog = Catalog::new(sandbox);
         let wasm = wat::parse_str(MODULE).expect("the module is well-formed");
         let loaded = catalog.load("bench", wasm, Manifest::default()).await;
         loaded.expect("the module is valid");
         Self {
             connected: connected.expect("the server is there"),
             server,
-            sandbox,
             catalog,
         }
     }
@@ -87,9 +85,7 @@ impl Place {
         let before = self.counts();
         let worker = Worker::new(
             self.connected.clone(),
-            Arc::new(self.sandbox.clone()),
-            Arc::clone(&self.catalog),
-            Arc::new(SystemClock),
+            Arc::clone(&self.catalog) as _,
             WorkerConfig {
                 concurrency: CONCURRENCY,
                 threads: 1,

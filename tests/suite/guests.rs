@@ -192,5 +192,5 @@ fn a_worker_survives_all_of_them() {
     }
     let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
     assert_eq!(site.wait_for(&id)["result"], 3);
-    assert_eq!(worker.count("took over"), 0);
+    assert_eq!(worker.count("reclaimed"), 0);
 }

@@ -179,7 +179,7 @@ fn claim_min_idle_ms() {
         .exec(&mut redis)
         .unwrap();
     let worker = site.worker(&[]);
-    worker.line_about("took over", &id);
+    worker.line_about("reclaimed", &id);
     assert_eq!(site.wait_for(&id)["result"], 42);
     assert_eq!(worker.tasks_once("done", 1), [id]);
 }

@@ -106,6 +106,7 @@ impl Worker {
     }
 
     /// Adds a duty.
+    #[cfg(feature = "sandbox")]
     pub(crate) fn with_duty<F, Fut>(mut self, duty: F) -> Self
     where
         F: FnOnce(Arc<WorkerContext>) -> Fut + Send + 'static,
