@@ -1,13 +1,13 @@
 //! Instructions of one call in a fresh sandbox, counted by valgrind's callgrind.
 //!
 //! This program runs itself under callgrind, once with some calls and once with many: the difference
-//! has nothing of what is done only once. Must not know queues.
+//! excludes whatever is done only once. Must not know queues.
 
+use chicory_testing::components::assemble;
 use std::process::Command;
 use std::sync::Arc;
 
 use chicory_runtime::{How, Invocation, LoadRequest, ModuleSettings, Sandbox, SandboxConfig};
-use serde_json::Map;
 
 use crate::MODULE;
 
@@ -31,14 +31,14 @@ pub(crate) fn make(count: u32) {
         let sandbox = sandbox.expect("a pool can be reserved");
         let loading = sandbox.load(LoadRequest {
             name: "bench".into(),
-            wasm: wat::parse_str(MODULE).expect("the module is well-formed"),
+            wasm: assemble(MODULE),
             settings: ModuleSettings::default(),
         });
         let module = loading.await.expect("the module is valid");
         let task = module.task("add").expect("the module has add");
         for number in 0..count {
-            let args = vec![number.into(), 1.into()];
-            let invocation = Invocation::new(Arc::clone(task), args, Map::new());
+            let arguments = vec![number.into(), 1.into()].into();
+            let invocation = Invocation::new(Arc::clone(task), arguments);
             let ended = sandbox.run(invocation).await;
             assert!(matches!(ended.how, How::Returned(_)), "{}", ended.how);
         }

@@ -1,17 +1,18 @@
 //! What a worker spends on a task while it empties a queue: Redis commands and allocations.
 //!
-//! Two drains, one of some tasks and one of many: the difference has nothing of a worker's start and
-//! end. The worker runs in this process, whose allocations are counted.
+//! Two drains, one of some tasks and one of many: the difference excludes a worker's start and stop.
+//! The worker runs in this process, whose allocations are counted.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_queue::{Connected, SystemClock, TaskMessage, connect};
+use chicory_queue::{Connected, TaskMessage};
 use chicory_runtime::{Sandbox, SandboxConfig};
+use chicory_testing::RedisServer;
+use chicory_testing::components::assemble;
 use chicory_worker::{Catalog, Manifest, Stop, Worker, WorkerConfig};
 use redis::Commands as _;
 
-use crate::redis_server::RedisServer;
 use crate::{ALLOCATOR, MODULE};
 
 const SOME: usize = 1000;
@@ -62,19 +63,19 @@ struct Place {
 impl Place {
     async fn new() -> Self {
         let server = RedisServer::start();
-        let connected = connect(&server.config(), Arc::new(SystemClock)).await;
+        let connected = server.connect().await;
         let sandbox = Sandbox::new(SandboxConfig {
             concurrency: CONCURRENCY,
             ..SandboxConfig::default()
         });
         let sandbox = sandbox.expect("a pool can be reserved");
         let catalog = Catalog::new(sandbox);
-        let wasm = wat::parse_str(MODULE).expect("the module is well-formed");
+        let wasm = assemble(MODULE);
         let loaded = catalog.load("bench", wasm, Manifest::default()).await;
         loaded.expect("the module is valid");
         Self {
-            connected: connected.expect("the server is there"),
             server,
+            connected,
             catalog,
         }
     }
@@ -107,17 +108,13 @@ impl Place {
     }
 
     async fn fill(&self, tasks: usize) {
-        let message = |number: usize| {
-            let mut message = TaskMessage::new("bench.add");
-            message.args = vec![number.into(), 1.into()];
-            message
-        };
+        let message = |number: usize| TaskMessage::new("bench.add").args([number.into(), 1.into()]);
         let messages: Vec<_> = (0..tasks).map(message).collect();
         let sent = self.connected.broker.enqueue(QUEUE, &messages).await;
         sent.expect("the server takes messages");
     }
 
-    /// Looks so seldom that looking hardly counts; its commands don't.
+    /// Checks rarely, so that it hardly costs anything; its own commands aren't counted.
     async fn until_empty(&self) {
         let mut redis = self.server.connection();
         for _ in 0..PATIENCE {
@@ -145,7 +142,7 @@ impl Place {
 }
 
 const PAUSE: Duration = Duration::from_millis(20);
-/// Looks before giving up: three minutes.
+/// Checks before giving up: three minutes.
 const PATIENCE: usize = 9000;
 
 /// The calls of a line such as `cmdstat_xadd:calls=3,usec=9,…`, but for this test's own.

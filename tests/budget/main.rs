@@ -1,10 +1,7 @@
-//! The budget: what a task costs in counts that don't depend on the machine's speed, against what was
-//! recorded in `tests/budget.toml`.
+//! The budget: what a task costs, in counts that don't depend on the machine's speed, compared with
+//! `tests/budget.toml`.
 //!
-//! `make budget` records it anew. Must not measure time.
-
-#[path = "../../host/queue/tests/redis_server/mod.rs"]
-mod redis_server;
+//! `make budget` records it again. Must not measure time.
 
 mod calls;
 mod drain;
@@ -23,7 +20,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// The task of all measures, the same as `chicory bench`'s.
 const MODULE: &str = include_str!("../../host/cli/src/command/bench/guests/add.wat");
 
-/// Says which costs are above the budget. Arguments are parts of a cost's name, as for any test.
+/// Prints which costs are above the budget. Arguments filter by name, as for any test.
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [first, count] = arguments.as_slice()
@@ -52,7 +49,9 @@ fn main() -> ExitCode {
     if Recorded::read().holds(&costs) {
         ExitCode::SUCCESS
     } else {
-        println!("\nA task costs more than it did. If that is worth it, record it: make budget");
+        println!(
+            "\nA task costs more than before. If that is worth it, record the new budget: make budget"
+        );
         ExitCode::FAILURE
     }
 }

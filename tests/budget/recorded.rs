@@ -15,7 +15,7 @@ use serde::Deserialize;
 struct Budget {
     /// What was measured when it was recorded.
     cost: f64,
-    /// What a measure may be above it, as a part of it.
+    /// The fraction by which a measurement may exceed it.
     tolerance: f64,
 }
 
@@ -26,8 +26,8 @@ pub(crate) struct Recorded(BTreeMap<String, Budget>);
 
 const HEAD: &str = "\
 # What a task costs, in counts that don't depend on the machine's speed, for tests/budget.
-# `cost` was measured, in the profile that tests are built in; `tolerance` is the part by which a
-# measure may be above it. Recorded by `make budget`, which keeps tolerances.
+# `cost` was measured in the profile that tests are built in; `tolerance` is the fraction by which a
+# measurement may exceed it. Recorded by `make budget`, which keeps tolerances.
 ";
 
 /// For a cost that was not recorded before.
@@ -40,7 +40,7 @@ impl Recorded {
         toml::from_str(&text).expect("tests/budget.toml is as `make budget` writes it")
     }
 
-    /// Whether all costs keep to their budgets; prints each of them.
+    /// Whether all costs are within their budgets; prints each of them.
     pub(crate) fn holds(&self, costs: &[(&str, f64)]) -> bool {
         let mut holds = true;
         for (name, cost) in costs {
@@ -53,7 +53,7 @@ impl Recorded {
         holds
     }
 
-    /// Writes what was measured; what was not keeps its place.
+    /// Writes what was measured, and keeps the rest.
     pub(crate) fn write(costs: &[(&str, f64)]) {
         let mut budgets = fs::read_to_string(file()).map_or_else(
             |_| BTreeMap::new(),
@@ -85,7 +85,7 @@ impl Budget {
         if cost > self.most() {
             "TOO MUCH"
         } else if cost < self.cost * (1.0 - self.tolerance) {
-            "less: worth recording"
+            "less: record it"
         } else {
             "ok"
         }

@@ -1,4 +1,4 @@
-//! Tidy: rules about the sources that no compiler knows, as functions that say what breaks them.
+//! Tidy: rules about the sources that no compiler checks, as functions that return what breaks them.
 //!
 //! Must not know what the code does: it reads text.
 
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub const LONGEST_FILE: usize = 400;
 /// The longest function, in lines.
 pub const LONGEST_FUNCTION: usize = 60;
-/// Words that say nothing of what a thing does.
+/// Words that don't say what a thing does.
 const EMPTY_WORDS: [&str; 5] = ["util", "common", "helper", "manager", "processor"];
 
 /// A source file.
@@ -43,6 +43,10 @@ fn collect(folder: &Path, name: &str, ending: &str, found: &mut Vec<Source>) {
     for entry in entries.filter_map(Result::ok) {
         let file = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{name}/{file}");
+        // A link's files are checked where they are.
+        if entry.path().is_symlink() {
+            continue;
+        }
         if entry.path().is_dir() {
             if file != "target" {
                 collect(&entry.path(), &path, ending, found);
@@ -56,12 +60,12 @@ fn collect(folder: &Path, name: &str, ending: &str, found: &mut Vec<Source>) {
 }
 
 impl Source {
-    /// A file says first what it is for.
+    /// A file starts by saying what it is for.
     pub fn says_what_it_is(&self) -> bool {
         self.text.starts_with("//! ")
     }
 
-    /// How many lines it has above the longest that is allowed.
+    /// The number of lines above the limit.
     pub fn lines_too_many(&self) -> usize {
         self.text.lines().count().saturating_sub(LONGEST_FILE)
     }
@@ -89,7 +93,7 @@ impl Source {
         found
     }
 
-    /// Names in it, its own included, that have an empty word among their parts.
+    /// Names in it, and its own name, that contain an empty word.
     pub fn empty_names(&self) -> Vec<String> {
         let defined = self.text.lines().flat_map(|line| {
             ["fn", "struct", "enum", "trait", "mod", "type"]
@@ -174,7 +178,7 @@ pub fn guests() -> Vec<String> {
     names
 }
 
-/// Turns text-format components into binary ones: runs at build time, and is no guest.
+/// Assembles text-format components at build time; not a guest.
 const TOOL: &str = "assemble";
 
 #[cfg(test)]
@@ -237,7 +241,7 @@ mod tests {
         none(&empty.collect::<Vec<_>>());
     }
 
-    /// The two halves do not know each other, and nothing depends on tests or examples.
+    /// The queue and the sandbox don't know each other, and nothing depends on tests or examples.
     #[test]
     fn dependencies_point_in_one_direction() {
         let rules = [

@@ -1,15 +1,12 @@
-//! Many tasks at once: enqueued from a file, and their results looked at together.
+//! Many tasks at once: enqueued from a file, and their results checked together.
 //!
 //! Must not know what happens to workers meanwhile.
 
+use chicory_testing::{Site, json, until};
 use redis::Commands;
 use serde_json::{Value, json};
 
-use crate::ran::json;
-use crate::site::Site;
-use crate::until::until;
-
-/// `size` messages for one task, with ids that are told from their number.
+/// `size` messages for one task, whose ids contain their number.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Batch {
     pub(crate) size: usize,
@@ -48,7 +45,7 @@ impl Batch {
         assert_eq!(ran.json()["enqueued"], self.size);
     }
 
-    /// Waits until nothing is queued, at work or delayed.
+    /// Waits until nothing is queued, running or delayed.
     pub(crate) fn until_empty(site: &Site) {
         let mut redis = site.connection();
         until("an empty queue", || {

@@ -4,11 +4,10 @@
 
 use std::fs;
 
+use chicory_testing::{Site, WorkerProcess};
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::site::Site;
-use crate::worker_process::WorkerProcess;
 
 const CORE: &[u8] = b"\0asm\x01\0\0\0";
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -115,8 +114,7 @@ fn bombs_are_refused_while_tasks_run() {
     refused(&worker, "slow", "longer than 5s");
     Batch::until_empty(&site);
     batch.assert_all_added(&site);
-    let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 3);
+    assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
 }
 
 #[test]
@@ -125,6 +123,5 @@ fn a_compilation_that_wants_too_much_memory_is_refused() {
     let worker = site.worker(&[]);
     plant(&site, "greedy", &command(60, &tangle(1_000_000)));
     refused(&worker, "greedy", "more than 64 MiB of memory");
-    let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 3);
+    assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
 }

@@ -1,19 +1,19 @@
-//! The guest of each language for tests/guests/conformance/world.wit: the same calls, the same answers.
+//! One guest per language for tests/guests/conformance/world.wit: the same calls give the same answers.
 //!
-//! Must not know how a language spells its types; what they can't do alike is in the table.
+//! Must not know how a language spells its types; the table lists the differences.
 
 use std::path::Path;
 
 use chicory_link::{Linking, link};
+use chicory_testing::Site;
 use serde_json::{Value, json};
 
-use crate::site::Site;
 use crate::web::Web;
 
 /// The guest of one language.
 struct Guest {
     module: &'static str,
-    /// The error's name after an exception that nobody catches, or a panic.
+    /// The error's name after an uncaught exception or a panic.
     uncaught: &'static str,
     /// `chicory build` links its core modules.
     linked: bool,
@@ -79,7 +79,7 @@ fn conforms(language: &Guest) {
 /// Does to the guest what `chicory build` does: the toolchain alone has made it.
 fn link_as_built(file: &Path, language: &Guest) {
     let made = std::fs::read(file).expect("the guest is there");
-    match link(&made) {
+    match link(&made).unwrap() {
         Linking::Linked { component, .. } if language.linked => {
             std::fs::write(file, component).expect("the folder can be written to");
         }
@@ -250,7 +250,7 @@ fn a_task_knows_its_message(site: &Site, language: &Guest) {
     }
     let last = seen["last-error"].as_str().unwrap_or_default();
     assert!(last.contains("only 1 retries"), "{ended}");
-    // Milliseconds since 1970: some day after 2001.
+    // Milliseconds since 1970, after 2001.
     assert!(
         seen["deadline"].as_u64() > Some(1_000_000_000_000),
         "{ended}"
@@ -304,9 +304,8 @@ fn granted_interfaces_are_there(site: &Site, language: &Guest, web: &Web, pair: 
 fn enqueue(site: &Site, language: &Guest, task: &str, args: &[Value]) -> String {
     let name = format!("{}.{task}", language.module);
     let texts: Vec<String> = args.iter().map(ToString::to_string).collect();
-    let mut words = vec!["enqueue", name.as_str()];
-    // Numbers may be negative: no flags from here.
-    words.push("--");
+    // Numbers may be negative: what follows isn't flags.
+    let mut words = vec![name.as_str(), "--"];
     words.extend(texts.iter().map(String::as_str));
-    site.run(&words).ok().to_owned()
+    site.enqueue(&words)
 }

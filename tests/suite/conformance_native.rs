@@ -1,5 +1,5 @@
 //! The conformance guest in the languages that compile to WebAssembly themselves: one list of cases,
-//! `tests/guests/conformance/cases.toml`, and what only a worker shows.
+//! `tests/guests/conformance/cases.toml`, and what can only be seen on a worker.
 //!
 //! Must not know how a guest is built.
 
@@ -7,10 +7,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Once;
 
+use chicory_testing::{Site, guest, root};
 use serde_json::{Value, json};
 
-use crate::project;
-use crate::site::{Site, guest, root};
+use crate::author;
 
 const GUESTS: [&str; 2] = ["conformance-c", "conformance-rust"];
 
@@ -27,7 +27,7 @@ fn built(name: &str) -> PathBuf {
                 "--output",
                 output.to_str().unwrap(),
             ];
-            project::run(&Site::new(), &args).ok();
+            author::run(&Site::new(), &args).ok();
         });
     }
     guest(name)
@@ -66,7 +66,7 @@ fn a_task_knows_its_message_in_every_language() {
         site.deploy_with(name, "[retry]\nmax_retries = 3\nretry_delay = 0.01\n");
         let _worker = site.worker(&[]);
         let task = format!("{name}.show-context");
-        let id = site.run(&["enqueue", &task, "2"]).ok().to_owned();
+        let id = site.enqueue(&[&task, "2"]);
         let seen = site.wait_for(&id)["result"].clone();
         assert_eq!(
             (&seen["id"], &seen["name"]),
@@ -107,10 +107,7 @@ fn advice_decides_about_the_next_try_in_every_language() {
             ("fail-fatal", &["never"], 0),
         ] {
             let task = format!("{name}.{task}");
-            let id = site
-                .run(&[&["enqueue", &task], args].concat())
-                .ok()
-                .to_owned();
+            let id = site.enqueue(&[&[task.as_str()], args].concat());
             let ended = site.wait_for(&id);
             assert_eq!(ended["state"], "FAILURE", "{ended}");
             let letter = site.run(&["dlq", "show", &id, "--json"]).json();

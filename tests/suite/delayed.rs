@@ -5,12 +5,11 @@
 use std::time::Duration;
 
 use chicory_queue::Timestamp;
+use chicory_testing::{Site, WorkerProcess, assert_each_once};
 use redis::Commands;
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::site::Site;
-use crate::worker_process::{WorkerProcess, assert_each_once};
 
 #[test]
 fn ten_thousand_due_at_once_run_once_each() {
@@ -42,9 +41,9 @@ fn a_task_of_ten_lease_times_runs_once() {
     let site = Site::new().set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "1000");
     site.deploy("sleeping");
     let mut workers = [site.worker(&[]), site.worker(&[])];
-    // One that waits in its host, and one that keeps a processor busy.
+    // One that waits in the host, and one that keeps a processor busy.
     let ids = [["sleeping.sleep", "10000"], ["sleeping.busy", "5000"]]
-        .map(|[task, time]| site.run(&["enqueue", task, time]).ok().to_owned());
+        .map(|[task, time]| site.enqueue(&[task, time]));
     for id in &ids {
         assert_eq!(site.wait_for(id)["state"], "SUCCESS");
     }

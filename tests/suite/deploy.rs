@@ -1,31 +1,28 @@
-//! A fleet gets new code: deploys, roll-backs and canaries, on running workers.
+//! New code for a running fleet: deploys, rollbacks and canaries.
 //!
-//! Must not know how a roll-out goes inside.
+//! Must not know how a rollout works inside.
 
+use chicory_testing::components::{answering, measuring, multiplying, trapping};
+use chicory_testing::{Ran, Site, json, until, until_some};
 use redis::Commands as _;
 use serde_json::{Value, json};
 
 use crate::batch::Batch;
-use crate::site::Site;
+use crate::versions::deploy;
 
-use crate::until::{until, until_some};
-use crate::versions::{answering, deploy, measuring, multiplying, trapping};
-
-/// A site whose workers have nothing but what is deployed.
+/// A site whose workers only have what is deployed.
 fn fleet() -> Site {
     let site = Site::new();
     std::fs::remove_dir_all(site.modules()).expect("it is there");
     site
 }
 
-/// What a task returns on a worker that is there.
+/// What a task returns, on a worker that is already running.
 fn answer(site: &Site, args: &[&str]) -> Value {
-    let args: Vec<&str> = ["enqueue"].iter().chain(args).copied().collect();
-    let id = site.run(&args).ok().to_owned();
-    site.wait_for(&id)["result"].clone()
+    site.call(args)["result"].clone()
 }
 
-fn digest(ran: &crate::ran::Ran) -> String {
+fn digest(ran: &Ran) -> String {
     ran.json()["digest"].as_str().expect("a digest").to_owned()
 }
 
@@ -61,11 +58,11 @@ fn no_task_is_lost_or_late_or_old_while_versions_change() {
     let workers = [(); 4].map(|()| site.worker(&["--concurrency", "8"]));
     deploy(&site, "m", &answering(0), &[]).ok();
     for version in 1..=4_u32 {
-        // What is queued by now runs on the version before or on this one, and runs.
+        // Tasks queued by now run on the previous version or on this one, and all of them run.
         let before = Batch { size: 500 };
         before.enqueue(&site, |_| json!({ "name": "m.answer" }));
         deploy(&site, "m", &answering(version), &[]).ok();
-        let after = site.run(&["enqueue", "m.answer"]).ok().to_owned();
+        let after = site.enqueue(&["m.answer"]);
         assert_eq!(site.wait_for(&after)["result"], version);
         Batch::until_empty(&site);
         let mut redis = site.connection();
@@ -73,7 +70,7 @@ fn no_task_is_lost_or_late_or_old_while_versions_change() {
             let stored: String = redis
                 .get(format!("chicory:result:{}", Batch::id(number)))
                 .expect("each task has a result");
-            let result = crate::ran::json(&stored)["result"].clone();
+            let result = json(&stored)["result"].clone();
             assert!(result == version || result == version - 1, "{stored}");
         }
     }
@@ -108,7 +105,7 @@ fn what_breaks_queued_messages_is_refused_or_leaves_them_their_version() {
         );
     }
     assert_eq!(worker.count("failed"), 0);
-    // Wider types break nothing.
+    // Wider types are compatible.
     let site = fleet();
     let _worker = site.worker(&[]);
     deploy(&site, "m", &multiplying("u8", 2), &[]).ok();
@@ -136,7 +133,7 @@ fn a_canary_that_fails_is_rolled_back_and_its_tasks_run_on_the_version_before() 
     let canary = deploy(&site, "m", &trapping(), &["--canary", "20%", "--json"]).json();
     assert_eq!(canary["state"], "canary");
     let batch = Batch { size: 400 };
-    // With its arguments: what failed on the canary runs again as it was sent.
+    // With its arguments: a task that failed on the canary runs again as it was sent.
     batch.enqueue(
         &site,
         |number| json!({ "name": "m.double", "args": [number] }),
@@ -147,7 +144,7 @@ fn a_canary_that_fails_is_rolled_back_and_its_tasks_run_on_the_version_before() 
         let stored: String = redis
             .get(format!("chicory:result:{}", Batch::id(number)))
             .expect("each task has a result");
-        assert_eq!(crate::ran::json(&stored)["result"], 3 * number, "{stored}");
+        assert_eq!(json(&stored)["result"], 3 * number, "{stored}");
     }
     let on_canary: usize = workers
         .iter()

@@ -1,17 +1,16 @@
-//! Things go wrong in the middle of a roll-out: each has one clear end.
+//! Faults in the middle of a rollout: each has one clear outcome.
 //!
-//! Must not know how a roll-out goes inside.
+//! Must not know how a rollout works inside.
 
 use std::process::{Child, Command, Stdio};
 
+use chicory_testing::components::answering;
+use chicory_testing::{RedisServer, Site, json, until, until_some};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::redis_server::RedisServer;
-use crate::site::Site;
-use crate::until::{until, until_some};
-use crate::versions::{answering, deploy, write};
+use crate::versions::{deploy, write};
 
 /// Workers of this site are missed a second after their last heartbeat.
 fn fleet(redis: RedisServer) -> Site {
@@ -61,12 +60,11 @@ fn stored(site: &Site) -> Value {
         .arg("m")
         .query(&mut redis)
         .expect("the server answers");
-    record.map_or(Value::Null, |record| crate::ran::json(&record))
+    record.map_or(Value::Null, |record| json(&record))
 }
 
 fn answer(site: &Site) -> Value {
-    let id = site.run(&["enqueue", "m.answer"]).ok().to_owned();
-    site.wait_for(&id)["result"].clone()
+    site.call(&["m.answer"])["result"].clone()
 }
 
 #[test]
@@ -161,12 +159,7 @@ fn a_deploy_that_is_killed_leaves_a_rollout_that_expires() {
 
 #[test]
 fn a_server_that_restarts_in_the_middle_is_waited_for() {
-    let mut site = fleet(RedisServer::start_with(&[
-        "--appendonly",
-        "yes",
-        "--appendfsync",
-        "always",
-    ]));
+    let mut site = fleet(RedisServer::start_durable());
     let worker = site.worker(&[]);
     deploy(&site, "m", &answering(1), &[]).ok();
     worker.signal(Signal::SIGSTOP);

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use crate::site::{Site, root};
+use chicory_testing::{Site, root};
 
 fn text(name: &str) -> String {
     fs::read_to_string(root().join("deploy").join(name)).expect("the file is there")
@@ -41,8 +41,7 @@ fn what_deploy_files_set_exists() {
 fn the_scaler_watches_the_stream_that_workers_read() {
     let site = Site::new();
     let _worker = site.worker(&[]);
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
-    site.wait_for(&id);
+    site.call(&["demo.noop"]);
     let scaler = text("kubernetes/scale.yaml");
     let value = |key: &str| {
         let line = scaler

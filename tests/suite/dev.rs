@@ -1,14 +1,12 @@
-//! `chicory dev` beside an editor: what it prints, what is enqueued into it, changes of the source.
+//! `chicory dev` beside an editor: what it prints, tasks enqueued into it, changes to the source.
 //!
 //! Must not know how a project is built.
 
+use chicory_testing::{PATIENCE, Site, WorkerProcess, until_some_within};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::project::{change, run, toolchains};
-use crate::site::Site;
-use crate::until::{PATIENCE, until_some_within};
-use crate::worker_process::WorkerProcess;
+use crate::author::{change, new_project, toolchains};
 
 /// A terminal with `chicory dev`.
 struct Dev {
@@ -19,7 +17,7 @@ struct Dev {
 impl Dev {
     fn start(language: &str) -> Self {
         let site = Site::new();
-        run(&site, &["new", "word-count", "--lang", language]).ok();
+        new_project(&site, "word-count", language);
         let process = WorkerProcess::start_talking(toolchains(&site, &["dev", "word-count"]));
         Self { site, process }
     }
@@ -32,11 +30,11 @@ impl Dev {
             let mut said = texts.filter(|text| text.contains(part));
             said.nth(count - 1).map(str::to_owned)
         };
-        // The first build of a language compiles its library as well.
+        // The first build in a language also compiles its library.
         until_some_within(4 * PATIENCE, &format!("{part:?}, {count} times"), found)
     }
 
-    /// Enqueues by the command that was printed, and waits for the end.
+    /// Enqueues with the command that was printed, and waits for the result.
     fn enqueue(&self) -> Value {
         let printed = self.says("chicory enqueue --broker sqlite:", 1);
         let words = printed.split_whitespace().skip(1);
@@ -54,14 +52,14 @@ impl Dev {
 struct Author {
     language: &'static str,
     file: &'static str,
-    /// What is said of a task, beside its end.
+    /// What is printed about a task, besides its outcome.
     said: &'static str,
-    /// A change after which 40 more words are unique, and one that does not build.
+    /// A change that adds 40 to the number of unique words, and one that doesn't build.
     change: (&'static str, &'static str),
     mistake: (&'static str, &'static str),
 }
 
-/// What an author sees who tries a task, changes it, breaks it, and leaves.
+/// What an author sees who tries a task, changes it, breaks it, and quits.
 fn follows(author: &Author) {
     let mut dev = Dev::start(author.language);
     assert_eq!(dev.enqueue()["result"]["unique"], 2);

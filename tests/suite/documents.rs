@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use chicory_testing::{Site, root};
+
 use crate::program::all_commands;
-use crate::site::{Site, root};
 
 /// A command line in a document, with where it stands.
 #[derive(Debug)]

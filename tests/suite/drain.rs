@@ -1,15 +1,13 @@
-//! A worker that is asked to stop: it ends what is at work or gives it back, and charges nobody.
+//! A worker that is asked to stop: it finishes or releases its running tasks, and charges no attempt.
 //!
-//! Must not kill: that is another file's.
+//! Must not kill workers: kill.rs does.
 
+use chicory_testing::{Site, WorkerProcess, assert_each_once, until};
 use nix::sys::signal::Signal;
 use redis::Commands;
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::site::Site;
-use crate::until::until;
-use crate::worker_process::{WorkerProcess, assert_each_once};
 
 const STREAM: &str = "chicory:stream:default";
 
@@ -110,7 +108,7 @@ fn a_second_signal_stops_at_once_and_gives_back() {
 fn an_idle_worker_stops_without_waiting_for_its_block() {
     let site = Site::new().set("CHICORY_BROKER_REDIS_BLOCK_MS", "3600000");
     let mut worker = site.worker(&[]);
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let id = site.enqueue(&["demo.noop"]);
     worker.line_about("done", &id);
     worker.stop();
 }
@@ -121,8 +119,7 @@ fn a_worker_outlives_the_reader_of_its_log() {
     let site = Site::new();
     let mut worker = WorkerProcess::start_unread(site.command(&["worker"]));
     for _ in 0..2 {
-        let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
-        assert_eq!(site.wait_for(&id)["state"], "SUCCESS");
+        assert_eq!(site.call(&["demo.noop"])["state"], "SUCCESS");
     }
     worker.stop();
 }
@@ -132,17 +129,9 @@ fn a_worker_outlives_the_reader_of_its_log() {
 fn at_most_once_says_that_it_was_cancelled() {
     let site = Site::new().set("CHICORY_DELIVERY_MODE", "at_most_once");
     site.deploy("sleeping");
-    let id = site
-        .run(&["enqueue", "sleeping.sleep", "600000"])
-        .ok()
-        .to_owned();
+    let id = site.enqueue(&["sleeping.sleep", "600000"]);
     let mut worker = site.worker(&["--shutdown-timeout", "0.1"]);
-    until("the task at work", || {
-        site.connection()
-            .get::<_, Option<String>>(format!("chicory:state:{id}"))
-            .unwrap()
-            .is_some()
-    });
+    site.until_started(&id);
     worker.stop();
     let result = site.wait_for(&id);
     assert_eq!(result["state"], "FAILURE");

@@ -3,10 +3,9 @@
 //! The registry's record is written here, by the library. Must not start workers.
 
 use chicory_queue::{AuditEntry, Client, ModuleRecord, Timestamp};
+use chicory_testing::{Site, json};
 use redis::Commands;
 use serde_json::json;
-
-use crate::site::Site;
 
 const STREAM: &str = "chicory:stream:default";
 
@@ -81,7 +80,7 @@ fn what_does_not_fit_is_refused_and_what_fits_names_the_version() {
     site.run(&["enqueue", "sums.add", "1", "2", "--pin", &pin])
         .ok();
     let entries: redis::streams::StreamRangeReply = site.connection().xrange_all(STREAM).unwrap();
-    let message = crate::ran::json(&entries.ids[0].get::<String>("data").unwrap());
+    let message = json(&entries.ids[0].get::<String>("data").unwrap());
     assert_eq!(message["checked_against"], digest());
     assert_eq!(message["pin"], digest());
 }

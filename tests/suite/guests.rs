@@ -1,11 +1,9 @@
-//! Guests that break or fail, through `chicory run`: the error's name, its words, the exit code.
+//! Guests that break or fail, through `chicory run`: the error's name, its message, the exit code.
 //!
 //! Must not know how a guest is stopped.
 
+use chicory_testing::{Ran, Site, guest};
 use serde_json::json;
-
-use crate::ran::Ran;
-use crate::site::{Site, guest};
 
 /// Runs a guest's task without a broker, with the manifest that is beside the guest.
 pub(crate) fn run(module: &str, args: &[&str]) -> Ran {
@@ -122,7 +120,7 @@ fn a_worker_heeds_what_errors_say() {
     );
     let worker = site.worker(&[]);
     let attempts = |task: &str, arg: &str| {
-        let id = site.run(&["enqueue", task, arg]).ok().to_owned();
+        let id = site.enqueue(&[task, arg]);
         worker.line_about("failed, and dead-lettered", &id)["attempt"].clone()
     };
     assert_eq!(
@@ -175,12 +173,9 @@ fn a_worker_survives_all_of_them() {
             .iter()
             .map(ToString::to_string)
             .collect();
-        let args: Vec<&str> = ["enqueue", task]
-            .into_iter()
-            .chain(args.iter().map(String::as_str))
-            .collect();
-        let id = site.run(&args).ok().to_owned();
-        let result = site.wait_for(&id);
+        let mut words = vec![task];
+        words.extend(args.iter().map(String::as_str));
+        let result = site.call(&words);
         assert_eq!(result["state"], "FAILURE");
         assert!(
             result["error"]
@@ -190,7 +185,6 @@ fn a_worker_survives_all_of_them() {
             "{task}: {result}"
         );
     }
-    let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 3);
+    assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
     assert_eq!(worker.count("reclaimed"), 0);
 }

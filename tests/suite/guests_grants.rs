@@ -1,12 +1,13 @@
-//! Guests that want what they were not granted: refused at load, by the line that would grant it.
+//! Guests that need what they were not granted: refused at load, naming the line that would grant it.
 //!
 //! Must not know how a grant is linked.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
 
+use chicory_testing::{Site, guest};
+
 use crate::guests::{assert_says, run, run_with};
-use crate::site::{Site, guest};
 
 #[test]
 fn http_is_refused_at_load_with_the_line_that_grants_it() {
@@ -39,7 +40,7 @@ fn a_worker_names_the_module_that_it_refuses() {
                 && text.contains(reason)
         });
     }
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let id = site.enqueue(&["demo.noop"]);
     worker.line_about("done", &id);
 }
 
@@ -65,7 +66,7 @@ fn granted_hosts_can_be_called_and_no_others() {
     assert!(answering.join().unwrap().starts_with("GET /page"));
     let elsewhere = run_with("wants-http", &grant, &["get", "127.0.0.1:9", "/"]);
     elsewhere.fails(1);
-    // A name that stands for a private address is as private as the address.
+    // A name that resolves to a private address is as private as the address.
     let by_name = run_with(
         "wants-http",
         "[grants]\nhttp = [\"*\"]\n",

@@ -2,10 +2,10 @@
 //!
 //! Must not assert how long anything takes.
 
+use chicory_testing::Site;
 use serde_json::json;
 
 use crate::guests::{assert_says, run, run_with};
-use crate::site::Site;
 
 #[test]
 fn an_endless_loop_ends_at_its_deadline() {
@@ -65,7 +65,7 @@ fn memory_is_limited_as_a_sum_over_all_memories() {
     let pages: u32 = run("memory-bomb", &["grow", "100"]).ok().parse().unwrap();
     assert!(pages > 100);
     let limit = "[limits]\nmemory = \"32MiB\"\n";
-    // Twenty MiB for each of three: only the first fits.
+    // Three times 20 MiB: only the first fits.
     assert_eq!(
         run_with("many-memories", limit, &["grow-each", "320"]).ok(),
         "1"
@@ -82,7 +82,7 @@ fn max_memory_is_the_ceiling_of_all_modules() {
     let site = Site::new().set("CHICORY_WORKER_MAX_MEMORY", "48MiB");
     let file = site.deploy_with("memory-bomb", "");
     let file = file.to_str().unwrap();
-    // Forty MiB fit, and as many again don't.
+    // 40 MiB fit, another 40 MiB don't.
     site.run(&["run", file, "grow", "640"]).ok();
     site.run(&["run", file, "grow", "1280"]).fails(1);
     site.deploy_with("memory-bomb", "[limits]\nmemory = \"64MiB\"\n");
@@ -119,7 +119,7 @@ fn results_and_arguments_are_limited() {
         &["ValidationError: ", "result"],
     );
     run_with("huge-result", small, &["text", "500"]).ok();
-    // Little memory in the guest, much in the host.
+    // A little memory in the guest, a lot in the host.
     run_with("huge-result", small, &["lists", "1000000"]).fails(1);
     assert_says(
         &run_with("huge-result", small, &["error", "2000"]),
@@ -142,7 +142,7 @@ fn floods_of_output_are_cut() {
     let ran = run_with("log-flood", small, &["flood"]);
     assert_says(&ran, &["Timeout: "]);
     assert!(ran.stderr.len() < 20_000, "{} bytes", ran.stderr.len());
-    // What a program writes to standard output is its result, which has a limit of its own.
+    // A program's standard output is its result, which has its own limit.
     let ran = run_with("stdout-flood", small, &["run", "1000"]);
     assert_eq!(ran.ok().len(), 1000 * 100 - 1);
     assert!(ran.stderr.len() < 20_000, "{} bytes", ran.stderr.len());
@@ -189,7 +189,7 @@ fn others_are_served_meanwhile() {
     site.deploy_with("infinite-loop", "[limits]\ntimeout = 600.0\n");
     let worker = site.worker(&["--threads", "2", "--concurrency", "32"]);
     for _ in 0..4 {
-        site.run(&["enqueue", "infinite-loop.spin"]).ok();
+        site.enqueue(&["infinite-loop.spin"]);
     }
     for number in 0..20 {
         let sum = site

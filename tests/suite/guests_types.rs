@@ -1,12 +1,11 @@
-//! Values of every WIT type there and back, and what a task knows of its message.
+//! Values of every WIT type in both directions, and what a task knows about its message.
 //!
 //! Must not know how values are converted.
 
+use chicory_testing::{Site, guest, json};
 use serde_json::{Value, json};
 
 use crate::guests::{assert_says, run};
-use crate::ran::json;
-use crate::site::{Site, guest};
 
 /// Gives the value to the function that returns it.
 fn echo(kind: &str, value: &Value) -> Value {
@@ -122,10 +121,7 @@ fn a_task_knows_its_message() {
     let site = Site::new();
     site.deploy("context");
     let _worker = site.worker(&[]);
-    let id = site
-        .run(&["enqueue", "context.show-after", "2"])
-        .ok()
-        .to_owned();
+    let id = site.enqueue(&["context.show-after", "2"]);
     let seen = site.wait_for(&id)["result"].clone();
     assert_eq!(
         (&seen["id"], &seen["name"]),
@@ -143,9 +139,6 @@ fn a_task_knows_its_message() {
         "{seen}"
     );
     assert_eq!(seen["tenant"], Value::Null);
-    let last = site
-        .run(&["enqueue", "context.show-after", "3"])
-        .ok()
-        .to_owned();
+    let last = site.enqueue(&["context.show-after", "3"]);
     assert_eq!(site.wait_for(&last)["result"]["is-last-retry"], true);
 }

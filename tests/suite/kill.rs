@@ -1,18 +1,16 @@
-//! Workers killed with SIGKILL in the middle of their work: nothing is lost, and only what was in
-//! flight at a kill is done again.
+//! Workers killed with SIGKILL while they work: nothing is lost, and only tasks in flight at a kill
+//! run again.
 //!
-//! Must not ask a worker to stop: a crash does not ask either.
+//! Must not ask a worker to stop: a crash doesn't.
 
 use std::collections::{BTreeSet, HashSet};
 
+use chicory_testing::{Site, WorkerProcess, assert_each_once, until, until_some};
 use redis::Commands;
 use redis::streams::{StreamPendingCountReply, StreamRangeReply};
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::site::Site;
-use crate::until::{until, until_some};
-use crate::worker_process::{WorkerProcess, assert_each_once};
 
 const STREAM: &str = "chicory:stream:default";
 const GROUP: &str = "chicory-workers";
@@ -115,20 +113,20 @@ fn held_by(site: &Site, pid: u32) -> BTreeSet<String> {
     }
 }
 
-/// The task of an entry; none where it has been settled meanwhile.
+/// The task of an entry; `None` if it has been settled since.
 fn task_of(redis: &mut redis::Connection, entry: &str) -> Option<String> {
     let found: StreamRangeReply = redis.xrange(STREAM, entry, entry).unwrap();
     found.ids.first()?.get("task_id")
 }
 
-/// A task that takes its worker with it each time is given up on, not tried for ever.
+/// A task that kills its worker each time is given up on, not retried endlessly.
 #[test]
 fn a_message_that_kills_its_workers_is_given_up_on() {
     let site = Site::new()
         .set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "300")
         .set("CHICORY_WORKER_MAX_DELIVERIES", "2");
     site.deploy_with("infinite-loop", "[limits]\ntimeout = 600.0\n");
-    let id = site.run(&["enqueue", "infinite-loop.spin"]).ok().to_owned();
+    let id = site.enqueue(&["infinite-loop.spin"]);
     for deliveries in 1..=2 {
         let mut worker = site.starting_worker(&[]);
         let mut redis = site.connection();

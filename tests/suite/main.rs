@@ -1,19 +1,18 @@
 //! The suite: drives the real program against real servers, and looks at what can be seen from outside.
 //!
-//! Each test owns a [`site::Site`]: a redis-server, a folder, the program's environment. Tests wait
-//! for events (a log line, a key) and never for a time. Must not know the crates' insides.
+//! Each test owns a [`chicory_testing::Site`]: a redis-server, a folder, the program's environment. Tests
+//! wait for events (a log line, a key) and never for a time. Must not know the crates' insides.
 
-#[path = "../../host/queue/tests/redis_server/mod.rs"]
-mod redis_server;
-
+mod author;
 mod batch;
-mod ran;
-mod site;
-mod until;
 mod versions;
-mod worker_process;
 
 mod bombs;
+mod compat_delivery;
+mod compat_operations;
+mod compat_results;
+mod compat_settings;
+mod compat_written_by_hand;
 mod conformance_guests;
 mod conformance_native;
 mod delayed;
@@ -38,11 +37,6 @@ mod program_supervisor;
 mod project;
 mod project_languages;
 mod project_native;
-mod seed_delivery;
-mod seed_operations;
-mod seed_results;
-mod seed_settings;
-mod seed_written_by_hand;
 mod trust;
 mod typed_client;
 mod web;

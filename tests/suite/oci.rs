@@ -1,14 +1,15 @@
 //! Modules that come from an OCI registry: pushed, deployed, and what is refused.
 //!
-//! Must not know how registries are spoken to.
+//! Must not know the registry's protocol.
 
 use std::fs;
 
+use chicory_testing::Site;
+use chicory_testing::components::{answering, assemble};
 use serde_json::{Value, json};
 
 use crate::oci_registry::{BOB_IN_DOCKER, OciRegistry};
-use crate::site::Site;
-use crate::versions::{answering, write};
+use crate::versions::write;
 
 fn site() -> Site {
     let site = Site::new();
@@ -28,8 +29,7 @@ fn push(site: &Site, number: u32, to: &str) -> String {
 }
 
 fn answer(site: &Site, task: &str) -> Value {
-    let id = site.run(&["enqueue", task]).ok().to_owned();
-    site.wait_for(&id)["result"].clone()
+    site.call(&[task])["result"].clone()
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_module_is_pushed_and_deployed_by_tag_and_by_digest() {
     push(&site, 2, &tagged);
     site.run(&["deploy", &tagged]).ok();
     assert_eq!(answer(&site, "resize.answer"), 2);
-    // The tag has moved on, the digest has not.
+    // The tag has moved, the digest hasn't.
     let (_, digest) = first.split_once('@').expect("it names a digest");
     let pinned = registry.address(&format!("team/resize@{digest}"));
     site.run(&["deploy", &pinned]).ok();
@@ -95,7 +95,7 @@ fn what_is_not_there_or_no_module_is_said() {
         &["no WebAssembly artifact", "application/x-tar"],
     );
     // Somebody changes the bytes on the registry's disk.
-    let other: Vec<u8> = wat::parse_str(answering(2)).expect("a component");
+    let other = assemble(&answering(2));
     fs::write(registry.blob(&wasm), other).expect("it can be written");
     refused(
         &registry.address("m:1"),

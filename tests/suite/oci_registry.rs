@@ -4,10 +4,11 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::Command;
 
+use chicory_testing::ServerProcess;
 use tempfile::TempDir;
 
 /// `bob` with the password `secret`, as `htpasswd -nbB` writes it.
@@ -17,13 +18,13 @@ pub(crate) const BOB_IN_DOCKER: &str = "Ym9iOnNlY3JldA==";
 
 /// A running registry.
 pub(crate) struct OciRegistry {
-    child: Option<Child>,
+    process: Option<ServerProcess>,
     directory: TempDir,
     port: u16,
 }
 
 impl OciRegistry {
-    /// Starts a registry that takes anything from anybody.
+    /// Starts a registry that accepts everything from everyone.
     pub(crate) fn start() -> Self {
         Self::with("")
     }
@@ -34,48 +35,29 @@ impl OciRegistry {
     }
 
     fn with(further: &str) -> Self {
-        let mut registry = Self {
-            child: None,
-            directory: tempfile::tempdir().expect("a temporary directory"),
-            port: 0,
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let write = |name, text: &str| {
+            fs::write(directory.path().join(name), text).expect("it can be written");
         };
-        fs::write(registry.path("htpasswd"), BOB).expect("it can be written");
-        // Another process may take the port between the look and the start: then look again.
-        for _ in 0..20 {
-            let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-            registry.port = listener.local_addr().expect("it has one").port();
-            drop(listener);
-            if registry.serves(further) {
-                return registry;
-            }
+        write("htpasswd", BOB);
+        let process = ServerProcess::start("listening on", |port| {
+            write(
+                "config.yml",
+                &format!(
+                    "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: data}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n{further}"
+                ),
+            );
+            let mut command = Command::new("docker-registry");
+            command
+                .args(["serve", "config.yml"])
+                .current_dir(directory.path());
+            command
+        });
+        Self {
+            port: process.port(),
+            process: Some(process),
+            directory,
         }
-        panic!("docker-registry does not start");
-    }
-
-    fn serves(&mut self, further: &str) -> bool {
-        let config = format!(
-            "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: data}}}}\nhttp: {{addr: '127.0.0.1:{}'}}\n{further}",
-            self.port
-        );
-        fs::write(self.path("config.yml"), config).expect("it can be written");
-        let mut child = Command::new("docker-registry")
-            .args(["serve", "config.yml"])
-            .current_dir(self.directory.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("docker-registry is not installed: run scripts/setup registry, or apt-get install docker-registry");
-        let log = child.stderr.take().expect("it is piped");
-        let mut lines = BufReader::new(log).lines().map_while(Result::ok);
-        let ready = lines.by_ref().any(|line| line.contains("listening on"));
-        self.child = Some(child);
-        if ready {
-            // Read on, or it would block once the pipe is full. Ends with the registry.
-            std::thread::spawn(move || lines.for_each(drop));
-        } else {
-            self.stop();
-        }
-        ready
     }
 
     /// The address of this repository and tag.
@@ -90,7 +72,7 @@ impl OciRegistry {
 
     /// The file of the blob of these bytes.
     pub(crate) fn blob(&self, bytes: &[u8]) -> PathBuf {
-        let mut folders = vec![self.path("data")];
+        let mut folders = vec![self.directory.path().join("data")];
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(folder).expect("it can be read") {
                 let path = entry.expect("an entry").path();
@@ -104,7 +86,7 @@ impl OciRegistry {
         panic!("the registry has no such blob");
     }
 
-    /// Puts a manifest there, as a client of another kind would.
+    /// Uploads a manifest, as another client would.
     pub(crate) fn put_manifest(&self, repository: &str, tag: &str, manifest: &str) {
         let mut stream = TcpStream::connect(self.host()).expect("it serves");
         let request = format!(
@@ -119,22 +101,8 @@ impl OciRegistry {
         assert!(status.contains("201"), "{status}");
     }
 
-    /// Kills it; its port answers no more.
+    /// Kills it: its port refuses connections from then on.
     pub(crate) fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // It may have ended by itself.
-            let _ = child.kill();
-            child.wait().expect("it ends");
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        Path::new(self.directory.path()).join(name)
-    }
-}
-
-impl Drop for OciRegistry {
-    fn drop(&mut self) {
-        self.stop();
+        self.process = None;
     }
 }

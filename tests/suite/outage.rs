@@ -1,14 +1,11 @@
-//! Redis goes away in the middle of a batch, and comes back: with its append-only file, or empty.
+//! Redis goes away in the middle of a batch and comes back, with its append-only file or empty.
 //!
-//! Must not touch workers: they have to go on by themselves.
+//! Must not touch workers: they have to recover by themselves.
 
+use chicory_testing::{RedisServer, Site, WorkerProcess, until};
 use serde_json::json;
 
 use crate::batch::Batch;
-use crate::redis_server::RedisServer;
-use crate::site::Site;
-use crate::until::until;
-use crate::worker_process::WorkerProcess;
 
 const LOST: &str = "the broker can't be used";
 const BACK: &str = "the broker is back";
@@ -23,13 +20,8 @@ fn complaints(worker: &WorkerProcess) -> Vec<String> {
 #[test]
 fn a_server_that_keeps_its_file_loses_nothing() {
     let batch = Batch { size: 5_000 };
-    let mut site = Site::on(RedisServer::start_with(&[
-        "--appendonly",
-        "yes",
-        "--appendfsync",
-        "always",
-    ]))
-    .set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "2000");
+    let mut site = Site::on(RedisServer::start_durable())
+        .set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "2000");
     batch.enqueue_additions(&site, &json!({}));
     let worker = site.worker(&["--concurrency", "64"]);
     worker.line_where("the first hundreds of tasks done", |line| {
@@ -55,13 +47,13 @@ fn a_server_that_keeps_its_file_loses_nothing() {
 fn a_server_that_comes_back_empty_gets_new_work_done() {
     let mut site = Site::new();
     let worker = site.worker(&[]);
-    let before = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let before = site.enqueue(&["demo.noop"]);
     worker.line_about("done", &before);
     for outage in 1..=2 {
         site.redis.stop();
         until("another outage", || worker.count(LOST) == outage);
         site.redis.start_again();
-        let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
+        let id = site.enqueue(&["demo.add", "1", "2"]);
         worker.line_about("done", &id);
         until("the end of the outage", || worker.count(BACK) == outage);
     }
@@ -72,24 +64,14 @@ fn a_server_that_comes_back_empty_gets_new_work_done() {
     );
 }
 
-/// What is at work when the server goes away is finished, and settled once it is back.
+/// A task that runs when the server goes away is finished, and settled once the server is back.
 #[test]
 fn a_task_at_work_survives_the_outage() {
-    let mut site = Site::on(RedisServer::start_with(&[
-        "--appendonly",
-        "yes",
-        "--appendfsync",
-        "always",
-    ]));
+    let mut site = Site::on(RedisServer::start_durable());
     site.deploy("sleeping");
     let worker = site.worker(&[]);
-    let id = site
-        .run(&["enqueue", "sleeping.sleep", "1200"])
-        .ok()
-        .to_owned();
-    until("the task at work", || {
-        site.run(&["queue", "show", "--json"]).json()["pending"] == 1
-    });
+    let id = site.enqueue(&["sleeping.sleep", "1200"]);
+    site.until_delivered();
     site.redis.stop();
     worker.line(LOST);
     site.redis.start_again();
@@ -107,7 +89,7 @@ fn a_worker_waits_for_its_server() {
     worker.line("the broker is not there yet");
     site.redis.start_again();
     let worker = worker.ready();
-    let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+    let id = site.enqueue(&["demo.noop"]);
     worker.line_about("done", &id);
     assert_eq!(worker.count("the broker is not there yet"), 1);
 }
@@ -119,7 +101,7 @@ fn scripts_and_groups_are_made_again() {
     let worker = site.worker(&[]);
     let mut redis = site.connection();
     let run = || {
-        let id = site.run(&["enqueue", "demo.noop"]).ok().to_owned();
+        let id = site.enqueue(&["demo.noop"]);
         worker.line_about("done", &id);
     };
     run();

@@ -4,10 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use chicory_testing::{RedisServer, Site, guest, json, root, until};
 use serde_json::Value;
-
-use crate::redis_server::RedisServer;
-use crate::site::{Site, root};
 
 /// The names of the commands below `path`, as its help lists them.
 pub(crate) fn commands_of(site: &Site, path: &[&str]) -> Vec<String> {
@@ -144,7 +142,7 @@ fn a_missing_server_has_exit_code_three() {
         assert!(ran.fails(3).contains("hint: "), "{ran:?}");
     }
     let ran = site.run(&["queue", "list", "--json"]);
-    assert_eq!(crate::ran::json(ran.fails(3))["exit_code"], 3);
+    assert_eq!(json(ran.fails(3))["exit_code"], 3);
 }
 
 #[test]
@@ -234,7 +232,7 @@ fn run_prints_the_result_and_what_the_task_says() {
     let logged = site.run(&["run", demo, "log-and-progress", "3"]);
     assert_eq!(logged.ok(), "3");
     assert!(logged.stderr.contains("step 2 of 3"), "{logged:?}");
-    let words = crate::site::guest("wordcount");
+    let words = guest("wordcount");
     assert!(
         !site
             .run(&[
@@ -304,7 +302,7 @@ fn the_embedded_broker() {
         .set("CHICORY_BROKER_SQLITE_RESULT_TTL", "60");
     site.deploy_with("infinite-loop", "[limits]\ntimeout = 600.0\n");
     for _ in 0..2 {
-        site.run(&["enqueue", "demo.gives-up", "x"]).ok();
+        site.enqueue(&["demo.gives-up", "x"]);
     }
     assert!(
         site.run(&["enqueue", "demo.noop"])
@@ -313,7 +311,7 @@ fn the_embedded_broker() {
     );
     assert!(site.path("queue.db").is_file());
     let mut worker = site.worker(&[]);
-    crate::until::until("both dead", || {
+    until("both dead", || {
         worker.count("failed, and dead-lettered") == 2
     });
     let sum = site
@@ -321,10 +319,8 @@ fn the_embedded_broker() {
         .json();
     assert_eq!(sum["result"], 3);
     assert_eq!(site.run(&["dlq", "count"]).ok(), "1");
-    let taken_over = site.run(&["enqueue", "infinite-loop.spin"]).ok().to_owned();
-    crate::until::until("the task at work", || {
-        site.run(&["queue", "show", "--json"]).json()["pending"] == 1
-    });
+    let taken_over = site.enqueue(&["infinite-loop.spin"]);
+    site.until_delivered();
     worker.kill();
     site.deploy("infinite-loop");
     let next = site.worker(&[]);

@@ -2,9 +2,8 @@
 //!
 //! Must not start workers where none is needed.
 
+use chicory_testing::{Site, json};
 use redis::Commands;
-
-use crate::site::Site;
 
 const STREAM: &str = "chicory:stream:default";
 
@@ -102,7 +101,7 @@ fn flags_hold_for_all_messages_of_a_file() {
     let mut redis = site.connection();
     let entries: redis::streams::StreamRangeReply =
         redis.xrange_all("chicory:stream:mail").unwrap();
-    let message = crate::ran::json(&entries.ids[0].get::<String>("data").unwrap());
+    let message = json(&entries.ids[0].get::<String>("data").unwrap());
     assert_eq!(
         (&message["ignore_result"], &message["retry"]["max_retries"]),
         (&true.into(), &4.into())

@@ -4,14 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use chicory_testing::{Site, WorkerProcess, json, until, until_some};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use redis::Commands;
-
-use crate::ran::json;
-use crate::site::Site;
-use crate::until::{until, until_some};
-use crate::worker_process::WorkerProcess;
 
 /// The processes of all workers that have a heartbeat.
 fn processes(site: &Site) -> BTreeSet<i32> {
@@ -27,7 +23,7 @@ fn processes(site: &Site) -> BTreeSet<i32> {
         .collect()
 }
 
-/// Not where it has ended and only its parent has not asked how.
+/// A zombie, which only waits for its parent, isn't alive.
 fn is_alive(process: i32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     !status.is_empty() && !status.contains("State:\tZ")
@@ -48,8 +44,7 @@ fn a_crashed_process_is_started_again() {
     supervisor.line_where("the supervisor says so", |line| {
         line.to_string().contains(&victim.to_string())
     });
-    let id = site.run(&["enqueue", "demo.add", "1", "2"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 3);
+    assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
 
     let all = processes(&site);
     supervisor.stop();
@@ -59,7 +54,7 @@ fn a_crashed_process_is_started_again() {
     );
 }
 
-/// A supervisor that is killed takes its processes with it: they drain, and nothing is left over.
+/// When a supervisor is killed its processes stop too: they drain, and none is left over.
 #[test]
 fn no_process_outlives_its_supervisor() {
     let site = Site::new();
@@ -74,7 +69,7 @@ fn no_process_outlives_its_supervisor() {
     until("their signing off", || processes(&site).is_empty());
 }
 
-/// A benchmark that is told to stop takes its workers along, too.
+/// A benchmark that is told to stop also stops its workers.
 #[test]
 fn no_worker_outlives_its_benchmark() {
     let site = Site::new();

@@ -1,46 +1,15 @@
-//! A task author's way in Python, JavaScript and TypeScript: new, build, test, run, and a worker on Redis.
+//! What a task author does in Python, JavaScript and TypeScript: new, build, test, run, and a worker on Redis.
 //!
 //! Must not know how a project is built.
 
 use std::fs;
 use std::process::Command;
 
+use chicory_testing::Site;
 use serde_json::json;
 
+use crate::author::{built_from_a_template, change, new_project, result_on_a_worker, run};
 use crate::guests;
-use crate::project::{change, run};
-use crate::site::Site;
-
-/// A new project's module, built twice.
-fn built_from_a_template(language: &str) -> Site {
-    let site = Site::new();
-    run(&site, &["new", "word-count", "--lang", language]).ok();
-    let built = run(&site, &["build", "word-count", "--json"]).json();
-    assert_eq!(built["language"], language);
-    let tasks = built["tasks"].as_array().expect("a list").iter();
-    let names: Vec<_> = tasks.map(|task| &task["name"]).collect();
-    assert_eq!(names, ["summarize"]);
-    assert_eq!(built["missing"], json!([]));
-
-    run(
-        &site,
-        &[
-            "new",
-            "word-count",
-            "--lang",
-            language,
-            "--dir",
-            "deeper/other",
-        ],
-    )
-    .ok();
-    let other = run(&site, &["build", "deeper/other", "--json"]).json();
-    assert_eq!(
-        other["digest"], built["digest"],
-        "the same source, the same digest"
-    );
-    site
-}
 
 /// Runs the template's task; `error` and `place` are what its failure is called, and where it is.
 fn runs_alone(site: &Site, error: &str, place: &str) {
@@ -58,21 +27,12 @@ fn runs_alone(site: &Site, error: &str, place: &str) {
 }
 
 fn runs_on_a_worker(site: &Site) {
-    let _worker = site.worker(&["--modules", "word-count/build"]);
-    let words = [
-        "enqueue",
-        "word-count.summarize",
-        "a b a",
-        "1",
-        "--wait",
-        "--json",
-    ];
-    assert_eq!(site.run(&words).json()["result"]["unique"], 2);
+    assert_eq!(result_on_a_worker(site, "summarize")["unique"], 2);
 }
 
 #[test]
 fn python_goes_the_whole_way() {
-    let site = built_from_a_template("python");
+    let site = built_from_a_template("python", "summarize");
     let tested = run(&site, &["test", "word-count"]);
     assert!(tested.ok().contains("3 of 3 cases passed"), "{tested:?}");
     runs_alone(
@@ -85,13 +45,13 @@ fn python_goes_the_whole_way() {
 
 #[test]
 fn javascript_goes_the_whole_way() {
-    let site = built_from_a_template("javascript");
+    let site = built_from_a_template("javascript", "summarize");
     runs_on_a_worker(&site);
 }
 
 #[test]
 fn typescript_goes_the_whole_way() {
-    let site = built_from_a_template("typescript");
+    let site = built_from_a_template("typescript", "summarize");
     runs_alone(&site, "RangeError", "summarize<@src/index.ts:10");
     runs_on_a_worker(&site);
 }
@@ -104,7 +64,7 @@ fn templates_of_javascript_are_tested_and_run() {
         ("javascript", "count@src/index.js:20"),
         ("typescript", "summarize<@src/index.ts:10"),
     ] {
-        let site = built_from_a_template(language);
+        let site = built_from_a_template(language, "summarize");
         let tested = run(&site, &["test", "word-count"]);
         assert!(tested.ok().contains("3 of 3 cases passed"), "{tested:?}");
         runs_alone(&site, "RangeError", place);
@@ -142,7 +102,7 @@ with zipfile.ZipFile("shout-1.0-py3-none-any.whl", "w") as wheel:
 #[ignore = "takes minutes; `make test-languages` runs it"]
 fn python_exceptions_are_names_that_policies_match() {
     let site = Site::new();
-    run(&site, &["new", "fetcher", "--lang", "python"]).ok();
+    new_project(&site, "fetcher", "python");
     fs::write(site.path("fetcher/app.py"), FETCH).unwrap();
     let mut wheel = Command::new("python3");
     wheel.args(["-c", WHEEL]).current_dir(site.path("fetcher"));
@@ -154,36 +114,30 @@ fn python_exceptions_are_names_that_policies_match() {
     .unwrap();
     run(&site, &["build", "fetcher"]).ok();
 
-    // The manifest goes before what the module says of itself.
+    // The manifest takes precedence over what the module declares.
     change(
         &site.path("fetcher/build/fetcher.toml"),
         "max_retries = 3\nbackoff = \"exponential\"",
         "",
     );
     let worker = site.worker(&["--modules", "fetcher/build"]);
-    let wrong = site
-        .run(&["enqueue", "fetcher.fetch", "wrong"])
-        .ok()
-        .to_owned();
+    let wrong = site.enqueue(&["fetcher.fetch", "wrong"]);
     let line = worker.line_about("failed, and dead-lettered", &wrong);
     assert_eq!(line["attempt"], 1, "retry_on does not name KeyError");
     let ended = site.wait_for(&wrong);
     assert_eq!(ended["error"], "KeyError: 'wrong'");
     let traceback = ended["traceback"].as_str().unwrap_or_default();
     assert!(traceback.contains("raise KeyError(kind)"), "{ended}");
-    let good = site
-        .run(&["enqueue", "fetcher.fetch", "good"])
-        .ok()
-        .to_owned();
+    let good = site.enqueue(&["fetcher.fetch", "good"]);
     assert_eq!(site.wait_for(&good)["result"], "GOOD");
 }
 
-/// What package.json lists is in the module, where it came from is npm's business.
+/// What package.json lists is in the module; npm decides where it comes from.
 #[test]
 #[ignore = "takes minutes; `make test-languages` runs it"]
 fn packages_of_npm_are_bundled() {
     let site = Site::new();
-    run(&site, &["new", "greeter", "--lang", "javascript"]).ok();
+    new_project(&site, "greeter", "javascript");
     fs::create_dir(site.path("greeter/plural")).unwrap();
     let package = json!({"name": "plural", "version": "1.0.0", "main": "main.js"});
     fs::write(
@@ -214,7 +168,7 @@ fn packages_of_npm_are_bundled() {
 #[test]
 fn what_can_be_no_task_is_named_with_its_place() {
     let site = Site::new();
-    run(&site, &["new", "odd", "--lang", "python"]).ok();
+    new_project(&site, "odd", "python");
     change(
         &site.path("odd/app.py"),
         "text: str, top: U32",
@@ -225,7 +179,7 @@ fn what_can_be_no_task_is_named_with_its_place() {
     for expected in ["`summarize` can't be a task", "`text`", "app.py:"] {
         assert!(said.contains(expected), "{expected} is not in {said}");
     }
-    run(&site, &["new", "even", "--lang", "typescript"]).ok();
+    new_project(&site, "even", "typescript");
     change(
         &site.path("even/src/index.ts"),
         "text: string, top: U32",
@@ -323,7 +277,7 @@ world tasks {
 #[ignore = "takes minutes; `make test-languages` runs it"]
 fn plain_javascript_goes_by_a_wit_file() {
     let site = Site::new();
-    run(&site, &["new", "word-count", "--lang", "javascript"]).ok();
+    new_project(&site, "word-count", "javascript");
     fs::create_dir(site.path("word-count/wit")).unwrap();
     site.write("word-count/wit/world.wit", WORLD);
     site.write("word-count/src/index.js", BY_WIT);

@@ -1,52 +1,30 @@
-//! A task author's way in C and in Go, and the examples that the program builds: new, build, test, run, and
-//! a worker on Redis.
+//! What a task author does in C and in Go: new, build, test, run, and a worker on Redis. Also the examples
+//! that the program builds.
 //!
 //! Must not know how a project is built.
 
 use std::fs;
 
+use chicory_testing::{Site, root};
 use serde_json::{Value, json};
 
-use crate::project::run;
-use crate::site::{Site, root};
+use crate::author::{built_from_a_template, result_on_a_worker, run};
 
 /// From nothing to a worker's result.
-fn goes_all_the_way(language: &str, task: &str, args: [&str; 2]) -> Value {
-    let site = Site::new();
-    let new = |dir: &str| {
-        run(
-            &site,
-            &["new", "word-count", "--lang", language, "--dir", dir],
-        )
-    };
-    new("one").ok();
-    new("deeper/two").ok();
-    let [one, two] = ["one", "deeper/two"].map(|dir| run(&site, &["build", dir, "--json"]).json());
-    assert_eq!(
-        one["digest"], two["digest"],
-        "the same source, the same digest"
-    );
-    assert_eq!(
-        (&one["tasks"][0]["name"], &one["missing"]),
-        (&json!(task), &json!([]))
-    );
-    let tested = run(&site, &["test", "one"]);
+fn goes_all_the_way(language: &str, task: &str) -> Value {
+    let site = built_from_a_template(language, task);
+    let tested = run(&site, &["test", "word-count"]);
     assert!(tested.ok().contains("cases passed"), "{tested:?}");
 
-    let file = "one/build/word-count.wasm";
-    let ran =
-        run(&site, &[&["run", file, task, "--json"][..], &args].concat()).json()["result"].clone();
-    let worker = site.worker(&["--modules", "one/build"]);
-    let name = format!("word-count.{task}");
-    let words = [&["enqueue", &name, "--wait", "--json"][..], &args].concat();
-    assert_eq!(site.run(&words).json()["result"], ran);
-    drop(worker);
+    let file = "word-count/build/word-count.wasm";
+    let ran = run(&site, &["run", file, task, "a b a", "1", "--json"]).json()["result"].clone();
+    assert_eq!(result_on_a_worker(&site, task), ran);
     ran
 }
 
 #[test]
 fn a_new_project_in_c_goes_all_the_way() {
-    let result = goes_all_the_way("c", "summarize", ["a b a", "1"]);
+    let result = goes_all_the_way("c", "summarize");
     assert_eq!(
         result,
         json!({ "words": 3, "unique": 2, "most-common": [["a", 2]] })
@@ -55,7 +33,7 @@ fn a_new_project_in_c_goes_all_the_way() {
 
 #[test]
 fn a_new_project_in_go_goes_all_the_way() {
-    let result = goes_all_the_way("go", "run", ["a b a", "1"]);
+    let result = goes_all_the_way("go", "run");
     let expected = "{\"words\":3,\"unique\":2,\"most-common\":[\"a\"]}\n";
     assert_eq!(result, expected);
 }
@@ -151,11 +129,7 @@ fn the_example_with_the_rust_sdk_bills_orders_and_brings_its_own_policy() {
     let _worker = site.worker(&[]);
     let tea = json!({ "product": "tea", "quantity": 3, "unit-price": 1999, "tax": "reduced" });
     let order = json!({ "customer": "Ada", "lines": [tea], "discount": 10 }).to_string();
-    let bill = |order: &str| {
-        site.run(&["enqueue", "invoice.bill", order])
-            .ok()
-            .to_owned()
-    };
+    let bill = |order: &str| site.enqueue(&["invoice.bill", order]);
     assert_eq!(site.wait_for(&bill(&order))["result"]["total"], 5775);
 
     let id = bill(r#"{"customer": "Ada", "lines": []}"#);

@@ -1,15 +1,16 @@
-//! Whose modules a worker runs, and what it makes of those that were changed on the way.
+//! Whose modules a worker runs, and how it treats modules that were changed on the way.
 //!
 //! Must not know how a signature is checked.
 
 use std::io::Cursor;
 use std::path::PathBuf;
 
+use chicory_testing::Site;
+use chicory_testing::components::{answering, assemble};
 use minisign::KeyPair;
 use redis::Commands as _;
 
-use crate::site::Site;
-use crate::versions::{answering, deploy, write};
+use crate::versions::{deploy, write};
 
 const BY: &str = "CHICORY_TRUST_KEYS";
 
@@ -69,9 +70,8 @@ fn what_no_trusted_key_has_signed_is_not_run() {
     let inside = site.run(&["deploy", "b.wasm"]);
     assert!(inside.fails(2).contains("--bundled"), "{inside:?}");
     site.run(&["deploy", "b.wasm", "--bundled"]).ok();
-    let id = site.run(&["enqueue", "m.answer"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 1);
-    // Without a key for its name nothing is run, whoever signed it.
+    assert_eq!(site.call(&["m.answer"])["result"], 1);
+    // Without a key for its name a module never runs, whoever signed it.
     let nobody = deploy(&site, "n", &answering(1), &[]);
     assert!(
         nobody
@@ -104,8 +104,7 @@ fn a_folder_is_no_way_around() {
     assert!(refused.fails(2).contains("it is not signed"), "{refused:?}");
     sign(&site.path("modules/m.wasm"), &trusted);
     let _worker = site.worker(&["--modules", "modules"]);
-    let id = site.run(&["enqueue", "m.answer"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 5);
+    assert_eq!(site.call(&["m.answer"])["result"], 5);
 }
 
 #[test]
@@ -113,7 +112,7 @@ fn a_bundle_says_for_which_module_it_is() {
     let site = site(&[], false);
     let worker = site.worker(&[]);
     deploy(&site, "m", &answering(1), &[]).ok();
-    // Somebody gives the bytes another name in the registry.
+    // Somebody registers the bytes under another name.
     let mut redis = site.connection();
     let record: String = redis
         .hget("chicory:registry:records", "m")
@@ -150,7 +149,7 @@ fn bytes_that_were_changed_are_refused_and_the_worker_lives_on() {
     let blob = format!("chicory:blob:{}", digest.as_str().expect("a digest"));
     let mut redis = site.connection();
     let bytes: Vec<u8> = redis.get(&blob).expect("it is there");
-    let changed: Vec<u8> = wat::parse_str(answering(666)).expect("a component");
+    let changed = assemble(&answering(666));
     let _: () = redis.set(&blob, changed).expect("it is written");
     let worker = site.worker(&[]);
     let failed = site.run(&["enqueue", "m.answer", "--wait", "--timeout", "60s"]);
@@ -159,12 +158,10 @@ fn bytes_that_were_changed_are_refused_and_the_worker_lives_on() {
         reason.contains("tampered with") && reason.contains("ModuleRefused"),
         "{reason}"
     );
-    let id = site.run(&["enqueue", "other.answer"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 2);
-    // Put right, it runs again: nothing of the refusal stays.
+    assert_eq!(site.call(&["other.answer"])["result"], 2);
+    // Once repaired it runs again: the refusal leaves nothing behind.
     let _: () = redis.set(&blob, bytes).expect("it is written");
-    let id = site.run(&["enqueue", "m.answer"]).ok().to_owned();
-    assert_eq!(site.wait_for(&id)["result"], 1);
+    assert_eq!(site.call(&["m.answer"])["result"], 1);
     assert_eq!(worker.count("done"), 2);
 }
 
@@ -189,11 +186,7 @@ fn code_gives_way_and_comes_back() {
     }
     for _ in 0..2 {
         for (number, name) in (1..).zip(names) {
-            let id = site
-                .run(&["enqueue", &format!("{name}.answer")])
-                .ok()
-                .to_owned();
-            assert_eq!(site.wait_for(&id)["result"], number);
+            assert_eq!(site.call(&[&format!("{name}.answer")])["result"], number);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `chicory client`: what it prints for modules compiles (it is part of this program), and calls their tasks.
+//! `chicory client`: what it prints for modules compiles, as a part of this program, and calls their tasks.
 //!
 //! Must not know how it is written.
 
@@ -8,10 +8,10 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use chicory_queue::{Base64, Call, CallError, Client};
+use chicory_testing::{Site, guest, root};
 use serde::de::DeserializeOwned;
 
 use self::printed::{csv_stats, demo, markdown, wordcount, wrong_types as echo};
-use crate::site::{Site, guest, root};
 
 /// Run with `CHICORY_PRINT_CLIENTS=1` to write the files anew.
 #[test]

@@ -1,4 +1,4 @@
-//! A web server for guests: it answers with what it was asked.
+//! A web server for guests: it echoes each request.
 //!
 //! Must not know who asks.
 
@@ -13,7 +13,7 @@ pub(crate) struct Web {
 }
 
 impl Web {
-    /// Starts a server that answers once so many requests, each on a connection of its own, wait for it.
+    /// Starts a server that answers once this number of requests are waiting, each on its own connection.
     pub(crate) fn start(together: usize) -> Web {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let authority = listener.local_addr().expect("it is bound").to_string();
@@ -90,6 +90,6 @@ fn answer(stream: &mut TcpStream, text: &str) {
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         text.len()
     );
-    // A client that was stopped doesn't listen any more.
+    // A client that was stopped no longer listens.
     let _ = stream.write_all(format!("{head}{text}").as_bytes());
 }

@@ -1,14 +1,13 @@
-//! docs/wire-format.md: what it says that no other test holds, and that the tests it names are there.
+//! docs/wire-format.md: promises that no other test covers, and that the tests it names exist.
 //!
 //! Speaks to Redis as any client would. Must not use the queue's own library.
 
 use std::fs;
 use std::path::Path;
 
+use chicory_testing::{Site, json, root};
 use redis::Commands;
 use serde_json::{Value, json};
-
-use crate::site::{Site, root};
 
 fn enqueue(site: &Site, message: &Value) {
     let id = message["id"].as_str().unwrap();
@@ -71,7 +70,7 @@ fn who_waits_is_told_of_the_end() {
     let told: String = told.get_payload().unwrap();
     let stored: String = site.connection().get("chicory:result:sum").unwrap();
     assert_eq!(told, stored);
-    assert_eq!(crate::ran::json(&told)["result"], 42);
+    assert_eq!(json(&told)["result"], 42);
 }
 
 #[test]
@@ -97,7 +96,7 @@ fn an_inbox_gets_the_results_of_the_messages_that_name_it() {
             .get(format!("chicory:result:{id}"))
             .unwrap();
         assert_eq!(told, stored);
-        assert_eq!(crate::ran::json(&told)["task_id"], id);
+        assert_eq!(json(&told)["task_id"], id);
     }
 }
 

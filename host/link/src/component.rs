@@ -7,8 +7,8 @@ use wasmparser::{
     ComponentOuterAliasKind, ComponentTypeRef, Instance, Parser, Payload,
 };
 
+use crate::error::LinkError;
 use crate::kind::{Kind, PerKind};
-use crate::refusal::Refusal;
 
 /// What linking has to know of a component.
 #[derive(Debug, Default)]
@@ -54,7 +54,7 @@ pub(crate) enum Piece<'a> {
 }
 
 /// The pieces of the outermost level.
-pub(crate) fn pieces(component: &[u8]) -> Result<Vec<Piece<'_>>, Refusal> {
+pub(crate) fn pieces(component: &[u8]) -> Result<Vec<Piece<'_>>, LinkError> {
     let mut pieces = Vec::new();
     let mut end_of_inner = 0;
     for payload in Parser::new(0).parse_all(component) {
@@ -96,7 +96,7 @@ pub(crate) fn slice<'a>(bytes: &'a [u8], range: &std::ops::Range<u64>) -> &'a [u
 }
 
 impl<'a> Component<'a> {
-    pub(crate) fn read(pieces: &[Piece<'a>]) -> Result<Component<'a>, Refusal> {
+    pub(crate) fn read(pieces: &[Piece<'a>]) -> Result<Component<'a>, LinkError> {
         let mut component = Component::default();
         for piece in pieces {
             match piece {
@@ -108,7 +108,7 @@ impl<'a> Component<'a> {
         Ok(component)
     }
 
-    fn take(&mut self, payload: &Payload<'a>) -> Result<(), Refusal> {
+    fn take(&mut self, payload: &Payload<'a>) -> Result<(), LinkError> {
         match payload {
             Payload::InstanceSection(section) => {
                 for instance in section.clone() {
@@ -130,7 +130,7 @@ impl<'a> Component<'a> {
         Ok(())
     }
 
-    fn alias(&mut self, alias: &ComponentAlias<'a>) -> Result<(), Refusal> {
+    fn alias(&mut self, alias: &ComponentAlias<'a>) -> Result<(), LinkError> {
         match alias {
             ComponentAlias::CoreInstanceExport {
                 kind,
@@ -155,26 +155,26 @@ impl<'a> Component<'a> {
     }
 
     /// Where an item comes from, behind all bundles.
-    pub(crate) fn origin(&self, kind: Kind, index: u32) -> Result<Origin<'a>, Refusal> {
+    pub(crate) fn origin(&self, kind: Kind, index: u32) -> Result<Origin<'a>, LinkError> {
         match self.items[kind].get(index as usize) {
             Some(Item::Export { instance, name }) => self.export(*instance, name),
             Some(Item::Canonical { .. }) => Ok(Origin::Canonical(index)),
-            None => Refusal::because("it names something that it doesn't have"),
+            None => LinkError::because("it names something that it doesn't have"),
         }
     }
 
     /// Where an instance's export comes from, behind all bundles.
-    pub(crate) fn export(&self, instance: u32, name: &'a str) -> Result<Origin<'a>, Refusal> {
+    pub(crate) fn export(&self, instance: u32, name: &'a str) -> Result<Origin<'a>, LinkError> {
         match self.instances.get(instance as usize) {
             Some(Instance::Instantiate { .. }) => Ok(Origin::Export { instance, name }),
             Some(Instance::FromExports(exports)) => {
                 let export = exports.iter().find(|export| export.name == name);
                 match export {
                     Some(export) => self.origin(export.kind.into(), export.index),
-                    None => Refusal::because(format!("an instance has no export `{name}`")),
+                    None => LinkError::because(format!("an instance has no export `{name}`")),
                 }
             }
-            None => Refusal::because("it names an instance that it doesn't have"),
+            None => LinkError::because("it names an instance that it doesn't have"),
         }
     }
 
@@ -240,7 +240,7 @@ pub(crate) fn named(function: &CanonicalFunction) -> Vec<(Kind, u32)> {
 }
 
 /// Linking renumbers the modules, which nothing else may name.
-fn no_module_values(payload: &Payload<'_>) -> Result<(), Refusal> {
+fn no_module_values(payload: &Payload<'_>) -> Result<(), LinkError> {
     match payload {
         Payload::ComponentImportSection(section) => {
             for import in section.clone() {
@@ -273,14 +273,14 @@ fn no_module_values(payload: &Payload<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn no_module(kind: ComponentExternalKind) -> Result<(), Refusal> {
+fn no_module(kind: ComponentExternalKind) -> Result<(), LinkError> {
     if kind == ComponentExternalKind::Module {
-        return Refusal::because("it passes core modules on");
+        return LinkError::because("it passes core modules on");
     }
     Ok(())
 }
 
-fn no_outer_modules(component: &[u8]) -> Result<(), Refusal> {
+fn no_outer_modules(component: &[u8]) -> Result<(), LinkError> {
     for payload in Parser::new(0).parse_all(component) {
         if let Payload::ComponentAliasSection(section) = payload? {
             for alias in section {

@@ -5,7 +5,7 @@
 use wasm_encoder::Instruction;
 use wasmparser::{ConstExpr, Operator};
 
-use crate::group::{Group, Local, Target};
+use crate::group::{Group, Local, Resolved};
 use crate::kind::Kind;
 use crate::used::Used;
 
@@ -101,7 +101,7 @@ impl Constants {
     }
 
     fn value(&self, group: &Group<'_>, used: &Used, local: Local) -> Option<Value> {
-        let Target::Member(local) = group.end(local) else {
+        let Resolved::Member(local) = group.resolve_local(local) else {
             return None;
         };
         if let Some(known) = self.get(local.member, local.index) {

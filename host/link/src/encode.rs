@@ -13,10 +13,10 @@ use wasm_encoder::{
 use wasmparser::Operator;
 
 use crate::constant::evaluate;
+use crate::error::{LinkError, ReencodeError};
 use crate::group::{Group, Local};
 use crate::kind::Kind;
 use crate::layout::Layout;
-use crate::refusal::{Failure, Refusal};
 use crate::used::Used;
 
 /// The one module that the linked one imports from.
@@ -33,7 +33,11 @@ pub(crate) struct Linked {
 }
 
 /// Writes the linked module.
-pub(crate) fn encode(group: &Group<'_>, used: &Used, layout: &Layout) -> Result<Linked, Failure> {
+pub(crate) fn encode(
+    group: &Group<'_>,
+    used: &Used,
+    layout: &Layout,
+) -> Result<Linked, ReencodeError> {
     let mut parts = Parts::default();
     parts.begin(layout)?;
     for member in 0..group.members.len() {
@@ -47,7 +51,9 @@ pub(crate) fn encode(group: &Group<'_>, used: &Used, layout: &Layout) -> Result<
     let mut exports = BTreeMap::new();
     for (number, local) in used.exposed.iter().enumerate() {
         let name = number.to_string();
-        let place = layout.place(group, *local).map_err(Failure::UserError)?;
+        let place = layout
+            .place(group, *local)
+            .map_err(ReencodeError::UserError)?;
         parts.exports.export(&name, local.kind.into(), place);
         exports.insert(*local, name);
     }
@@ -81,11 +87,11 @@ struct Parts {
 
 impl Parts {
     /// Types and imports, which are no member's.
-    fn begin(&mut self, layout: &Layout) -> Result<(), Failure> {
+    fn begin(&mut self, layout: &Layout) -> Result<(), ReencodeError> {
         for ty in &layout.types {
             let ty = wasm_encoder::reencode::RoundtripReencoder
                 .func_type(ty.clone())
-                .map_err(|_| Failure::InvalidConstExpr)?;
+                .map_err(|_| ReencodeError::InvalidConstExpr)?;
             self.types.ty().func_type(&ty);
         }
         for (number, (_, ty)) in layout.imports.iter().enumerate() {
@@ -95,7 +101,7 @@ impl Parts {
         Ok(())
     }
 
-    fn add(&mut self, renumber: &mut Renumber<'_, '_>, used: &Used) -> Result<(), Failure> {
+    fn add(&mut self, renumber: &mut Renumber<'_, '_>, used: &Used) -> Result<(), ReencodeError> {
         let library = &renumber.group.members[renumber.member].library;
         let first = library.imported(Kind::Function);
         for ((own, ty), body) in (first..).zip(&library.functions).zip(&library.bodies) {
@@ -177,52 +183,55 @@ impl Renumber<'_, '_> {
         }
     }
 
-    fn place(&self, kind: Kind, index: u32) -> Result<u32, Failure> {
+    fn place(&self, kind: Kind, index: u32) -> Result<u32, ReencodeError> {
         let place = self.layout.place(self.group, self.here(kind, index));
-        place.map_err(Failure::UserError)
+        place.map_err(ReencodeError::UserError)
     }
 }
 
 impl Reencode for Renumber<'_, '_> {
-    type Error = Refusal;
+    type Error = LinkError;
 
-    fn function_index(&mut self, function: u32) -> Result<u32, Failure> {
+    fn function_index(&mut self, function: u32) -> Result<u32, ReencodeError> {
         self.place(Kind::Function, function)
     }
 
-    fn table_index(&mut self, table: u32) -> Result<u32, Failure> {
+    fn table_index(&mut self, table: u32) -> Result<u32, ReencodeError> {
         self.place(Kind::Table, table)
     }
 
-    fn memory_index(&mut self, memory: u32) -> Result<u32, Failure> {
+    fn memory_index(&mut self, memory: u32) -> Result<u32, ReencodeError> {
         self.place(Kind::Memory, memory)
     }
 
-    fn global_index(&mut self, global: u32) -> Result<u32, Failure> {
+    fn global_index(&mut self, global: u32) -> Result<u32, ReencodeError> {
         self.place(Kind::Global, global)
     }
 
-    fn tag_index(&mut self, tag: u32) -> Result<u32, Failure> {
+    fn tag_index(&mut self, tag: u32) -> Result<u32, ReencodeError> {
         self.place(Kind::Tag, tag)
     }
 
-    fn type_index(&mut self, ty: u32) -> Result<u32, Failure> {
+    fn type_index(&mut self, ty: u32) -> Result<u32, ReencodeError> {
         let places = &self.layout.type_places[self.member];
         let place = places.get(ty as usize).copied();
         place.ok_or_else(|| {
-            Failure::UserError(Refusal::Unsupported(format!("there is no type {ty}")))
+            ReencodeError::UserError(LinkError::Unsupported(format!("there is no type {ty}")))
         })
     }
 
-    fn element_index(&mut self, element: u32) -> Result<u32, Failure> {
+    fn element_index(&mut self, element: u32) -> Result<u32, ReencodeError> {
         Ok(self.layout.elements[self.member] + element)
     }
 
-    fn data_index(&mut self, data: u32) -> Result<u32, Failure> {
+    fn data_index(&mut self, data: u32) -> Result<u32, ReencodeError> {
         Ok(self.layout.data[self.member] + data)
     }
 
-    fn instruction<'a>(&mut self, operator: Operator<'a>) -> Result<Instruction<'a>, Failure> {
+    fn instruction<'a>(
+        &mut self,
+        operator: Operator<'a>,
+    ) -> Result<Instruction<'a>, ReencodeError> {
         if let Operator::GlobalGet { global_index } = operator
             && let Some(value) = self.layout.constants.get(self.member, global_index)
         {
@@ -233,7 +242,10 @@ impl Reencode for Renumber<'_, '_> {
 
     /// One constant where the value is known, since that is what makes an image of a memory or a table
     /// when the module is compiled, in place of code that fills it each time.
-    fn const_expr(&mut self, expression: wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Failure> {
+    fn const_expr(
+        &mut self,
+        expression: wasmparser::ConstExpr<'_>,
+    ) -> Result<ConstExpr, ReencodeError> {
         let known = |global| self.layout.constants.get(self.member, global);
         match evaluate(&expression, known) {
             Some(value) => Ok(ConstExpr::extended([value.instruction()])),

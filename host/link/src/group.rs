@@ -7,9 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 use wasmparser::{DataKind, ElementKind, Instance};
 
 use crate::component::{Component, Origin};
+use crate::error::LinkError;
 use crate::kind::{Kind, PerKind};
 use crate::library::Library;
-use crate::refusal::Refusal;
 
 /// The instances that become one.
 #[derive(Default)]
@@ -25,12 +25,12 @@ pub(crate) struct Group<'a> {
 pub(crate) struct Member<'a> {
     pub(crate) library: Library<'a>,
     /// What it imports.
-    pub(crate) targets: PerKind<Vec<Target>>,
+    pub(crate) resolved: PerKind<Vec<Resolved>>,
 }
 
 /// What an import is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Target {
+pub(crate) enum Resolved {
     /// Something that a member defines itself.
     Member(Local),
     /// A canonical function, by its index in the component.
@@ -50,7 +50,7 @@ impl<'a> Group<'a> {
     ///
     /// `wit-component` makes the host's functions of the guest's memory and allocator, and a last module puts
     /// them into a table: that one stays by itself, since functions made of a module can't be its imports.
-    pub(crate) fn of(component: &Component<'a>) -> Result<Group<'a>, Refusal> {
+    pub(crate) fn of(component: &Component<'a>) -> Result<Group<'a>, LinkError> {
         let mut group = Group::default();
         let mut written_late = BTreeSet::new();
         for (number, instance) in (0..).zip(&component.instances) {
@@ -58,12 +58,12 @@ impl<'a> Group<'a> {
                 continue;
             };
             let Some(bytes) = component.modules.get(*module_index as usize) else {
-                return Refusal::because("it has no such module");
+                return LinkError::because("it has no such module");
             };
             let library = Library::read(bytes)?;
-            match group.targets(component, number, &library)? {
-                Some(targets) => {
-                    let member = Member { library, targets };
+            match group.resolve_imports(component, number, &library)? {
+                Some(resolved) => {
+                    let member = Member { library, resolved };
                     in_order(&member, &written_late)?;
                     group.places.insert(number, group.members.len());
                     group.members.push(member);
@@ -93,34 +93,34 @@ impl<'a> Group<'a> {
     }
 
     /// What the imports are, or nothing if one is made of another instance.
-    fn targets(
+    fn resolve_imports(
         &self,
         component: &Component<'a>,
         instance: u32,
         library: &Library<'a>,
-    ) -> Result<Option<PerKind<Vec<Target>>>, Refusal> {
-        let mut targets = PerKind::default();
+    ) -> Result<Option<PerKind<Vec<Resolved>>>, LinkError> {
+        let mut resolved = PerKind::default();
         for kind in Kind::ALL {
-            let targets: &mut Vec<Target> = &mut targets[kind];
+            let resolved: &mut Vec<Resolved> = &mut resolved[kind];
             for import in &library.imports[kind] {
                 let origin = argument(component, instance, import.module, import.name)?;
                 match origin {
                     Origin::Canonical(function) if component.named_by(function).is_empty() => {
-                        targets.push(Target::Canonical(function));
+                        resolved.push(Resolved::Canonical(function));
                     }
                     Origin::Canonical(_) => return Ok(None),
-                    Origin::Export { .. } => match self.target(origin)? {
-                        Some(target) => targets.push(target),
+                    Origin::Export { .. } => match self.resolve(origin)? {
+                        Some(found) => resolved.push(found),
                         None => return Ok(None),
                     },
                 }
             }
         }
-        Ok(Some(targets))
+        Ok(Some(resolved))
     }
 
     /// What a member exports, or nothing if the export isn't a member's.
-    fn target(&self, origin: Origin<'a>) -> Result<Option<Target>, Refusal> {
+    fn resolve(&self, origin: Origin<'a>) -> Result<Option<Resolved>, LinkError> {
         let Origin::Export { instance, name } = origin else {
             return Ok(None);
         };
@@ -129,9 +129,9 @@ impl<'a> Group<'a> {
         };
         let member = &self.members[*place];
         let Some((kind, index)) = member.library.exports.get(name) else {
-            return Refusal::because(format!("a module has no export `{name}`"));
+            return LinkError::because(format!("a module has no export `{name}`"));
         };
-        Ok(Some(self.end(Local {
+        Ok(Some(self.resolve_local(Local {
             member: *place,
             kind: *kind,
             index: *index,
@@ -139,31 +139,31 @@ impl<'a> Group<'a> {
     }
 
     /// What a member's own index means in the end: what it imports is somebody else's.
-    pub(crate) fn end(&self, local: Local) -> Target {
-        let targets = &self.members[local.member].targets[local.kind];
-        // An import's target was taken to its end when its member joined.
-        let import = targets.get(local.index as usize).copied();
-        import.unwrap_or(Target::Member(local))
+    pub(crate) fn resolve_local(&self, local: Local) -> Resolved {
+        let resolved = &self.members[local.member].resolved[local.kind];
+        // An import was followed to its definition when its member joined.
+        let import = resolved.get(local.index as usize).copied();
+        import.unwrap_or(Resolved::Member(local))
     }
 
     /// The member's thing that something in the component comes from, if it is one's.
-    pub(crate) fn local(&self, origin: Origin<'a>) -> Result<Option<Local>, Refusal> {
-        Ok(self.target(origin)?.and_then(|target| match target {
-            Target::Member(local) => Some(local),
-            Target::Canonical(_) => None,
+    pub(crate) fn local(&self, origin: Origin<'a>) -> Result<Option<Local>, LinkError> {
+        Ok(self.resolve(origin)?.and_then(|resolved| match resolved {
+            Resolved::Member(local) => Some(local),
+            Resolved::Canonical(_) => None,
         }))
     }
 
     /// The canonical function that a member imports and exports again.
-    pub(crate) fn canonical(&self, origin: Origin<'a>) -> Result<Option<u32>, Refusal> {
-        Ok(self.target(origin)?.and_then(|target| match target {
-            Target::Canonical(function) => Some(function),
-            Target::Member(_) => None,
+    pub(crate) fn canonical(&self, origin: Origin<'a>) -> Result<Option<u32>, LinkError> {
+        Ok(self.resolve(origin)?.and_then(|resolved| match resolved {
+            Resolved::Canonical(function) => Some(function),
+            Resolved::Member(_) => None,
         }))
     }
 
     /// All that the rest of the component takes from the members.
-    pub(crate) fn exposed(&self, component: &Component<'a>) -> Result<BTreeSet<Local>, Refusal> {
+    pub(crate) fn exposed(&self, component: &Component<'a>) -> Result<BTreeSet<Local>, LinkError> {
         let mut exposed = BTreeSet::new();
         for (kind, index) in component.all_named() {
             exposed.extend(self.local(component.origin(kind, index)?)?);
@@ -185,12 +185,12 @@ impl<'a> Group<'a> {
         component: &Component<'a>,
         instance: u32,
         library: &Library<'a>,
-    ) -> Result<Vec<Target>, Refusal> {
+    ) -> Result<Vec<Resolved>, LinkError> {
         let mut written = Vec::new();
         for (kind, index) in filled(library) {
             if let Some(import) = library.imports[kind].get(index as usize) {
                 let origin = argument(component, instance, import.module, import.name)?;
-                written.extend(self.target(origin)?);
+                written.extend(self.resolve(origin)?);
             }
         }
         Ok(written)
@@ -203,14 +203,14 @@ pub(crate) fn argument<'a>(
     instance: u32,
     module: &str,
     name: &'a str,
-) -> Result<Origin<'a>, Refusal> {
+) -> Result<Origin<'a>, LinkError> {
     let Some(Instance::Instantiate { args, .. }) = component.instances.get(instance as usize)
     else {
-        return Refusal::because("it has no such instance");
+        return LinkError::because("it has no such instance");
     };
     match args.iter().find(|argument| argument.name == module) {
         Some(argument) => component.export(argument.index, name),
-        None => Refusal::because(format!("nothing is given for the imports from `{module}`")),
+        None => LinkError::because(format!("nothing is given for the imports from `{module}`")),
     }
 }
 
@@ -233,11 +233,13 @@ fn filled<'l>(library: &'l Library<'_>) -> impl Iterator<Item = (Kind, u32)> + '
 }
 
 /// A member is instantiated before all late ones: it must not write over what one of them has written.
-fn in_order(member: &Member<'_>, written_late: &BTreeSet<Target>) -> Result<(), Refusal> {
+fn in_order(member: &Member<'_>, written_late: &BTreeSet<Resolved>) -> Result<(), LinkError> {
     for (kind, index) in filled(&member.library) {
-        let target = member.targets[kind].get(index as usize);
-        if target.is_some_and(|target| written_late.contains(target)) {
-            return Refusal::because("the order in which its modules are filled in can't be kept");
+        let resolved = member.resolved[kind].get(index as usize);
+        if resolved.is_some_and(|resolved| written_late.contains(resolved)) {
+            return LinkError::because(
+                "the order in which its modules are filled in can't be kept",
+            );
         }
     }
     Ok(())

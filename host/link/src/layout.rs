@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 use wasmparser::{FuncType, TypeRef};
 
 use crate::constant::Constants;
-use crate::group::{Group, Local, Target};
+use crate::error::LinkError;
+use crate::group::{Group, Local, Resolved};
 use crate::kind::{Kind, PerKind, index};
-use crate::refusal::Refusal;
 use crate::used::Used;
 
 /// Where things go.
@@ -35,7 +35,7 @@ impl Layout {
         group: &Group<'_>,
         used: &Used,
         constants: Constants,
-    ) -> Result<Layout, Refusal> {
+    ) -> Result<Layout, LinkError> {
         let mut layout = Layout {
             constants,
             ..Layout::default()
@@ -66,7 +66,7 @@ impl Layout {
             data += index(part.library.data.len());
         }
         if next[Kind::Memory] > 1 {
-            return Refusal::because("its modules have several memories");
+            return LinkError::because("its modules have several memories");
         }
         Ok(layout)
     }
@@ -98,8 +98,8 @@ impl Layout {
         let mut types = BTreeMap::new();
         for (member, places) in group.members.iter().zip(&self.type_places) {
             let imports = &member.library.imports[Kind::Function];
-            for (import, target) in imports.iter().zip(&member.targets[Kind::Function]) {
-                if let (Target::Canonical(function), TypeRef::Func(ty)) = (target, import.ty) {
+            for (import, resolved) in imports.iter().zip(&member.resolved[Kind::Function]) {
+                if let (Resolved::Canonical(function), TypeRef::Func(ty)) = (resolved, import.ty) {
                     types.insert(*function, places[ty as usize]);
                 }
             }
@@ -113,14 +113,14 @@ impl Layout {
     }
 
     /// The place of what a member means by its own index.
-    pub(crate) fn place(&self, group: &Group<'_>, local: Local) -> Result<u32, Refusal> {
-        let place = match group.end(local) {
-            Target::Member(local) => self.places.get(&local),
-            Target::Canonical(function) => self.canonical.get(&function),
+    pub(crate) fn place(&self, group: &Group<'_>, local: Local) -> Result<u32, LinkError> {
+        let place = match group.resolve_local(local) {
+            Resolved::Member(local) => self.places.get(&local),
+            Resolved::Canonical(function) => self.canonical.get(&function),
         };
         match place {
             Some(place) => Ok(*place),
-            None => Refusal::because(format!("{local:?} has no place in the linked module")),
+            None => LinkError::because(format!("{local:?} has no place in the linked module")),
         }
     }
 }

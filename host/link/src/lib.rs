@@ -5,19 +5,48 @@
 //! offsets known, its tables and its memory are images that are made once.
 //!
 //! Must not know languages, nor who runs the component.
+//!
+//! ```
+//! use chicory_link::{Linking, link};
+//!
+//! // One module has a memory, which a second one fills and a third one reads.
+//! let component = wat::parse_str(r#"(component
+//!     (core module $memory (memory (export "memory") 1))
+//!     (core module $data (import "a" "memory" (memory 1)) (data (i32.const 16) "\2a"))
+//!     (core module $code (import "a" "memory" (memory 1))
+//!         (func (export "answer") (result i32) (i32.load (i32.const 16))))
+//!     (core instance $a (instantiate $memory))
+//!     (core instance (instantiate $data (with "a" (instance $a))))
+//!     (core instance $b (instantiate $code (with "a" (instance $a))))
+//!     (func (export "answer") (result u32) (canon lift (core func $b "answer"))))"#)?;
+//!
+//! match link(&component) {
+//!     Linking::Linked { component, modules } => {
+//!         println!("{modules} modules became one, in {} bytes", component.len());
+//! #       assert_eq!(modules, 3);
+//!     }
+//!     Linking::Nothing => println!("there is nothing to link"),
+//!     Linking::Refused { reason } => println!("it stays as it is: {reason}"),
+//! #   #[allow(unreachable_patterns)]
+//! #   other => panic!("{other:?}"),
+//! }
+//! # Ok::<(), wat::Error>(())
+//! ```
 
 mod component;
 mod constant;
 mod encode;
+mod error;
 mod group;
 mod kind;
 mod layout;
 mod library;
 mod rebuild;
-mod refusal;
 mod used;
 
 use wasmparser::{Parser, Validator, WasmFeatures};
+
+pub use crate::error::LinkError;
 
 use crate::component::{Component, pieces};
 use crate::constant::Constants;
@@ -25,7 +54,6 @@ use crate::encode::encode;
 use crate::group::Group;
 use crate::layout::Layout;
 use crate::rebuild::rebuild;
-use crate::refusal::Refusal;
 use crate::used::Used;
 
 /// What came of linking.
@@ -40,44 +68,41 @@ pub enum Linking {
     },
     /// There is nothing to gain: no module fills another's table or memory.
     Nothing,
-    /// The component has to stay as it is.
-    Refused {
-        /// Why, as a sentence without its full stop.
-        reason: String,
-    },
 }
 
 /// Links the core modules of `component`. The same bytes give the same bytes.
-pub fn link(component: &[u8]) -> Linking {
+///
+/// ```
+/// use chicory_link::{Linking, link};
+///
+/// let component = wat::parse_str("(component (core module))")?;
+/// assert!(matches!(link(&component)?, Linking::Nothing));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Says why the component can't be linked. It can be used as it is.
+pub fn link(component: &[u8]) -> Result<Linking, LinkError> {
     if !Parser::is_component(component) {
-        return Linking::Nothing;
+        return Ok(Linking::Nothing);
     }
-    match try_link(component) {
-        Ok(linking) => linking,
-        Err(refusal) => Linking::Refused {
-            reason: refusal.to_string(),
-        },
-    }
-}
-
-fn try_link(bytes: &[u8]) -> Result<Linking, Refusal> {
     // What follows relies on it: places are where they are said to be, and indices are of something.
-    validate(bytes)?;
-    let pieces = pieces(bytes)?;
-    let component = Component::read(&pieces)?;
-    let group = Group::of(&component)?;
+    validate(component)?;
+    let pieces = pieces(component)?;
+    let parts = Component::read(&pieces)?;
+    let group = Group::of(&parts)?;
     if !group.is_dynamic() {
         return Ok(Linking::Nothing);
     }
     if group.starts() {
-        return Refusal::because("one of its modules runs code when it is instantiated");
+        return LinkError::because("one of its modules runs code when it is instantiated");
     }
-    let used = Used::of(&group, group.exposed(&component)?)?;
+    let used = Used::of(&group, group.exposed(&parts)?)?;
     let constants = Constants::of(&group, &used);
     let layout = Layout::of(&group, &used, constants)?;
     let linked = encode(&group, &used, &layout)?;
-    let component = rebuild(bytes, &pieces, &component, &group, &linked)?;
-    validate(&component).map_err(Refusal::Invalid)?;
+    let component = rebuild(component, &pieces, &parts, &group, &linked)?;
+    validate(&component).map_err(LinkError::Invalid)?;
     Ok(Linking::Linked {
         component,
         modules: group.members.len(),

@@ -10,8 +10,8 @@ use wasmparser::{
     TypeRef, ValType,
 };
 
+use crate::error::LinkError;
 use crate::kind::{Kind, PerKind, index};
-use crate::refusal::Refusal;
 
 /// A core module that takes part in linking.
 #[derive(Default)]
@@ -44,7 +44,7 @@ pub(crate) struct Import<'a> {
 
 impl<'a> Library<'a> {
     /// Reads `wasm`, whose bytes are valid.
-    pub(crate) fn read(wasm: &'a [u8]) -> Result<Library<'a>, Refusal> {
+    pub(crate) fn read(wasm: &'a [u8]) -> Result<Library<'a>, LinkError> {
         let mut library = Library::default();
         for payload in Parser::new(0).parse_all(wasm) {
             library.take(payload?)?;
@@ -52,7 +52,7 @@ impl<'a> Library<'a> {
         Ok(library)
     }
 
-    fn take(&mut self, payload: Payload<'a>) -> Result<(), Refusal> {
+    fn take(&mut self, payload: Payload<'a>) -> Result<(), LinkError> {
         match payload {
             Payload::TypeSection(section) => {
                 for group in section {
@@ -88,7 +88,7 @@ impl<'a> Library<'a> {
         Ok(())
     }
 
-    fn import(&mut self, section: ImportSectionReader<'a>) -> Result<(), Refusal> {
+    fn import(&mut self, section: ImportSectionReader<'a>) -> Result<(), LinkError> {
         for import in section.into_imports() {
             let import = import?;
             self.imports[Kind::of(import.ty)].push(Import {
@@ -131,21 +131,21 @@ impl<'a> Library<'a> {
 
 fn all<'a, T: wasmparser::FromReader<'a>>(
     section: wasmparser::SectionLimited<'a, T>,
-) -> Result<Vec<T>, Refusal> {
+) -> Result<Vec<T>, LinkError> {
     Ok(section.into_iter().collect::<Result<_, _>>()?)
 }
 
 /// The function type that a group of one stands for.
-fn plain(group: &RecGroup) -> Result<FuncType, Refusal> {
+fn plain(group: &RecGroup) -> Result<FuncType, LinkError> {
     let unusual = "one of its modules has types that refer to types";
     let mut types = group.types();
     let (Some(one), None) = (types.next(), types.next()) else {
-        return Refusal::because(unusual);
+        return LinkError::because(unusual);
     };
     let alone = one.is_final && one.supertype_idxs.is_empty() && !one.composite_type.shared;
     match &one.composite_type.inner {
         CompositeInnerType::Func(function) if alone && is_simple(function) => Ok(function.clone()),
-        _ => Refusal::because(unusual),
+        _ => LinkError::because(unusual),
     }
 }
 

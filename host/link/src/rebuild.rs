@@ -13,9 +13,9 @@ use wasmparser::{CanonicalFunction, ComponentAlias, Instance, KnownCustom, Paylo
 
 use crate::component::{Component, Origin, Piece, named, slice};
 use crate::encode::{HOST, Linked};
+use crate::error::{LinkError, ReencodeError};
 use crate::group::{Group, argument};
 use crate::kind::{Kind, PerKind};
-use crate::refusal::{Failure, Refusal};
 
 /// Writes the component.
 pub(crate) fn rebuild<'a>(
@@ -24,7 +24,7 @@ pub(crate) fn rebuild<'a>(
     component: &Component<'a>,
     group: &Group<'a>,
     linked: &Linked,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, ReencodeError> {
     let mut rebuild = Rebuild {
         component,
         group,
@@ -81,7 +81,7 @@ impl<'a> Rebuild<'_, 'a> {
         self.encoded.section(&RawSection { id, data });
     }
 
-    fn section(&mut self, bytes: &'a [u8], payload: &Payload<'a>) -> Result<(), Failure> {
+    fn section(&mut self, bytes: &'a [u8], payload: &Payload<'a>) -> Result<(), ReencodeError> {
         match payload {
             Payload::InstanceSection(section) => {
                 for instance in section.clone() {
@@ -110,7 +110,7 @@ impl<'a> Rebuild<'_, 'a> {
         Ok(())
     }
 
-    fn alias(&mut self, alias: ComponentAlias<'a>) -> Result<(), Failure> {
+    fn alias(&mut self, alias: ComponentAlias<'a>) -> Result<(), ReencodeError> {
         if let ComponentAlias::CoreInstanceExport { kind, .. } = alias {
             self.functions_seen += u32::from(Kind::from(kind) == Kind::Function);
             return Ok(());
@@ -121,7 +121,7 @@ impl<'a> Rebuild<'_, 'a> {
         Ok(())
     }
 
-    fn canonical(&mut self, function: CanonicalFunction) -> Result<(), Failure> {
+    fn canonical(&mut self, function: CanonicalFunction) -> Result<(), ReencodeError> {
         for (kind, old) in named(&function) {
             let origin = self.component.origin(kind, old).map_err(user)?;
             let new = self.take(kind, origin)?;
@@ -139,7 +139,7 @@ impl<'a> Rebuild<'_, 'a> {
         Ok(())
     }
 
-    fn instance(&mut self, instance: &Instance<'a>) -> Result<(), Failure> {
+    fn instance(&mut self, instance: &Instance<'a>) -> Result<(), ReencodeError> {
         let old = self.instances_seen;
         self.instances_seen += 1;
         let Instance::Instantiate { module_index, .. } = instance else {
@@ -164,7 +164,7 @@ impl<'a> Rebuild<'_, 'a> {
     }
 
     /// The new number of something, taken from its instance if that has not happened before.
-    fn take(&mut self, kind: Kind, origin: Origin<'a>) -> Result<u32, Failure> {
+    fn take(&mut self, kind: Kind, origin: Origin<'a>) -> Result<u32, ReencodeError> {
         let (instance, name) = match origin {
             Origin::Canonical(old) => return self.lowered(old),
             Origin::Export { instance, name } => match self.group.local(origin).map_err(user)? {
@@ -191,26 +191,26 @@ impl<'a> Rebuild<'_, 'a> {
         Ok(number)
     }
 
-    fn lowered(&self, old: u32) -> Result<u32, Failure> {
+    fn lowered(&self, old: u32) -> Result<u32, ReencodeError> {
         let new = self.canonical.get(&old).copied();
         new.ok_or_else(|| {
             let reason = "a function of the host is made too late for the linked module";
-            user(Refusal::Unsupported(reason.into()))
+            user(LinkError::Unsupported(reason.into()))
         })
     }
 
     /// A canonical function that a member imports and exports again.
-    fn passed_on(&self, origin: Origin<'a>) -> Result<u32, Failure> {
+    fn passed_on(&self, origin: Origin<'a>) -> Result<u32, ReencodeError> {
         match self.group.canonical(origin).map_err(user)? {
             Some(old) => self.lowered(old),
-            None => Err(user(Refusal::Unsupported(
+            None => Err(user(LinkError::Unsupported(
                 "something is taken from an instance that is not there yet".into(),
             ))),
         }
     }
 
     /// The instance of the linked module, which is made when something of it is first needed.
-    fn one(&mut self) -> Result<u32, Failure> {
+    fn one(&mut self) -> Result<u32, ReencodeError> {
         if let Some(one) = self.one {
             return Ok(one);
         }
@@ -248,10 +248,10 @@ impl<'a> Rebuild<'_, 'a> {
         self.instances - 1
     }
 
-    fn number(&self, kind: Kind, old: u32) -> Result<u32, Failure> {
+    fn number(&self, kind: Kind, old: u32) -> Result<u32, ReencodeError> {
         let new = self.numbers[kind].get(&old).copied();
         new.ok_or_else(|| {
-            user(Refusal::Unsupported(format!(
+            user(LinkError::Unsupported(format!(
                 "{kind:?} {old} has no new number"
             )))
         })
@@ -259,23 +259,23 @@ impl<'a> Rebuild<'_, 'a> {
 }
 
 impl Reencode for Rebuild<'_, '_> {
-    type Error = Refusal;
+    type Error = LinkError;
 
-    fn function_index(&mut self, function: u32) -> Result<u32, Failure> {
+    fn function_index(&mut self, function: u32) -> Result<u32, ReencodeError> {
         self.number(Kind::Function, function)
     }
 
-    fn memory_index(&mut self, memory: u32) -> Result<u32, Failure> {
+    fn memory_index(&mut self, memory: u32) -> Result<u32, ReencodeError> {
         self.number(Kind::Memory, memory)
     }
 
-    fn table_index(&mut self, table: u32) -> Result<u32, Failure> {
+    fn table_index(&mut self, table: u32) -> Result<u32, ReencodeError> {
         self.number(Kind::Table, table)
     }
 }
 
 impl ReencodeComponent for Rebuild<'_, '_> {}
 
-fn user(refusal: Refusal) -> Failure {
-    Failure::UserError(refusal)
+fn user(refusal: LinkError) -> ReencodeError {
+    ReencodeError::UserError(refusal)
 }

@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use wasmparser::{ConstExpr, ElementItems, Operator, TableInit};
 
-use crate::group::{Group, Local, Member, Target};
+use crate::error::LinkError;
+use crate::group::{Group, Local, Member, Resolved};
 use crate::kind::Kind;
 use crate::library::Library;
-use crate::refusal::Refusal;
 
 /// What is reached.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(crate) struct Used {
 
 impl Used {
     /// Follows calls from what is exposed and what is in tables.
-    pub(crate) fn of(group: &Group<'_>, exposed: BTreeSet<Local>) -> Result<Used, Refusal> {
+    pub(crate) fn of(group: &Group<'_>, exposed: BTreeSet<Local>) -> Result<Used, LinkError> {
         let mut search = Search {
             group,
             used: Used::default(),
@@ -63,11 +63,11 @@ impl Search<'_, '_> {
         if local.kind != Kind::Function {
             return;
         }
-        match self.group.end(local) {
-            Target::Canonical(function) => {
+        match self.group.resolve_local(local) {
+            Resolved::Canonical(function) => {
                 self.used.canonical.insert(function);
             }
-            Target::Member(function) => {
+            Resolved::Member(function) => {
                 if self.used.functions.insert(function) {
                     self.waiting.push(function);
                 }
@@ -75,7 +75,7 @@ impl Search<'_, '_> {
         }
     }
 
-    fn follow(&mut self, function: Local) -> Result<(), Refusal> {
+    fn follow(&mut self, function: Local) -> Result<(), LinkError> {
         let library = &self.group.members[function.member].library;
         let Some(body) = library.body(function.index) else {
             return Ok(());
@@ -93,7 +93,8 @@ impl Search<'_, '_> {
                     self.reach(here(Kind::Function, function_index));
                 }
                 Operator::GlobalSet { global_index } => {
-                    if let Target::Member(global) = self.group.end(here(Kind::Global, global_index))
+                    if let Resolved::Member(global) =
+                        self.group.resolve_local(here(Kind::Global, global_index))
                     {
                         self.used.set.insert(global);
                     }
@@ -106,7 +107,7 @@ impl Search<'_, '_> {
 }
 
 /// Functions that tables and globals refer to from the beginning.
-fn rooted(library: &Library<'_>) -> Result<Vec<u32>, Refusal> {
+fn rooted(library: &Library<'_>) -> Result<Vec<u32>, LinkError> {
     let mut functions = Vec::new();
     for element in &library.elements {
         match &element.items {
@@ -133,7 +134,7 @@ fn rooted(library: &Library<'_>) -> Result<Vec<u32>, Refusal> {
     Ok(functions)
 }
 
-fn referred(expression: &ConstExpr<'_>, functions: &mut Vec<u32>) -> Result<(), Refusal> {
+fn referred(expression: &ConstExpr<'_>, functions: &mut Vec<u32>) -> Result<(), LinkError> {
     for operator in expression.get_operators_reader() {
         if let Operator::RefFunc { function_index } = operator? {
             functions.push(function_index);

@@ -2,32 +2,23 @@
 //!
 //! One figure is one verb on a whole batch, round trip included: the verb before it is not timed.
 
-#[path = "../tests/redis_server/mod.rs"]
-mod redis_server;
-
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
-    Connected, Delivery, FetchRequest, ResultRecord, SettleRequest, Settlement, SystemClock,
-    TaskMessage, TaskState, Timestamp, connect,
+    Delivery, ResultRecord, SettleRequest, Settlement, TaskMessage, TaskState, Timestamp,
 };
+use chicory_testing::{Queue, RedisServer};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use redis_server::RedisServer;
 use serde_json::json;
 use tokio::runtime::Runtime;
-use tokio_util::sync::CancellationToken;
 
-const QUEUE: &str = "bench";
 const SIZES: [usize; 3] = [1, 16, 256];
 
-/// A connected broker on a server that ends with this value.
+/// A queue on a server that ends with this value.
 struct Place {
     runtime: Runtime,
-    connected: Connected,
-    queues: Vec<Arc<str>>,
-    consumer: Arc<str>,
+    queue: Queue,
     _server: RedisServer,
 }
 
@@ -35,48 +26,23 @@ impl Place {
     fn new() -> Self {
         let runtime = Runtime::new().expect("threads can be started");
         let server = RedisServer::start();
-        let config = server.config();
-        let connecting = connect(&config, Arc::new(SystemClock));
         Self {
-            connected: runtime.block_on(connecting).expect("the server is there"),
-            queues: vec![Arc::from(QUEUE)],
-            consumer: Arc::from("bench"),
+            queue: runtime.block_on(Queue::open(&server.config())),
             runtime,
             _server: server,
         }
     }
 
-    async fn enqueue(&self, messages: &[TaskMessage]) {
-        let sent = self.connected.broker.enqueue(QUEUE, messages).await;
-        sent.expect("the server takes messages");
-    }
-
-    async fn fetch(&self, limit: usize) -> Vec<Delivery> {
-        let request = FetchRequest {
-            queues: &self.queues,
-            consumer: &self.consumer,
-            limit,
-            block: Duration::ZERO,
-            interrupt: &CancellationToken::new(),
-        };
-        let deliveries = self.connected.broker.fetch(request).await;
-        let deliveries = deliveries.expect("the server gives messages");
-        assert_eq!(deliveries.len(), limit, "all that was sent");
+    /// Fetches all that was sent.
+    async fn fetch(&self, count: usize) -> Vec<Delivery> {
+        let deliveries = self.queue.fetch(count).await;
+        assert_eq!(deliveries.len(), count, "all that was sent");
         deliveries
-    }
-
-    async fn settle(&self, batch: &[SettleRequest<'_>]) {
-        let settled = self.connected.broker.settle(batch).await;
-        settled.expect("the server takes settlements");
     }
 }
 
 fn messages(count: usize) -> Vec<TaskMessage> {
-    let message = |number| {
-        let mut message = TaskMessage::new("shop.add");
-        message.args = vec![json!(number), json!(22)];
-        message
-    };
+    let message = |number| TaskMessage::new("shop.add").args([json!(number), json!(22)]);
     (0..count).map(message).collect()
 }
 
@@ -121,14 +87,14 @@ async fn cycle(place: &Place, size: usize, timed: Verb) -> Duration {
         }
     };
     let begun = Instant::now();
-    place.enqueue(&batch).await;
+    place.queue.enqueue(&batch).await;
     clock(Verb::Enqueue, begun);
     let begun = Instant::now();
     let deliveries = place.fetch(size).await;
     clock(Verb::Fetch, begun);
     let batch = completions(&deliveries);
     let begun = Instant::now();
-    place.settle(&batch).await;
+    place.queue.settle_each(&batch).await;
     clock(Verb::Settle, begun);
     taken
 }
@@ -186,14 +152,19 @@ async fn promote(place: &Place, size: usize) -> Duration {
     for message in &mut batch {
         message.eta = Some(soon);
     }
-    place.enqueue(&batch).await;
+    place.queue.enqueue(&batch).await;
     tokio::time::sleep(soon.since(Timestamp::now()) + Duration::from_millis(2)).await;
     let begun = Instant::now();
-    let promoted = place.connected.broker.promote(QUEUE, size).await;
+    let promoted = place
+        .queue
+        .connected
+        .broker
+        .promote(&place.queue.name, size)
+        .await;
     let taken = begun.elapsed();
     assert_eq!(promoted.expect("the server promotes").0, size);
     let deliveries = place.fetch(size).await;
-    place.settle(&completions(&deliveries)).await;
+    place.queue.settle_each(&completions(&deliveries)).await;
     taken
 }
 

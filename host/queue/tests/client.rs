@@ -6,24 +6,23 @@ use chicory_queue::{
     AuditEntry, Call, CallError, Client, EnqueueError, ModuleRecord, TaskMessage, Timestamp,
     ValidationMode,
 };
+use chicory_testing::SqliteFile;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 const QUEUE: &str = "default";
 
 /// A broker in a file, and a client of it.
 struct Place {
     client: Client,
-    _folder: TempDir,
+    _file: SqliteFile,
 }
 
 impl Place {
     async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("queue.db").display());
+        let file = SqliteFile::new();
         Self {
-            client: Client::open(&url).await.unwrap(),
-            _folder: folder,
+            client: Client::open(&file.url()).await.unwrap(),
+            _file: file,
         }
     }
 

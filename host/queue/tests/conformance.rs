@@ -2,15 +2,13 @@
 //!
 //! Must not know what the promises are.
 
-mod stores;
-
 macro_rules! on_sqlite {
     ($($module:ident::$promise:ident),* $(,)?) => {
         mod sqlite {$(
             #[tokio::test]
             async fn $promise() {
-                let store = crate::stores::SqliteStore::new();
-                let fixture = chicory_queue::conformance::Fixture::new(store.open()).await;
+                let file = chicory_testing::SqliteFile::new();
+                let fixture = chicory_queue::conformance::Fixture::new(file.store()).await;
                 chicory_queue::conformance::$module::$promise(&fixture).await;
             }
         )*}
@@ -22,8 +20,8 @@ macro_rules! on_redis {
         mod redis {$(
             #[tokio::test]
             async fn $promise() {
-                let store = crate::stores::RedisStore::new();
-                let fixture = chicory_queue::conformance::Fixture::new(store.open("chicory")).await;
+                let server = chicory_testing::RedisServer::start();
+                let fixture = chicory_queue::conformance::Fixture::new(server.store("chicory")).await;
                 chicory_queue::conformance::$module::$promise(&fixture).await;
             }
         )*}

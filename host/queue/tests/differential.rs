@@ -4,7 +4,6 @@
 //! ids that a broker gives, and the moment when a lease expires, which is real time.
 
 mod operations;
-mod stores;
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -15,9 +14,10 @@ use std::time::Duration;
 use chicory_queue::conformance::{Open, Settings};
 use chicory_queue::{
     BrokerError, Clock, Connected, DeadLetter, DeadLetterRange, Delivery, FetchRequest, Lease,
-    ManualClock, Payload, ReplayOptions, ResultRecord, SettleRequest, Settlement, TaskMessage,
-    TaskState, Timestamp,
+    ManualClock, Payload, RawJson, ReplayOptions, ResultRecord, SettleRequest, Settlement,
+    TaskMessage, TaskState, Timestamp,
 };
+use chicory_testing::{RedisServer, SqliteFile};
 use operations::{CONSUMERS, Kind, QUEUES, Step, step};
 use proptest::test_runner::{Config, TestRunner};
 use tokio_util::sync::CancellationToken;
@@ -64,7 +64,7 @@ impl Pair {
     fn message(&mut self) -> TaskMessage {
         let mut message = TaskMessage::new("suite.task");
         message.id = format!("m{:04}", self.sent.len());
-        message.args = vec![self.sent.len().into()];
+        message.arguments = vec![self.sent.len().into()].into();
         self.sent.push(message.id.clone());
         message
     }
@@ -82,7 +82,9 @@ impl Pair {
             }
             Step::EnqueueUnreadable(queue) => {
                 let mut message = self.message();
-                message.extra.insert("format".into(), 9.into());
+                message
+                    .extra
+                    .push(("format".into(), RawJson::from(&9.into())));
                 self.enqueue(*queue, &[message]).await;
             }
             Step::Fetch(queue, consumer, limit) => self.fetch(*queue, *consumer, *limit).await,
@@ -330,7 +332,7 @@ fn settle(delivery: &Delivery, settlement: Settlement) -> SettleRequest<'static>
 #[test]
 fn both_brokers_behave_alike() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let server = stores::RedisStore::new();
+    let server = RedisServer::start();
     let cases = AtomicU32::new(0);
     let mut runner = TestRunner::new(Config {
         cases: 100,
@@ -338,9 +340,9 @@ fn both_brokers_behave_alike() {
         ..Config::default()
     });
     let outcome = runner.run(&proptest::collection::vec(step(), 1..60), |steps| {
-        let file = stores::SqliteStore::new();
+        let file = SqliteFile::new();
         let prefix = format!("case{}", cases.fetch_add(1, Ordering::Relaxed));
-        let opens = [file.open(), server.open(&prefix)];
+        let opens = [file.store(), server.store(&prefix)];
         runtime.block_on(async {
             let mut pair = Pair::open(opens).await;
             for step in &steps {

@@ -1,8 +1,5 @@
 //! The ways to reach a Redis: users and passwords, Unix sockets, databases, a Cluster, Sentinels.
 
-mod redis_server;
-mod redis_support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +7,7 @@ use chicory_queue::{
     AuditEntry, BrokerConfig, BrokerError, ModuleRecord, RedisConfig, RedisServer as Address,
     ResultsConfig, Secret, Settled, Settlement,
 };
-use redis_server::RedisServer;
-use redis_support::{Queue, message, messages, open, settle, success};
+use chicory_testing::{Queue, RedisServer, completion, connect, message, messages};
 
 fn config(address: Address) -> BrokerConfig {
     let redis = RedisConfig {
@@ -38,19 +34,12 @@ async fn works(config: &BrokerConfig) {
         .expect("fetch");
     assert_eq!(deliveries.len(), 5);
     let results = &queue.connected.results;
-    let batch: Vec<_> = deliveries
-        .iter()
-        .map(|delivery| {
-            let mut done = settle(delivery, &Settlement::Complete);
-            done.record = Some(success(&delivery.task_id));
-            done
-        })
-        .collect();
+    let batch: Vec<_> = deliveries.iter().map(completion).collect();
     let (waited, settled) = tokio::join!(
         results.wait("m0", Some(Duration::from_secs(20))),
-        queue.connected.broker.settle(&batch)
+        queue.settle_each(&batch)
     );
-    assert_eq!(settled.expect("settle"), [Settled::Applied; 5]);
+    assert_eq!(settled, [Settled::Applied; 5]);
     assert!(waited.expect("wait").is_some());
     assert_eq!(queue.stats().await.size, 0);
     assert_eq!(
@@ -62,19 +51,17 @@ async fn works(config: &BrokerConfig) {
 #[tokio::test]
 async fn a_user_and_a_password() {
     let server = RedisServer::start();
-    redis::cmd("ACL")
-        .arg(&[
-            "SETUSER",
-            "app",
-            "on",
-            ">geheim/@1",
-            "~chicory:*",
-            "&chicory:*",
-            "+@all",
-            "-@admin",
-        ])
-        .exec(&mut server.connection())
-        .expect("a user");
+    server.query::<()>(&[
+        "ACL",
+        "SETUSER",
+        "app",
+        "on",
+        ">geheim/@1",
+        "~chicory:*",
+        "&chicory:*",
+        "+@all",
+        "-@admin",
+    ]);
     let with = |password: &str| {
         config(Address {
             username: Some("app".into()),
@@ -91,7 +78,7 @@ async fn a_user_and_a_password() {
 
     let wrong = with("verraten");
     assert!(!format!("{wrong:?}").contains("verraten"));
-    let error = open(&wrong).await.expect_err("a wrong password");
+    let error = connect(&wrong).await.expect_err("a wrong password");
     assert!(
         matches!(&error, BrokerError::Invalid(said) if said.contains("password")),
         "{error}"
@@ -102,7 +89,7 @@ async fn a_user_and_a_password() {
 #[tokio::test]
 async fn a_missing_password_and_a_missing_right() {
     let server = RedisServer::start_with(&["--requirepass", "geheim"]);
-    let error = open(&server.config()).await.expect_err("no password");
+    let error = connect(&server.config()).await.expect_err("no password");
     assert!(
         matches!(&error, BrokerError::Invalid(said) if said.contains("password")),
         "{error}"
@@ -152,9 +139,7 @@ async fn a_database_by_number() {
         ..server.address()
     });
     works(&in_third).await;
-    let first: usize = redis::cmd("DBSIZE")
-        .query(&mut server.connection())
-        .expect("size");
+    let first: usize = server.query(&["DBSIZE"]);
     assert_eq!(first, 0);
 }
 
@@ -167,25 +152,16 @@ async fn a_cluster() {
         "--cluster-announce-ip",
         "127.0.0.1",
     ]);
-    redis::cmd("CLUSTER")
-        .arg(&["ADDSLOTSRANGE", "0", "16383"])
-        .exec(&mut server.connection())
-        .expect("slots");
-    let mut connection = server.connection();
-    while !redis::cmd("CLUSTER")
-        .arg("INFO")
-        .query::<String>(&mut connection)
-        .expect("info")
+    server.query::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    while !server
+        .query::<String>(&["CLUSTER", "INFO"])
         .contains("cluster_state:ok")
     {
         tokio::task::yield_now().await;
     }
     let config = url(format!("redis-cluster://127.0.0.1:{}", server.port()));
     works(&config).await;
-    let stream: bool = redis::cmd("EXISTS")
-        .arg("chicory:stream:{default}")
-        .query(&mut connection)
-        .expect("exists");
+    let stream: bool = server.query(&["EXISTS", "chicory:stream:{default}"]);
     assert!(stream);
     let queue = Queue::open(&config).await;
     several_keys_of_a_queue(&queue).await;
@@ -293,5 +269,5 @@ async fn the_master_that_sentinels_name() {
         "redis-sentinel://127.0.0.1:{}/nobody",
         sentinel.port()
     ));
-    assert!(open(&unknown).await.is_err());
+    assert!(connect(&unknown).await.is_err());
 }

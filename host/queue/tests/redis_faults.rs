@@ -1,30 +1,20 @@
 //! The Redis broker when the server loses what it knew, refuses, or goes away.
 
-mod redis_server;
-mod redis_support;
-
 use std::time::Duration;
 
 use chicory_queue::{BrokerError, Settled, Settlement};
-use redis_server::RedisServer;
-use redis_support::{Queue, message, messages, open, settle};
+use chicory_testing::{Queue, RedisServer, connect, message, messages, settle, success};
 
 #[tokio::test]
 async fn lost_scripts_are_loaded_again() {
     let server = RedisServer::start();
     let queue = Queue::open(&server.config()).await;
     queue.enqueue(&[message("a")]).await;
-    redis::cmd("SCRIPT")
-        .arg("FLUSH")
-        .exec(&mut server.connection())
-        .expect("flush");
+    server.query::<()>(&["SCRIPT", "FLUSH"]);
     queue.enqueue(&[message("b")]).await;
     let deliveries = queue.fetch(10).await;
     assert_eq!(deliveries.len(), 2);
-    redis::cmd("SCRIPT")
-        .arg("FLUSH")
-        .exec(&mut server.connection())
-        .expect("flush");
+    server.query::<()>(&["SCRIPT", "FLUSH"]);
     let answers = queue.settle(&deliveries, &Settlement::Complete).await;
     assert_eq!(answers, [Settled::Applied; 2]);
 }
@@ -63,7 +53,7 @@ async fn a_blocked_fetch_ends_with_its_server() {
     let queue = Queue::open(&server.config()).await;
     queue.fetch(1).await;
     let (ended, ()) = tokio::join!(queue.try_fetch(1, Duration::from_mins(1)), async {
-        queue.blocked(&server).await;
+        server.blocks_a_client().await;
         server.stop();
     });
     assert!(ended.expect_err("the server is gone").is_transient());
@@ -75,10 +65,8 @@ async fn a_blocked_fetch_survives_a_flush() {
     let queue = Queue::open(&server.config()).await;
     queue.fetch(1).await;
     let (fetched, ()) = tokio::join!(queue.try_fetch(1, Duration::from_mins(1)), async {
-        queue.blocked(&server).await;
-        redis::cmd("FLUSHALL")
-            .exec(&mut server.connection())
-            .expect("flush");
+        server.blocks_a_client().await;
+        server.query::<()>(&["FLUSHALL"]);
         queue.enqueue(&[message("a")]).await;
     });
     assert_eq!(fetched.expect("the group is made again")[0].task_id, "a");
@@ -90,14 +78,7 @@ async fn a_replica_is_unavailable_until_it_is_a_master_again() {
     let queue = Queue::open(&server.config()).await;
     queue.enqueue(&[message("a")]).await;
     let deliveries = queue.fetch(1).await;
-    let replica_of = |host: &str, port: &str| {
-        let mut command = redis::cmd("REPLICAOF");
-        command
-            .arg(host)
-            .arg(port)
-            .exec(&mut server.connection())
-            .expect("replicaof");
-    };
+    let replica_of = |host, port| server.query::<()>(&["REPLICAOF", host, port]);
     // No master is there: it keeps its data and refuses writes.
     replica_of("127.0.0.1", "1");
     for _ in 0..2 {
@@ -132,15 +113,7 @@ async fn out_of_memory_changes_nothing_and_passes() {
     let queue = Queue::open(&server.config()).await;
     queue.enqueue(&messages("m", 2)).await;
     let deliveries = queue.fetch(1).await;
-    let max_memory = |bytes: &str| {
-        let mut command = redis::cmd("CONFIG");
-        command
-            .arg("SET")
-            .arg("maxmemory")
-            .arg(bytes)
-            .exec(&mut server.connection())
-            .expect("config");
-    };
+    let max_memory = |bytes| server.query::<()>(&["CONFIG", "SET", "maxmemory", bytes]);
     max_memory("1");
     let error = queue
         .try_enqueue(&messages("n", 100))
@@ -211,7 +184,7 @@ async fn a_wait_outlives_the_server() {
             }
         },
         async {
-            let record = redis_support::success("a");
+            let record = success("a");
             while let Err(error) = results.store(std::slice::from_ref(&record)).await {
                 assert!(error.is_transient(), "{error}");
             }
@@ -224,7 +197,9 @@ async fn a_wait_outlives_the_server() {
 async fn connecting_to_nobody_fails_at_once() {
     let mut server = RedisServer::start();
     server.stop();
-    let error = open(&server.config()).await.expect_err("nobody is there");
+    let error = connect(&server.config())
+        .await
+        .expect_err("nobody is there");
     assert!(
         matches!(&error, BrokerError::Unavailable { place, .. } if *place == format!("127.0.0.1:{}", server.port())),
         "{error}"
@@ -235,11 +210,7 @@ async fn connecting_to_nobody_fails_at_once() {
 async fn a_key_of_another_program_is_named() {
     let server = RedisServer::start();
     let queue = Queue::open(&server.config()).await;
-    redis::cmd("SET")
-        .arg("chicory:stream:default")
-        .arg("x")
-        .exec(&mut server.connection())
-        .expect("set");
+    server.query::<()>(&["SET", "chicory:stream:default", "x"]);
     for error in [
         queue
             .try_enqueue(&[message("a")])

@@ -1,8 +1,5 @@
 //! What the Redis broker writes and reads, field by field: the Python system's keys and formats.
 
-mod redis_server;
-mod redis_support;
-
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -10,19 +7,12 @@ use chicory_queue::{
     BrokerConfig, BrokerError, Payload, RedisConfig, ResultsConfig, Settlement, Timestamp,
     UnreadableMessage,
 };
-use redis_server::RedisServer;
-use redis_support::{Queue, message, messages, settle, success};
+use chicory_testing::{Queue, RedisServer, completion, message, messages, success};
 
 type Fields = HashMap<String, String>;
 
 fn entries(server: &RedisServer, key: &str) -> Vec<(String, Fields)> {
-    let mut command = redis::cmd("XRANGE");
-    command
-        .arg(key)
-        .arg("-")
-        .arg("+")
-        .query(&mut server.connection())
-        .expect("a stream")
+    server.query(&["XRANGE", key, "-", "+"])
 }
 
 #[tokio::test]
@@ -41,13 +31,8 @@ async fn a_message_is_an_entry_with_data_and_task_id() {
         ("task_id".into(), "a".into()),
     ]);
     assert_eq!(stream[0].1, expected);
-    let delayed: Vec<(String, f64)> = redis::cmd("ZRANGE")
-        .arg("chicory:delayed:default")
-        .arg(0)
-        .arg(-1)
-        .arg("WITHSCORES")
-        .query(&mut server.connection())
-        .expect("a sorted set");
+    let delayed: Vec<(String, f64)> =
+        server.query(&["ZRANGE", "chicory:delayed:default", "0", "-1", "WITHSCORES"]);
     assert_eq!(delayed, [(late.encode(), 4_000_000_000.25)]);
 }
 
@@ -67,28 +52,16 @@ async fn a_prefix_and_a_group_of_ones_own_are_used() {
     let queue = Queue::open(&BrokerConfig::Redis(redis, results)).await;
     queue.enqueue(&[message("a")]).await;
     let delivery = queue.fetch(1).await.remove(0);
-    let mut done = settle(&delivery, &Settlement::Complete);
-    done.record = Some(success("a"));
-    queue
-        .connected
-        .broker
-        .settle(&[done])
-        .await
-        .expect("settle");
-    let mut keys: Vec<String> = redis::cmd("KEYS")
-        .arg("*")
-        .query(&mut server.connection())
-        .expect("keys");
+    let done = completion(&delivery);
+    queue.settle_each(&[done]).await;
+    let mut keys: Vec<String> = server.query(&["KEYS", "*"]);
     keys.sort();
     assert_eq!(
         keys,
         ["answers:result:a", "answers:state:a", "app:stream:default"]
     );
-    let groups: Vec<Fields> = redis::cmd("XINFO")
-        .arg("GROUPS")
-        .arg("app:stream:default")
-        .query::<Vec<HashMap<String, redis::Value>>>(&mut server.connection())
-        .expect("groups")
+    let groups: Vec<Fields> = server
+        .query::<Vec<HashMap<String, redis::Value>>>(&["XINFO", "GROUPS", "app:stream:default"])
         .into_iter()
         .map(|mut group| {
             Fields::from([(
@@ -98,11 +71,8 @@ async fn a_prefix_and_a_group_of_ones_own_are_used() {
         })
         .collect();
     assert_eq!(groups[0]["name"], "crew");
-    let ttl: i64 = redis::cmd("TTL")
-        .arg("answers:state:a")
-        .query(&mut server.connection())
-        .expect("ttl");
-    assert_eq!(ttl, -1, "kept for ever");
+    let ttl: i64 = server.query(&["TTL", "answers:state:a"]);
+    assert_eq!(ttl, -1, "never expires");
 }
 
 #[tokio::test]
@@ -111,14 +81,8 @@ async fn a_result_is_a_state_and_a_body_with_a_time_to_live() {
     let queue = Queue::open(&server.config()).await;
     queue.enqueue(&[message("a")]).await;
     let delivery = queue.fetch(1).await.remove(0);
-    let mut done = settle(&delivery, &Settlement::Complete);
-    done.record = Some(success("a"));
-    queue
-        .connected
-        .broker
-        .settle(&[done])
-        .await
-        .expect("settle");
+    let done = completion(&delivery);
+    queue.settle_each(&[done]).await;
     queue
         .connected
         .results
@@ -148,25 +112,15 @@ async fn results_on_a_server_of_their_own() {
     let queue = Queue::open(&BrokerConfig::Redis(server.redis_config(), results)).await;
     queue.enqueue(&[message("a")]).await;
     let delivery = queue.fetch(1).await.remove(0);
-    let mut done = settle(&delivery, &Settlement::Complete);
-    done.record = Some(success("a"));
-    let settling = async {
-        queue
-            .connected
-            .broker
-            .settle(&[done])
-            .await
-            .expect("settle")
-    };
+    let done = completion(&delivery);
+    let settling = queue.settle_each(std::slice::from_ref(&done));
     let waiting = queue
         .connected
         .results
         .wait("a", Some(Duration::from_secs(20)));
     let (waited, _) = tokio::join!(waiting, settling);
     assert!(waited.expect("wait").is_some());
-    let keys: usize = redis::cmd("DBSIZE")
-        .query(&mut other.connection())
-        .expect("size");
+    let keys: usize = other.query(&["DBSIZE"]);
     assert_eq!(keys, 2);
     assert_eq!(queue.stats().await.size, 0);
 }
@@ -273,12 +227,8 @@ async fn what_others_wrote_is_delivered() {
             &Settlement::DeadLetter { error, failed_at },
         )
         .await;
-    let dead: Vec<(String, HashMap<String, Vec<u8>>)> = redis::cmd("XRANGE")
-        .arg("chicory:dlq:default")
-        .arg("-")
-        .arg("+")
-        .query(&mut server.connection())
-        .expect("dead letters");
+    let dead: Vec<(String, HashMap<String, Vec<u8>>)> =
+        server.query(&["XRANGE", "chicory:dlq:default", "-", "+"]);
     assert_eq!(dead[0].1["data"], b"\x80\x05\x95\x10\x00");
 }
 
@@ -288,19 +238,13 @@ async fn delayed_messages_of_others_become_due() {
     let queue = Queue::open(&server.config()).await;
     let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
     for (score, member) in [
-        (1.0, r#"{"name":"m.f","id":"later-field"}"#),
-        (2.0, "no JSON"),
-        (3.0, r#"{"id": "spaced", "name":"m.f"}"#),
-        (4.0, r#"{"id":"quo\"ted","name":"m.f"}"#),
-        (5.0, deep.as_str()),
+        ("1", r#"{"name":"m.f","id":"later-field"}"#),
+        ("2", "no JSON"),
+        ("3", r#"{"id": "spaced", "name":"m.f"}"#),
+        ("4", r#"{"id":"quo\"ted","name":"m.f"}"#),
+        ("5", deep.as_str()),
     ] {
-        let mut command = redis::cmd("ZADD");
-        command
-            .arg("chicory:delayed:default")
-            .arg(score)
-            .arg(member)
-            .exec(&mut server.connection())
-            .expect("zadd");
+        server.query::<()>(&["ZADD", "chicory:delayed:default", score, member]);
     }
     assert_eq!(
         queue
@@ -363,20 +307,11 @@ async fn a_live_workers_heartbeat_is_the_python_systems() {
         .heartbeat(&worker, Duration::from_secs(30))
         .await
         .expect("heartbeat");
-    let body: String = redis::cmd("GET")
-        .arg("chicory:heartbeat:w")
-        .query(&mut server.connection())
-        .expect("get");
+    let body: String = server.query(&["GET", "chicory:heartbeat:w"]);
     assert_eq!(body, written);
     assert_eq!(results.workers().await.expect("workers"), [worker]);
-    redis::cmd("DEL")
-        .arg("chicory:heartbeat:w")
-        .exec(&mut server.connection())
-        .expect("del");
+    server.query::<()>(&["DEL", "chicory:heartbeat:w"]);
     assert_eq!(results.remove_stale_workers().await.expect("remove"), 1);
-    let members: Vec<String> = redis::cmd("SMEMBERS")
-        .arg("chicory:workers")
-        .query(&mut server.connection())
-        .expect("members");
+    let members: Vec<String> = server.query(&["SMEMBERS", "chicory:workers"]);
     assert!(members.is_empty());
 }

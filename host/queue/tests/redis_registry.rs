@@ -1,11 +1,7 @@
 //! The registry when its Redis server goes away and comes back.
 
-mod redis_server;
-mod redis_support;
-
 use chicory_queue::{AuditEntry, CanaryCounts, ModuleRecord, Progress, Timestamp, WorkerReport};
-use redis_server::RedisServer;
-use redis_support::open;
+use chicory_testing::RedisServer;
 
 fn entry() -> AuditEntry {
     AuditEntry {
@@ -20,8 +16,8 @@ fn entry() -> AuditEntry {
 
 #[tokio::test]
 async fn all_is_there_after_a_restart_with_a_log_on_disk() {
-    let mut server = RedisServer::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
-    let registry = open(&server.config()).await.expect("connect").registry;
+    let mut server = RedisServer::start_durable();
+    let registry = server.connect().await.registry;
     let mut mail = ModuleRecord::new("mail");
     let revision = registry.replace(&mail, &entry()).await.expect("replace");
     mail.revision = revision.expect("nobody else changes it");
@@ -72,7 +68,7 @@ async fn all_is_there_after_a_restart_with_a_log_on_disk() {
 #[tokio::test]
 async fn a_watch_outlives_the_server() {
     let mut server = RedisServer::start();
-    let registry = open(&server.config()).await.expect("connect").registry;
+    let registry = server.connect().await.registry;
     let mut mail = ModuleRecord::new("mail");
     for _ in 0..3 {
         let revision = registry.replace(&mail, &entry()).await.expect("replace");

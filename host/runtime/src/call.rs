@@ -8,56 +8,53 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use chicory_signature::{Kind, Shape, bind, bind_command};
-use serde_json::Value;
+use chicory_signature::{Arguments, Kind, Shape, bind, bind_command};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wasmtime::component::Val;
 use wasmtime::{Store, UpdateDeadline};
 
+use crate::call_log::CallLog;
+use crate::context::TaskContext;
 use crate::ended::{Ended, How, Usage};
 use crate::engine::MEMORY_KEPT;
-use crate::http::Gate;
 use crate::invocation::Invocation;
-use crate::journal::Journal;
 use crate::lift::lift;
 use crate::module::Task;
+use crate::monitor::Monitor;
 use crate::refusal::refused;
-use crate::state::{Program, State, Wasi};
+use crate::state::{CallSetup, CallState, Prepared, Program};
 use crate::trap::{self, Stop};
 use crate::types::Vals;
-use crate::watch::Watch;
-use crate::weigh::weigh;
 
 /// Runs one call.
 pub(crate) async fn run(invocation: Invocation) -> Ended {
     let Invocation {
         task,
-        args,
-        kwargs,
+        arguments,
         context,
         observer,
         cancel,
     } = invocation;
     let limits = &task.limits;
-    let journal = Journal::new(limits, observer, task.signature.kind == Kind::Command);
-    let watch = Arc::new(Watch::start(journal));
-    let (params, program) = match arguments(&task, &args, &kwargs) {
+    let log = CallLog::new(limits, observer, task.signature.kind == Kind::Command);
+    let monitor = Arc::new(Monitor::start(log));
+    let (params, program) = match bound(&task, &arguments) {
         Ok(bound) => bound,
-        Err(how) => return ended(how, &watch, Usage::default()),
+        Err(how) => return ended(how, &monitor, Usage::default()),
     };
-    let wasi = match wasi(&task, &watch, program) {
-        Ok(wasi) => wasi,
-        Err(how) => return ended(how, &watch, Usage::default()),
+    let prepared = match prepare(&task, &monitor, &context, program) {
+        Ok(prepared) => prepared,
+        Err(how) => return ended(how, &monitor, Usage::default()),
     };
-    let state = State::new(limits, Arc::clone(&watch), context, wasi);
+    let state = CallState::new(limits, Arc::clone(&monitor), context, prepared);
     let mut store = match open(&task, state) {
         Ok(store) => store,
         Err(error) => {
             return ended(
                 How::HostFailed(format!("{error:#}")),
-                &watch,
+                &monitor,
                 Usage::default(),
             );
         }
@@ -68,7 +65,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
     let called = {
         // Pinned where it is made: it is large, and each move of it is a copy.
         let calling = pin!(call(&mut store, &task, &params));
-        drive(&watch, deadline, cancel.as_ref(), calling).await
+        drive(&monitor, deadline, cancel.as_ref(), calling).await
     };
     let how = match called {
         Ok(called) => conclude(&task, called, &store),
@@ -79,38 +76,34 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
         Err(Halt::Cancelled) => How::Cancelled,
     };
     residency.after(faults, store.data().limiter.memory(), MEMORY_KEPT);
-    ended(how, &watch, usage(&task, &watch, &store))
+    ended(how, &monitor, usage(&task, &monitor, &store))
 }
 
 /// What the call used, but for the wall clock's time, which is not over yet.
-fn usage(task: &Task, watch: &Watch, store: &Store<State>) -> Usage {
+fn usage(task: &Task, monitor: &Monitor, store: &Store<CallState>) -> Usage {
     let left = |limit: u64| Some(limit.saturating_sub(store.get_fuel().ok()?));
     Usage {
         wall: Duration::ZERO,
-        cpu: watch.cpu(),
+        cpu: monitor.cpu(),
         peak_memory: store.data().limiter.memory(),
         fuel: task.limits.fuel.and_then(left),
     }
 }
 
-fn ended(how: How, watch: &Watch, usage: Usage) -> Ended {
+fn ended(how: How, monitor: &Monitor, usage: Usage) -> Ended {
     Ended {
         how,
         usage: Usage {
-            wall: watch.started().elapsed(),
+            wall: monitor.started().elapsed(),
             ..usage
         },
-        log: watch.journal().finish(),
+        log: monitor.log().finish(),
     }
 }
 
 /// The arguments as the task takes them.
-fn arguments(
-    task: &Task,
-    args: &[Value],
-    kwargs: &serde_json::Map<String, Value>,
-) -> Result<(Vec<Val>, Program), How> {
-    if weigh(args, kwargs) > task.limits.args_bytes {
+fn bound(task: &Task, arguments: &Arguments) -> Result<(Vec<Val>, Program), How> {
+    if arguments.size() > task.limits.args_bytes {
         return Err(How::TooLarge {
             what: "arguments",
             limit: task.limits.args_bytes,
@@ -119,28 +112,31 @@ fn arguments(
     let signature = &task.signature;
     match signature.kind {
         Kind::Function => {
-            bind::<Vals>(&signature.params, args, kwargs).map(|vals| (vals, Program::default()))
+            bind::<Vals>(&signature.params, arguments).map(|vals| (vals, Program::default()))
         }
-        Kind::Command => bind_command(args, kwargs)
-            .map(|line| (Vec::new(), Program::new(&task.loaded.name, line))),
+        Kind::Command => {
+            bind_command(arguments).map(|line| (Vec::new(), Program::new(&task.loaded.name, line)))
+        }
     }
     .map_err(How::Invalid)
 }
 
-/// A WASI context, for modules that import WASI.
-fn wasi(task: &Task, watch: &Arc<Watch>, program: Program) -> Result<Option<Wasi>, How> {
-    let loaded = &task.loaded;
-    if !loaded.wasi {
-        return Ok(None);
+/// What the module's capabilities need for this call.
+fn prepare(
+    task: &Task,
+    monitor: &Arc<Monitor>,
+    context: &TaskContext,
+    program: Program,
+) -> Result<Prepared, How> {
+    let mut call = CallSetup::new(monitor, context, program);
+    for setup in &task.loaded.setups {
+        setup(&mut call).map_err(How::HostFailed)?;
     }
-    let gate = Gate::new(Arc::clone(&loaded.http), Arc::clone(watch));
-    Wasi::new(&loaded.grants, gate, watch, program)
-        .map(Some)
-        .map_err(How::HostFailed)
+    Ok(call.finish())
 }
 
 /// A store with its limits set.
-fn open(task: &Task, state: State) -> wasmtime::Result<Store<State>> {
+fn open(task: &Task, state: CallState) -> wasmtime::Result<Store<CallState>> {
     let limits = &task.limits;
     let mut store = Store::new(task.loaded.pre.engine(), state);
     store.limiter(|state| &mut state.limiter);
@@ -154,13 +150,13 @@ fn open(task: &Task, state: State) -> wasmtime::Result<Store<State>> {
 }
 
 /// Asked at every tick of a guest that is computing: stop it, or let others have the thread.
-fn tick(state: &State) -> wasmtime::Result<UpdateDeadline> {
+fn tick(state: &CallState) -> wasmtime::Result<UpdateDeadline> {
     if Instant::now() >= state.deadline {
         return Err(Stop::Timeout.into());
     }
     if state
         .cpu_time
-        .is_some_and(|limit| state.watch.cpu() >= limit)
+        .is_some_and(|limit| state.monitor.cpu() >= limit)
     {
         return Err(Stop::Cpu.into());
     }
@@ -169,7 +165,7 @@ fn tick(state: &State) -> wasmtime::Result<UpdateDeadline> {
 
 /// Makes the instance and calls the function.
 async fn call(
-    store: &mut Store<State>,
+    store: &mut Store<CallState>,
     task: &Task,
     params: &[Val],
 ) -> wasmtime::Result<Option<Val>> {
@@ -217,7 +213,7 @@ impl Alarms {
 
 /// Polls the call until it is done, the deadline has passed, or it is cancelled.
 async fn drive<T>(
-    watch: &Watch,
+    monitor: &Monitor,
     deadline: Instant,
     cancel: Option<&CancellationToken>,
     mut call: Pin<&mut impl Future<Output = T>>,
@@ -226,7 +222,7 @@ async fn drive<T>(
         return Err(Halt::Cancelled);
     }
     let mut alarms = None;
-    std::future::poll_fn(|cx| match watch.timed(|| call.as_mut().poll(cx)) {
+    std::future::poll_fn(|cx| match monitor.timed(|| call.as_mut().poll(cx)) {
         Poll::Ready(done) => Poll::Ready(Ok(done)),
         Poll::Pending => alarms
             .get_or_insert_with(|| Alarms::set(deadline, cancel))
@@ -237,14 +233,14 @@ async fn drive<T>(
 }
 
 /// What a call that was not stopped from outside means.
-fn conclude(task: &Task, called: wasmtime::Result<Option<Val>>, store: &Store<State>) -> How {
+fn conclude(task: &Task, called: wasmtime::Result<Option<Val>>, store: &Store<CallState>) -> How {
     let state = store.data();
     let how = match (task.signature.kind, called) {
         (Kind::Function, Ok(val)) => returned(task, val.as_ref()),
-        (Kind::Command, Ok(Some(Val::Result(Err(_))))) => exited(1, task, &state.watch),
-        (Kind::Command, Ok(_)) => exited(0, task, &state.watch),
+        (Kind::Command, Ok(Some(Val::Result(Err(_))))) => exited(1, task, &state.monitor),
+        (Kind::Command, Ok(_)) => exited(0, task, &state.monitor),
         (kind, Err(error)) => match (kind, trap::exit_code(&error)) {
-            (Kind::Command, Some(code)) => exited(code, task, &state.watch),
+            (Kind::Command, Some(code)) => exited(code, task, &state.monitor),
             (Kind::Function, Some(code)) => How::Trapped {
                 message: format!("the guest called exit with code {code}"),
             },
@@ -256,9 +252,9 @@ fn conclude(task: &Task, called: wasmtime::Result<Option<Val>>, store: &Store<St
 }
 
 /// A panic's trap knows nothing of its message, which the guest has logged before.
-fn with_last_words(error: &wasmtime::Error, task: &Task, state: &State) -> How {
+fn with_last_words(error: &wasmtime::Error, task: &Task, state: &CallState) -> How {
     let how = trap::ending(error, &task.limits);
-    match (how, state.watch.journal().last_words()) {
+    match (how, state.monitor.log().last_words()) {
         (How::Trapped { message }, Some(words)) => How::Trapped {
             message: format!("{words}\n{message}"),
         },
@@ -267,14 +263,14 @@ fn with_last_words(error: &wasmtime::Error, task: &Task, state: &State) -> How {
 }
 
 /// An ending that follows from a refusal is told as that refusal.
-fn blame(how: How, state: &State) -> How {
+fn blame(how: How, state: &CallState) -> How {
     if !matches!(
         how,
         How::Refused { .. } | How::Exited { .. } | How::Trapped { .. }
     ) {
         return how;
     }
-    if let Some(denied) = state.watch.journal().denied() {
+    if let Some(denied) = state.monitor.log().denied() {
         return How::Denied {
             message: format!("{denied}\n{how}"),
         };
@@ -314,10 +310,10 @@ fn json(shape: Option<&Shape>, val: Option<&Val>, limit: u64) -> How {
 }
 
 /// The ending of a command-line program.
-fn exited(code: i32, task: &Task, watch: &Watch) -> How {
-    let mut journal = watch.journal();
+fn exited(code: i32, task: &Task, monitor: &Monitor) -> How {
+    let mut log = monitor.log();
     if code != 0 {
-        let (stdout, stderr) = journal.tails();
+        let (stdout, stderr) = log.tails();
         return How::Exited {
             code,
             stdout,
@@ -325,7 +321,7 @@ fn exited(code: i32, task: &Task, watch: &Watch) -> How {
         };
     }
     let limit = task.limits.result_bytes;
-    match journal.result() {
+    match log.result() {
         Some(text) => to_raw_value(&text)
             .map_or_else(|error| How::HostFailed(error.to_string()), How::Returned),
         None => How::TooLarge {

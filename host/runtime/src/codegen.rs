@@ -2,37 +2,25 @@
 //!
 //! Must not know grants or tasks.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::bounds::{self, Unfit};
-use crate::cache::Cache;
 use crate::compile::{NotCompiled, Produced, compile};
 use crate::compiler::Compiler;
+use crate::disk_cache::{CacheLock, DiskCache};
 use crate::engine::{Engines, Needs, fingerprint};
-use crate::error::LoadError;
-use crate::load::LoadRequest;
-use crate::settings::ModuleSettings;
+use crate::error::{InvalidModule, LoadError};
+use crate::request::ModuleSource;
 
 /// How many times longer than its processor time a compilation in a process of its own may last: tasks go
 /// before it, so on a busy machine it waits for most of the time.
 const BUSY: u32 = 4;
 /// What is left to the rest, beside that process, before a load is given up.
 const GRACE: Duration = Duration::from_secs(10);
-
-/// A module that is to be loaded.
-pub(crate) struct Source {
-    pub(crate) name: String,
-    pub(crate) wasm: Vec<u8>,
-    pub(crate) settings: ModuleSettings,
-    /// SHA-256, in hexadecimal.
-    pub(crate) digest: String,
-}
 
 /// A module's code in memory, ready to be linked.
 pub(crate) struct MachineCode {
@@ -43,40 +31,10 @@ pub(crate) struct MachineCode {
 /// Where machine code comes from.
 pub(crate) struct Codegen {
     pub(crate) engines: Arc<Engines>,
-    pub(crate) cache: Option<Cache>,
+    pub(crate) cache: Option<DiskCache>,
     /// Without one, compiling happens in this process, and only its time is limited.
     pub(crate) compiler: Option<Compiler>,
     pub(crate) timeout: Duration,
-}
-
-impl Source {
-    pub(crate) fn of(request: LoadRequest) -> Source {
-        let LoadRequest {
-            name,
-            wasm,
-            settings,
-        } = request;
-        Source {
-            digest: hex(&Sha256::digest(&wasm)),
-            name,
-            wasm,
-            settings,
-        }
-    }
-
-    fn fuel(&self) -> bool {
-        let tasks = self.settings.task_limits.values();
-        std::iter::once(&self.settings.limits)
-            .chain(tasks)
-            .any(|limits| limits.fuel.is_some())
-    }
-
-    fn invalid(&self, reason: String) -> LoadError {
-        LoadError::Invalid {
-            module: self.name.clone(),
-            reason,
-        }
-    }
 }
 
 impl Codegen {
@@ -89,7 +47,7 @@ impl Codegen {
     }
 
     /// What the cache has. Takes no compilation, so it needs no turn.
-    pub(crate) fn kept(&self, source: &Source) -> Option<MachineCode> {
+    pub(crate) fn kept(&self, source: &ModuleSource) -> Option<MachineCode> {
         let cache = self.cache.as_ref()?;
         // Whether it needs async is known only once it is a component: look for both.
         [false, true].into_iter().find_map(|concurrency| {
@@ -104,11 +62,11 @@ impl Codegen {
     }
 
     /// Compiles it, unless another process with the same cache does so just now.
-    pub(crate) fn make(&self, source: &Source) -> Result<MachineCode, LoadError> {
+    pub(crate) fn make(&self, source: &ModuleSource) -> Result<MachineCode, LoadError> {
         let deadline = Instant::now() + BUSY * self.timeout;
         bounds::check(&source.wasm).map_err(|unfit| unfit.of(source))?;
-        let held = self.hold(source);
-        if held.is_some()
+        let lock = self.lock(source);
+        if lock.is_some()
             && let Some(kept) = self.kept(source)
         {
             return Ok(kept);
@@ -124,16 +82,16 @@ impl Codegen {
         {
             tracing::warn!(%error, file, "can't cache a compiled module; it will be compiled again next time");
         }
-        drop(held);
+        drop(lock);
         let engine = self.engines.get(needs);
         let component = engine.and_then(|engine| trusted(engine, &produced.code));
         match component {
             Ok(component) => Ok(MachineCode { component, needs }),
-            Err(error) => Err(source.invalid(format!("its machine code can't be used: {error:#}"))),
+            Err(error) => Err(source.invalid(InvalidModule::MachineCode(error.into()))),
         }
     }
 
-    fn produce(&self, source: &Source, deadline: Instant) -> Result<Produced, NotCompiled> {
+    fn produce(&self, source: &ModuleSource, deadline: Instant) -> Result<Produced, NotCompiled> {
         let fuel = source.fuel();
         if let Some(compiler) = &self.compiler {
             let lines = self.engines.source_lines;
@@ -145,19 +103,19 @@ impl Codegen {
     }
 
     /// The right to compile this module, among the processes that share the cache.
-    fn hold(&self, source: &Source) -> Option<crate::cache::Held> {
+    fn lock(&self, source: &ModuleSource) -> Option<CacheLock> {
         let plain = Needs {
             fuel: source.fuel(),
             concurrency: false,
         };
-        let held = (self.cache.as_ref()?).hold(&self.file(source, plain)?);
-        held.inspect_err(|error| tracing::debug!(%error, "can't lock the cache"))
+        let lock = (self.cache.as_ref()?).lock(&self.file(source, plain)?);
+        lock.inspect_err(|error| tracing::debug!(%error, "can't lock the cache"))
             .ok()
     }
 
     /// Its place in the cache. The fingerprint is the plain engine's, so that no other has to be made for
     /// a look; what differs between the engines of one sandbox is in the name.
-    fn file(&self, source: &Source, needs: Needs) -> Option<String> {
+    fn file(&self, source: &ModuleSource, needs: Needs) -> Option<String> {
         let plain = self.engines.get(Needs::default()).ok()?;
         let fuel = if needs.fuel { "-fuel" } else { "" };
         let concurrency = if needs.concurrency { "-async" } else { "" };
@@ -168,10 +126,10 @@ impl Codegen {
         ))
     }
 
-    fn explain(&self, source: &Source, error: NotCompiled) -> LoadError {
+    fn explain(&self, source: &ModuleSource, error: NotCompiled) -> LoadError {
         let module = source.name.clone();
         match error {
-            NotCompiled::Refused(reason) => LoadError::Invalid { module, reason },
+            NotCompiled::Refused(reason) => source.invalid(InvalidModule::NotCompiled(reason)),
             NotCompiled::TooSlow => LoadError::TooSlow {
                 module,
                 limit: self.timeout,
@@ -185,9 +143,9 @@ impl Codegen {
 }
 
 impl Unfit {
-    fn of(self, source: &Source) -> LoadError {
+    fn of(self, source: &ModuleSource) -> LoadError {
         match self {
-            Unfit::Damaged(reason) => source.invalid(reason),
+            Unfit::Damaged(error) => source.invalid(error.into()),
             Unfit::Excess {
                 what,
                 found,
@@ -211,11 +169,4 @@ fn trusted(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     unsafe {
         Component::deserialize(engine, code)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

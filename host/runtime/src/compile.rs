@@ -4,6 +4,7 @@
 
 use std::borrow::Borrow;
 
+use chicory_signature::with_causes;
 use wasmtime::Engine;
 
 use crate::wrap::wrap;
@@ -33,7 +34,7 @@ pub(crate) fn compile<E: Borrow<Engine>>(
     wasm: Vec<u8>,
     engine: impl FnOnce(bool) -> wasmtime::Result<E>,
 ) -> Result<Produced, NotCompiled> {
-    let wrapped = wrap(wasm).map_err(NotCompiled::Refused)?;
+    let wrapped = wrap(wasm).map_err(|error| NotCompiled::Refused(with_causes(&error)))?;
     let concurrency = wrapped.concurrency;
     let code =
         engine(concurrency).and_then(|engine| engine.borrow().precompile_component(&wrapped.bytes));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_signature::ValidationError;
-pub use chicory_signature::{Level, LogLine, LogSource as Source, Note, Usage};
+pub use chicory_signature::{Level, LogLine, LogSource, Note, Usage};
 use serde_json::value::RawValue;
 
 /// Everything there is to say about one finished call.

@@ -2,31 +2,42 @@
 //!
 //! Must not know what a guest does once it runs: that is an `Ended`.
 
+use std::error::Error;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::grant::Need;
+use crate::capability::{InterfaceError, Need};
+use crate::limits::LimitError;
+use crate::section::DamagedModule;
+use crate::settings::GrantError;
 
 /// The sandbox can't be made on this machine, or with these settings.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SandboxError {
+    /// A number in the settings is too large for this machine.
+    #[error("can't start the sandbox: {0} is out of range")]
+    OutOfRange(&'static str),
     /// wasmtime refuses the settings, or the machine has too little address space for the pool.
-    #[error(
-        "can't start the sandbox: {0}; a lower concurrency or max_memory needs less address space"
-    )]
-    Engine(String),
+    #[error("can't start the sandbox; a lower concurrency or max_memory needs less address space")]
+    Engine(#[source] Box<dyn Error + Send + Sync>),
     /// The cache of compiled modules can't be used.
-    #[error("can't use {path} as the cache of compiled modules: {error}")]
+    #[error("can't use {} as the cache of compiled modules", path.display())]
     Cache {
         /// The directory.
-        path: String,
+        path: PathBuf,
         /// What is wrong with it.
-        error: std::io::Error,
+        source: std::io::Error,
     },
+    /// One of the embedder's interfaces can't be registered.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
 }
 
 /// A module that can't be loaded.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LoadError {
     /// It imports what its manifest doesn't grant.
     #[error("module `{module}` can't be loaded:{}", list(needs))]
@@ -39,30 +50,32 @@ pub enum LoadError {
     /// It imports what no grant can give.
     #[error(
         "module `{module}` can't be loaded: it imports {}, which this host doesn't have; \
-         it has chicory:task 0.1 and of WASI 0.2 cli, clocks, filesystem, http, io and random",
-        imports.join(", ")
+         it has chicory:task 0.1 and of WASI 0.2 cli, clocks, filesystem, http, io and random{}",
+        imports.join(", "), own.iter().map(|name| format!(", and {name}")).collect::<String>()
     )]
     Unavailable {
         /// The module's name.
         module: String,
         /// The imports, with their versions.
         imports: Vec<String>,
+        /// The interfaces that the embedder has registered.
+        own: Vec<String>,
     },
     /// Its manifest asks for something impossible.
-    #[error("module `{module}` can't be loaded: its manifest is wrong: {reason}")]
+    #[error("module `{module}` can't be loaded: its manifest is wrong")]
     Settings {
         /// The module's name.
         module: String,
         /// Which setting, and what is allowed.
-        reason: String,
+        source: SettingsError,
     },
     /// It isn't a component, can't be made one, can't be compiled, or has no task.
-    #[error("module `{module}` can't be loaded: {reason}")]
+    #[error("module `{module}` can't be loaded")]
     Invalid {
         /// The module's name.
         module: String,
         /// What is wrong, and what to do.
-        reason: String,
+        source: InvalidModule,
     },
     /// It is larger than this worker takes.
     #[error(
@@ -108,6 +121,57 @@ pub enum LoadError {
         /// The limit.
         limit: Duration,
     },
+}
+
+/// A setting of a module's manifest that the sandbox can't follow.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A grant that can't be given.
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+    /// A limit that can't be set.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// Limits of a task that the module doesn't have.
+    #[error("it sets limits for `{0}`, which is not a task of the module")]
+    UnknownTask(String),
+}
+
+/// A module that is at fault itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidModule {
+    /// It can't be read.
+    #[error(transparent)]
+    Damaged(#[from] DamagedModule),
+    /// It can't be compiled: the compiler's words, since it may be a process of its own.
+    #[error("{0}")]
+    NotCompiled(String),
+    /// Compiling or loading it made this program panic.
+    #[error("compiling it crashed")]
+    Crashed(#[source] Box<dyn Error + Send + Sync>),
+    /// The engine doesn't take its machine code.
+    #[error("its machine code can't be used")]
+    MachineCode(#[source] Box<dyn Error + Send + Sync>),
+    /// What it imports can't be linked with what there is.
+    #[error("it can't be linked")]
+    NotLinked(#[source] Box<dyn Error + Send + Sync>),
+    /// None of its exports is a task.
+    #[error("it exports no function that can be a task{}", list_functions(.0))]
+    NoTasks(
+        /// Exported functions, each with the reason why it is not a task.
+        Vec<(String, String)>,
+    ),
+}
+
+fn list_functions(functions: &[(String, String)]) -> String {
+    functions
+        .iter()
+        .fold(String::new(), |mut text, (name, why)| {
+            let _ = write!(text, "\n  `{name}`: {why}");
+            text
+        })
 }
 
 fn list(needs: &[Need]) -> String {

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use chicory_signature::Arguments;
 use tokio_util::sync::CancellationToken;
 
+use crate::context::TaskContext;
 use crate::ended::Observer;
 use crate::module::Task;
 
@@ -14,10 +15,8 @@ use crate::module::Task;
 pub struct Invocation {
     /// The task to call.
     pub task: Arc<Task>,
-    /// Positional arguments.
-    pub args: Vec<Value>,
-    /// Named arguments.
-    pub kwargs: Map<String, Value>,
+    /// Its arguments.
+    pub arguments: Arguments,
     /// What the task may know about its message.
     pub context: TaskContext,
     /// Told about log lines and progress while the task runs.
@@ -28,35 +27,17 @@ pub struct Invocation {
 
 impl Invocation {
     /// A call with these arguments, and nothing to be known, watched or cancelled.
-    pub fn new(task: Arc<Task>, args: Vec<Value>, kwargs: Map<String, Value>) -> Self {
+    pub fn new(task: Arc<Task>, arguments: Arguments) -> Self {
         let context = TaskContext {
             name: task.name().to_owned(),
             ..TaskContext::default()
         };
         Invocation {
             task,
-            args,
-            kwargs,
+            arguments,
             context,
             observer: None,
             cancel: None,
         }
     }
-}
-
-/// What a task may learn about its message through `chicory:task/context`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskContext {
-    /// The message's id, the same at every try.
-    pub id: String,
-    /// The task's full name, as the producer wrote it.
-    pub name: String,
-    /// Earlier retries of this message.
-    pub retries: u32,
-    /// Retries that the policy allows.
-    pub max_retries: u32,
-    /// The error of the previous try.
-    pub last_error: Option<String>,
-    /// The tenant that the task belongs to.
-    pub tenant: Option<String>,
 }

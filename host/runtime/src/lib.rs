@@ -5,53 +5,58 @@
 //! stopped at its limits whatever it does. Must not know Redis, queues, or what an ending means for
 //! a message.
 
-mod address;
 mod bounds;
-mod cache;
 mod call;
+mod call_log;
+mod capability;
 mod codegen;
 mod compile;
 mod compiler;
 mod confined;
+mod context;
 mod discover;
+mod disk_cache;
 mod ended;
 mod engine;
 mod error;
-mod grant;
-mod guest_api;
-mod http;
 mod invocation;
-mod journal;
 mod lift;
 mod limiter;
+mod limits;
 mod load;
 mod module;
+mod monitor;
 mod refusal;
+mod request;
 mod resident;
 mod sandbox;
 mod section;
 mod settings;
 mod size;
 mod state;
-mod stdio;
 mod trap;
 mod types;
-mod watch;
-mod weigh;
 mod wrap;
 
-pub use chicory_signature::{Signature, ValidationError};
+pub use capability::{HostInterface, InterfaceError, Need};
+pub use chicory_signature::{Arguments, RawJson, Signature, ValidationError};
 pub use compiler::Compiler;
 pub use confined::serve_compiler;
-pub use ended::{Advice, Ended, How, Level, LogLine, Note, Observer, Source, Usage};
-pub use error::{LoadError, SandboxError};
-pub use grant::Need;
-pub use invocation::{Invocation, TaskContext};
-pub use load::LoadRequest;
+pub use context::TaskContext;
+pub use ended::{Advice, Ended, How, Level, LogLine, LogSource, Note, Observer, Usage};
+pub use error::{InvalidModule, LoadError, SandboxError, SettingsError};
+pub use invocation::Invocation;
+pub use limits::{LimitError, Limits, ResolvedLimits};
 pub use module::{Description, Module, Task};
+pub use request::LoadRequest;
 pub use sandbox::{Sandbox, SandboxConfig};
-pub use section::{custom_section, own_custom_section, without_custom_section};
-pub use settings::{DirGrant, Grants, Limits, ModuleSettings, ResolvedLimits};
-pub use size::Bytes;
+pub use section::{
+    DamagedModule, custom_section, own_custom_section, with_custom_section, without_custom_section,
+};
+pub use settings::{DirGrant, GrantError, Grants, ModuleSettings};
+pub use size::{Bytes, SizeError};
+pub use state::CallState;
 pub use tokio_util::sync::CancellationToken;
-pub use wrap::to_component;
+/// The engine, whose types the functions of a [`HostInterface`] are written with.
+pub use wasmtime;
+pub use wrap::{ComponentError, to_component};

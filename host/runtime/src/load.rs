@@ -3,37 +3,27 @@
 //!
 //! Blocking, and not quick: for threads that may block. Must not know who asks.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 
-use crate::address::HostGrant;
-use crate::codegen::{Codegen, MachineCode, Source};
+use crate::capability::{Capabilities, Imports};
+use crate::codegen::{Codegen, MachineCode};
 use crate::discover::Discovery;
 use crate::engine::Needs;
-use crate::error::LoadError;
-use crate::grant::{self, Imports};
+use crate::error::{InvalidModule, LoadError, SettingsError};
+use crate::limits::{Limits, ResolvedLimits};
 use crate::module::{Description, Loaded, Module, Task};
+use crate::request::{LoadRequest, ModuleSource};
 use crate::resident::Residency;
-use crate::settings::{Limits, ModuleSettings, ResolvedLimits};
-
-/// A module to load.
-#[derive(Debug)]
-pub struct LoadRequest {
-    /// The module's name, for errors and as the name of a command-line program.
-    pub name: String,
-    /// A component or a core module, in the binary format.
-    pub wasm: Vec<u8>,
-    /// What its manifest says.
-    pub settings: ModuleSettings,
-}
+use crate::settings::ModuleSettings;
 
 /// What loading needs of the sandbox.
 pub(crate) struct Loader {
     pub(crate) codegen: Codegen,
+    pub(crate) capabilities: Capabilities,
     pub(crate) max_memory: u64,
     pub(crate) max_module_bytes: usize,
 }
@@ -43,7 +33,6 @@ struct Compiled {
     component: Component,
     needs: Needs,
     imports: Vec<String>,
-    sorted: Imports,
     discovery: Discovery,
     digest: String,
     size: usize,
@@ -54,7 +43,7 @@ impl Loader {
     pub(crate) fn begin(
         &self,
         request: LoadRequest,
-    ) -> Result<(Source, Option<MachineCode>), LoadError> {
+    ) -> Result<(ModuleSource, Option<MachineCode>), LoadError> {
         let (size, limit) = (request.wasm.len(), self.max_module_bytes);
         if size > limit {
             return Err(LoadError::TooLarge {
@@ -63,56 +52,81 @@ impl Loader {
                 limit,
             });
         }
-        let source = Source::of(request);
+        let source = ModuleSource::of(request);
         let kept = self.codegen.kept(&source);
         Ok((source, kept))
     }
 
     /// Makes a module that may run.
-    pub(crate) fn load(&self, source: Source, code: MachineCode) -> Result<Module, LoadError> {
+    pub(crate) fn load(
+        &self,
+        source: ModuleSource,
+        code: MachineCode,
+    ) -> Result<Module, LoadError> {
         let compiled = Compiled::of(&source, code);
-        let Source { name, settings, .. } = source;
-        let http = hosts(&settings).and_then(|hosts| directories(&settings).map(|()| hosts));
-        let http = http.map_err(|reason| LoadError::Settings {
+        let ModuleSource { name, settings, .. } = source;
+        let capabilities = &self.capabilities;
+        let setups = capabilities.prepare(&compiled.imports, &settings.grants);
+        let setups = setups.map_err(|error| LoadError::Settings {
             module: name.clone(),
-            reason,
+            source: error.into(),
         })?;
-        permit(&name, &compiled.sorted)?;
-        let description = compiled.describe(&name);
+        let sorted = capabilities.sort(&compiled.imports, &settings.grants);
+        self.permit(&name, &sorted)?;
+        let description = compiled.describe(&name, sorted);
         if compiled.discovery.tasks.is_empty() {
             return Err(LoadError::Invalid {
                 module: name,
-                reason: no_tasks(&compiled.discovery),
+                source: InvalidModule::NoTasks(compiled.discovery.others),
             });
         }
         let invalid = |error: wasmtime::Error| LoadError::Invalid {
             module: name.clone(),
-            reason: format!("{error:#}"),
+            source: InvalidModule::NotLinked(error.into()),
         };
         let mut linker = Linker::new(compiled.component.engine());
-        grant::link(&mut linker, compiled.imports.iter().map(String::as_str)).map_err(invalid)?;
+        let linked = capabilities.link(&mut linker, &compiled.imports);
+        linked.map_err(invalid)?;
         let loaded = Arc::new(Loaded {
             pre: linker
                 .instantiate_pre(&compiled.component)
                 .map_err(invalid)?,
             name: name.clone(),
             needs: compiled.needs,
-            wasi: compiled.sorted.wasi,
-            grants: settings.grants.clone(),
-            http,
+            setups,
             residency: Residency::default(),
         });
         let tasks = self.tasks(&loaded, compiled.discovery, &settings);
-        let tasks = tasks.map_err(|reason| LoadError::Settings {
+        let tasks = tasks.map_err(|source| LoadError::Settings {
             module: name,
-            reason,
+            source,
         })?;
         Ok(Module::new(loaded, tasks, description))
     }
 
     /// Describes a module, whatever it is granted.
-    pub(crate) fn inspect(source: &Source, code: MachineCode) -> Description {
-        Compiled::of(source, code).describe(&source.name)
+    pub(crate) fn inspect(&self, source: &ModuleSource, code: MachineCode) -> Description {
+        let compiled = Compiled::of(source, code);
+        let grants = &source.settings.grants;
+        let sorted = self.capabilities.sort(&compiled.imports, grants);
+        compiled.describe(&source.name, sorted)
+    }
+
+    fn permit(&self, name: &str, imports: &Imports) -> Result<(), LoadError> {
+        if !imports.unknown.is_empty() {
+            return Err(LoadError::Unavailable {
+                module: name.to_owned(),
+                imports: imports.unknown.clone(),
+                own: self.capabilities.own_names(),
+            });
+        }
+        if !imports.missing.is_empty() {
+            return Err(LoadError::Ungranted {
+                module: name.to_owned(),
+                needs: imports.missing.clone(),
+            });
+        }
+        Ok(())
     }
 
     fn tasks(
@@ -120,13 +134,11 @@ impl Loader {
         loaded: &Arc<Loaded>,
         discovery: Discovery,
         settings: &ModuleSettings,
-    ) -> Result<Vec<Arc<Task>>, String> {
+    ) -> Result<Vec<Arc<Task>>, SettingsError> {
         let same = |a: &str, b: &str| chicory_signature::names(a, b);
         let known = |name: &String| discovery.tasks.iter().any(|task| same(&task.name, name));
         if let Some(unknown) = settings.task_limits.keys().find(|name| !known(name)) {
-            return Err(format!(
-                "it sets limits for `{unknown}`, which is not a task of the module"
-            ));
+            return Err(SettingsError::UnknownTask(unknown.clone()));
         }
         let none = Limits::default();
         let task = |found: crate::discover::Found| {
@@ -143,7 +155,7 @@ impl Loader {
 }
 
 impl Compiled {
-    fn of(source: &Source, code: MachineCode) -> Compiled {
+    fn of(source: &ModuleSource, code: MachineCode) -> Compiled {
         let MachineCode { component, needs } = code;
         let engine = component.engine();
         let imports: Vec<_> = component
@@ -153,7 +165,6 @@ impl Compiled {
             .map(|(import, _)| import.to_owned())
             .collect();
         Compiled {
-            sorted: Imports::sort(imports.iter().map(String::as_str), &source.settings.grants),
             discovery: Discovery::of(&component),
             component,
             needs,
@@ -163,7 +174,7 @@ impl Compiled {
         }
     }
 
-    fn describe(&self, name: &str) -> Description {
+    fn describe(&self, name: &str, sorted: Imports) -> Description {
         let tasks = self.discovery.tasks.iter();
         Description {
             name: name.to_owned(),
@@ -174,8 +185,8 @@ impl Compiled {
                 .collect(),
             not_tasks: self.discovery.others.clone(),
             imports: self.imports.clone(),
-            needs: self.sorted.needs.clone(),
-            closed: self.sorted.closed.clone(),
+            needs: sorted.needs,
+            closed: sorted.closed,
         }
     }
 }
@@ -192,47 +203,4 @@ fn only_types(engine: &Engine, import: &ComponentItem) -> bool {
         }
         _ => false,
     }
-}
-
-fn permit(name: &str, imports: &Imports) -> Result<(), LoadError> {
-    if !imports.unknown.is_empty() {
-        return Err(LoadError::Unavailable {
-            module: name.to_owned(),
-            imports: imports.unknown.clone(),
-        });
-    }
-    if !imports.missing.is_empty() {
-        return Err(LoadError::Ungranted {
-            module: name.to_owned(),
-            needs: imports.missing.clone(),
-        });
-    }
-    Ok(())
-}
-
-fn hosts(settings: &ModuleSettings) -> Result<Arc<[HostGrant]>, String> {
-    settings
-        .grants
-        .http
-        .iter()
-        .map(|text| HostGrant::parse(text))
-        .collect()
-}
-
-fn directories(settings: &ModuleSettings) -> Result<(), String> {
-    match settings.grants.dirs.iter().find(|dir| !dir.host.is_dir()) {
-        Some(dir) => Err(format!(
-            "[grants] dirs: {} is not a directory of this machine",
-            dir.host.display()
-        )),
-        None => Ok(()),
-    }
-}
-
-fn no_tasks(discovery: &Discovery) -> String {
-    let mut reason = String::from("it exports no function that can be a task");
-    for (name, why) in &discovery.others {
-        let _ = write!(reason, "\n  `{name}`: {why}");
-    }
-    reason
 }

@@ -6,17 +6,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chicory_signature::{Signature, ValidationError};
-use serde_json::{Map, Value};
+use chicory_signature::{Arguments, Signature, ValidationError};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
-use crate::address::HostGrant;
+use crate::capability::{Need, Setup};
 use crate::discover::Found;
 use crate::engine::Needs;
-use crate::grant::Need;
+use crate::limits::{LimitError, Limits, ResolvedLimits};
 use crate::resident::Residency;
-use crate::settings::{Grants, Limits, ResolvedLimits};
-use crate::state::State;
+use crate::state::CallState;
 
 /// A module that is ready to run: compiled, checked against its grants, linked.
 pub struct Module {
@@ -50,11 +48,10 @@ pub struct Description {
 /// What all tasks of a module share.
 pub(crate) struct Loaded {
     pub(crate) name: String,
-    pub(crate) pre: InstancePre<State>,
+    pub(crate) pre: InstancePre<CallState>,
     pub(crate) needs: Needs,
-    pub(crate) wasi: bool,
-    pub(crate) grants: Grants,
-    pub(crate) http: Arc<[HostGrant]>,
+    /// What each call needs of the capabilities that it imports.
+    pub(crate) setups: Box<[Setup]>,
     pub(crate) residency: Residency,
 }
 
@@ -195,13 +192,11 @@ impl Task {
     /// The same task with limits of its own, which go before those it has.
     ///
     /// # Errors
-    /// A sentence that names the limit and what is allowed. Fuel can be limited only where the module
+    /// Names the limit that can't be set, and what is allowed. Fuel can be limited only where the module
     /// was loaded with a limit of fuel.
-    pub fn limited(&self, limits: &Limits) -> Result<Arc<Task>, String> {
+    pub fn limited(&self, limits: &Limits) -> Result<Arc<Task>, LimitError> {
         if limits.fuel.is_some() && !self.loaded.needs.fuel {
-            return Err(
-                "fuel is not counted: the module was loaded without a limit of fuel".into(),
-            );
+            return Err(LimitError::Uncounted);
         }
         let held = self.limits.as_limits();
         Ok(Arc::new(Task {
@@ -214,12 +209,11 @@ impl Task {
     }
 
     /// Whether these arguments fit, without a call.
-    pub fn validate(
-        &self,
-        args: &[Value],
-        kwargs: &Map<String, Value>,
-    ) -> Result<(), ValidationError> {
-        self.signature.check(args, kwargs)
+    ///
+    /// # Errors
+    /// Says which argument doesn't fit, is missing, or is not known.
+    pub fn validate(&self, arguments: &Arguments) -> Result<(), ValidationError> {
+        self.signature.check(arguments)
     }
 }
 

@@ -10,16 +10,18 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use crate::cache::Cache;
 use crate::call;
-use crate::codegen::{Codegen, MachineCode, Source};
+use crate::capability::{Capabilities, HostInterface};
+use crate::codegen::{Codegen, MachineCode};
 use crate::compiler::Compiler;
+use crate::disk_cache::DiskCache;
 use crate::ended::{Ended, How, Usage};
 use crate::engine::{Engines, PoolSize};
-use crate::error::{LoadError, SandboxError};
+use crate::error::{InvalidModule, LoadError, SandboxError};
 use crate::invocation::Invocation;
-use crate::load::{LoadRequest, Loader};
+use crate::load::Loader;
 use crate::module::{Description, Module};
+use crate::request::{LoadRequest, ModuleSource};
 
 /// How a sandbox is sized.
 #[derive(Clone, Debug)]
@@ -43,6 +45,8 @@ pub struct SandboxConfig {
     /// Whether backtraces have files and lines, where a module has them (DWARF). Only for modules of
     /// one's own: a hostile one's could keep the host busy.
     pub source_lines: bool,
+    /// Interfaces that this program implements, for modules to import.
+    pub host_interfaces: Vec<HostInterface>,
 }
 
 impl Default for SandboxConfig {
@@ -56,11 +60,52 @@ impl Default for SandboxConfig {
             compile_timeout: Duration::from_mins(2),
             parallel_compilations: 1,
             source_lines: false,
+            host_interfaces: Vec::new(),
         }
     }
 }
 
 /// Loads modules and runs their tasks. A clone is the same sandbox.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use chicory_runtime::{
+///     How, Invocation, LoadRequest, ModuleSettings, Sandbox, SandboxConfig,
+/// };
+/// use serde_json::{Map, json};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sandbox = Sandbox::new(SandboxConfig {
+///     concurrency: 4,
+///     ..SandboxConfig::default()
+/// })?;
+/// // Usually read from a file that `chicory build` made.
+/// let wasm = wat::parse_str(r#"(component
+///     (core module $m (func (export "add") (param i32 i32) (result i32)
+///         (i32.add (local.get 0) (local.get 1))))
+///     (core instance $i (instantiate $m))
+///     (func (export "add") (param "a" u32) (param "b" u32) (result u32)
+///         (canon lift (core func $i "add"))))"#)?;
+/// let module = sandbox
+///     .load(LoadRequest {
+///         name: "sums".into(),
+///         wasm,
+///         settings: ModuleSettings::default(),
+///     })
+///     .await?;
+///
+/// // Each call runs in an instance of its own.
+/// let task = module.task("add").expect("the module exports it");
+/// let invocation = Invocation::new(Arc::clone(task), vec![json!(1), json!(2)], Map::new());
+/// match sandbox.run(invocation).await.how {
+///     How::Returned(result) => assert_eq!(result.get(), "3"),
+///     other => panic!("{other}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Sandbox {
     inner: Arc<Inner>,
@@ -75,18 +120,15 @@ struct Inner {
 impl Sandbox {
     /// Reserves the pool, and starts the clock that stops guests.
     pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
-        let wrong = |what: &str| SandboxError::Engine(format!("{what} is out of range"));
+        let wrong = SandboxError::OutOfRange;
         let size = PoolSize {
             calls: u32::try_from(config.concurrency.max(1)).map_err(|_| wrong("concurrency"))?,
             memory: usize::try_from(config.max_memory).map_err(|_| wrong("max_memory"))?,
         };
         let engines = Engines::start(size, config.source_lines)
-            .map_err(|error| SandboxError::Engine(format!("{error:#}")))?;
+            .map_err(|error| SandboxError::Engine(error.into()))?;
         let cache = config.cache_dir.map(|dir| {
-            Cache::open(&dir).map_err(|error| SandboxError::Cache {
-                path: dir.display().to_string(),
-                error,
-            })
+            DiskCache::open(&dir).map_err(|source| SandboxError::Cache { path: dir, source })
         });
         let loader = Loader {
             codegen: Codegen {
@@ -95,6 +137,7 @@ impl Sandbox {
                 compiler: config.compiler,
                 timeout: config.compile_timeout,
             },
+            capabilities: Capabilities::new(config.host_interfaces)?,
             max_memory: config.max_memory,
             max_module_bytes: config.max_module_bytes,
         };
@@ -125,7 +168,7 @@ impl Sandbox {
     pub async fn inspect(&self, request: LoadRequest) -> Result<Description, LoadError> {
         let name = request.name.clone();
         let (source, code) = self.compiled(request).await?;
-        self.apart(name, move |_| Ok(Loader::inspect(&source, code)))
+        self.apart(name, move |loader| Ok(loader.inspect(&source, code)))
             .await
     }
 
@@ -142,7 +185,10 @@ impl Sandbox {
     }
 
     /// A module's code. Only what has to be compiled waits for a turn.
-    async fn compiled(&self, request: LoadRequest) -> Result<(Source, MachineCode), LoadError> {
+    async fn compiled(
+        &self,
+        request: LoadRequest,
+    ) -> Result<(ModuleSource, MachineCode), LoadError> {
         let name = request.name.clone();
         let begun = self.apart(name.clone(), |loader| loader.begin(request));
         let source = match begun.await? {
@@ -173,7 +219,7 @@ impl Sandbox {
             Ok(Ok(worked)) => worked,
             Ok(Err(crashed)) => Err(LoadError::Invalid {
                 module,
-                reason: format!("compiling it crashed: {crashed}"),
+                source: InvalidModule::Crashed(crashed.into()),
             }),
             Err(_) => Err(LoadError::TooSlow { module, limit }),
         }

@@ -4,7 +4,13 @@
 
 use std::ops::Range;
 
+use wasm_encoder::{CustomSection, Section as _};
 use wasmparser::{Parser, Payload};
+
+/// WebAssembly that can't be read.
+#[derive(Debug, thiserror::Error)]
+#[error("it is damaged")]
+pub struct DamagedModule(#[source] pub(crate) wasmparser::BinaryReaderError);
 
 /// The contents of all custom sections of this name, in the order of the file, each ended by a line
 /// feed: those of a component itself, and those of the modules and components inside it. Nothing for
@@ -12,13 +18,13 @@ use wasmparser::{Parser, Payload};
 ///
 /// # Errors
 /// Says where the WebAssembly is damaged.
-pub fn custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, String> {
+pub fn custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, DamagedModule> {
     let mut found = Vec::new();
     if !Parser::is_component(wasm) && !Parser::is_core_wasm(wasm) {
         return Ok(found);
     }
     for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload.map_err(|error| format!("it is damaged: {error}"))?;
+        let payload = payload.map_err(DamagedModule)?;
         if let Payload::CustomSection(section) = payload
             && section.name() == name
         {
@@ -34,7 +40,7 @@ pub fn custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// Says where the WebAssembly is damaged.
-pub fn own_custom_section(wasm: &[u8], name: &str) -> Result<Option<Vec<u8>>, String> {
+pub fn own_custom_section(wasm: &[u8], name: &str) -> Result<Option<Vec<u8>>, DamagedModule> {
     let mut found = None;
     own_sections(wasm, name, |section| {
         found = Some(wasm[section.contents].to_vec());
@@ -46,7 +52,7 @@ pub fn own_custom_section(wasm: &[u8], name: &str) -> Result<Option<Vec<u8>>, St
 ///
 /// # Errors
 /// Says where the WebAssembly is damaged.
-pub fn without_custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, String> {
+pub fn without_custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, DamagedModule> {
     let mut rest = Vec::with_capacity(wasm.len());
     let mut copied = 0;
     own_sections(wasm, name, |section| {
@@ -57,15 +63,29 @@ pub fn without_custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, String
     Ok(rest)
 }
 
+/// The same WebAssembly with a custom section more, at its end.
+pub fn with_custom_section(mut wasm: Vec<u8>, name: &str, contents: &[u8]) -> Vec<u8> {
+    let section = CustomSection {
+        name: name.into(),
+        data: contents.into(),
+    };
+    section.append_to(&mut wasm);
+    wasm
+}
+
 /// Where a custom section is.
-struct Place {
+struct SectionRange {
     /// With its id and its size.
     whole: Range<usize>,
     contents: Range<usize>,
 }
 
 /// Looks at the custom sections of this name at the outermost level, in order.
-fn own_sections(wasm: &[u8], name: &str, mut look: impl FnMut(Place)) -> Result<(), String> {
+fn own_sections(
+    wasm: &[u8],
+    name: &str,
+    mut look: impl FnMut(SectionRange),
+) -> Result<(), DamagedModule> {
     if !Parser::is_component(wasm) && !Parser::is_core_wasm(wasm) {
         return Ok(());
     }
@@ -73,13 +93,13 @@ fn own_sections(wasm: &[u8], name: &str, mut look: impl FnMut(Place)) -> Result<
     // The end of the section before: sections follow one another without a gap.
     let mut before = 0;
     for payload in Parser::new(0).parse_all(wasm) {
-        let payload = payload.map_err(|error| format!("it is damaged: {error}"))?;
+        let payload = payload.map_err(DamagedModule)?;
         match &payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::CustomSection(section) if depth == 0 && section.name() == name => {
                 let end = index(section.range().end);
-                look(Place {
+                look(SectionRange {
                     whole: before..end,
                     contents: index(section.data_offset())..end,
                 });
@@ -154,14 +174,26 @@ mod tests {
     }
 
     #[test]
+    fn a_section_that_is_added_is_the_last() {
+        let wasm = wat::parse_str(r#"(component (@custom "note" "first"))"#).unwrap();
+        let more = with_custom_section(wasm.clone(), "note", &[b'x'; 300]);
+        assert_eq!(
+            own_custom_section(&more, "note").unwrap().unwrap(),
+            [b'x'; 300]
+        );
+        assert!(more.starts_with(&wasm));
+        assert_eq!(
+            without_custom_section(&more, "note").unwrap(),
+            wat::parse_str("(component)").unwrap()
+        );
+    }
+
+    #[test]
     fn damage_is_said_and_other_bytes_have_no_sections() {
         assert_eq!(custom_section(b"#!/bin/sh", "note").unwrap(), b"");
         let mut wasm = wat::parse_str(r#"(module (@custom "note" "a"))"#).unwrap();
         wasm.pop();
-        assert!(
-            custom_section(&wasm, "note")
-                .unwrap_err()
-                .contains("damaged")
-        );
+        let error = custom_section(&wasm, "note").unwrap_err();
+        assert_eq!(error.to_string(), "it is damaged");
     }
 }

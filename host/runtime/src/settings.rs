@@ -1,14 +1,13 @@
-//! What a module's manifest says about its sandbox: grants and limits, and how limits combine.
+//! What a module's manifest says about its sandbox: what it may touch, and its limits.
 //!
-//! Must not know how a grant is linked, nor how a limit is kept.
+//! Must not know how a grant is linked.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::size::Bytes;
+use crate::limits::Limits;
 
 /// A module's part of the manifest that concerns the sandbox.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +39,10 @@ pub struct Grants {
     pub http: Vec<String>,
     /// Directories of the host that the guest sees.
     pub dirs: Vec<DirGrant>,
+    /// Interfaces that the embedder implements: see [`HostInterface`](crate::HostInterface). Of all
+    /// versions, unless one is written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub interfaces: Vec<String>,
 }
 
 impl Default for Grants {
@@ -51,6 +54,7 @@ impl Default for Grants {
             stdio: true,
             http: Vec::new(),
             dirs: Vec::new(),
+            interfaces: Vec::new(),
         }
     }
 }
@@ -68,196 +72,23 @@ pub struct DirGrant {
     pub writable: bool,
 }
 
-/// Limits as a manifest gives them; what is absent comes from the level above.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Limits {
-    /// Wall clock, in seconds. Default 300.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<f64>,
-    /// Time on a thread, in seconds; waiting is not counted. Unlimited by default.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_time: Option<f64>,
-    /// Sum over all memories, in bytes or as `"64MiB"`. Default: what the worker allows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<Bytes>,
-    /// Sum over all tables, in elements. Default 100,000.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub table_elements: Option<u64>,
-    /// Fuel, about one unit per instruction. Off by default; it makes the guest slower.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fuel: Option<u64>,
-    /// Standard output and error together. Default 1 MiB; what is above is dropped.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output_bytes: Option<Bytes>,
-    /// Lines of `chicory:task/log`. Default 1 MiB; what is above is dropped.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_bytes: Option<Bytes>,
-    /// Arguments as JSON. Default 16 MiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub args_bytes: Option<Bytes>,
-    /// The result as JSON. Default 16 MiB.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub result_bytes: Option<Bytes>,
-    /// What one call from the guest to the host, or the task's result, may make the host allocate.
-    /// Default 128 MiB. A value counts as it is in the host, a byte of a `list<u8>` as some 40 bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host_call_bytes: Option<Bytes>,
-}
-
-impl Limits {
-    /// These limits, with `fallback` where they say nothing.
-    #[must_use]
-    pub fn or(&self, fallback: &Limits) -> Limits {
-        Limits {
-            timeout: self.timeout.or(fallback.timeout),
-            cpu_time: self.cpu_time.or(fallback.cpu_time),
-            memory: self.memory.or(fallback.memory),
-            table_elements: self.table_elements.or(fallback.table_elements),
-            fuel: self.fuel.or(fallback.fuel),
-            output_bytes: self.output_bytes.or(fallback.output_bytes),
-            log_bytes: self.log_bytes.or(fallback.log_bytes),
-            args_bytes: self.args_bytes.or(fallback.args_bytes),
-            result_bytes: self.result_bytes.or(fallback.result_bytes),
-            host_call_bytes: self.host_call_bytes.or(fallback.host_call_bytes),
-        }
-    }
-}
-
-/// The limits in force for one task, resolved once at load.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResolvedLimits {
-    /// Wall clock.
-    pub timeout: Duration,
-    /// Time on a thread.
-    pub cpu_time: Option<Duration>,
-    /// Sum over all memories, in bytes.
-    pub memory: u64,
-    /// Sum over all tables, in elements.
-    pub table_elements: u64,
-    /// Units of fuel.
-    pub fuel: Option<u64>,
-    /// Standard output and error, in bytes.
-    pub output_bytes: u64,
-    /// Log lines, in bytes.
-    pub log_bytes: u64,
-    /// Arguments as JSON, in bytes.
-    pub args_bytes: u64,
-    /// The result as JSON, in bytes.
-    pub result_bytes: u64,
-    /// What one host call may allocate, in bytes.
-    pub host_call_bytes: u64,
-}
-
-const MIB: u64 = 1 << 20;
-
-impl ResolvedLimits {
-    /// These limits as a manifest would give them.
-    pub(crate) fn as_limits(&self) -> Limits {
-        Limits {
-            timeout: Some(self.timeout.as_secs_f64()),
-            cpu_time: self.cpu_time.map(|limit| limit.as_secs_f64()),
-            memory: Some(self.memory.into()),
-            table_elements: Some(self.table_elements),
-            fuel: self.fuel,
-            output_bytes: Some(self.output_bytes.into()),
-            log_bytes: Some(self.log_bytes.into()),
-            args_bytes: Some(self.args_bytes.into()),
-            result_bytes: Some(self.result_bytes.into()),
-            host_call_bytes: Some(self.host_call_bytes.into()),
-        }
-    }
-
-    /// Fills in the defaults. `ceiling` is the most memory that a task of this worker can have.
-    ///
-    /// The error is a sentence that names the limit and what is allowed.
-    pub fn resolve(limits: &Limits, ceiling: u64) -> Result<ResolvedLimits, String> {
-        let memory = limits.memory.map_or(ceiling, u64::from);
-        if memory > ceiling {
-            return Err(format!(
-                "memory = {memory} bytes is above this worker's limit of {ceiling} bytes; lower it, or raise the worker's max_memory"
-            ));
-        }
-        let or = |given: Option<Bytes>, default: u64| given.map_or(default, u64::from);
-        Ok(ResolvedLimits {
-            timeout: seconds("timeout", limits.timeout)?.unwrap_or(Duration::from_mins(5)),
-            cpu_time: seconds("cpu_time", limits.cpu_time)?,
-            memory,
-            table_elements: limits.table_elements.unwrap_or(100_000),
-            fuel: limits.fuel,
-            output_bytes: or(limits.output_bytes, MIB),
-            log_bytes: or(limits.log_bytes, MIB),
-            args_bytes: or(limits.args_bytes, 16 * MIB),
-            result_bytes: or(limits.result_bytes, 16 * MIB),
-            host_call_bytes: or(limits.host_call_bytes, 128 * MIB),
-        })
-    }
-}
-
-fn seconds(name: &str, given: Option<f64>) -> Result<Option<Duration>, String> {
-    given
-        .map(|seconds| match Duration::try_from_secs_f64(seconds) {
-            Ok(duration) if !duration.is_zero() => Ok(duration),
-            _ => Err(format!(
-                "{name} = {seconds} is not allowed; give a number of seconds above 0"
-            )),
-        })
-        .transpose()
+/// A grant that can't be given.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GrantError {
+    /// An entry of `http` is not a host.
+    #[error(
+        "`{0}` in [grants] http is not a host; write \"example.com\", \"*.example.com\" or \"127.0.0.1:8080\""
+    )]
+    Host(String),
+    /// An entry of `dirs` is not there.
+    #[error("[grants] dirs: {} is not a directory of this machine", .0.display())]
+    Directory(PathBuf),
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_task_goes_before_the_module_and_the_module_before_the_defaults() {
-        let settings: ModuleSettings = serde_json::from_value(serde_json::json!({
-            "limits": {"timeout": 10, "memory": "32MiB"},
-            "task_limits": {"slow": {"timeout": 90.5}},
-        }))
-        .unwrap();
-        let slow = settings.task_limits["slow"].or(&settings.limits);
-        let slow = ResolvedLimits::resolve(&slow, 64 * MIB).unwrap();
-        assert_eq!(slow.timeout, Duration::from_millis(90_500));
-        assert_eq!(slow.memory, 32 * MIB);
-        assert_eq!(slow.result_bytes, 16 * MIB);
-    }
-
-    #[test]
-    fn limits_in_force_can_be_given_again() {
-        let limits = Limits {
-            timeout: Some(1.5),
-            fuel: Some(7),
-            ..Limits::default()
-        };
-        let held = ResolvedLimits::resolve(&limits, MIB).unwrap();
-        assert_eq!(
-            ResolvedLimits::resolve(&held.as_limits(), MIB).unwrap(),
-            held
-        );
-    }
-
-    #[test]
-    fn impossible_limits_are_named() {
-        let above = Limits {
-            memory: Some(Bytes::from(2 * MIB)),
-            ..Limits::default()
-        };
-        assert!(
-            ResolvedLimits::resolve(&above, MIB)
-                .unwrap_err()
-                .starts_with("memory = 2097152")
-        );
-        let zero = Limits {
-            timeout: Some(0.0),
-            ..Limits::default()
-        };
-        assert!(
-            ResolvedLimits::resolve(&zero, MIB)
-                .unwrap_err()
-                .starts_with("timeout = 0 ")
-        );
-    }
 
     #[test]
     fn unknown_keys_are_errors() {

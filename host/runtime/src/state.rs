@@ -1,54 +1,61 @@
-//! What a store holds for one call: limits, log, context, and WASI where the guest imports it.
+//! What a store holds for one call: limits, log, context, and what its capabilities keep for it.
 //!
-//! Must not know the guest's types.
+//! Must not know the guest's types, nor which capabilities there are.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chicory_signature::CommandLine;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::p2::pipe::MemoryInputPipe;
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use crate::http::Gate;
-use crate::invocation::TaskContext;
-use crate::journal::Stream;
+use crate::context::TaskContext;
+use crate::ended::Level;
 use crate::limiter::Limiter;
-use crate::settings::{Grants, ResolvedLimits};
-use crate::stdio::Output;
-use crate::watch::Watch;
+use crate::limits::ResolvedLimits;
+use crate::monitor::Monitor;
 
 /// Handles of host resources that one guest may hold at a time.
 const MAX_RESOURCES: usize = 20_000;
 
-/// Random bytes that a guest may ask for at a time.
-const MAX_RANDOM: u64 = 4 << 20;
-
-/// A store's data.
-pub(crate) struct State {
+/// What the host knows about a running call: the data of its store, which the functions of a
+/// [`HostInterface`](crate::HostInterface) are given.
+pub struct CallState {
     pub(crate) limiter: Limiter,
-    pub(crate) watch: Arc<Watch>,
+    pub(crate) monitor: Arc<Monitor>,
     pub(crate) context: TaskContext,
     pub(crate) deadline: Instant,
     pub(crate) cpu_time: Option<Duration>,
-    table: ResourceTable,
-    wasi: Option<Box<Wasi>>,
+    wasi: Wasi,
+    kept: Kept,
 }
 
-/// What only guests that import WASI need.
+/// WASI's part, for guests that import it.
 pub(crate) struct Wasi {
-    ctx: WasiCtx,
-    http: WasiHttpCtx,
-    gate: Gate,
+    ctx: Option<Box<WasiCtx>>,
+    table: ResourceTable,
 }
+
+/// What capabilities keep for the call: one value of each type.
+#[derive(Default)]
+struct Kept(Vec<Box<dyn Any + Send>>);
 
 /// A program's arguments and input.
 #[derive(Debug, Default)]
 pub(crate) struct Program {
     pub(crate) argv: Vec<String>,
     pub(crate) stdin: Bytes,
+}
+
+/// A call's state while capabilities add to it.
+pub(crate) struct CallSetup<'a> {
+    pub(crate) monitor: &'a Arc<Monitor>,
+    pub(crate) context: &'a TaskContext,
+    pub(crate) program: Program,
+    wasi: Option<WasiCtxBuilder>,
+    kept: Kept,
 }
 
 impl Program {
@@ -62,99 +69,135 @@ impl Program {
     }
 }
 
-impl Wasi {
-    /// A context with what is granted, and nothing else. The error is a directory that can't be opened.
+impl<'a> CallSetup<'a> {
+    /// Nothing yet.
     pub(crate) fn new(
-        grants: &Grants,
-        gate: Gate,
-        watch: &Arc<Watch>,
+        monitor: &'a Arc<Monitor>,
+        context: &'a TaskContext,
         program: Program,
-    ) -> Result<Self, String> {
-        let mut builder = WasiCtx::builder();
-        builder.max_random_size(MAX_RANDOM).args(&program.argv);
-        builder
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false);
-        if !program.stdin.is_empty() {
-            builder.stdin(MemoryInputPipe::new(program.stdin));
+    ) -> Self {
+        CallSetup {
+            monitor,
+            context,
+            program,
+            wasi: None,
+            kept: Kept::default(),
         }
-        for (name, value) in &grants.env {
-            builder.env(name, value);
+    }
+
+    /// The WASI context that the call will have; without this, it has none.
+    pub(crate) fn wasi(&mut self) -> &mut WasiCtxBuilder {
+        self.wasi.get_or_insert_default()
+    }
+
+    /// Keeps a value for the call.
+    pub(crate) fn keep<T: Any + Send>(&mut self, value: T) {
+        self.kept.0.push(Box::new(value));
+    }
+
+    /// What was prepared.
+    pub(crate) fn finish(self) -> Prepared {
+        let wasi = self.wasi.map(|mut builder| Box::new(builder.build()));
+        Prepared {
+            wasi,
+            kept: self.kept,
         }
-        builder
-            .stdout(Output::new(Stream::Stdout, watch))
-            .stderr(Output::new(Stream::Stderr, watch));
-        for dir in &grants.dirs {
-            let perms = if dir.writable {
-                FsPerms::ReadWrite
-            } else {
-                FsPerms::ReadOnly
-            };
-            builder
-                .preopened_dir(&dir.host, &dir.guest, perms)
-                .map_err(|error| {
-                    format!(
-                        "can't open the granted directory {}: {error}",
-                        dir.host.display()
-                    )
-                })?;
-        }
-        Ok(Wasi {
-            ctx: builder.build(),
-            http: WasiHttpCtx::new(),
-            gate,
-        })
     }
 }
 
-impl State {
+/// What capabilities have prepared for a call.
+pub(crate) struct Prepared {
+    wasi: Option<Box<WasiCtx>>,
+    kept: Kept,
+}
+
+impl Kept {
+    fn get<T: Any>(&self) -> Option<&T> {
+        self.0.iter().find_map(|value| value.downcast_ref())
+    }
+
+    fn get_mut<T: Any>(&mut self) -> Option<&mut T> {
+        self.0.iter_mut().find_map(|value| value.downcast_mut())
+    }
+}
+
+impl CallState {
     /// The data for a call that begins now.
     pub(crate) fn new(
         limits: &ResolvedLimits,
-        watch: Arc<Watch>,
+        monitor: Arc<Monitor>,
         context: TaskContext,
-        wasi: Option<Wasi>,
+        prepared: Prepared,
     ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        State {
+        CallState {
             limiter: Limiter::new(limits.memory, limits.table_elements),
-            deadline: watch.started() + limits.timeout,
+            deadline: monitor.started() + limits.timeout,
             cpu_time: limits.cpu_time,
-            watch,
+            monitor,
             context,
-            table,
-            wasi: wasi.map(Box::new),
+            wasi: Wasi {
+                ctx: prepared.wasi,
+                table,
+            },
+            kept: prepared.kept,
         }
     }
 
-    fn wasi(&mut self) -> (&mut Wasi, &mut ResourceTable) {
-        let wasi = self
-            .wasi
-            .as_mut()
-            .expect("WASI is linked only where a context is built");
-        (wasi, &mut self.table)
+    /// The task that is running: its id, its name, its tenant.
+    pub fn task(&self) -> &TaskContext {
+        &self.context
+    }
+
+    /// When the call will be stopped.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Adds a line to the task's log, as the host's.
+    pub fn log(&self, level: Level, message: &str) {
+        self.monitor.log().say_as_host(level, message);
+    }
+
+    /// Notes that the guest was refused something: if it then fails, the call ends as
+    /// [`How::Denied`](crate::How::Denied) with the first such message.
+    pub fn deny(&self, message: impl Into<String>) {
+        self.monitor.log().deny(message.into());
+    }
+
+    /// The value that [`HostInterface::with_state`](crate::HostInterface::with_state) made for this call.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.kept.get()
+    }
+
+    /// The same, to change it.
+    pub fn get_mut<T: Any>(&mut self) -> Option<&mut T> {
+        self.kept.get_mut()
+    }
+
+    pub(crate) fn wasi(&mut self) -> &mut Wasi {
+        &mut self.wasi
+    }
+
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.wasi.table
+    }
+
+    /// A value that a linked capability keeps for each call, and the table of resources.
+    pub(crate) fn kept_and_table<T: Any>(&mut self) -> (&mut T, &mut ResourceTable) {
+        let kept = self.kept.get_mut();
+        let kept = kept.expect("a capability is linked only where it is prepared for each call");
+        (kept, &mut self.wasi.table)
     }
 }
 
-impl WasiView for State {
+impl WasiView for Wasi {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let (wasi, table) = self.wasi();
+        let ctx = self.ctx.as_mut();
         WasiCtxView {
-            ctx: &mut wasi.ctx,
-            table,
-        }
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        let (wasi, table) = self.wasi();
-        WasiHttpCtxView {
-            ctx: &mut wasi.http,
-            table,
-            hooks: &mut wasi.gate,
+            ctx: ctx.expect("WASI is linked only where a context is built"),
+            table: &mut self.table,
         }
     }
 }

@@ -8,7 +8,7 @@ use wasmtime::{Error, PoolConcurrencyLimitError, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 use crate::ended::How;
-use crate::settings::ResolvedLimits;
+use crate::limits::ResolvedLimits;
 
 /// Why the host stopped a guest that was computing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

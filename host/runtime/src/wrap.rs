@@ -2,6 +2,7 @@
 //!
 //! Must not know the engine.
 
+mod error;
 mod room;
 
 use wasi_preview1_component_adapter_provider::{
@@ -12,6 +13,8 @@ use wasi_preview1_component_adapter_provider::{
 use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload};
 use wit_component::ComponentEncoder;
 
+pub use self::error::ComponentError;
+
 /// The component, and what it needs of its engine.
 #[derive(Debug)]
 pub(crate) struct Wrapped {
@@ -20,27 +23,24 @@ pub(crate) struct Wrapped {
     pub(crate) concurrency: bool,
 }
 
-/// Wraps `wasm`. The error says what to do about it.
-pub(crate) fn wrap(wasm: Vec<u8>) -> Result<Wrapped, String> {
+/// Wraps `wasm`.
+pub(crate) fn wrap(wasm: Vec<u8>) -> Result<Wrapped, ComponentError> {
     let bytes = if Parser::is_component(&wasm) {
         wasm
     } else if Parser::is_core_wasm(&wasm) {
         encode(&wasm)?
     } else {
-        return Err(
-            "it is not WebAssembly; give a component or a core module in the binary format".into(),
-        );
+        return Err(ComponentError::NotWebAssembly);
     };
-    let concurrency =
-        uses_concurrency(&bytes).map_err(|error| format!("it is damaged: {error}"))?;
+    let concurrency = uses_concurrency(&bytes)?;
     Ok(Wrapped { bytes, concurrency })
 }
 
 /// Makes a component of a core module, as loading it does; a component stays as it is.
 ///
 /// # Errors
-/// A sentence that says what is wrong with `wasm`, and what to do.
-pub fn to_component(wasm: Vec<u8>) -> Result<Vec<u8>, String> {
+/// Says what is wrong with `wasm`, and what to do.
+pub fn to_component(wasm: Vec<u8>) -> Result<Vec<u8>, ComponentError> {
     wrap(wasm).map(|wrapped| wrapped.bytes)
 }
 
@@ -83,16 +83,12 @@ impl Core {
     }
 }
 
-fn encode(wasm: &[u8]) -> Result<Vec<u8>, String> {
-    let core = Core::read(wasm).map_err(|error| format!("it is damaged: {error}"))?;
+fn encode(wasm: &[u8]) -> Result<Vec<u8>, ComponentError> {
+    let core = Core::read(wasm)?;
     if !core.typed && !core.command {
-        return Err(format!(
-            "it is a core module without component type information and without `_start`{}; \
-             build it as a component (wit-bindgen, componentize-py, jco), or as a WASI command",
-            core.foreign.map_or_else(String::new, |module| format!(
-                ", which imports from `{module}`"
-            )),
-        ));
+        return Err(ComponentError::Untyped {
+            imports_from: core.foreign,
+        });
     }
     let roomy = if core.preview1 {
         room::make(wasm)?
@@ -108,8 +104,7 @@ fn encode(wasm: &[u8]) -> Result<Vec<u8>, String> {
         }
         encoder.encode()
     })();
-    component
-        .map_err(|error| format!("it is a core module that can't be made a component: {error:#}"))
+    component.map_err(|error| ComponentError::Encode(error.into()))
 }
 
 /// Whether a component lifts or lowers anything with the async ABI, or uses async built-ins.
@@ -143,7 +138,8 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> String {
-        wrap(wat::parse_str(text).unwrap()).unwrap_err()
+        let error = wrap(wat::parse_str(text).unwrap()).unwrap_err();
+        error.to_string()
     }
 
     #[test]
@@ -165,11 +161,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_wrapped_says_what_to_do() {
-        assert!(
-            wrap(b"#!/bin/sh".to_vec())
-                .unwrap_err()
-                .starts_with("it is not WebAssembly")
-        );
+        let error = wrap(b"#!/bin/sh".to_vec()).unwrap_err();
+        assert!(matches!(error, ComponentError::NotWebAssembly));
         let error = refused("(module (func (export \"add\")))");
         assert!(
             error.contains("build it as a component") && !error.contains("which imports"),

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chicory_queue::{Advice, Failure, TaskMessage};
-use chicory_signature::Note;
+use chicory_signature::{Arguments, Note};
 use serde::de::DeserializeOwned;
 
 use crate::attempt::Attempt;
@@ -52,13 +52,18 @@ impl Call {
         self.attempt.max_retries()
     }
 
+    /// The arguments, as the JSON text that was received.
+    pub fn arguments(&self) -> &Arguments {
+        &self.message().arguments
+    }
+
     /// The arguments by position, such as `let (first, second): (u32, String) = call.args()?`.
     ///
     /// # Errors
     /// A failure named `ValidationError`, which is not retried: the same arguments stay wrong.
     pub fn args<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        let args = serde_json::Value::Array(self.message().args.clone());
-        T::deserialize(args).map_err(|error| invalid("args", &error))
+        let args = serde_json::from_str(self.arguments().args().as_str());
+        args.map_err(|error| invalid("args", &error))
     }
 
     /// The arguments by name.
@@ -66,8 +71,8 @@ impl Call {
     /// # Errors
     /// As [`Call::args`].
     pub fn kwargs<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        let kwargs = serde_json::Value::Object(self.message().kwargs.clone());
-        T::deserialize(kwargs).map_err(|error| invalid("kwargs", &error))
+        let kwargs = serde_json::from_str(self.arguments().kwargs().as_str());
+        kwargs.map_err(|error| invalid("kwargs", &error))
     }
 
     /// Tells the worker's observer of a log line or of progress.

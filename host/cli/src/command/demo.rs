@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use chicory_queue::{
     BrokerConfig, Connected, DeadLetterRange, ReplayOptions, SqliteConfig, TaskMessage, Timestamp,
 };
+use chicory_signature::with_causes;
 use chicory_worker::{Catalog, EventChannel, ModuleDir, Stop, Worker, WorkerConfig, WorkerEvent};
 use clap::Args;
 use serde_json::json;
@@ -126,7 +127,11 @@ fn check_deployed(cases: &[Case], loaded: &serve::Loaded) -> Result<(), CommandE
         return Ok(());
     };
     let reason = match loaded.report.refused.first() {
-        Some(refusal) => format!("{} was refused: {}", refusal.file.display(), refusal.reason),
+        Some(refusal) => format!(
+            "{} was refused: {}",
+            refusal.file.display(),
+            with_causes(&refusal.reason)
+        ),
         None => reason.to_string(),
     };
     Err(CommandError::Usage(format!(

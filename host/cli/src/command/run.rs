@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chicory_runtime::{Ended, How, Invocation, Module, Note, Source, Task};
+use chicory_runtime::{Ended, How, Invocation, LogSource, Module, Note, Task};
 use clap::Args;
 use serde_json::json;
 
@@ -54,8 +54,7 @@ pub(crate) async fn run(args: RunArgs, context: &Context) -> anyhow::Result<()> 
     request.settings.grants.env.extend(args.env);
     let module = sandbox.load(request).await.context(found.shown)?;
     let task = find(&module, &args.task)?;
-    let kwargs = args.call.kwargs.unwrap_or_default();
-    let mut invocation = Invocation::new(task, args.call.args, kwargs);
+    let mut invocation = Invocation::new(task, args.call.arguments()?);
     invocation.context.id = "run".into();
     if !context.output.is_json() {
         invocation.observer = Some(Arc::new(|note| say(&note)));
@@ -85,14 +84,16 @@ fn find(module: &Module, name: &str) -> Result<Arc<Task>, CommandError> {
 fn say(note: &Note) {
     match note {
         Note::Log(line) => match line.source {
-            Source::Guest => {
+            LogSource::Guest => {
                 eprintln!(
                     "{:<5} {}",
                     format!("{:?}", line.level).to_uppercase(),
                     line.message
                 );
             }
-            Source::Stdout | Source::Stderr | Source::Host => eprintln!("{}", line.message),
+            LogSource::Stdout | LogSource::Stderr | LogSource::Host => {
+                eprintln!("{}", line.message)
+            }
         },
         Note::Progress { percent, message } => {
             eprintln!(

@@ -16,6 +16,8 @@ use wasmparser::{
     Payload, ProducersFieldValue, ProducersSectionReader, TypeRef, TypeSectionReader,
 };
 
+use super::error::ComponentError;
+
 /// The name by which the adapter's encoder finds the function.
 const ALLOCATE: &str = "cabi_realloc_adapter";
 /// Stands in the program's data before the array's address. The same as in `chicory build`.
@@ -25,17 +27,12 @@ const MARK: &[u8] = b"chicory: room for WASI's adapter";
 const SIZE: u32 = (2 << 16) + 64;
 
 /// The module with a function that hands the room out, if it was made by Go.
-pub(super) fn make(wasm: &[u8]) -> Result<Option<Vec<u8>>, String> {
-    let damaged = |error: &dyn std::fmt::Display| format!("it is damaged: {error}");
+pub(super) fn make(wasm: &[u8]) -> Result<Option<Vec<u8>>, ComponentError> {
     if !is_go(wasm) {
         return Ok(None);
     }
-    let Some(begin) = reserved(wasm).map_err(|error| damaged(&error))? else {
-        return Err(
-            "it is a Go program without room for WASI's adapter in its memory, which Go would \
-            write over; build it with `chicory build`"
-                .into(),
-        );
+    let Some(begin) = reserved(wasm)? else {
+        return Err(ComponentError::NoRoom);
     };
     let mut module = Module::new();
     let mut room = Room {
@@ -44,7 +41,7 @@ pub(super) fn make(wasm: &[u8]) -> Result<Option<Vec<u8>>, String> {
         ..Room::default()
     };
     room.parse_core_module(&mut module, Parser::new(0), wasm)
-        .map_err(|error| damaged(&error))?;
+        .map_err(|error| ComponentError::Encode(error.into()))?;
     Ok(Some(module.finish()))
 }
 
@@ -226,12 +223,12 @@ mod tests {
     #[test]
     fn a_go_program_without_room_says_what_to_do() {
         let bare = wat::parse_str(GO.replace("chicory:", "nothing:")).unwrap();
-        assert!(make(&bare).unwrap_err().contains("`chicory build`"));
+        assert!(matches!(make(&bare), Err(ComponentError::NoRoom)));
     }
 
     #[test]
     fn other_programs_stay_as_they_are() {
         let rust = GO.replace("Go cmd/compile", "rustc");
-        assert_eq!(make(&wat::parse_str(rust).unwrap()), Ok(None));
+        assert_eq!(make(&wat::parse_str(rust).unwrap()).unwrap(), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chicory_runtime::{Advice, How, Level, LogLine, Note, Source, TaskContext};
+use chicory_runtime::{Advice, How, Level, LogLine, LogSource, Note, TaskContext};
 use serde_json::json;
 
 use crate::guests::{MEMORY, call, invocation, load, returned, sandbox};
@@ -64,9 +64,7 @@ async fn arguments_that_do_not_fit_end_the_call_before_it_begins() {
         "arguments: larger than the limit of 100 bytes"
     );
     let task = module.task("add-both").unwrap();
-    let error = task
-        .validate(&[json!(1)], &serde_json::Map::new())
-        .unwrap_err();
+    let error = task.validate(&vec![json!(1)].into()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "kwargs: missing argument `second-one: u32`"
@@ -238,8 +236,8 @@ async fn a_task_knows_its_context_and_is_heard() {
     assert_eq!(returned(&ended), json!(23));
     let line = LogLine {
         level: Level::Warn,
-        source: Source::Guest,
-        message: "id-7[2J".into(),
+        source: LogSource::Guest,
+        message: "id-7".into(),
     };
     assert_eq!(ended.log, std::slice::from_ref(&line));
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chicory_runtime::{CancellationToken, How, Source};
+use chicory_runtime::{CancellationToken, How, LogSource};
 use serde_json::json;
 
 use crate::guests::{MEMORY, call, invocation, load, plain, run, sandbox};
@@ -263,7 +263,7 @@ async fn a_storm_of_host_calls_is_stopped_and_its_log_is_cut() {
     assert_eq!(
         (last.source, last.message.as_str()),
         (
-            Source::Host,
+            LogSource::Host,
             "what was above the limit log_bytes was dropped"
         )
     );

@@ -3,6 +3,7 @@
 use std::fs;
 
 use chicory_runtime::{How, LoadError, LoadRequest, ModuleSettings, Sandbox, SandboxConfig};
+use chicory_signature::with_causes;
 use serde_json::json;
 
 use crate::guests::{call, config, load, plain, returned, sandbox};
@@ -145,14 +146,12 @@ async fn what_is_no_module_or_has_no_task_is_refused() {
     let sandbox = sandbox();
     let refused = load(&sandbox, "(component)", json!({})).await.unwrap_err();
     assert!(
-        refused
-            .to_string()
-            .contains("it exports no function that can be a task"),
+        with_causes(&refused).contains("it exports no function that can be a task"),
         "{refused}"
     );
     let refused = load(&sandbox, "(module)", json!({})).await.unwrap_err();
     assert!(
-        refused.to_string().contains("build it as a component"),
+        with_causes(&refused).contains("build it as a component"),
         "{refused}"
     );
     let request = LoadRequest {
@@ -162,15 +161,13 @@ async fn what_is_no_module_or_has_no_task_is_refused() {
     };
     let refused = sandbox.load(request).await.unwrap_err();
     assert!(
-        refused
-            .to_string()
-            .starts_with("module `script` can't be loaded: it is not WebAssembly"),
+        with_causes(&refused).starts_with("module `script` can't be loaded: it is not WebAssembly"),
         "{refused}"
     );
     let large = plain("(memory i64 1) (func (export \"f\"))", &["f"]);
     let refused = load(&sandbox, &large, json!({})).await.unwrap_err();
     assert!(
-        refused.to_string().contains("it can't be compiled"),
+        with_causes(&refused).contains("it can't be compiled"),
         "{refused}"
     );
 }
@@ -199,7 +196,7 @@ async fn impossible_manifests_are_refused_by_the_setting() {
     ] {
         let refused = load(&sandbox, FINE, manifest).await.unwrap_err();
         assert!(
-            matches!(refused, LoadError::Settings { .. }) && refused.to_string().contains(part),
+            matches!(refused, LoadError::Settings { .. }) && with_causes(&refused).contains(part),
             "{refused}"
         );
     }

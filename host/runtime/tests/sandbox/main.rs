@@ -3,6 +3,7 @@
 mod calls;
 mod endings;
 mod guests;
+mod interfaces;
 mod loading;
 mod programs;
 mod residency;

@@ -1,6 +1,6 @@
 //! Command-line programs as tasks: argv, stdin, stdout, stderr, exit codes.
 
-use chicory_runtime::{How, Source};
+use chicory_runtime::{How, LogSource};
 use serde_json::json;
 
 use crate::guests::{call, load, returned, sandbox};
@@ -52,7 +52,7 @@ async fn a_programs_stdout_is_its_result() {
     };
     assert_eq!(
         (line.source, line.message.as_str()),
-        (Source::Stderr, "to stderr")
+        (LogSource::Stderr, "to stderr")
     );
 }
 

@@ -3,7 +3,10 @@
 //! The manifest becomes the custom section `chicory-deployment` at the end of the module, as JSON. So one
 //! digest stands for the code and for what it is granted. Must not know files or registries.
 
-use chicory_runtime::{own_custom_section, without_custom_section};
+use std::error::Error;
+
+use chicory_runtime::{own_custom_section, with_custom_section, without_custom_section};
+use chicory_signature::with_causes;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -30,12 +33,11 @@ impl Bundle {
     /// Says what is wrong with the manifest, or with what the module says about itself.
     pub fn pack(wasm: &[u8], manifest: &str) -> Result<Self, ManifestError> {
         Manifest::of(wasm, manifest)?;
-        let deployment = |message: String| ManifestError::Deployment { message };
-        let mut bytes = without_custom_section(wasm, SECTION).map_err(deployment)?;
+        let bytes = without_custom_section(wasm, SECTION).map_err(|error| deployment(&error))?;
         let table: Map<String, Value> =
-            toml::from_str(manifest).map_err(|error| deployment(error.to_string()))?;
-        append(&mut bytes, Value::Object(table).to_string().as_bytes());
-        Self::open(bytes)
+            toml::from_str(manifest).map_err(|error| deployment(&error))?;
+        let json = Value::Object(table).to_string();
+        Self::open(with_custom_section(bytes, SECTION, json.as_bytes()))
     }
 
     /// Opens what [`Bundle::pack`] made. A module without a manifest inside has only its own.
@@ -43,12 +45,10 @@ impl Bundle {
     /// # Errors
     /// Says what is wrong with one of the manifests.
     pub fn open(bytes: Vec<u8>) -> Result<Self, ManifestError> {
-        let deployment = |message: String| ManifestError::Deployment { message };
-        let above = match own_custom_section(&bytes, SECTION).map_err(deployment)? {
+        let own = own_custom_section(&bytes, SECTION).map_err(|error| deployment(&error))?;
+        let above = match own {
             None => Map::new(),
-            Some(json) => {
-                serde_json::from_slice(&json).map_err(|error| deployment(error.to_string()))?
-            }
+            Some(json) => serde_json::from_slice(&json).map_err(|error| deployment(&error))?,
         };
         Ok(Self {
             manifest: Manifest::over(&bytes, above)?,
@@ -63,39 +63,15 @@ impl Bundle {
     }
 }
 
+fn deployment(error: &dyn Error) -> ManifestError {
+    ManifestError::Deployment {
+        message: with_causes(error),
+    }
+}
+
 /// SHA-256 in lower-case hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let hash = Sha256::digest(bytes);
-    hash.iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-}
-
-/// Appends a custom section: its id (0), its size, its name with its length, its contents.
-fn append(wasm: &mut Vec<u8>, contents: &[u8]) {
-    let mut section = Vec::new();
-    leb128(&mut section, SECTION.len());
-    section.extend_from_slice(SECTION.as_bytes());
-    section.extend_from_slice(contents);
-    wasm.push(0);
-    leb128(wasm, section.len());
-    wasm.extend_from_slice(&section);
-}
-
-/// An unsigned number as WebAssembly writes it (LEB128).
-fn leb128(out: &mut Vec<u8>, mut number: usize) {
-    loop {
-        let low = u8::try_from(number & 0x7f).unwrap_or_default();
-        number >>= 7;
-        if number == 0 {
-            out.push(low);
-            return;
-        }
-        out.push(low | 0x80);
-    }
+    hex::encode(Sha256::digest(bytes))
 }
 
 #[cfg(test)]
@@ -140,19 +116,5 @@ mod tests {
         let wasm = module(&inner);
         assert!(!Bundle::is_packed(&wasm));
         assert_eq!(Bundle::open(wasm).unwrap().manifest, Manifest::default());
-    }
-
-    #[test]
-    fn lengths_are_written_as_webassembly_reads_them() {
-        for (number, bytes) in [
-            (0, &[0][..]),
-            (127, &[127]),
-            (128, &[0x80, 1]),
-            (300, &[0xac, 2]),
-        ] {
-            let mut out = Vec::new();
-            leb128(&mut out, number);
-            assert_eq!(out, bytes);
-        }
     }
 }

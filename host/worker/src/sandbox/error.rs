@@ -23,7 +23,7 @@ pub enum ModuleError {
         name: String,
     },
     /// Its file can't be read.
-    #[error("can't be read: {0}")]
+    #[error("can't be read")]
     Unreadable(#[from] io::Error),
     /// Its manifest is not valid.
     #[error(transparent)]
@@ -57,7 +57,7 @@ pub enum ModuleError {
         digest: String,
     },
     /// Its bytes can't be fetched from the registry.
-    #[error("its bytes can't be fetched: {0}")]
+    #[error("its bytes can't be fetched")]
     NotFetched(#[source] RegistryError),
     /// The registry does not have its bytes.
     #[error("the registry has no bytes with the digest {digest}")]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use chicory_signature::with_causes;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
@@ -150,6 +151,7 @@ fn log(report: &LoadReport) {
         tracing::info!(module = %name, "loaded the changed module; tasks at work end on the version before");
     }
     for Refusal { file, reason } in &report.refused {
+        let reason = with_causes(reason);
         tracing::warn!(file = %file.display(), %reason, "refused the module; the version before stays, where there is one");
     }
 }

@@ -13,7 +13,6 @@ use crate::attempt::Attempt;
 /// The invocation that a call asks for.
 pub(super) fn invocation(call: Call, task: Arc<Task>) -> Invocation {
     let message = call.message();
-    let (args, kwargs) = (message.args.clone(), message.kwargs.clone());
     let observer = call
         .observer
         .clone()
@@ -23,8 +22,7 @@ pub(super) fn invocation(call: Call, task: Arc<Task>) -> Invocation {
         });
     Invocation {
         context: context(&call.attempt),
-        args,
-        kwargs,
+        arguments: message.arguments.clone(),
         observer,
         task,
         cancel: None,

@@ -83,6 +83,6 @@ mod tests {
                 message: Some("half\x1b[2J".into()),
             },
         };
-        assert_eq!(said(&said_of), "t1 m.f   40% half[2J");
+        assert_eq!(said(&said_of), "t1 m.f   40% half");
     }
 }

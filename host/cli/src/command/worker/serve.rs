@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chicory_queue::BrokerConfig;
 use chicory_runtime::{Sandbox, SandboxConfig};
+use chicory_signature::with_causes;
 use chicory_worker::{Catalog, LoadReport, ModuleDir, Refusal, Stop, Worker, WorkerConfig};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -59,6 +60,7 @@ pub(crate) async fn load_from(mut dir: ModuleDir, catalog: Arc<Catalog>) -> anyh
         .await
         .map_err(|error| CommandError::Usage(format!("{error}; name it by --modules")))?;
     for Refusal { file, reason } in &report.refused {
+        let reason = with_causes(reason);
         tracing::warn!(file = %file.display(), %reason, "refused a module");
     }
     Ok(Loaded {
@@ -77,9 +79,10 @@ impl Loaded {
                 "no module in {shown}: put .wasm files there, or name another folder by --modules"
             ),
             Some(Refusal { file, reason }) => format!(
-                "no module in {shown} can be used; the first of {}, {}: {reason}",
+                "no module in {shown} can be used; the first of {}, {}: {}",
                 self.report.refused.len(),
-                file.display()
+                file.display(),
+                with_causes(reason)
             ),
         })
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use chicory_queue::{Failure, Outcome, RetryPolicy};
 use chicory_runtime::{Module, Sandbox, Task};
-use chicory_signature::Signature;
+use chicory_signature::{Signature, with_causes};
 
 use super::code::Code;
 use super::counters::CanaryCounters;
@@ -155,7 +155,11 @@ impl CatalogTask {
     fn refused(&self, reason: &ModuleError) -> Outcome {
         Outcome::Failed(Failure {
             name: "ModuleRefused".into(),
-            message: format!("version {} can't be used here: {reason}", self.digest()),
+            message: format!(
+                "version {} can't be used here: {}",
+                self.digest(),
+                with_causes(reason)
+            ),
             traceback: None,
             advice: chicory_queue::Advice::Policy,
         })

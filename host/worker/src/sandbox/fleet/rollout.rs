@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{AuditEntry, ModuleRecord, Progress, Registry, Rollout, WorkerReport};
+use chicory_signature::with_causes;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,6 +25,7 @@ async fn warm(cold: Vec<Arc<Code>>, cache: Arc<CodeCache>) {
             return;
         }
         if let Err(reason) = code.load().await {
+            let reason = with_causes(&reason);
             tracing::warn!(%reason, "a deployed module can't be used on this worker");
         }
     }
@@ -83,7 +85,7 @@ impl Fleet {
                     .load()
                     .await
                     .map(drop)
-                    .map_err(|error| error.to_string()),
+                    .map_err(|error| with_causes(&error)),
                 Err(reason) => Err(reason),
             };
             let progress = match brought {

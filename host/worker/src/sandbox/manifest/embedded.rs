@@ -4,6 +4,7 @@
 //! give itself a name or a grant.
 
 use chicory_runtime::custom_section;
+use chicory_signature::with_causes;
 use serde_json::{Map, Value};
 
 /// The custom section's name.
@@ -26,7 +27,7 @@ const KEYS: [&str; 7] = [
 /// What the module says about itself, all of its lines in one. The error is a sentence that names the
 /// line and the key.
 pub(crate) fn read(wasm: &[u8]) -> Result<Map<String, Value>, String> {
-    let bytes = custom_section(wasm, SECTION)?;
+    let bytes = custom_section(wasm, SECTION).map_err(|error| with_causes(&error))?;
     if bytes.len() > MAX_BYTES {
         return Err(format!(
             "it has {} bytes, and up to {MAX_BYTES} are allowed",

@@ -1,0 +1,342 @@
+//! A task's log while it runs: its own lines, what it writes to stdout and stderr, and what the
+//! host has to say; capped, and free of control characters.
+//!
+//! Must not know where the log goes afterwards.
+
+use std::time::{Duration, Instant};
+
+use chicory_signature::{printable, printable_up_to};
+
+use crate::ended::{Level, LogLine, LogSource, Note, Observer};
+use crate::limits::ResolvedLimits;
+
+/// What a line costs besides its text, so that empty lines are not free.
+const LINE_COST: u64 = 16;
+
+/// Progress reports that follow one another faster than this are dropped.
+const PROGRESS_GAP: Duration = Duration::from_millis(50);
+
+/// The most that is passed on of what a guest says about its progress.
+const PROGRESS_BYTES: usize = 4096;
+
+/// The end of a program's output that an error shows, in bytes.
+const TAIL: usize = 2048;
+
+/// Which of its standard streams a guest writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// The log of one call.
+pub(crate) struct CallLog {
+    lines: Vec<LogLine>,
+    observer: Option<Observer>,
+    log: Budget,
+    output: Budget,
+    partial: [Vec<u8>; 2],
+    /// A command's stdout is its result, and not part of the log.
+    result: Option<Collected>,
+    reported: Option<Instant>,
+    denied: Option<String>,
+}
+
+struct Budget {
+    left: u64,
+    exceeded: bool,
+}
+
+impl Budget {
+    fn new(left: u64) -> Self {
+        Budget {
+            left,
+            exceeded: false,
+        }
+    }
+
+    fn take(&mut self, bytes: u64) -> bool {
+        let taken = self.left.checked_sub(bytes);
+        self.left = taken.unwrap_or(0);
+        self.exceeded |= taken.is_none();
+        taken.is_some()
+    }
+}
+
+struct Collected {
+    bytes: Vec<u8>,
+    budget: Budget,
+}
+
+impl CallLog {
+    /// An empty log. With `collects`, stdout is kept whole as the result, up to `result_bytes`.
+    pub(crate) fn new(limits: &ResolvedLimits, observer: Option<Observer>, collects: bool) -> Self {
+        CallLog {
+            lines: Vec::new(),
+            observer,
+            log: Budget::new(limits.log_bytes),
+            output: Budget::new(limits.output_bytes),
+            partial: [Vec::new(), Vec::new()],
+            result: collects.then(|| Collected {
+                bytes: Vec::new(),
+                budget: Budget::new(limits.result_bytes),
+            }),
+            reported: None,
+            denied: None,
+        }
+    }
+
+    /// Adds what the guest said through `chicory:task/log`.
+    pub(crate) fn say(&mut self, level: Level, message: &str) {
+        for line in message.lines() {
+            if !self.log.take(line.len() as u64 + LINE_COST) {
+                return;
+            }
+            self.add(level, LogSource::Guest, line);
+        }
+    }
+
+    /// Adds what the guest wrote to a standard stream; lines appear once they are whole.
+    pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        if let (Stream::Stdout, Some(result)) = (stream, &mut self.result) {
+            if result.budget.take(bytes.len() as u64) {
+                result.bytes.extend_from_slice(bytes);
+            }
+            return;
+        }
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if !self
+                .output
+                .take(piece.len() as u64 + u64::from(piece == b"\n") * LINE_COST)
+            {
+                return;
+            }
+            self.partial[stream as usize].extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                self.end_line(stream);
+            }
+        }
+    }
+
+    /// Reports progress to the observer.
+    pub(crate) fn progress(&mut self, percent: f64, message: Option<&str>) {
+        let Some(observer) = &self.observer else {
+            return;
+        };
+        let percent = if percent.is_nan() {
+            0.0
+        } else {
+            percent.clamp(0.0, 100.0)
+        };
+        let now = Instant::now();
+        let early = self
+            .reported
+            .is_some_and(|last| now.duration_since(last) < PROGRESS_GAP);
+        if early && percent < 100.0 {
+            return;
+        }
+        self.reported = Some(now);
+        observer(Note::Progress {
+            percent,
+            message: message.map(|text| printable_up_to(text, PROGRESS_BYTES).replace('\n', " ")),
+        });
+    }
+
+    /// Notes that the guest was refused something, with the line that would grant it.
+    pub(crate) fn deny(&mut self, message: String) {
+        self.say_as_host(Level::Warn, &message);
+        self.denied.get_or_insert(message);
+    }
+
+    /// What the guest was refused first, if it was refused anything.
+    pub(crate) fn denied(&self) -> Option<&str> {
+        self.denied.as_deref()
+    }
+
+    /// What the guest said last of what went wrong: errors in its log, or lines to stderr. A panic's
+    /// message, as a rule.
+    pub(crate) fn last_words(&mut self) -> Option<String> {
+        const MOST: usize = 8;
+        self.end_line(Stream::Stderr);
+        let said = |line: &&LogLine| match line.source {
+            LogSource::Guest => line.level == Level::Error,
+            source => source == LogSource::Stderr,
+        };
+        let lines = self.lines.iter().rev().take_while(said).take(MOST);
+        let mut lines: Vec<_> = lines.map(|line| line.message.as_str()).collect();
+        lines.reverse();
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// A command's stdout as text, or nothing if it was larger than the result may be.
+    pub(crate) fn result(&self) -> Option<String> {
+        let result = self.result.as_ref()?;
+        (!result.budget.exceeded).then(|| String::from_utf8_lossy(&result.bytes).into_owned())
+    }
+
+    /// The ends of a command's stdout and stderr.
+    pub(crate) fn tails(&mut self) -> (String, String) {
+        self.end_line(Stream::Stderr);
+        let stdout = self.result.as_ref().map_or(&[][..], |result| &result.bytes);
+        let stdout = &stdout[stdout.len().saturating_sub(TAIL)..];
+        let mut stderr = Vec::new();
+        let mut left = TAIL;
+        for line in self
+            .lines
+            .iter()
+            .rev()
+            .filter(|line| line.source == LogSource::Stderr)
+        {
+            let Some(less) = left.checked_sub(line.message.len()) else {
+                break;
+            };
+            left = less;
+            stderr.push(line.message.as_str());
+        }
+        stderr.reverse();
+        (
+            printable(&String::from_utf8_lossy(stdout)).into_owned(),
+            stderr.join("\n"),
+        )
+    }
+
+    /// The finished log.
+    pub(crate) fn finish(&mut self) -> Vec<LogLine> {
+        self.end_line(Stream::Stdout);
+        self.end_line(Stream::Stderr);
+        for (budget, name) in [(&self.log, "log_bytes"), (&self.output, "output_bytes")] {
+            if budget.exceeded {
+                let message = format!("what was above the limit {name} was dropped");
+                self.lines.push(LogLine {
+                    level: Level::Warn,
+                    source: LogSource::Host,
+                    message,
+                });
+            }
+        }
+        std::mem::take(&mut self.lines)
+    }
+
+    fn end_line(&mut self, stream: Stream) {
+        let bytes = std::mem::take(&mut self.partial[stream as usize]);
+        if bytes.is_empty() {
+            return;
+        }
+        let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        let (level, source) = match stream {
+            Stream::Stdout => (Level::Info, LogSource::Stdout),
+            Stream::Stderr => (Level::Warn, LogSource::Stderr),
+        };
+        self.add(level, source, &String::from_utf8_lossy(line));
+    }
+
+    /// Adds what the host has to say about the call.
+    pub(crate) fn say_as_host(&mut self, level: Level, message: &str) {
+        for line in message.lines() {
+            if !self.log.take(line.len() as u64 + LINE_COST) {
+                return;
+            }
+            self.add(level, LogSource::Host, line);
+        }
+    }
+
+    fn add(&mut self, level: Level, source: LogSource, text: &str) {
+        let line = LogLine {
+            level,
+            source,
+            message: printable(text).into_owned(),
+        };
+        if let Some(observer) = &self.observer {
+            observer(Note::Log(line.clone()));
+        }
+        self.lines.push(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::limits::Limits;
+
+    fn log(collects: bool) -> CallLog {
+        let limits = Limits {
+            log_bytes: Some(100.into()),
+            output_bytes: Some(40.into()),
+            result_bytes: Some(10.into()),
+            ..Limits::default()
+        };
+        CallLog::new(
+            &ResolvedLimits::resolve(&limits, 1 << 20).unwrap(),
+            None,
+            collects,
+        )
+    }
+
+    fn texts(lines: &[LogLine]) -> Vec<&str> {
+        lines.iter().map(|line| line.message.as_str()).collect()
+    }
+
+    #[test]
+    fn output_becomes_lines_once_they_are_whole() {
+        let mut log = log(false);
+        log.write(Stream::Stdout, b"one\ntw");
+        log.write(Stream::Stderr, b"oops\n");
+        log.write(Stream::Stdout, b"o\nrest");
+        let lines = log.finish();
+        assert_eq!(texts(&lines), ["one", "oops", "two", "rest"]);
+        assert_eq!(
+            (lines[1].source, lines[1].level),
+            (LogSource::Stderr, Level::Warn)
+        );
+    }
+
+    #[test]
+    fn floods_are_cut_and_the_log_says_so() {
+        let mut log = log(false);
+        for _ in 0..1000 {
+            log.say(Level::Info, "");
+            log.say(Level::Info, "hello");
+            log.write(Stream::Stdout, b"\n");
+        }
+        let lines = log.finish();
+        assert!(lines.len() < 12, "{} lines", lines.len());
+        let said = "what was above the limit log_bytes was dropped";
+        assert!(texts(&lines).contains(&said), "{lines:?}");
+    }
+
+    #[test]
+    fn control_characters_are_removed() {
+        let mut log = log(false);
+        log.say(Level::Info, "first\nsecond\x1b]0;title\x07");
+        assert_eq!(texts(&log.finish()), ["first", "second"]);
+    }
+
+    #[test]
+    fn a_commands_stdout_is_its_result_up_to_the_limit() {
+        let mut log = log(true);
+        log.write(Stream::Stdout, b"12345");
+        assert_eq!(log.result().as_deref(), Some("12345"));
+        log.write(Stream::Stdout, b"123456");
+        assert_eq!(log.result(), None);
+        log.write(Stream::Stderr, b"bad\nworse");
+        assert_eq!(log.tails(), ("12345".into(), "bad\nworse".into()));
+    }
+
+    #[test]
+    fn progress_is_clamped_and_thinned_out() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let notes = Arc::clone(&seen);
+        let mut log = log(false);
+        log.observer = Some(Arc::new(move |note| notes.lock().unwrap().push(note)));
+        for percent in [-5.0, 1.0, 2.0, f64::INFINITY] {
+            log.progress(percent, Some("step\x07"));
+        }
+        let note = |percent| Note::Progress {
+            percent,
+            message: Some("step".into()),
+        };
+        assert_eq!(*seen.lock().unwrap(), [note(0.0), note(100.0)]);
+    }
+}
