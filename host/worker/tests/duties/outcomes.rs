@@ -129,7 +129,8 @@ async fn what_cant_be_read_is_a_dead_letter_whatever_the_setting() {
     bench.config.dead_letters = false;
     let mut running = bench.start(|_| async { returned("1") });
     let mut message = message();
-    message.extra.insert("format".into(), 7.into());
+    let format = chicory_queue::RawJson::from(&7.into());
+    message.extra.push(("format".into(), format));
     bench.send(&message).await;
     let end = running.end().await;
     assert_eq!((end.task_id, end.task_name), (message.id, None));
