@@ -2,7 +2,9 @@
 //!
 //! Must not know which brokers there are, but for [`connect`], which picks one by configuration.
 
+#[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::fmt::Debug;
@@ -109,7 +111,16 @@ pub async fn connect(
     clock: Arc<dyn Clock>,
 ) -> Result<Connected, BrokerError> {
     match config {
+        #[cfg(feature = "redis")]
         BrokerConfig::Redis(redis, results) => redis::connect(redis, results, clock).await,
+        #[cfg(feature = "sqlite")]
         BrokerConfig::Sqlite(sqlite) => sqlite::connect(sqlite, clock).await,
+        #[cfg(not(all(feature = "redis", feature = "sqlite")))]
+        _ => {
+            drop(clock);
+            Err(BrokerError::Invalid(
+                "this program was built without the configured broker: enable the feature `redis` or `sqlite` of chicory-queue".into(),
+            ))
+        }
     }
 }

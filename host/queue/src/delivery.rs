@@ -23,7 +23,7 @@ pub struct Lease {
     pub acknowledged: bool,
     /// How many leases of the queue had ever been taken over when it was read, where the broker counts
     /// that: while the count stands, nobody else can have this one. None is always right.
-    pub takeovers: Option<u64>,
+    pub reclaims: Option<u64>,
 }
 
 /// What a delivery carries.

@@ -14,7 +14,8 @@ use super::{
     Rollout, RolloutRequest, Version,
 };
 
-/// Rolls versions out to the workers that are alive.
+/// Rolls versions out to the workers that are alive. `Connected::deployer` of chicory-queue makes one for the workers of
+/// a broker, and shows an example.
 pub struct Deployer {
     registry: Arc<dyn Registry>,
     fleet: Arc<dyn Fleet>,
@@ -23,7 +24,7 @@ pub struct Deployer {
 
 /// What is to be rolled out.
 #[derive(Debug, Clone)]
-pub enum Target {
+pub enum RolloutTarget {
     /// A version whose bytes are in the registry.
     Deploy(Box<Version>),
     /// A version that is kept: its digest or how it begins; none for the one before.
@@ -105,22 +106,22 @@ impl Deployer {
     pub async fn roll_out(
         &self,
         module: &str,
-        target: &Target,
+        target: &RolloutTarget,
         changes: impl Fn(&ModuleRecord) -> Vec<String>,
         request: &RolloutRequest,
         mut tell: impl FnMut(&Stage),
     ) -> Result<RolledOut, RolloutError> {
         let begin = |record: ModuleRecord| match target {
-            Target::Deploy(version) => {
+            RolloutTarget::Deploy(version) => {
                 let changes = changes(&record);
                 record.begin(version.as_ref().clone(), changes, request)
             }
-            Target::RollBack(to) => record.begin_rollback(to.as_deref(), request),
+            RolloutTarget::RollBack(to) => record.begin_rollback(to.as_deref(), request),
         };
         let is_begun = |record: &ModuleRecord| ours(record, request).is_some();
         let action = match target {
-            Target::Deploy(_) => "deploy",
-            Target::RollBack(_) => "rollback",
+            RolloutTarget::Deploy(_) => "deploy",
+            RolloutTarget::RollBack(_) => "rollback",
         };
         let record = self.step(module, request, begin, is_begun, action).await?;
         let Some(rollout) = ours(&record, request).cloned() else {

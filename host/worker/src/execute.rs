@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chicory_queue::{
-    Advice, Delivery, Failure, Outcome, Payload, RetryPolicy, Settlement, TaskMessage, Terms,
-    decide,
+    Advice, DecideContext, Delivery, Failure, Outcome, Payload, RetryPolicy, Settlement,
+    TaskMessage, decide,
 };
 use chicory_signature::LogLine;
 
@@ -119,7 +119,7 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
         task.concluded(&outcome);
     }
     let none = RetryPolicy::none();
-    let terms = Terms {
+    let terms = DecideContext {
         policy: task.as_ref().map_or(&none, |task| &task.profile().policy),
         // A message nobody can read is somebody's work: kept whatever the setting.
         dead_letters: context.config.dead_letters || attempt.message().is_none(),
@@ -151,7 +151,7 @@ pub(crate) fn interrupt(context: &WorkerContext, attempt: Arc<Attempt>) -> Concl
     } else {
         Outcome::Interrupted
     };
-    let terms = Terms {
+    let terms = DecideContext {
         policy: &RetryPolicy::none(),
         dead_letters: false,
         canary: false,
@@ -173,7 +173,7 @@ pub(crate) fn interrupt(context: &WorkerContext, attempt: Arc<Attempt>) -> Concl
     }
 }
 
-fn settlement(attempt: &Attempt, outcome: &Outcome, terms: Terms<'_>) -> Settlement {
+fn settlement(attempt: &Attempt, outcome: &Outcome, terms: DecideContext<'_>) -> Settlement {
     match attempt.message() {
         Some(message) => decide(outcome, message, terms),
         // It has no policy and no retries.

@@ -109,7 +109,7 @@ pub async fn an_extended_lease_is_kept(fixture: &Fixture) {
 
 /// Whatever a broker remembers about leases: a result that comes after another consumer took its delivery over
 /// is not written, however many settlements went well before.
-pub async fn a_result_after_a_takeover_is_lost(fixture: &Fixture) {
+pub async fn a_result_after_a_reclaim_is_lost(fixture: &Fixture) {
     warm_up(fixture).await;
     fixture.enqueue(&messages("m", 3)).await;
     let lost = fixture.fetch("one", 3).await;
