@@ -85,7 +85,7 @@ mod tests {
                 entry: "1".into(),
                 consumer: "c".into(),
                 acknowledged: false,
-                takeovers: None,
+                reclaims: None,
             },
             raw: message.encode().into(),
             task_id: id.into(),
