@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use wasmtime::Engine;
+use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
 
 use crate::capability::{Capabilities, Imports};
 use crate::codegen::{Codegen, MachineCode};
@@ -84,13 +84,9 @@ impl Loader {
             module: name.clone(),
             source: InvalidModule::NotLinked(error.into()),
         };
-        let mut linker = Linker::new(compiled.component.engine());
-        let linked = capabilities.link(&mut linker, &compiled.imports);
-        linked.map_err(invalid)?;
+        let linked = capabilities.link(&compiled.component, &compiled.imports);
         let loaded = Arc::new(Loaded {
-            pre: linker
-                .instantiate_pre(&compiled.component)
-                .map_err(invalid)?,
+            pre: linked.map_err(invalid)?,
             name: name.clone(),
             needs: compiled.needs,
             setups,

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::runtime::{self, AbortOnDropJoinHandle};
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::p2::bindings as web;
@@ -67,7 +67,12 @@ impl Capability for Http {
         )
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "wasi:http/types" => web::http::types::add_to_linker::<_, WasiHttp>(
                 l,

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::contract::{Access, Capability};
 use super::import::Import;
@@ -38,7 +38,12 @@ impl Capability for Task {
         Access::Free
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "chicory:task/context" => context::add_to_linker::<_, HasSelf<_>>(l, |call| call),
             "chicory:task/log" => log::add_to_linker::<_, HasSelf<_>>(l, |call| call),
