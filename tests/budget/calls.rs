@@ -8,7 +8,6 @@ use std::process::Command;
 use std::sync::Arc;
 
 use chicory_runtime::{How, Invocation, LoadRequest, ModuleSettings, Sandbox, SandboxConfig};
-use serde_json::Map;
 
 use crate::MODULE;
 
@@ -38,8 +37,8 @@ pub(crate) fn make(count: u32) {
         let module = loading.await.expect("the module is valid");
         let task = module.task("add").expect("the module has add");
         for number in 0..count {
-            let args = vec![number.into(), 1.into()];
-            let invocation = Invocation::new(Arc::clone(task), args, Map::new());
+            let arguments = vec![number.into(), 1.into()].into();
+            let invocation = Invocation::new(Arc::clone(task), arguments);
             let ended = sandbox.run(invocation).await;
             assert!(matches!(ended.how, How::Returned(_)), "{}", ended.how);
         }

@@ -112,11 +112,7 @@ impl Place {
     }
 
     async fn fill(&self, tasks: usize) {
-        let message = |number: usize| {
-            let mut message = TaskMessage::new("bench.add");
-            message.args = vec![number.into(), 1.into()];
-            message
-        };
+        let message = |number: usize| TaskMessage::new("bench.add").args([number.into(), 1.into()]);
         let messages: Vec<_> = (0..tasks).map(message).collect();
         let sent = self.connected.broker.enqueue(QUEUE, &messages).await;
         sent.expect("the server takes messages");

@@ -2,9 +2,12 @@
 //!
 //! Must not know which command failed.
 
+use chicory_admin::{AdminError, UploadError};
+use chicory_project::{CasesError, ProjectError};
 use chicory_queue::{BrokerError, EnqueueError, RegistryError};
 
 use crate::config::ConfigError;
+use crate::hint;
 
 /// What the help text says of exit codes.
 pub(crate) const CODES: &str = "\
@@ -45,6 +48,22 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
             CommandError::NotEnded(_) => 4,
         });
     }
+    if let Some(error) = error.downcast_ref::<ProjectError>() {
+        return Some(of_project(error));
+    }
+    if error.is::<UploadError>() {
+        return Some(2);
+    }
+    if let Some(error) = error.downcast_ref::<AdminError>() {
+        return Some(match error {
+            AdminError::Broker(error) => of_broker(error),
+            AdminError::Registry(error) => of_registry(error),
+            _ => 1,
+        });
+    }
+    if let Some(error) = error.downcast_ref::<CasesError>() {
+        return Some(of_cases(error));
+    }
     if let Some(error) = error.downcast_ref::<RegistryError>() {
         return Some(of_registry(error));
     }
@@ -52,6 +71,23 @@ fn code_of(error: &(dyn std::error::Error + 'static)) -> Option<u8> {
         Some(EnqueueError::Broker(error)) => Some(of_broker(error)),
         Some(_) => Some(2),
         None => error.downcast_ref::<BrokerError>().map(of_broker),
+    }
+}
+
+fn of_project(error: &ProjectError) -> u8 {
+    match error {
+        ProjectError::NotAProject { .. }
+        | ProjectError::Name { .. }
+        | ProjectError::Occupied { .. }
+        | ProjectError::NoSource { .. } => 2,
+        _ => 1,
+    }
+}
+
+fn of_cases(error: &CasesError) -> u8 {
+    match error {
+        CasesError::Invalid { .. } | CasesError::Case { .. } => 2,
+        _ => 1,
     }
 }
 
@@ -72,15 +108,23 @@ fn of_registry(error: &RegistryError) -> u8 {
     }
 }
 
+/// An error with its causes, and what helps.
+pub(crate) fn text(error: &anyhow::Error) -> String {
+    match hint::of(error) {
+        Some(hint) => format!("{error:#}; {hint}"),
+        None => format!("{error:#}"),
+    }
+}
+
 /// Says what failed on stderr: for people, or as JSON.
 pub(crate) fn report(error: &anyhow::Error, json: bool) {
     let code = code(error);
     if json {
-        let body = serde_json::json!({ "error": format!("{error:#}"), "exit_code": code });
+        let body = serde_json::json!({ "error": text(error), "exit_code": code });
         eprintln!("{body}");
         return;
     }
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", text(error));
     if code == 3 {
         eprintln!(
             "hint: is it running, and is --broker (or CHICORY_BROKER) right? `chicory config show` prints what holds; --broker sqlite:FILE needs no server"

@@ -6,12 +6,12 @@ mod args;
 mod command;
 mod config;
 mod connect;
+mod dispatch;
 mod exit;
+mod hint;
 mod log;
 mod oci;
 mod output;
-mod project;
-mod typed;
 
 use std::process::ExitCode;
 
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     without_huge_pages();
     let cli = args::Cli::parse();
     let json = cli.global.json;
-    match command::dispatch(cli) {
+    match dispatch::dispatch(cli) {
         Ok(code) => code,
         Err(error) => {
             exit::report(&error, json);

@@ -53,6 +53,13 @@ impl Timestamp {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
+    /// This time without its fraction of a second, as people read it.
+    #[must_use]
+    pub const fn whole_seconds(self) -> Self {
+        const SECOND: i64 = 1_000_000;
+        Self(self.0.div_euclid(SECOND) * SECOND)
+    }
+
     /// Reads ISO 8601 (RFC 3339), with `T` or a space; without an offset it is taken as UTC.
     ///
     /// # Errors

@@ -3,33 +3,28 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chicory_queue::{Advice, Failure, Outcome, RetryPolicy, TaskMessage, Terms, Timestamp, decide};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::json;
 
 fn small() -> TaskMessage {
-    let mut message = TaskMessage::new("shop.add");
-    message.args = vec![json!(20), json!(22)];
-    message
+    TaskMessage::new("shop.add").args([json!(20), json!(22)])
 }
 
 /// As a producer of orders might send it: nested, some 10 KB.
 fn large() -> TaskMessage {
     let item = json!({"sku": "A-1001", "count": 3, "price": 12.5, "tags": ["new", "naïve"]});
-    let mut message = TaskMessage::new("shop.order");
-    message
-        .kwargs
-        .insert("items".into(), vec![item; 140].into());
-    message
+    TaskMessage::new("shop.order").kwarg("items", vec![item; 140])
 }
 
 fn coding(c: &mut Criterion) {
     let mut group = c.benchmark_group("message");
     for (name, message) in [("small", small()), ("10 KB", large())] {
-        let text = message.encode();
+        let text = Bytes::from(message.encode());
         group.throughput(Throughput::Bytes(text.len() as u64));
         group.bench_function(format!("decode/{name}"), |b| {
-            b.iter(|| TaskMessage::decode(black_box(text.as_bytes())));
+            b.iter(|| TaskMessage::decode(black_box(&text)));
         });
         group.bench_function(format!("encode/{name}"), |b| {
             b.iter(|| black_box(&message).encode());

@@ -41,11 +41,7 @@ impl Place {
 }
 
 fn messages(count: usize) -> Vec<TaskMessage> {
-    let message = |number| {
-        let mut message = TaskMessage::new("shop.add");
-        message.args = vec![json!(number), json!(22)];
-        message
-    };
+    let message = |number| TaskMessage::new("shop.add").args([json!(number), json!(22)]);
     (0..count).map(message).collect()
 }
 

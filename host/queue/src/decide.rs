@@ -175,7 +175,7 @@ mod tests {
                         prop_assert!(!never && expected <= max);
                         prop_assert_eq!(next.retries, expected);
                         prop_assert!(at > Timestamp::from_micros(1_000_000));
-                        prop_assert_eq!((&next.id, &next.name, &next.args), (&first.id, &first.name, &first.args));
+                        prop_assert_eq!((&next.id, &next.name, &next.arguments), (&first.id, &first.name, &first.arguments));
                         message = *next;
                     }
                     other => {

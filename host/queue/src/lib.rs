@@ -27,6 +27,7 @@ pub use chicory_registry::{
     RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, Stage, Target, Verdict,
     Version, WorkerReport, delete_unnamed, judge,
 };
+pub use chicory_signature::{Arguments, RawJson};
 pub use client::{Base64, Call, CallError, Client, Started};
 pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
 pub use decide::{Terms, decide};

@@ -81,7 +81,7 @@ impl QueuedMessage for TaskMessage {
     }
 
     fn fits(&self, signature: &Signature) -> bool {
-        signature.check(&self.args, &self.kwargs).is_ok()
+        signature.check(&self.arguments).is_ok()
     }
 }
 

@@ -104,7 +104,7 @@ impl<'a> Checks<'a> {
                 _ => Ok(()),
             };
         };
-        let checked = signature.check(&message.args, &message.kwargs);
+        let checked = signature.check(&message.arguments);
         checked.map_err(|error| EnqueueError::Arguments {
             task: message.name.clone(),
             error,

@@ -13,8 +13,8 @@ use std::time::Duration;
 use chicory_queue::conformance::{Open, Settings};
 use chicory_queue::{
     BrokerError, Clock, Connected, DeadLetter, DeadLetterRange, Delivery, FetchRequest, Lease,
-    ManualClock, Payload, ReplayOptions, ResultRecord, Settle, Settlement, TaskMessage, TaskState,
-    Timestamp,
+    ManualClock, Payload, RawJson, ReplayOptions, ResultRecord, Settle, Settlement, TaskMessage,
+    TaskState, Timestamp,
 };
 use chicory_testing::{RedisServer, SqliteFile};
 use operations::{CONSUMERS, Kind, QUEUES, Step, step};
@@ -63,7 +63,7 @@ impl Pair {
     fn message(&mut self) -> TaskMessage {
         let mut message = TaskMessage::new("suite.task");
         message.id = format!("m{:04}", self.sent.len());
-        message.args = vec![self.sent.len().into()];
+        message.arguments = vec![self.sent.len().into()].into();
         self.sent.push(message.id.clone());
         message
     }
@@ -81,7 +81,9 @@ impl Pair {
             }
             Step::EnqueueUnreadable(queue) => {
                 let mut message = self.message();
-                message.extra.insert("format".into(), 9.into());
+                message
+                    .extra
+                    .push(("format".into(), RawJson::from(&9.into())));
                 self.enqueue(*queue, &[message]).await;
             }
             Step::Fetch(queue, consumer, limit) => self.fetch(*queue, *consumer, *limit).await,

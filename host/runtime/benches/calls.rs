@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_runtime::{
-    How, Invocation, LoadRequest, Module, ModuleSettings, Sandbox, SandboxConfig, Task,
+    Arguments, How, Invocation, LoadRequest, Module, ModuleSettings, Sandbox, SandboxConfig, Task,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 /// One function for each type gives back what it was given: as it is, or by way of memory.
@@ -126,8 +126,8 @@ impl Place {
         }
     }
 
-    async fn call(&self, task: &Arc<Task>, args: Vec<Value>) {
-        let invocation = Invocation::new(Arc::clone(task), args, Map::new());
+    async fn call(&self, task: &Arc<Task>, arguments: Arguments) {
+        let invocation = Invocation::new(Arc::clone(task), arguments);
         let ended = self.sandbox.run(invocation).await;
         assert!(matches!(ended.how, How::Returned(_)), "{}", ended.how);
     }
@@ -138,9 +138,10 @@ impl Place {
             |module: &Arc<Module>| Arc::clone(module.task(function).expect("it has the task"));
         let tasks: Vec<_> = self.modules.iter().map(task).collect();
         let mut turns = tasks.iter().cycle();
+        let arguments = Arguments::from(args.to_vec());
         c.bench_function(name, |b| {
             b.to_async(&self.runtime)
-                .iter(|| self.call(turns.next().expect("a cycle has no end"), args.to_vec()));
+                .iter(|| self.call(turns.next().expect("a cycle has no end"), arguments.clone()));
         });
     }
 }

@@ -9,9 +9,9 @@ use std::time::Instant;
 use std::{env, fs, thread};
 
 use chicory_runtime::{
-    Grants, How, Invocation, LoadRequest, ModuleSettings, Sandbox, SandboxConfig, Task,
+    Arguments, Grants, How, Invocation, LoadRequest, ModuleSettings, RawJson, Sandbox,
+    SandboxConfig, Task,
 };
-use serde_json::{Map, Value};
 use tokio::runtime::Builder;
 
 /// Calls that are not counted: the first ones find cold memory.
@@ -26,7 +26,8 @@ fn main() -> Result<(), Failure> {
     };
     let number = |at: usize, default| rest.get(at).map_or(Ok(default), |text| text.parse());
     let (calls, threads): (usize, usize) = (number(0, 1000)?, number(1, 1)?);
-    let args: Vec<Value> = serde_json::from_str(args)?;
+    let mut arguments = Arguments::default();
+    arguments.set_args(RawJson::parse(args.clone())?)?;
     let sandbox = Sandbox::new(SandboxConfig {
         cache_dir: Some(env::temp_dir().join("chicory-fresh")),
         ..SandboxConfig::default()
@@ -49,8 +50,8 @@ fn main() -> Result<(), Failure> {
     };
     let lanes: Vec<_> = (0..threads)
         .map(|_| {
-            let (sandbox, task, args) = (sandbox.clone(), Arc::clone(task), args.clone());
-            thread::spawn(move || lane(&sandbox, &task, &args, calls))
+            let (sandbox, task, arguments) = (sandbox.clone(), Arc::clone(task), arguments.clone());
+            thread::spawn(move || lane(&sandbox, &task, &arguments, calls))
         })
         .collect();
     for lane in lanes {
@@ -63,12 +64,12 @@ fn main() -> Result<(), Failure> {
 fn lane(
     sandbox: &Sandbox,
     task: &Arc<Task>,
-    args: &[Value],
+    arguments: &Arguments,
     calls: usize,
 ) -> Result<String, Failure> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let call = || {
-        let invocation = Invocation::new(Arc::clone(task), args.to_vec(), Map::new());
+        let invocation = Invocation::new(Arc::clone(task), arguments.clone());
         match runtime.block_on(sandbox.run(invocation)).how {
             How::Returned(_) => Ok(()),
             how => Err(how.to_string()),

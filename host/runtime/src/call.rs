@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use chicory_signature::{Kind, Shape, bind, bind_command};
-use serde_json::Value;
+use chicory_signature::{Arguments, Kind, Shape, bind, bind_command};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
@@ -28,14 +27,12 @@ use crate::refusal::refused;
 use crate::state::{CallSetup, CallState, Prepared, Program};
 use crate::trap::{self, Stop};
 use crate::types::Vals;
-use crate::weigh::weigh;
 
 /// Runs one call.
 pub(crate) async fn run(invocation: Invocation) -> Ended {
     let Invocation {
         task,
-        args,
-        kwargs,
+        arguments,
         context,
         observer,
         cancel,
@@ -43,7 +40,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
     let limits = &task.limits;
     let log = CallLog::new(limits, observer, task.signature.kind == Kind::Command);
     let monitor = Arc::new(Monitor::start(log));
-    let (params, program) = match arguments(&task, &args, &kwargs) {
+    let (params, program) = match bound(&task, &arguments) {
         Ok(bound) => bound,
         Err(how) => return ended(how, &monitor, Usage::default()),
     };
@@ -105,12 +102,8 @@ fn ended(how: How, monitor: &Monitor, usage: Usage) -> Ended {
 }
 
 /// The arguments as the task takes them.
-fn arguments(
-    task: &Task,
-    args: &[Value],
-    kwargs: &serde_json::Map<String, Value>,
-) -> Result<(Vec<Val>, Program), How> {
-    if weigh(args, kwargs) > task.limits.args_bytes {
+fn bound(task: &Task, arguments: &Arguments) -> Result<(Vec<Val>, Program), How> {
+    if arguments.size() > task.limits.args_bytes {
         return Err(How::TooLarge {
             what: "arguments",
             limit: task.limits.args_bytes,
@@ -119,10 +112,11 @@ fn arguments(
     let signature = &task.signature;
     match signature.kind {
         Kind::Function => {
-            bind::<Vals>(&signature.params, args, kwargs).map(|vals| (vals, Program::default()))
+            bind::<Vals>(&signature.params, arguments).map(|vals| (vals, Program::default()))
         }
-        Kind::Command => bind_command(args, kwargs)
-            .map(|line| (Vec::new(), Program::new(&task.loaded.name, line))),
+        Kind::Command => {
+            bind_command(arguments).map(|line| (Vec::new(), Program::new(&task.loaded.name, line)))
+        }
     }
     .map_err(How::Invalid)
 }

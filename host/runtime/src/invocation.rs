@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use chicory_signature::Arguments;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::TaskContext;
@@ -15,10 +15,8 @@ use crate::module::Task;
 pub struct Invocation {
     /// The task to call.
     pub task: Arc<Task>,
-    /// Positional arguments.
-    pub args: Vec<Value>,
-    /// Named arguments.
-    pub kwargs: Map<String, Value>,
+    /// Its arguments.
+    pub arguments: Arguments,
     /// What the task may know about its message.
     pub context: TaskContext,
     /// Told about log lines and progress while the task runs.
@@ -29,15 +27,14 @@ pub struct Invocation {
 
 impl Invocation {
     /// A call with these arguments, and nothing to be known, watched or cancelled.
-    pub fn new(task: Arc<Task>, args: Vec<Value>, kwargs: Map<String, Value>) -> Self {
+    pub fn new(task: Arc<Task>, arguments: Arguments) -> Self {
         let context = TaskContext {
             name: task.name().to_owned(),
             ..TaskContext::default()
         };
         Invocation {
             task,
-            args,
-            kwargs,
+            arguments,
             context,
             observer: None,
             cancel: None,

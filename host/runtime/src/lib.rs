@@ -36,11 +36,10 @@ mod size;
 mod state;
 mod trap;
 mod types;
-mod weigh;
 mod wrap;
 
 pub use capability::{HostInterface, InterfaceError, Need};
-pub use chicory_signature::{Signature, ValidationError};
+pub use chicory_signature::{Arguments, RawJson, Signature, ValidationError};
 pub use compiler::Compiler;
 pub use confined::serve_compiler;
 pub use context::TaskContext;

@@ -174,7 +174,11 @@ mod tests {
 
     use super::*;
     use crate::types::Vals;
-    use chicory_signature::lower;
+    use chicory_signature::{RawJson, Target, ValidationError};
+
+    fn lower<T: Target>(shape: &Shape, value: &Value) -> Result<T::Value, ValidationError> {
+        chicory_signature::lower::<T>(shape, &RawJson::from(value))
+    }
 
     fn round_trip(shape: &Shape, value: &Value) -> Value {
         let val = lower::<Vals>(shape, value)

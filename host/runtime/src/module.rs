@@ -6,8 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chicory_signature::{Signature, ValidationError};
-use serde_json::{Map, Value};
+use chicory_signature::{Arguments, Signature, ValidationError};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use crate::capability::{Need, Setup};
@@ -213,12 +212,8 @@ impl Task {
     ///
     /// # Errors
     /// Says which argument doesn't fit, is missing, or is not known.
-    pub fn validate(
-        &self,
-        args: &[Value],
-        kwargs: &Map<String, Value>,
-    ) -> Result<(), ValidationError> {
-        self.signature.check(args, kwargs)
+    pub fn validate(&self, arguments: &Arguments) -> Result<(), ValidationError> {
+        self.signature.check(arguments)
     }
 }
 

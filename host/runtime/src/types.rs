@@ -2,6 +2,8 @@
 //!
 //! Must not know functions, nor whether a value is an argument.
 
+use std::borrow::Cow;
+
 use chicory_signature::{Case, Field, Outcome, Shape, Target};
 use wasmtime::component::{Type, Val};
 
@@ -114,8 +116,8 @@ impl Target for Vals {
     fn char(value: char) -> Val {
         Val::Char(value)
     }
-    fn string(value: &str) -> Val {
-        Val::String(value.to_owned())
+    fn string(value: Cow<'_, str>) -> Val {
+        Val::String(value.into_owned())
     }
     fn bytes(value: Vec<u8>) -> Val {
         Val::List(value.into_iter().map(Val::U8).collect())

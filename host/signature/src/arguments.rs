@@ -1,205 +1,182 @@
-//! Matches positional and named arguments with a task's parameters.
+//! The arguments of one call, as JSON text from where they are given to where they are converted.
 //!
-//! Must not know where they come from.
+//! Must not know what takes them.
 
+use bytes::BufMut;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::error::ValidationError;
-use crate::lower::{Lowered, Target, at, by_name, lower, wrong};
-use crate::shape::{Field, names};
+use crate::json::RawJson;
+use crate::reader::{Entry, Reader};
 
-/// A command-line program's arguments and its standard input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommandLine {
-    /// The arguments after the program's name.
-    pub args: Vec<String>,
-    /// What it reads.
-    pub stdin: String,
+/// A call's arguments: an array of those by position, and an object of those by name.
+///
+/// ```
+/// use chicory_signature::Arguments;
+///
+/// let mut arguments = Arguments::default();
+/// arguments.push(&1)?;
+/// arguments.insert("max-width", &200)?;
+/// assert_eq!(arguments.args().as_str(), "[1]");
+/// assert_eq!(arguments.kwargs().as_str(), r#"{"max-width":200}"#);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arguments {
+    args: RawJson,
+    kwargs: RawJson,
 }
 
-/// Converts `args` by position and `kwargs` by name; a parameter of an option type may be absent.
-///
-/// # Errors
-/// Says which argument does not fit, is missing, or is not known.
-pub fn bind<T: Target>(
-    params: &[Field],
-    args: &[Value],
-    kwargs: &Map<String, Value>,
-) -> Lowered<Vec<T::Value>> {
-    if args.len() > params.len() {
-        return Err(given(
-            params,
-            &format!("{} positional arguments are too many", args.len()),
-        ));
-    }
-    let (by_position, named) = params.split_at(args.len());
-    let mut vals = Vec::with_capacity(params.len());
-    for (index, (param, value)) in by_position.iter().zip(args).enumerate() {
-        vals.push(
-            lower::<T>(&param.shape, value)
-                .map_err(|error| at(error, &format!("args[{index}]")))?,
-        );
-    }
-    for param in named {
-        vals.push(by_name::<T>(param, kwargs, "argument").map_err(|error| at(error, "kwargs"))?);
-    }
-    match kwargs
-        .keys()
-        .find(|key| !named.iter().any(|param| names(&param.name, key)))
-    {
-        None => Ok(vals),
-        Some(key) if by_position.iter().any(|param| names(&param.name, key)) => Err(at(
-            wrong("is given by position as well"),
-            &format!("kwargs.{key}"),
-        )),
-        Some(key) => Err(given(params, &format!("unknown argument `{key}`"))),
-    }
+/// JSON that is not a call's arguments.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected an {expected}, got {given}")]
+#[non_exhaustive]
+pub struct ArgumentsError {
+    /// `args` or `kwargs`.
+    pub field: &'static str,
+    /// What it has to be.
+    pub expected: &'static str,
+    /// What it is.
+    pub given: &'static str,
 }
 
-/// Makes a command line of `args`, and its input of `kwargs.stdin`. What is no string becomes JSON.
-///
-/// # Errors
-/// Says which argument can't be one of a command.
-pub fn bind_command(args: &[Value], kwargs: &Map<String, Value>) -> Lowered<CommandLine> {
-    if let Some(key) = kwargs.keys().find(|key| *key != "stdin") {
-        let message =
-            format!("unknown argument `{key}`; a command takes arguments by position, and `stdin`");
-        return Err(at(wrong(message), "kwargs"));
-    }
-    let stdin = match kwargs.get("stdin") {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(_) => return Err(at(wrong("expected a string"), "kwargs.stdin")),
-    };
-    let mut line = Vec::with_capacity(args.len());
-    for (index, arg) in args.iter().enumerate() {
-        let text = arg.as_str().map_or_else(|| arg.to_string(), str::to_owned);
-        if text.contains('\0') {
-            return Err(at(
-                wrong("an argument can't have a NUL character"),
-                &format!("args[{index}]"),
-            ));
+const NO_ARGS: RawJson = RawJson::fixed("[]");
+const NO_KWARGS: RawJson = RawJson::fixed("{}");
+
+impl Default for Arguments {
+    /// None.
+    fn default() -> Self {
+        Self {
+            args: NO_ARGS,
+            kwargs: NO_KWARGS,
         }
-        line.push(text);
     }
-    Ok(CommandLine { args: line, stdin })
 }
 
-/// An error about the arguments as a whole.
-fn given(params: &[Field], problem: &str) -> ValidationError {
-    let list: Vec<_> = params.iter().map(ToString::to_string).collect();
-    let takes = if list.is_empty() {
-        "no arguments".into()
-    } else {
-        format!("({})", list.join(", "))
-    };
-    at(
-        wrong(format!("{problem}; the task takes {takes}")),
-        "arguments",
-    )
+impl From<Vec<Value>> for Arguments {
+    /// Arguments by position.
+    fn from(args: Vec<Value>) -> Self {
+        Self {
+            args: RawJson::from(&Value::Array(args)),
+            kwargs: NO_KWARGS,
+        }
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+impl Arguments {
+    /// Arguments that are values.
+    pub fn new(args: &[Value], kwargs: &Map<String, Value>) -> Self {
+        let mut arguments = Self::default();
+        for arg in args {
+            arguments.add(&RawJson::from(arg));
+        }
+        for (name, value) in kwargs {
+            arguments.put(name, &RawJson::from(value));
+        }
+        arguments
+    }
 
-    use super::*;
-    use crate::lower::Check;
-    use crate::shape::Shape;
+    /// An array of those by position.
+    pub fn args(&self) -> &RawJson {
+        &self.args
+    }
 
-    fn params() -> [Field; 3] {
-        let field = |name: &str, shape| Field {
-            name: name.into(),
-            shape,
+    /// An object of those by name.
+    pub fn kwargs(&self) -> &RawJson {
+        &self.kwargs
+    }
+
+    /// How many bytes they have as JSON.
+    pub fn size(&self) -> u64 {
+        self.args.size() + self.kwargs.size()
+    }
+
+    /// Sets all arguments by position; null stands for none.
+    ///
+    /// # Errors
+    /// Where they are not an array.
+    pub fn set_args(&mut self, args: RawJson) -> Result<(), ArgumentsError> {
+        self.args = match args.kind() {
+            "array" => args,
+            "null" => NO_ARGS,
+            given => {
+                return Err(ArgumentsError {
+                    field: "args",
+                    expected: "array",
+                    given,
+                });
+            }
         };
-        [
-            field("path", Shape::String),
-            field("max-width", Shape::U32),
-            field("label", Shape::Option(Box::new(Shape::String))),
-        ]
+        Ok(())
     }
 
-    fn bound(args: &Value, kwargs: &Value) -> Result<usize, String> {
-        let (args, kwargs) = (args.as_array().unwrap(), kwargs.as_object().unwrap());
-        let bound = bind::<Check>(&params(), args, kwargs);
-        bound
-            .map(|values| values.len())
-            .map_err(|error| error.to_string())
+    /// Sets all arguments by name; null stands for none.
+    ///
+    /// # Errors
+    /// Where they are not an object.
+    pub fn set_kwargs(&mut self, kwargs: RawJson) -> Result<(), ArgumentsError> {
+        self.kwargs = match kwargs.kind() {
+            "object" => kwargs,
+            "null" => NO_KWARGS,
+            given => {
+                return Err(ArgumentsError {
+                    field: "kwargs",
+                    expected: "object",
+                    given,
+                });
+            }
+        };
+        Ok(())
     }
 
-    #[test]
-    fn positions_and_names_mix() {
-        assert_eq!(bound(&json!(["a", 5]), &json!({})), Ok(3));
-        assert_eq!(bound(&json!(["a"]), &json!({"max_width": 5})), Ok(3));
-        assert_eq!(
-            bound(
-                &json!([]),
-                &json!({"max-width": 5, "path": "a", "label": null})
-            ),
-            Ok(3)
-        );
+    /// Adds one by position.
+    ///
+    /// # Errors
+    /// Where the value can't be JSON, such as a map whose keys are not strings.
+    pub fn push(&mut self, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
+        self.add(&RawJson::of(value)?);
+        Ok(())
     }
 
-    #[test]
-    fn what_is_missing_unknown_or_too_many_is_named() {
-        let takes = "the task takes (path: string, max-width: u32, label: option<string>)";
-        for (args, kwargs, error) in [
-            (
-                json!(["a"]),
-                json!({}),
-                "kwargs: missing argument `max-width: u32`".to_owned(),
-            ),
-            (
-                json!(["a", 1, null, 2]),
-                json!({}),
-                format!("arguments: 4 positional arguments are too many; {takes}"),
-            ),
-            (
-                json!(["a", 1]),
-                json!({"size": 2}),
-                format!("arguments: unknown argument `size`; {takes}"),
-            ),
-            (
-                json!(["a", 1]),
-                json!({"path": "b"}),
-                "kwargs.path: is given by position as well".to_owned(),
-            ),
-            (
-                json!(["a", "1"]),
-                json!({}),
-                "args[1]: expected u32, got string".to_owned(),
-            ),
-            (
-                json!(["a"]),
-                json!({"max_width": -1}),
-                "kwargs.max_width: expected u32, got -1, which is out of range".to_owned(),
-            ),
-            (
-                json!(["a"]),
-                json!({"max_width": 1, "max-width": 1}),
-                "kwargs: argument `max-width` is given twice".to_owned(),
-            ),
-        ] {
-            assert_eq!(bound(&args, &kwargs), Err(error));
-        }
+    /// Adds one by name, in place of one that has the name already.
+    ///
+    /// # Errors
+    /// As [`Arguments::push`].
+    pub fn insert(
+        &mut self,
+        name: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> serde_json::Result<()> {
+        let value = RawJson::of(value)?;
+        self.remove(name);
+        self.put(name, &value);
+        Ok(())
     }
 
-    #[test]
-    fn a_command_gets_an_argv_and_its_input() {
-        let kwargs = json!({"stdin": "in"});
-        let program =
-            bind_command(&[json!("-l"), json!({"a": 1})], kwargs.as_object().unwrap()).unwrap();
-        assert_eq!(program.args, ["-l", "{\"a\":1}"]);
-        assert_eq!(program.stdin, "in");
-        for (kwargs, error) in [
-            (json!({"stdin": 1}), "kwargs.stdin: expected a string"),
-            (
-                json!({"env": 1}),
-                "kwargs: unknown argument `env`; a command takes arguments by position, and `stdin`",
-            ),
-        ] {
-            let refused = bind_command(&[], kwargs.as_object().unwrap()).unwrap_err();
-            assert_eq!(refused.to_string(), error);
+    fn add(&mut self, value: &RawJson) {
+        self.args.extend(|text| text.put_slice(value.as_ref()));
+    }
+
+    fn put(&mut self, name: &str, value: &RawJson) {
+        let name = Value::from(name).to_string();
+        self.kwargs.extend(|text| {
+            text.put_slice(name.as_bytes());
+            text.put_u8(b':');
+            text.put_slice(value.as_ref());
+        });
+    }
+
+    fn remove(&mut self, name: &str) {
+        let is_other = |entry: &&Entry<'_>| entry.key().is_ok_and(|key| key != name);
+        let given = self.kwargs.clone();
+        let entries: Vec<_> = Reader::new(&given).entries().collect();
+        let others: Vec<_> = entries.iter().filter(is_other).collect();
+        if others.len() < entries.len() {
+            self.kwargs = NO_KWARGS;
+            for entry in others {
+                self.kwargs
+                    .extend(|text| text.put_slice(entry.text.as_bytes()));
+            }
         }
     }
 }

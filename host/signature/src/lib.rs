@@ -5,7 +5,7 @@
 //! does. Must not know queues or WebAssembly.
 //!
 //! ```
-//! use chicory_signature::Signature;
+//! use chicory_signature::{Arguments, Signature};
 //! use serde_json::json;
 //!
 //! // As a registry keeps it.
@@ -17,27 +17,35 @@
 //! assert_eq!(signature.to_string(), "func(image: list<u8>, max-width: u16) -> list<u8>");
 //!
 //! // By position or by name; snake_case is accepted.
-//! let by_name = json!({ "max_width": 640 });
-//! let by_name = by_name.as_object().expect("an object");
-//! assert!(signature.check(&[json!("aGVsbG8=")], by_name).is_ok());
+//! let mut arguments = Arguments::from(vec![json!("aGVsbG8=")]);
+//! arguments.insert("max_width", &640)?;
+//! assert!(signature.check(&arguments).is_ok());
 //!
-//! let error = signature.check(&[json!("aGVsbG8="), json!(-1)], &Default::default());
+//! let error = signature.check(&vec![json!("aGVsbG8="), json!(-1)].into());
 //! assert_eq!(error.unwrap_err().to_string(), "args[1]: expected u16, got -1, which is out of range");
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
 mod arguments;
+mod bind;
 mod compatible;
 mod error;
+mod json;
 mod lower;
+mod number;
+mod reader;
 mod shape;
 mod signature;
+mod target;
 mod text;
 
-pub use arguments::{CommandLine, bind, bind_command};
+pub use arguments::{Arguments, ArgumentsError};
+pub use bind::{CommandLine, bind, bind_command};
 pub use compatible::{Change, compare, compatible};
 pub use error::ValidationError;
-pub use lower::{Target, lower};
+pub use json::{JsonError, MAX_DEPTH, RawJson};
+pub use lower::lower;
 pub use shape::{Case, Field, Outcome, Shape, listed, names};
 pub use signature::{Kind, Signature};
+pub use target::Target;
 pub use text::{printable, printable_up_to, with_causes};

@@ -5,12 +5,12 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use crate::arguments::{bind, bind_command};
+use crate::arguments::Arguments;
+use crate::bind::{bind, bind_command};
 use crate::error::ValidationError;
-use crate::lower::Check;
 use crate::shape::{Field, Shape, listed};
+use crate::target::Check;
 
 /// What a task takes, and what it returns.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,14 +40,10 @@ impl Signature {
     ///
     /// # Errors
     /// Says which argument does not fit, and why.
-    pub fn check(
-        &self,
-        args: &[Value],
-        kwargs: &Map<String, Value>,
-    ) -> Result<(), ValidationError> {
+    pub fn check(&self, arguments: &Arguments) -> Result<(), ValidationError> {
         match self.kind {
-            Kind::Function => bind::<Check>(&self.params, args, kwargs).map(drop),
-            Kind::Command => bind_command(args, kwargs).map(drop),
+            Kind::Function => bind::<Check>(&self.params, arguments).map(drop),
+            Kind::Command => bind_command(arguments).map(drop),
         }
     }
 }

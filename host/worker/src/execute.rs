@@ -40,14 +40,14 @@ pub(crate) fn begin(context: &WorkerContext, ticket: u64, attempt: Attempt) -> (
             let over = Begun::Over(Outcome::Failed(failure));
             (nameless(delivery.task_id), None, over)
         }
-        Payload::Message(mut message) => {
+        Payload::Message(message) => {
             // What starts after a new version serves runs on it, whenever it was fetched.
             let task = if context.catalog.generation() == generation {
                 task
             } else {
                 context.catalog.resolve(&message)
             };
-            let how = run(context, delivery.deliveries, &mut message, task.as_ref());
+            let how = run(context, delivery.deliveries, &message, task.as_ref());
             (message, task.ok(), how.unwrap_or_else(Begun::Over))
         }
     };
@@ -68,7 +68,7 @@ pub(crate) async fn begin_cold(context: &WorkerContext, case: &mut Case) -> Begu
         unreachable!("only a task can be cold")
     };
     match task.load().await {
-        Ok(code) => start(context, &mut case.message, &task, code),
+        Ok(code) => start(context, &case.message, &task, code),
         Err(reason) => Begun::Over(Outcome::Failed(refused(&task, &reason))),
     }
 }
@@ -109,7 +109,7 @@ fn nameless(task_id: String) -> Box<TaskMessage> {
 fn run(
     context: &WorkerContext,
     deliveries: u32,
-    message: &mut TaskMessage,
+    message: &TaskMessage,
     task: Result<&Arc<CatalogTask>, &String>,
 ) -> Result<Begun, Outcome> {
     let limit = context.config.max_deliveries;
@@ -136,7 +136,7 @@ fn run(
 
 fn start(
     context: &WorkerContext,
-    message: &mut TaskMessage,
+    message: &TaskMessage,
     task: &CatalogTask,
     code: Arc<Task>,
 ) -> Begun {
@@ -152,7 +152,7 @@ fn refused(task: &CatalogTask, reason: &str) -> Failure {
 
 fn invocation(
     context: &WorkerContext,
-    message: &mut TaskMessage,
+    message: &TaskMessage,
     task: &CatalogTask,
     code: Arc<Task>,
 ) -> Invocation {
@@ -168,9 +168,7 @@ fn invocation(
             tenant: None,
         },
         observer: context.events.observer(message),
-        // Most tasks end well: a failure reads them again.
-        args: std::mem::take(&mut message.args),
-        kwargs: std::mem::take(&mut message.kwargs),
+        arguments: message.arguments.clone(),
         task: code,
         cancel: None,
     }
@@ -213,13 +211,10 @@ pub(crate) fn finish(
         ticket,
         lease,
         raw,
-        mut message,
+        message,
         task,
         begun,
     } = case;
-    if matches!(outcome, Outcome::Failed(_)) {
-        restore_arguments(&mut message, &raw);
-    }
     let none = RetryPolicy::none();
     let terms = Terms {
         policy: task.as_ref().map_or(&none, |task| &task.policy),
@@ -261,13 +256,5 @@ pub(crate) fn finish(
         ticket,
         settle,
         report,
-    }
-}
-
-/// Gives a message back the arguments that its call has taken: a retry needs them.
-fn restore_arguments(message: &mut TaskMessage, raw: &[u8]) {
-    if let Ok(delivered) = TaskMessage::decode(raw) {
-        message.args = delivered.args;
-        message.kwargs = delivered.kwargs;
     }
 }

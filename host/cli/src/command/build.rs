@@ -1,20 +1,21 @@
 //! `chicory build`: a project's module, checked as a worker would check it, with what there is to know.
 //!
-//! Must not know toolchains: `project` does.
+//! Must not know tool chains ([`chicory_project`]).
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use chicory_project::{BuildRequest, Built, Linked, Progress, Project, build};
 use chicory_runtime::{Description, LoadError, Need, Sandbox};
 use clap::Args;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::{Context, module};
+use crate::config::user_cache;
 use crate::exit::CommandError;
 use crate::output::printable;
-use crate::project::{Built, Linked, Project, Request, build};
 
 /// Flags of `chicory build`.
 #[derive(Debug, Args)]
@@ -52,10 +53,10 @@ pub(crate) struct Report {
 /// Builds, and reports.
 pub(crate) async fn run(args: BuildArgs, context: &Context) -> anyhow::Result<()> {
     let project = Project::find(&args.dir)?;
-    let request = Request {
+    let request = BuildRequest {
         output: args.output,
-        quiet: false,
         debug: args.debug,
+        ..BuildRequest::default()
     };
     let begun = Instant::now();
     let built = made(project.clone(), request).await?;
@@ -71,9 +72,23 @@ pub(crate) async fn run(args: BuildArgs, context: &Context) -> anyhow::Result<()
     Err(CommandError::Failed(message.into()).into())
 }
 
-/// Builds on a thread that may block.
-pub(crate) async fn made(project: Project, request: Request) -> anyhow::Result<Built> {
-    tokio::task::spawn_blocking(move || build(&project, &request)).await?
+/// Builds on a thread that may block, with tools in the user's cache.
+pub(crate) async fn made(project: Project, request: BuildRequest) -> anyhow::Result<Built> {
+    let request = BuildRequest {
+        cache: user_cache(),
+        ..request
+    };
+    let built = tokio::task::spawn_blocking(move || build(&project, &request, &say)).await?;
+    Ok(built?)
+}
+
+fn say(progress: Progress<'_>) {
+    if let Progress::Installing { name, folder } = progress {
+        eprintln!(
+            "installing what builds {name} into {} (once)",
+            folder.display()
+        );
+    }
 }
 
 /// Loads the module as a worker would.
@@ -108,7 +123,7 @@ impl Report {
         let need = |need: &Need| json!({ "interface": need.interface, "manifest": need.lines });
         json!({
             "name": module.name,
-            "language": self.project.language.folder(),
+            "language": self.project.language.name(),
             "file": self.file,
             "digest": format!("sha256:{}", module.digest),
             "size": module.size,

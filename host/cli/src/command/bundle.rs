@@ -9,7 +9,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Context;
-use super::deploy::source::{Wanted, pack};
+use super::deploy::source::{Wanted, candidate};
 use crate::oci::OciArgs;
 
 /// Flags of `chicory bundle`.
@@ -46,12 +46,13 @@ pub(crate) async fn run(args: BundleArgs, context: &Context) -> anyhow::Result<(
         bundled: false,
         plain_http: args.oci.plain_http,
     };
-    let packed = pack(&wanted, context).await?;
-    std::fs::write(&args.output, &packed.bundle.bytes)
+    let candidate = candidate(&wanted, context).await?;
+    let packed = &candidate.packed;
+    std::fs::write(&args.output, &packed.bytes)
         .with_context(|| format!("can't write {}", args.output.display()))?;
-    let digest = &packed.bundle.digest;
+    let digest = &packed.digest;
     context.output.value(
-        &json!({ "module": packed.name, "digest": digest, "file": args.output }),
+        &json!({ "module": candidate.name, "digest": digest, "file": args.output }),
         |_| format!("{} sha256:{digest}", args.output.display()),
     )
 }

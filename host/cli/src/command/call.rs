@@ -2,8 +2,8 @@
 //!
 //! Must not know whether they are enqueued or run at once.
 
+use chicory_signature::{Arguments, RawJson};
 use clap::Args;
-use serde_json::{Map, Value};
 
 use crate::config::parse;
 
@@ -12,19 +12,30 @@ use crate::config::parse;
 pub(crate) struct CallArgs {
     /// Arguments by position: each is JSON if it parses as JSON, else a string
     #[arg(value_name = "ARG", value_parser = argument, allow_negative_numbers = true)]
-    pub(crate) args: Vec<Value>,
+    args: Vec<RawJson>,
     /// Arguments by name, as a JSON object
     #[arg(long, value_name = "JSON", value_parser = parse::object)]
-    pub(crate) kwargs: Option<Kwargs>,
+    kwargs: Option<RawJson>,
 }
 
-/// Arguments by name.
-pub(crate) type Kwargs = Map<String, Value>;
+impl CallArgs {
+    /// The arguments as a call takes them.
+    pub(crate) fn arguments(&self) -> anyhow::Result<Arguments> {
+        let mut arguments = Arguments::default();
+        for arg in &self.args {
+            arguments.push(arg)?;
+        }
+        if let Some(kwargs) = &self.kwargs {
+            arguments.set_kwargs(kwargs.clone())?;
+        }
+        Ok(arguments)
+    }
+}
 
 #[allow(
     clippy::unnecessary_wraps,
     reason = "clap takes parsers that may fail; every text is an argument"
 )]
-fn argument(text: &str) -> Result<Value, String> {
+fn argument(text: &str) -> Result<RawJson, String> {
     Ok(parse::argument(text))
 }

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
 
 use super::Context;
 use crate::config::parse;
@@ -24,17 +23,11 @@ pub(crate) async fn run(args: CleanupArgs, context: &Context) -> anyhow::Result<
     let idle = args
         .stale_seconds
         .unwrap_or(context.config.worker.stale_workers_timeout);
-    let connected = context.connect().await?;
-    let workers = connected.results.remove_stale_workers().await?;
-    let mut consumers = 0;
-    for queue in connected.inspect.queues().await? {
-        consumers += connected
-            .inspect
-            .remove_stale_consumers(&queue, idle)
-            .await?;
-    }
-    let body = json!({ "workers": workers, "consumers": consumers });
-    context.output.value(&body, |_| {
-        format!("forgot {workers} workers without a heartbeat, {consumers} idle consumers")
+    let cleaned = context.admin().await?.clean_up(idle).await?;
+    context.output.value(&cleaned, |cleaned| {
+        format!(
+            "forgot {} workers without a heartbeat, {} idle consumers",
+            cleaned.workers, cleaned.consumers
+        )
     })
 }

@@ -1,11 +1,12 @@
 //! `chicory client`: a module's tasks as functions of a Rust program.
 //!
-//! Must not know how they are written ([`crate::typed`]).
+//! Must not know how they are written ([`chicory_project::client`]).
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
+use chicory_project::client;
 use chicory_queue::ModuleRecord;
 use chicory_signature::Signature;
 use clap::Args;
@@ -13,7 +14,6 @@ use serde_json::json;
 
 use super::{Context, module};
 use crate::exit::CommandError;
-use crate::typed;
 
 /// Flags of `chicory client`.
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub(crate) async fn run(args: ClientArgs, context: &Context) -> anyhow::Result<(
     } else {
         of_registry(&args.module, context).await?
     };
-    let source = typed::rust(&found.name, &found.digest, &found.tasks);
+    let source = client(&found.name, &found.digest, &found.tasks);
     let body = json!({ "module": found.name, "digest": found.digest, "source": source });
     context.output.value(&body, |_| source.clone())
 }

@@ -27,7 +27,7 @@ pub(super) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<SandboxConfig
 }
 
 /// Compiles a module from standard input.
-pub(super) fn run() -> ExitCode {
+pub(crate) fn run() -> ExitCode {
     serve_compiler()
 }
 

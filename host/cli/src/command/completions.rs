@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
 
 use crate::output::write_line;
@@ -22,9 +22,8 @@ pub(crate) struct CompletionsArgs {
 }
 
 /// Prints the script.
-pub(crate) fn run(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &CompletionsArgs, mut command: clap::Command) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    let mut command = crate::args::Cli::command();
     clap_complete::generate(args.shell, &mut command, "chicory", &mut script);
     write_line(&String::from_utf8(script)?)?;
     Ok(ExitCode::SUCCESS)

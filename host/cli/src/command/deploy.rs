@@ -1,6 +1,6 @@
 //! `chicory deploy`: a module's new version to all workers that are alive, at once and without a restart.
 //!
-//! Must not know how a roll-out goes ([`chicory_queue::Deployer`]) nor how a version is packed ([`source`]).
+//! Must not know how a roll-out goes ([`Admin::deploy`]), nor where a version comes from ([`source`]).
 
 pub(crate) mod rollout;
 pub(crate) mod source;
@@ -8,18 +8,12 @@ pub(crate) mod source;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use bytes::Bytes;
-use chicory_queue::{
-    CanaryTerms, Connected, ForgetRequest, ModuleRecord, RetentionRule, RolledOut, Target,
-    Timestamp, Version, delete_unnamed,
-};
-use chicory_signature::compare;
+use chicory_admin::{Admin, CanaryEnd, Deployed, RolloutOptions};
+use chicory_queue::CanaryTerms;
 use clap::Args;
-use serde_json::json;
 
-use self::rollout::{Drive, request};
-use self::source::{Packed, Wanted};
+use self::rollout::{Bar, until_ctrl_c, who};
+use self::source::Wanted;
 use super::Context;
 use crate::config::parse;
 use crate::exit::CommandError;
@@ -114,58 +108,33 @@ pub(crate) async fn run(args: DeployArgs, context: &Context) -> anyhow::Result<(
         bundled: args.bundled,
         plain_http: args.oci.plain_http,
     };
-    let packed = source::pack(&wanted, context).await?;
-    let connected = context.connect().await?;
-    let version = upload(&connected, &packed).await?;
-    let request = request(
-        args.timeout,
-        args.canary.map(|percent| args.terms.of(percent)),
-        args.allow_breaking,
-    );
-    let drive = Drive::new(&connected, context.output);
-    let target = Target::Deploy(Box::new(version.clone()));
-    let changes = |record: &ModuleRecord| changes(record, &version);
-    let rolled = drive
-        .roll_out(&packed.name, &target, changes, &request)
-        .await;
-    if rolled.is_err() {
-        // Bytes that no version names are nobody's.
-        delete_unnamed(
-            connected.registry.as_ref(),
-            std::slice::from_ref(&version.digest),
-        )
-        .await?;
-    }
-    let Some(rolled) = rolled? else {
-        return Ok(());
+    let candidate = source::candidate(&wanted, context).await?;
+    let admin = context.admin().await?;
+    let options = RolloutOptions {
+        timeout: args.timeout,
+        canary: args.canary.map(|percent| args.terms.of(percent)),
+        allow_breaking: args.allow_breaking,
+        ..RolloutOptions::new(who())
     };
-    let old = ForgetRequest {
-        module: &packed.name,
-        rule: RetentionRule::default(),
-        by: &request.by,
-        now: Timestamp::now(),
-    };
-    connected.forget(&old).await?;
-    told(context, &packed.name, &rolled, args.canary)?;
-    if args.wait {
-        drive.verdict(&packed.name, &request.id).await?;
+    let bar = Bar::new(&candidate.name, context.output);
+    let deploying = admin.deploy(&candidate, &options, |stage| bar.show(stage));
+    let deployed = until_ctrl_c(deploying, &options.stop).await?;
+    bar.clear();
+    told(context, &deployed, args.canary)?;
+    match deployed.rollout {
+        Some(rollout) if args.wait => verdict(&admin, &deployed.module, &rollout, context).await,
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Says how it went.
-fn told(
-    context: &Context,
-    module: &str,
-    rolled: &RolledOut,
-    canary: Option<f64>,
-) -> anyhow::Result<()> {
-    let body = json!({
-        "module": module, "digest": rolled.digest, "workers": rolled.workers,
-        "state": if canary.is_some() { "canary" } else { "active" },
-    });
-    context.output.value(&body, |_| {
-        let place = match rolled.workers {
+fn told(context: &Context, deployed: &Deployed, canary: Option<f64>) -> anyhow::Result<()> {
+    let Deployed { module, digest, .. } = deployed;
+    let Some(workers) = deployed.workers else {
+        return rollout::unchanged(context.output, deployed);
+    };
+    context.output.value(deployed, |_| {
+        let place = match workers {
             0 => "no worker is alive; those that start will serve it".to_owned(),
             1 => "on 1 worker".to_owned(),
             workers => format!("on {workers} workers"),
@@ -174,8 +143,27 @@ fn told(
             Some(percent) => format!("serves {percent} % of its messages"),
             None => "is active".to_owned(),
         };
-        format!("{module} sha256:{} {state}, {place}", rolled.digest)
+        format!("{module} sha256:{digest} {state}, {place}")
     })
+}
+
+/// Waits until a canary is promoted or rolled back.
+async fn verdict(
+    admin: &Admin,
+    module: &str,
+    rollout: &str,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let message = match admin.canary_end(module, rollout).await? {
+        CanaryEnd::Promoted(entry) => {
+            return context
+                .output
+                .value(&entry, |entry| format!("promoted: {}", entry.detail));
+        }
+        CanaryEnd::RolledBack(entry) => format!("rolled back: {}", entry.detail),
+        _ => "the canary has ended, and the audit log no longer says how".to_owned(),
+    };
+    Err(CommandError::Failed(message).into())
 }
 
 impl TermsArgs {
@@ -187,41 +175,4 @@ impl TermsArgs {
             min_tasks: self.min_tasks,
         }
     }
-}
-
-/// Keeps the bytes in the registry, once more where they are there: they might be forgotten just now.
-async fn upload(connected: &Connected, packed: &Packed) -> anyhow::Result<Version> {
-    let bundle = &packed.bundle;
-    let bytes = Bytes::from(bundle.bytes.clone());
-    connected
-        .registry
-        .put_blob(&bundle.digest, bytes)
-        .await
-        .context("can't upload the module")?;
-    Ok(Version {
-        digest: bundle.digest.clone(),
-        size: bundle.bytes.len() as u64,
-        version: bundle.manifest.version.clone(),
-        tasks: packed.tasks.clone(),
-        manifest: serde_json::to_value(&bundle.manifest)?,
-        deployed_by: rollout::who(),
-        deployed_at: Timestamp::now(),
-        signature: packed.signature.clone(),
-        source: packed.source.clone(),
-        retiring: false,
-    })
-}
-
-/// What of the active version's tasks the new one does not take.
-fn changes(record: &ModuleRecord, version: &Version) -> Vec<String> {
-    let Some(active) = record.active_version() else {
-        return Vec::new();
-    };
-    let changes = compare(&active.tasks, &version.tasks);
-    changes.iter().map(ToString::to_string).collect()
-}
-
-/// The error that what is given can't be deployed.
-fn undeployable(message: String) -> anyhow::Error {
-    CommandError::Usage(message).into()
 }

@@ -4,13 +4,13 @@
 //! Must not know how a project is built, nor how what tasks do is put into words.
 
 mod say;
-mod source;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
+use chicory_project::{BuildRequest, Changes, Project, watch};
 use chicory_queue::{BrokerConfig, Connected, SqliteConfig};
 use chicory_runtime::{Sandbox, SandboxConfig};
 use chicory_worker::{Catalog, ModuleDir, Stop, WorkerConfig, WorkerEvent};
@@ -21,9 +21,8 @@ use super::Context;
 use super::build::{made, relative};
 use super::compile;
 use super::worker::{serve, signals::StopSignals};
-use crate::connect;
 use crate::output::{printable, write_line};
-use crate::project::{Project, Request};
+use crate::{connect, exit};
 
 /// Flags of `chicory dev`.
 #[derive(Debug, Args)]
@@ -41,7 +40,7 @@ pub(crate) struct DevArgs {
 pub(crate) async fn run(args: DevArgs, context: &Context) -> anyhow::Result<ExitCode> {
     let mut signals = StopSignals::listen()?;
     let project = Project::find(&args.dir)?;
-    let mut changes = source::watch(&project.root)?;
+    let mut changes = watch(&project.root)?;
     let folder = project.root.join(".chicory");
     std::fs::create_dir_all(&folder).with_context(|| format!("can't make {}", folder.display()))?;
     let database = folder.join("dev.db");
@@ -98,14 +97,14 @@ pub(crate) async fn run(args: DevArgs, context: &Context) -> anyhow::Result<Exit
 async fn follow(
     loader: &mut Loader,
     events: &mut Receiver<WorkerEvent>,
-    changes: &mut source::Changes,
+    changes: &mut Changes,
     connected: &Connected,
     signals: &mut StopSignals,
 ) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             event = events.recv() => show(event, connected).await?,
-            () = source::changed(changes) => {
+            () = changes.changed() => {
                 // What tasks say meanwhile waits in the channel.
                 tokio::select! {
                     () = loader.reload(false) => {}
@@ -137,13 +136,13 @@ impl Loader {
     /// Says how it went; what went wrong leaves the version before as it is.
     async fn reload(&mut self, first: bool) {
         let begun = Instant::now();
-        let request = Request {
-            output: None,
+        let request = BuildRequest {
             quiet: !first,
             debug: true,
+            ..BuildRequest::default()
         };
         let outcome = match made(self.project.clone(), request).await {
-            Err(error) => Err(format!("{error:#}")),
+            Err(error) => Err(exit::text(&error)),
             Ok(_) => match self.dir.refresh().await {
                 Err(error) => Err(error.to_string()),
                 Ok(report) => match report.refused.first() {

@@ -2,7 +2,8 @@
 //!
 //! Must not know how dead letters are kept.
 
-use chicory_queue::{DeadLetter, DeadLetterRange, Inspect, ReplayOptions};
+use chicory_admin::{Admin, Replayed};
+use chicory_queue::{DeadLetter, DeadLetterRange, ReplayOptions};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -90,8 +91,7 @@ pub(crate) struct ReplayArgs {
 
 /// Runs a command of `chicory dlq`.
 pub(crate) async fn run(command: DlqCommand, context: &Context) -> anyhow::Result<()> {
-    let connected = context.connect().await?;
-    let inspect = connected.inspect.as_ref();
+    let admin = context.admin().await?;
     let output = context.output;
     match command {
         DlqCommand::List {
@@ -100,19 +100,16 @@ pub(crate) async fn run(command: DlqCommand, context: &Context) -> anyhow::Resul
             after,
         } => {
             let range = DeadLetterRange { count, after };
-            let letters = inspect.dead_letters(&queue.name, range).await?;
+            let letters = admin.dead_letters(&queue.name, range).await?;
             output.value(&letters, |letters| list(letters, &queue.name))
         }
         DlqCommand::Show { queue, id } => {
-            let letter = inspect.dead_letter(&queue.name, &id).await?;
-            let letter = letter.ok_or_else(|| missing(&id, &queue.name))?;
+            let letter = admin.dead_letter(&queue.name, &id).await?;
             output.value(&letter, show)
         }
-        DlqCommand::Replay(args) => replay(&args, inspect, context).await,
+        DlqCommand::Replay(args) => replay(&args, &admin, context).await,
         DlqCommand::Delete { queue, id } => {
-            if !inspect.delete_dead_letter(&queue.name, &id).await? {
-                return Err(missing(&id, &queue.name).into());
-            }
+            admin.delete_dead_letter(&queue.name, &id).await?;
             output.value(&json!({ "deleted": 1 }), |_| format!("deleted {id}"))
         }
         DlqCommand::Purge { queue, yes } => {
@@ -120,78 +117,45 @@ pub(crate) async fn run(command: DlqCommand, context: &Context) -> anyhow::Resul
                 &format!("Delete all dead letters of queue {}?", queue.name),
                 yes,
             )?;
-            let deleted = inspect.purge_dead_letters(&queue.name).await?;
+            let deleted = admin.purge_dead_letters(&queue.name).await?;
             let body = json!({ "deleted": deleted });
             output.value(&body, |_| format!("deleted {deleted} dead letters"))
         }
         DlqCommand::Count { queue } => {
-            let count = inspect.stats(&queue.name).await?.dead;
+            let count = admin.count_dead_letters(&queue.name).await?;
             output.value(&json!({ "count": count }), |_| count.to_string())
         }
     }
 }
 
-fn missing(id: &str, queue: &str) -> CommandError {
-    CommandError::Failed(format!(
-        "no dead letter {id:?} in queue {queue}; `chicory dlq list --queue {queue}` lists those there are"
-    ))
-}
-
-async fn replay(args: &ReplayArgs, inspect: &dyn Inspect, context: &Context) -> anyhow::Result<()> {
+async fn replay(args: &ReplayArgs, admin: &Admin, context: &Context) -> anyhow::Result<()> {
     let queue = &args.queue.name;
     let options = ReplayOptions {
         reset_retries: !args.keep_retries,
     };
-    let ids = match &args.id {
-        Some(id) => vec![id.clone()],
-        None => all_ids(inspect, queue).await?,
-    };
-    let mut replayed = 0;
-    let mut kept = Vec::new();
-    for id in &ids {
-        match inspect.replay(queue, id, options).await {
-            Ok(true) => replayed += 1,
-            Ok(false) if args.all => {}
-            Ok(false) => return Err(missing(id, queue).into()),
-            // One that is unreadable must not keep the others from being replayed.
-            Err(chicory_queue::BrokerError::Invalid(reason)) if args.all => {
-                kept.push(json!({ "id": id, "reason": reason }));
+    let outcome = match &args.id {
+        Some(id) => {
+            admin.replay(queue, id, options).await?;
+            Replayed {
+                replayed: 1,
+                kept: Vec::new(),
             }
-            Err(error) => return Err(error.into()),
         }
-    }
-    let body = json!({ "replayed": replayed, "kept": kept });
-    context.output.value(&body, |_| match args.id.as_deref() {
+        None => admin.replay_all(queue, options).await?,
+    };
+    context.output.value(&outcome, |outcome| match &args.id {
         Some(id) => format!("replayed {id}"),
-        None => format!("replayed {replayed} dead letters"),
+        None => format!("replayed {} dead letters", outcome.replayed),
     })?;
-    if kept.is_empty() {
+    let Some(first) = outcome.kept.first() else {
         return Ok(());
-    }
+    };
     let message = format!(
         "{} dead letters can't be replayed: {}",
-        kept.len(),
-        kept[0]["reason"]
+        outcome.kept.len(),
+        first.reason
     );
     Err(CommandError::Failed(message).into())
-}
-
-/// The ids of all that are there now: one that dies again meanwhile is not replayed for ever.
-async fn all_ids(inspect: &dyn Inspect, queue: &str) -> anyhow::Result<Vec<String>> {
-    const PAGE: usize = 500;
-    let mut ids: Vec<String> = Vec::new();
-    loop {
-        let range = DeadLetterRange {
-            count: PAGE,
-            after: ids.last().cloned(),
-        };
-        let page = inspect.dead_letters(queue, range).await?;
-        let last = page.len() < PAGE;
-        ids.extend(page.into_iter().map(|letter| letter.id));
-        if last {
-            return Ok(ids);
-        }
-    }
 }
 
 fn list(letters: &[DeadLetter], queue: &str) -> String {

@@ -3,9 +3,11 @@
 //! What is deployed is asked of the registry, by [`Checks`]. Must not know files ([`enqueue_file`]).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_queue::{Backoff, Checks, RetryPolicy, TaskMessage, Timestamp};
+use chicory_admin::Admin;
+use chicory_queue::{Backoff, Checks, RetryPolicy, SystemClock, TaskMessage, Timestamp};
 use clap::{Args, ValueEnum};
 
 use super::call::CallArgs;
@@ -161,13 +163,8 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
     connected.broker.enqueue(&args.queue, messages).await?;
     if args.wait {
         let timeout = args.timeout.or(context.config.result_timeout);
-        return result::wait(
-            connected.results.as_ref(),
-            &message.id,
-            timeout,
-            context.output,
-        )
-        .await;
+        let admin = Admin::new(connected, Arc::new(SystemClock));
+        return result::wait(&admin, &message.id, timeout, context.output).await;
     }
     if context.output.is_json() {
         let body = serde_json::json!({ "id": message.id, "queue": args.queue });
@@ -186,8 +183,7 @@ fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<Tas
         Some(id) => id.clone_into(&mut message.id),
         None => {}
     }
-    message.args.clone_from(&args.call.args);
-    message.kwargs = args.call.kwargs.clone().unwrap_or_default();
+    message.arguments = args.call.arguments()?;
     message.eta = args
         .eta
         .or_else(|| args.delay.map(|delay| Timestamp::now().after(delay)));
@@ -201,7 +197,6 @@ fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<Tas
 mod tests {
     use crate::args::{Cli, Command};
     use clap::Parser as _;
-    use serde_json::json;
 
     fn parse(line: &[&str]) -> Result<super::EnqueueArgs, String> {
         let line = ["chicory", "enqueue"].iter().chain(line);
@@ -227,8 +222,8 @@ mod tests {
         ])
         .unwrap();
         let message = super::message(&args, None).unwrap();
-        assert_eq!(message.args, [json!(-1), json!("two"), json!([3])]);
-        assert!(args.wait && message.kwargs.contains_key("k"));
+        assert_eq!(message.arguments.args().as_str(), r#"[-1,"two",[3]]"#);
+        assert!(args.wait && message.arguments.kwargs().as_str().starts_with("{\"k\":"));
     }
 
     #[test]

@@ -3,13 +3,15 @@
 //! A file is checked as a whole before its first message is sent. A stream can't be: it is checked
 //! and sent batch by batch, and an error says where to go on. Must not know one broker from another.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::Path;
 
 use anyhow::Context as _;
-use chicory_queue::{Broker, Checks, RetryPolicy, TaskMessage};
+use chicory_queue::{Broker, Checks, RetryPolicy, TaskMessage, UnreadableMessage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -194,27 +196,41 @@ impl Lines {
     }
 }
 
+/// The fields of a line, as they are written.
+type Fields = BTreeMap<String, Box<RawValue>>;
+
+fn fields(line: &[u8]) -> Result<Fields, String> {
+    serde_json::from_slice(line).map_err(|error| {
+        if error.is_data() {
+            return "give a JSON object, such as {\"name\": \"demo.add\", \"args\": [1, 2]}".into();
+        }
+        // The parser counts lines from here; the file's own number is said already.
+        error.to_string().replace(" at line 1 column", " at column")
+    })
+}
+
 fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String> {
-    // The parser counts lines from here; the file's own number is said already.
-    let said =
-        |error: serde_json::Error| error.to_string().replace(" at line 1 column", " at column");
-    let mut value: Value = serde_json::from_slice(line).map_err(said)?;
-    let Some(fields) = value.as_object_mut() else {
-        return Err(
-            "give a JSON object, such as {\"name\": \"demo.add\", \"args\": [1, 2]}".into(),
-        );
-    };
+    let mut fields = fields(line)?;
     if fields.contains_key("queue") {
         return Err("a message has no field `queue`; give the queue of all by --queue".into());
     }
-    if fields.get("id").is_none_or(Value::is_null) {
-        fields.insert("id".into(), uuid::Uuid::new_v4().to_string().into());
+    let written = |value: Value| to_raw_value(&value).map_err(|error| error.to_string());
+    if fields.get("id").is_none_or(|id| id.get() == "null") {
+        let id = uuid::Uuid::new_v4().to_string();
+        fields.insert("id".into(), written(id.into())?);
     }
     if !fields.contains_key("ignore_result") && defaults.ignore_result {
-        fields.insert("ignore_result".into(), true.into());
+        fields.insert("ignore_result".into(), written(true.into())?);
     }
-    let mut message: TaskMessage =
-        serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let line = serde_json::to_vec(&fields).map_err(|error| error.to_string())?;
+    let mut message = TaskMessage::decode(&line.into()).map_err(|error| match error {
+        // Where it is in a line that was put together anew helps nobody.
+        UnreadableMessage::Json(reason) => match reason.split_once(" at line 1 column") {
+            Some((reason, _)) => reason.to_owned(),
+            None => reason,
+        },
+        other => other.to_string(),
+    })?;
     if message.retry.is_none() {
         message.retry.clone_from(&defaults.retry);
     }

@@ -2,11 +2,15 @@
 //!
 //! Must not know what is done with the module.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
+use async_trait::async_trait;
+use chicory_admin::{Cause, Inspector, Packed};
 use chicory_runtime::{LoadRequest, Sandbox, SandboxConfig};
-use chicory_worker::Manifest;
+use chicory_signature::Signature;
+use chicory_worker::{Bundle, Manifest};
 
 use super::compile;
 use crate::config::Config;
@@ -49,4 +53,54 @@ pub(super) fn read(file: &Path) -> anyhow::Result<FromFile> {
         settings: manifest.settings(),
     };
     Ok(FromFile { request, manifest })
+}
+
+/// Checks modules that are to be deployed in a sandbox.
+pub(super) struct SandboxInspector(Sandbox);
+
+/// An inspector with a sandbox.
+pub(super) fn inspector(config: &Config) -> anyhow::Result<SandboxInspector> {
+    sandbox(config).map(SandboxInspector)
+}
+
+#[async_trait]
+impl Inspector for SandboxInspector {
+    fn open(&self, wasm: &[u8]) -> Result<Option<Packed>, Cause> {
+        if !Bundle::is_packed(wasm) {
+            return Ok(None);
+        }
+        packed(Bundle::open(wasm.to_vec())?).map(Some)
+    }
+
+    fn pack(&self, wasm: &[u8], manifest: &str) -> Result<Packed, Cause> {
+        packed(Bundle::pack(wasm, manifest)?)
+    }
+
+    async fn tasks(
+        &self,
+        name: &str,
+        packed: &Packed,
+    ) -> Result<BTreeMap<String, Signature>, Cause> {
+        let bundle = Bundle::open(packed.bytes.clone())?;
+        let request = LoadRequest {
+            name: name.to_owned(),
+            settings: bundle.manifest.settings(),
+            wasm: bundle.bytes,
+        };
+        let module = self.0.load(request).await?;
+        let tasks = module.tasks();
+        Ok(tasks
+            .map(|task| (task.name().to_owned(), task.signature().clone()))
+            .collect())
+    }
+}
+
+fn packed(bundle: Bundle) -> Result<Packed, Cause> {
+    Ok(Packed {
+        manifest: serde_json::to_value(&bundle.manifest)?,
+        name: bundle.manifest.name,
+        version: bundle.manifest.version,
+        digest: bundle.digest,
+        bytes: bundle.bytes,
+    })
 }

@@ -9,11 +9,10 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use chicory_queue::{ModuleRecord, Phase, Registry, RegistryError, Timestamp};
+use chicory_queue::Timestamp;
 use clap::{Args, Subcommand};
 
 use super::Context;
-use crate::exit::CommandError;
 
 /// Flags of `chicory modules`.
 #[derive(Debug, Args)]
@@ -54,37 +53,21 @@ enum ModulesCommand {
 
 /// Runs a command of `chicory modules`.
 pub(crate) async fn run(args: ModulesArgs, context: &Context) -> anyhow::Result<()> {
-    let connected = context.connect().await?;
-    let registry = connected.registry.as_ref();
+    let admin = context.admin().await?;
     let output = context.output;
     match args.command.unwrap_or(ModulesCommand::List) {
-        ModulesCommand::List => list::run(registry, output).await,
-        ModulesCommand::Show { module } => show::run(registry, &module, output).await,
-        ModulesCommand::History { module } => history::run(registry, &module, output).await,
-        ModulesCommand::Audit { limit } => audit::run(registry, limit, output).await,
+        ModulesCommand::List => output.value(&admin.modules().await?, |rows| list::human(rows)),
+        ModulesCommand::Show { module } => output.value(&admin.module(&module).await?, |detail| {
+            show::human(detail, Timestamp::now())
+        }),
+        ModulesCommand::History { module } => {
+            let rows = admin.history(&module).await?;
+            output.value(&rows, |rows| history::human(&module, rows))
+        }
+        ModulesCommand::Audit { limit } => {
+            output.value(&admin.audit(limit).await?, |lines| audit::human(lines))
+        }
     }
-}
-
-/// The module's record, or an error that says which modules there are.
-async fn find(registry: &dyn Registry, name: &str) -> anyhow::Result<ModuleRecord> {
-    if let Some(record) = registry.module(name).await? {
-        return Ok(record);
-    }
-    let records = sorted(registry).await?;
-    let names: Vec<_> = records.iter().map(|record| record.name.as_str()).collect();
-    let others = match names.as_slice() {
-        [] => "there is none; `chicory deploy PATH` deploys one".to_owned(),
-        names => format!("there are: {}", names.join(", ")),
-    };
-    let message = format!("no module {name:?} is deployed; {others}");
-    Err(CommandError::Failed(message).into())
-}
-
-/// All modules by name.
-async fn sorted(registry: &dyn Registry) -> Result<Vec<ModuleRecord>, RegistryError> {
-    let (_, mut records) = registry.changed(0).await?;
-    records.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(records)
 }
 
 /// The first characters of a digest, enough for people.
@@ -94,29 +77,5 @@ fn short(digest: &str) -> &str {
 
 /// A time, to the second.
 fn second(at: Timestamp) -> String {
-    const SECOND: i64 = 1_000_000;
-    Timestamp::from_micros(at.as_micros().div_euclid(SECOND) * SECOND).to_string()
-}
-
-/// What is under way with a module, in a few words.
-fn state(record: &ModuleRecord, now: Timestamp) -> String {
-    if let Some(rollout) = &record.rollout {
-        let digest = short(&rollout.digest);
-        let what = match rollout.phase {
-            Phase::Preparing => format!("workers get ready for {digest}"),
-            Phase::Switching => format!("workers switch to {digest}"),
-        };
-        if rollout.expires_at > now {
-            return what;
-        }
-        return format!("{what}, over since {}", second(rollout.expires_at));
-    }
-    if let Some(canary) = &record.canary {
-        let digest = short(&canary.digest);
-        return format!("canary {digest}: {} %", canary.terms.percent);
-    }
-    match record.active {
-        Some(_) => "active".into(),
-        None => "not active".into(),
-    }
+    at.whole_seconds().to_string()
 }

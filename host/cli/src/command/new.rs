@@ -2,14 +2,13 @@
 //!
 //! Must not know what is in a template.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::Args;
+use chicory_project::{Language, create};
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::Context;
-use crate::exit::CommandError;
-use crate::project::{self, Language};
 
 /// Flags of `chicory new`.
 #[derive(Debug, Args)]
@@ -22,45 +21,70 @@ pub(crate) struct NewArgs {
     name: String,
     /// The language that tasks are written in
     #[arg(long, short, value_enum)]
-    lang: Language,
+    lang: LanguageArg,
     /// The folder to write into [default: NAME]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
+/// [`Language`] as a flag's value.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LanguageArg {
+    /// Cargo and rustc
+    Rust,
+    /// componentize-py
+    Python,
+    /// componentize-js
+    Javascript,
+    /// componentize-js
+    Typescript,
+    /// clang with a library for WASI
+    C,
+    /// The Go toolchain
+    Go,
+}
+
+impl From<LanguageArg> for Language {
+    fn from(arg: LanguageArg) -> Self {
+        match arg {
+            LanguageArg::Rust => Self::Rust,
+            LanguageArg::Python => Self::Python,
+            LanguageArg::Javascript => Self::Javascript,
+            LanguageArg::Typescript => Self::Typescript,
+            LanguageArg::C => Self::C,
+            LanguageArg::Go => Self::Go,
+        }
+    }
+}
+
 /// Writes the project.
 pub(crate) fn run(args: &NewArgs, context: &Context) -> anyhow::Result<()> {
-    project::check_name(&args.name)?;
+    let language = Language::from(args.lang);
     let dir = args.dir.clone().unwrap_or_else(|| args.name.clone().into());
-    check_empty(&dir)?;
-    project::write_template(&dir, &args.name, args.lang)?;
-    let body = json!({ "project": dir, "name": args.name, "language": args.lang.folder() });
+    create(&dir, &args.name, language)?;
+    let body = json!({ "project": dir, "name": args.name, "language": language.name() });
     let (shown, name) = (dir.display(), &args.name);
     // Go's tasks are programs.
-    let task = match args.lang {
+    let task = match language {
         Language::Go => "run",
         _ => "summarize",
     };
     context.output.value(&body, |_| {
         format!(
-            "wrote the {} project {name} to {shown}\n\n\
+            "wrote the {language} project {name} to {shown}\n\n\
              next:\n  cd {shown}\n  chicory build\n  chicory test\n  \
              chicory run build/{name}.wasm {task} \"to be or not to be\" 2\n  chicory dev",
-            args.lang,
         )
     })
 }
 
-fn check_empty(dir: &Path) -> Result<(), CommandError> {
-    let wrong = if dir.is_file() {
-        "it is a file"
-    } else if std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some()) {
-        "it is there and not empty"
-    } else {
-        return Ok(());
-    };
-    Err(CommandError::Usage(format!(
-        "can't write a project to {}: {wrong}; name another folder by --dir",
-        dir.display()
-    )))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_language_can_be_chosen() {
+        let choices = LanguageArg::value_variants().iter().copied();
+        assert!(choices.map(Language::from).eq(Language::ALL));
+    }
 }

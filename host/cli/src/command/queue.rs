@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use chicory_queue::{Consumer, DelayedMessage, Inspect, QueueStats};
+use chicory_admin::{QueueDetail, QueueRow};
 use clap::Subcommand;
-use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
@@ -38,49 +37,21 @@ pub(crate) enum QueueCommand {
     },
 }
 
-/// A queue in numbers, with its name.
-#[derive(Debug, Serialize)]
-struct Row {
-    queue: String,
-    ready: u64,
-    #[serde(flatten)]
-    stats: QueueStats,
-}
-
-/// All that `show` shows.
-#[derive(Debug, Serialize)]
-struct Detail {
-    #[serde(flatten)]
-    row: Row,
-    consumer_list: Vec<Consumer>,
-    delayed_list: Vec<DelayedMessage>,
-}
-
 /// Runs a command of `chicory queue`.
 pub(crate) async fn run(command: QueueCommand, context: &Context) -> anyhow::Result<()> {
-    let connected = context.connect().await?;
-    let inspect = connected.inspect.as_ref();
+    let admin = context.admin().await?;
     match command {
         QueueCommand::List => {
-            let mut rows = Vec::new();
-            let mut queues = inspect.queues().await?;
-            queues.sort();
-            for queue in queues {
-                rows.push(row(inspect, queue).await?);
-            }
+            let rows = admin.queues().await?;
             context.output.value(&rows, |rows| list(rows))
         }
         QueueCommand::Show { queue, count } => {
-            let detail = Detail {
-                consumer_list: inspect.consumers(&queue).await?,
-                delayed_list: inspect.delayed(&queue, count).await?,
-                row: row(inspect, queue).await?,
-            };
+            let detail = admin.queue(&queue, count).await?;
             context.output.value(&detail, show)
         }
         QueueCommand::Purge { queue, yes } => {
             confirm(&format!("Remove all messages of queue {queue}?"), yes)?;
-            let removed = inspect.purge(&queue).await?;
+            let removed = admin.purge(&queue).await?;
             let body = json!({ "removed": removed, "queue": queue });
             context.output.value(&body, |_| {
                 format!("removed {removed} messages of queue {queue}")
@@ -89,16 +60,7 @@ pub(crate) async fn run(command: QueueCommand, context: &Context) -> anyhow::Res
     }
 }
 
-async fn row(inspect: &dyn Inspect, queue: String) -> anyhow::Result<Row> {
-    let stats = inspect.stats(&queue).await?;
-    Ok(Row {
-        queue,
-        ready: stats.ready(),
-        stats,
-    })
-}
-
-fn list(rows: &[Row]) -> String {
+fn list(rows: &[QueueRow]) -> String {
     if rows.is_empty() {
         return "there are no queues; `chicory enqueue` makes one".into();
     }
@@ -117,7 +79,7 @@ fn list(rows: &[Row]) -> String {
     )
 }
 
-fn show(detail: &Detail) -> String {
+fn show(detail: &QueueDetail) -> String {
     let mut text = list(std::slice::from_ref(&detail.row));
     if !detail.consumer_list.is_empty() {
         let rows = detail.consumer_list.iter().map(|consumer| {

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use chicory_queue::{Results, TaskResult, TaskState};
+use chicory_admin::{Admin, Lookup, NotEnded};
+use chicory_queue::{TaskResult, TaskState};
 use clap::Args;
 
 use super::Context;
@@ -32,28 +33,27 @@ pub(crate) struct ResultArgs {
 
 /// Prints the result where there is one.
 pub(crate) async fn run(args: ResultArgs, context: &Context) -> anyhow::Result<()> {
-    let connected = context.connect().await?;
-    let results = connected.results.as_ref();
+    let admin = context.admin().await?;
     if args.wait {
         let timeout = args.timeout.or(context.config.result_timeout);
-        return wait(results, &args.id, timeout, context.output).await;
+        return wait(&admin, &args.id, timeout, context.output).await;
     }
-    match results.result(&args.id).await? {
-        Some(result) => show(&result, context.output),
-        None => not_ended(results, &args.id, context.output, "has not ended").await,
+    match admin.result(&args.id).await? {
+        Lookup::Ended(result) => show(&result, context.output),
+        Lookup::NotEnded(task) => not_ended(&task, context.output, "has not ended"),
     }
 }
 
 /// Waits for a task's end, and shows it.
 pub(crate) async fn wait(
-    results: &dyn Results,
+    admin: &Admin,
     id: &str,
     timeout: Option<Duration>,
     output: Output,
 ) -> anyhow::Result<()> {
-    match results.wait(id, timeout).await? {
-        Some(result) => show(&result, output),
-        None => not_ended(results, id, output, "did not end in time").await,
+    match admin.wait_for_result(id, timeout).await? {
+        Lookup::Ended(result) => show(&result, output),
+        Lookup::NotEnded(task) => not_ended(&task, output, "did not end in time"),
     }
 }
 
@@ -79,22 +79,13 @@ fn show(result: &TaskResult, output: Output) -> anyhow::Result<()> {
     Err(CommandError::Failed(printable(&message)).into())
 }
 
-async fn not_ended(
-    results: &dyn Results,
-    id: &str,
-    output: Output,
-    what: &str,
-) -> anyhow::Result<()> {
-    let state = results.state(id).await?;
+fn not_ended(task: &NotEnded, output: Output, what: &str) -> anyhow::Result<()> {
     if output.is_json() {
-        let shown = state.unwrap_or(TaskState::Pending);
-        let body =
-            serde_json::json!({ "task_id": id, "state": shown, "result": null, "error": null });
-        output.value(&body, |_| String::new())?;
+        output.value(task, |_| String::new())?;
     }
-    let state = match state {
+    let state = match task.state {
         Some(state) => format!("its state is {}", state.name()),
         None => "no state is kept: it has not started, never was, or ended too long ago".into(),
     };
-    Err(CommandError::NotEnded(format!("task {id} {what}; {state}")).into())
+    Err(CommandError::NotEnded(format!("task {} {what}; {state}", task.task_id)).into())
 }

@@ -2,15 +2,13 @@
 //!
 //! Must not know how a roll-out goes.
 
-use std::time::Duration;
-
-use chicory_queue::{AuditEntry, Connected, ModuleRecord, Target, Timestamp};
+use chicory_admin::{Deployed, RolledBack, RolloutOptions};
 use clap::Args;
 use serde_json::json;
 
 use super::Context;
-use super::deploy::rollout::{Drive, request, who};
-use crate::exit::CommandError;
+use super::deploy::rollout::{Bar, unchanged, until_ctrl_c, who};
+use crate::output::Output;
 
 /// Flags of `chicory rollback`.
 #[derive(Debug, Args)]
@@ -29,67 +27,29 @@ pub(crate) struct RollbackArgs {
     to: Option<String>,
 }
 
-/// How long workers have to get ready.
-const TIMEOUT: Duration = Duration::from_mins(1);
-
 /// Ends the canary, or rolls back.
 pub(crate) async fn run(args: RollbackArgs, context: &Context) -> anyhow::Result<()> {
-    let connected = context.connect().await?;
-    let record = connected.registry.module(&args.module).await?;
-    let Some(record) = record else {
-        let message = format!(
-            "no module {:?} is deployed; `chicory modules list` shows those that are",
-            args.module
-        );
-        return Err(CommandError::Failed(message).into());
-    };
-    if record.canary.is_some() && args.to.is_none() {
-        let digest = end_canary(&connected, record).await?;
-        return context.output.value(
-            &json!({ "module": args.module, "digest": digest, "state": "ended" }),
-            |_| format!("{} sha256:{digest} is no canary any more", args.module),
-        );
+    let admin = context.admin().await?;
+    let options = RolloutOptions::new(who());
+    let bar = Bar::new(&args.module, context.output);
+    let rolling = admin.roll_back(&args.module, args.to, &options, |stage| bar.show(stage));
+    let rolled = until_ctrl_c(rolling, &options.stop).await?;
+    bar.clear();
+    match rolled {
+        RolledBack::CanaryEnded { module, digest } => context.output.value(
+            &json!({ "module": module, "digest": digest, "state": "ended" }),
+            |_| format!("{module} sha256:{digest} is no canary any more"),
+        ),
+        RolledBack::Deployed(deployed) => told(context.output, &deployed),
     }
-    let request = request(TIMEOUT, None, true);
-    let drive = Drive::new(&connected, context.output);
-    let target = Target::RollBack(args.to);
-    let rolling = drive.roll_out(&args.module, &target, |_| Vec::new(), &request);
-    let Some(rolled) = rolling.await? else {
-        return Ok(());
-    };
-    context.output.value(
-        &json!({ "module": args.module, "digest": rolled.digest, "workers": rolled.workers, "state": "active" }),
-        |_| {
-            format!(
-                "{} is back at sha256:{}, on {} workers",
-                args.module, rolled.digest, rolled.workers
-            )
-        },
-    )
 }
 
-/// Ends the canary by compare-and-set: a worker may judge it at the same time.
-async fn end_canary(connected: &Connected, mut record: ModuleRecord) -> anyhow::Result<String> {
-    loop {
-        let Some(canary) = record.canary.clone() else {
-            let message = format!("the canary of {:?} has just ended by itself", record.name);
-            return Err(CommandError::Failed(message).into());
-        };
-        let name = record.name.clone();
-        let entry = AuditEntry {
-            at: Timestamp::now(),
-            by: who(),
-            action: "rollback".into(),
-            module: name.clone(),
-            digest: canary.digest.clone(),
-            detail: "the canary was ended by hand".into(),
-        };
-        let next = record
-            .end_canary(&canary.id)
-            .map_err(|error| CommandError::Failed(error.to_string()))?;
-        if connected.registry.replace(&next, &entry).await?.is_some() {
-            return Ok(canary.digest);
-        }
-        record = connected.registry.module(&name).await?.unwrap_or_default();
-    }
+fn told(output: Output, deployed: &Deployed) -> anyhow::Result<()> {
+    let Deployed { module, digest, .. } = deployed;
+    let Some(workers) = deployed.workers else {
+        return unchanged(output, deployed);
+    };
+    output.value(deployed, |_| {
+        format!("{module} is back at sha256:{digest}, on {workers} workers")
+    })
 }

@@ -54,8 +54,7 @@ pub(crate) async fn run(args: RunArgs, context: &Context) -> anyhow::Result<()> 
     request.settings.grants.env.extend(args.env);
     let module = sandbox.load(request).await.context(found.shown)?;
     let task = find(&module, &args.task)?;
-    let kwargs = args.call.kwargs.unwrap_or_default();
-    let mut invocation = Invocation::new(task, args.call.args, kwargs);
+    let mut invocation = Invocation::new(task, args.call.arguments()?);
     invocation.context.id = "run".into();
     if !context.output.is_json() {
         invocation.observer = Some(Arc::new(|note| say(&note)));

@@ -1,25 +1,16 @@
 //! `chicory test`: the project's cases, run on the built module without a broker.
 //!
-//! Must not know how the file of cases is written, nor how an end is compared with what was expected.
+//! Must not know how cases are written or judged ([`chicory_project::Cases`]).
 
-mod cases;
-mod check;
-mod record;
 mod report;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use anyhow::Context as _;
-use chicory_runtime::{Invocation, Module, Sandbox};
+use chicory_project::{BuildRequest, Cases, Project, RunOptions, record};
 use clap::Args;
 
 use super::{Context, build, module};
 use crate::exit::CommandError;
-use crate::project::{Built, Linked, Project, Request};
-use cases::{Case, Cases, Usage};
-use check::Verdict;
-use report::Row;
 
 /// More than any test uses: with it fuel is counted.
 const UNBOUNDED: u64 = u64::MAX / 2;
@@ -62,76 +53,33 @@ pub(crate) async fn run(args: TestArgs, context: &Context) -> anyhow::Result<()>
         .unwrap_or_else(|| project.root.join("cases.toml"));
     let cases = Cases::read(&file)?;
     let built = if args.no_build {
-        Built {
-            file: project.module(),
-            linked: Linked::Nothing,
-        }
+        project.module()
     } else {
-        let request = Request {
-            output: None,
+        let request = BuildRequest {
             quiet: true,
-            debug: false,
+            ..BuildRequest::default()
         };
-        build::made(project.clone(), request).await?
+        build::made(project, request).await?.file
     };
     let sandbox = module::sandbox_with_source_lines(&context.config)?;
-    let mut request = module::read(&built.file)?.request;
+    let mut request = module::read(&built)?.request;
     request.settings.limits.fuel.get_or_insert(UNBOUNDED);
     let module = sandbox.load(request).await?;
-    let mut rows = Vec::new();
-    for case in &cases.all {
-        let bound = case.max_fuel.or(args.max_fuel).or(cases.max_fuel);
-        rows.push(try_case(&sandbox, &module, case, bound, &cases, args.update_usage).await?);
-    }
+    let options = RunOptions {
+        max_fuel: args.max_fuel,
+        ignore_recorded: args.update_usage,
+    };
+    let reports = cases.run(&sandbox, &module, options).await?;
     context
         .output
-        .value(&report::body(&rows), |_| report::human(&rows))?;
+        .value(&report::body(&reports), |_| report::human(&reports))?;
     if args.update_usage {
-        record::write(&file, &rows)?;
+        record(&file, &reports)?;
     }
-    match rows.iter().filter(|row| !row.passed()).count() {
+    match reports.iter().filter(|report| !report.passed()).count() {
         0 => Ok(()),
         failed => {
-            Err(CommandError::Failed(format!("{failed} of {} cases failed", rows.len())).into())
+            Err(CommandError::Failed(format!("{failed} of {} cases failed", reports.len())).into())
         }
     }
-}
-
-/// Runs one case. The error is for a case that can't be run as it is written.
-async fn try_case(
-    sandbox: &Sandbox,
-    module: &Module,
-    case: &Case,
-    max_fuel: Option<u64>,
-    cases: &Cases,
-    updating: bool,
-) -> anyhow::Result<Row> {
-    let wrong = |reason: String| CommandError::Usage(format!("case {:?}: {reason}", case.name));
-    let Some(task) = module.task(&case.task) else {
-        let names: Vec<_> = module.tasks().map(|task| task.name()).collect();
-        let reason = format!(
-            "the module has no task {:?}; it has {}",
-            case.task,
-            names.join(", ")
-        );
-        return Err(wrong(reason).into());
-    };
-    let task = task
-        .limited(&case.limits)
-        .map_err(|error| wrong(error.to_string()))?;
-    let (args, kwargs) = case.arguments().map_err(wrong)?;
-    let mut invocation = Invocation::new(Arc::clone(&task), args, kwargs);
-    invocation.context.id = "test".into();
-    let ended = sandbox.run(invocation).await;
-    let used = Usage {
-        fuel: ended.usage.fuel.unwrap_or_default(),
-        peak_memory: ended.usage.peak_memory,
-    };
-    let mut problems = check::end(case, &ended.how).context(case.name.clone())?;
-    problems.extend(check::fuel(max_fuel, used));
-    if !updating {
-        problems.extend(check::growth(case.usage, used, cases.tolerance));
-    }
-    let verdict = Verdict { problems };
-    Ok(Row::new(case, verdict, used, ended))
 }

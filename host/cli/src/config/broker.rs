@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chicory_queue::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
 
+use super::parse::{SECONDS, in_seconds, number};
 use super::raw::{Raw, RawValue};
-use super::valid::{SECONDS, number, seconds};
 use super::{ConfigError, parse};
 
 const BROKERS: &str = "redis, sqlite, sqlite:PATH, or a URL: redis://, rediss://, unix://, redis-sentinel://, redis-cluster://";
@@ -65,7 +65,7 @@ fn redis(raw: &Raw, url: Option<&str>) -> Result<BrokerConfig, ConfigError> {
     };
     let results = ResultsConfig {
         server: results_server(raw, &redis.server)?,
-        ttl: raw.required("backend.redis.result_ttl", SECONDS, seconds)?,
+        ttl: raw.required("backend.redis.result_ttl", SECONDS, in_seconds)?,
         key_prefix: raw
             .optional("backend.redis.key_prefix", "a name", text)?
             .unwrap_or_else(|| redis.key_prefix.clone()),
@@ -159,7 +159,7 @@ fn sqlite(raw: &Raw, path: Option<&str>) -> Result<SqliteConfig, ConfigError> {
         dlq_max_length: raw
             .required("broker.sqlite.dlq_max_length", LIMIT, parse::limit)?
             .0,
-        result_ttl: raw.required("broker.sqlite.result_ttl", SECONDS, seconds)?,
+        result_ttl: raw.required("broker.sqlite.result_ttl", SECONDS, in_seconds)?,
     })
 }
 

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use chicory_signature::{Arguments, RawJson};
+
 /// `true`, `1`, `yes`, `on`, and their opposites, in any case.
 pub(crate) fn switch(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
@@ -22,10 +24,28 @@ pub(crate) fn duration(text: &str, unit: Duration) -> Option<Duration> {
     humantime::parse_duration(text).ok()
 }
 
-/// A duration in seconds, as flags have it.
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+/// What [`in_seconds`] allows.
+pub(super) const SECONDS: &str = "seconds, or a duration such as 500ms, 30s, 5m";
+
+/// A duration, in seconds where it has no unit.
+pub(super) fn in_seconds(text: &str) -> Option<Duration> {
     duration(text, Duration::from_secs(1))
+}
+
+/// The same for flags.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    in_seconds(text)
         .ok_or_else(|| format!("{text:?} is no duration: give seconds, or such as 500ms, 30s, 2h"))
+}
+
+/// A whole number within bounds.
+pub(super) fn number<N: std::str::FromStr + PartialOrd + Copy>(
+    text: &str,
+    least: N,
+    most: N,
+) -> Option<N> {
+    let number: N = text.trim().parse().ok()?;
+    (number >= least && number <= most).then_some(number)
 }
 
 /// A number, or no limit.
@@ -81,21 +101,23 @@ pub(crate) fn queue(text: &str) -> Result<String, String> {
 }
 
 /// What an argument of a task is: JSON where it is JSON, else a string.
-pub(crate) fn argument(text: &str) -> serde_json::Value {
-    serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::String(text.to_owned()))
+pub(crate) fn argument(text: &str) -> RawJson {
+    RawJson::parse(text.to_owned()).unwrap_or_else(|_| RawJson::from(&text.into()))
 }
 
 /// A task's arguments by name: a JSON object.
-pub(crate) fn object(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, String> {
-    serde_json::from_str(text)
-        .map_err(|error| format!("{error}; give a JSON object, such as '{{\"width\": 200}}'"))
+pub(crate) fn object(text: &str) -> Result<RawJson, String> {
+    let hint = "give a JSON object, such as '{\"width\": 200}'";
+    let json = RawJson::parse(text.to_owned()).map_err(|error| format!("{error}; {hint}"))?;
+    let is_object = Arguments::default().set_kwargs(json.clone());
+    is_object.map_err(|error| format!("{error}; {hint}"))?;
+    Ok(json)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
 
     #[test]
     fn durations_with_and_without_a_unit() {
@@ -118,11 +140,13 @@ mod tests {
 
     #[test]
     fn arguments_are_json_or_text() {
-        assert_eq!(argument("3"), json!(3));
-        assert_eq!(argument("\"3\""), json!("3"));
-        assert_eq!(argument("[1, null]"), json!([1, null]));
-        assert_eq!(argument("hello, world"), json!("hello, world"));
-        assert_eq!(argument(""), json!(""));
+        assert_eq!(argument("3").as_str(), "3");
+        assert_eq!(argument("\"3\"").as_str(), "\"3\"");
+        assert_eq!(argument("[1, null]").as_str(), "[1, null]");
+        assert_eq!(argument("hello, world").as_str(), "\"hello, world\"");
+        assert_eq!(argument("").as_str(), "\"\"");
+        let large = "-9223372036854775809";
+        assert_eq!(argument(large).as_str(), large);
     }
 
     #[test]

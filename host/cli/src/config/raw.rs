@@ -83,6 +83,35 @@ impl Raw {
         self.0.get(path)
     }
 
+    /// Whether somebody has set it, and it is not the default.
+    pub(super) fn is_named(&self, path: &str) -> bool {
+        self.get(path)
+            .is_some_and(|value| value.source != Source::Default)
+    }
+
+    /// A setting's value, or an error that says what is allowed.
+    pub(super) fn optional<T>(
+        &self,
+        path: &str,
+        allowed: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.get(path)
+            .map(|value| read(&value.text).ok_or_else(|| value.refuse(allowed)))
+            .transpose()
+    }
+
+    /// The value of a setting that has a default.
+    pub(super) fn required<T>(
+        &self,
+        path: &str,
+        allowed: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, ConfigError> {
+        self.optional(path, allowed, read)
+            .map(|value| value.unwrap_or_else(|| unreachable!("{path} has a default")))
+    }
+
     /// Puts a value in place of what earlier layers said.
     pub(crate) fn set(&mut self, setting: &'static Setting, text: String, source: Source) {
         let value = RawValue {

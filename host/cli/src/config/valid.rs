@@ -8,11 +8,12 @@ use std::time::Duration;
 use chicory_queue::{BrokerConfig, DeliveryMode, ValidationMode};
 use chicory_worker::Trust;
 
-use super::raw::{Raw, RawValue, Source};
+use super::parse::{SECONDS, in_seconds, number};
+use super::raw::{Raw, RawValue};
 use super::{ConfigError, broker, parse};
 
-/// The most tasks one process can be told to run at once.
-pub(super) const MOST_CONCURRENCY: usize = 10_000;
+/// The most tasks that one process can be configured to run at once.
+const MOST_CONCURRENCY: usize = 10_000;
 
 /// All settings, valid.
 #[derive(Debug, Clone)]
@@ -90,7 +91,7 @@ impl Config {
             delivery_mode: raw.required("delivery_mode", DELIVERY_MODES, delivery_mode)?,
             validation: raw.required("validation_mode", VALIDATION_MODES, validation_mode)?,
             worker: worker(raw)?,
-            result_timeout: raw.optional("result.default_timeout", SECONDS, seconds)?,
+            result_timeout: raw.optional("result.default_timeout", SECONDS, in_seconds)?,
             trust: trust(raw)?,
         })
     }
@@ -98,7 +99,6 @@ impl Config {
 
 const DELIVERY_MODES: &str = "at_least_once or at_most_once";
 const VALIDATION_MODES: &str = "inputs, strict or none";
-pub(super) const SECONDS: &str = "seconds, or a duration such as 500ms, 30s, 5m";
 const MORE_SECONDS: &str = "seconds above 0, or a duration such as 500ms, 30s, 5m";
 
 fn delivery_mode(text: &str) -> Option<DeliveryMode> {
@@ -118,12 +118,8 @@ fn validation_mode(text: &str) -> Option<ValidationMode> {
     }
 }
 
-pub(super) fn seconds(text: &str) -> Option<Duration> {
-    parse::duration(text, Duration::from_secs(1))
-}
-
 fn some_seconds(text: &str) -> Option<Duration> {
-    seconds(text).filter(|duration| !duration.is_zero())
+    in_seconds(text).filter(|duration| !duration.is_zero())
 }
 
 fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
@@ -176,7 +172,7 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
             MORE_SECONDS,
             some_seconds,
         )?,
-        shutdown_timeout: raw.required("worker.shutdown_timeout", SECONDS, seconds)?,
+        shutdown_timeout: raw.required("worker.shutdown_timeout", SECONDS, in_seconds)?,
         log_level: raw.required(
             "worker.log_level",
             "DEBUG, INFO, WARNING, ERROR or CRITICAL",
@@ -225,16 +221,6 @@ fn check_heartbeat(raw: &Raw, worker: &WorkerSettings) -> Result<(), ConfigError
     )))
 }
 
-/// A whole number within bounds.
-pub(super) fn number<N: std::str::FromStr + PartialOrd + Copy>(
-    text: &str,
-    least: N,
-    most: N,
-) -> Option<N> {
-    let number: N = text.trim().parse().ok()?;
-    (number >= least && number <= most).then_some(number)
-}
-
 fn some_path(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
 }
@@ -259,37 +245,6 @@ pub(crate) fn user_cache() -> Option<PathBuf> {
     absolute("XDG_CACHE_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
         .map(|cache| cache.join("chicory"))
-}
-
-impl Raw {
-    /// Whether somebody has set it, and it is not the default.
-    fn is_named(&self, path: &str) -> bool {
-        self.get(path)
-            .is_some_and(|value| value.source != Source::Default)
-    }
-
-    /// A setting's value, or an error that says what is allowed.
-    pub(super) fn optional<T>(
-        &self,
-        path: &str,
-        allowed: &str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<Option<T>, ConfigError> {
-        self.get(path)
-            .map(|value| read(&value.text).ok_or_else(|| value.refuse(allowed)))
-            .transpose()
-    }
-
-    /// The value of a setting that has a default.
-    pub(super) fn required<T>(
-        &self,
-        path: &str,
-        allowed: &str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, ConfigError> {
-        self.optional(path, allowed, read)
-            .map(|value| value.unwrap_or_else(|| unreachable!("{path} has a default")))
-    }
 }
 
 #[cfg(test)]

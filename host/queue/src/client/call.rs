@@ -15,7 +15,7 @@ use crate::{BrokerError, EnqueueError, TaskMessage, TaskResult, TaskState};
 /// use chicory_queue::Call;
 ///
 /// let call: Call<u32> = Call::new("demo.add").arg(1).arg(2);
-/// assert_eq!(call.message.args, [1, 2]);
+/// assert_eq!(call.message.arguments.args().as_str(), "[1,2]");
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "nothing is enqueued before the call is started by a client"]
@@ -39,9 +39,11 @@ impl<R> Call<R> {
     /// # Panics
     /// Where the value can't be JSON, such as a map with keys that are no texts.
     pub fn arg(mut self, value: impl Serialize) -> Self {
-        match serde_json::to_value(value) {
-            Ok(value) => self.message.args.push(value),
-            Err(error) => panic!("an argument of {} is no JSON: {error}", self.message.name),
+        if let Err(error) = self.message.arguments.push(&value) {
+            panic!(
+                "an argument of {} can't be JSON: {error}",
+                self.message.name
+            );
         }
         self
     }
@@ -51,10 +53,9 @@ impl<R> Call<R> {
     /// # Panics
     /// As [`Call::arg`].
     pub fn kwarg(mut self, name: &str, value: impl Serialize) -> Self {
-        match serde_json::to_value(value) {
-            Ok(value) => self.message.kwargs.insert(name.to_owned(), value),
-            Err(error) => panic!("`{name}` of {} is no JSON: {error}", self.message.name),
-        };
+        if let Err(error) = self.message.arguments.insert(name, &value) {
+            panic!("`{name}` of {} can't be JSON: {error}", self.message.name);
+        }
         self
     }
 }

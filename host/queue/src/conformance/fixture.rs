@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BrokerError, Clock, Connected, Delivery, FetchRequest, ManualClock, ReclaimRequest,
+    BrokerError, Clock, Connected, Delivery, FetchRequest, ManualClock, RawJson, ReclaimRequest,
     ResultRecord, Settle, Settled, Settlement, TaskMessage, TaskState, Timestamp,
 };
 
@@ -236,7 +236,9 @@ pub(super) fn messages(prefix: &str, count: usize) -> Vec<TaskMessage> {
 /// A message that every reader refuses.
 pub(super) fn unreadable(id: &str) -> TaskMessage {
     let mut message = message(id);
-    message.extra.insert("format".into(), 7.into());
+    message
+        .extra
+        .push(("format".into(), RawJson::from(&7.into())));
     message
 }
 

@@ -9,8 +9,8 @@ use super::fixture::{
     success,
 };
 use crate::{
-    Clock, ReplayOptions, ResultRecord, Settle, Settled, Settlement, TaskMessage, TaskState,
-    Timestamp,
+    Clock, RawJson, ReplayOptions, ResultRecord, Settle, Settled, Settlement, TaskMessage,
+    TaskState, Timestamp,
 };
 
 /// And nothing else.
@@ -256,8 +256,9 @@ pub async fn an_acknowledged_delivery_is_settled_without_a_lease(fixture: &Fixtu
 /// What a newer producer adds comes back to it.
 pub async fn unknown_fields_survive_retry_and_replay(fixture: &Fixture) {
     let mut sent = message("m");
-    sent.extra.insert("trace".into(), json!({"span": [1, "b"]}));
-    sent.kwargs.insert("key".into(), json!(null));
+    let trace = RawJson::parse(r#"{"span": [1e0, 12345678901234567890123]}"#).expect("it is JSON");
+    sent.extra.push(("trace".into(), trace));
+    sent = sent.kwarg("key", json!(null));
     let delivery = fixture.deliver(&sent, "one").await;
     assert_eq!(carried(&delivery), &sent);
 

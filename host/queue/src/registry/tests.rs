@@ -107,8 +107,7 @@ fn message(sent: &Sent) -> TaskMessage {
     } else {
         "mailer.send_all"
     };
-    let mut message = TaskMessage::new(name);
-    message.args = vec![arg(sent.arg)];
+    let mut message = TaskMessage::new(name).args([arg(sent.arg)]);
     message.pin = sent.pin.map(digest);
     message.checked_against = sent.checked.map(digest);
     if sent.place == Place::Delayed {

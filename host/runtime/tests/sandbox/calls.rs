@@ -64,9 +64,7 @@ async fn arguments_that_do_not_fit_end_the_call_before_it_begins() {
         "arguments: larger than the limit of 100 bytes"
     );
     let task = module.task("add-both").unwrap();
-    let error = task
-        .validate(&[json!(1)], &serde_json::Map::new())
-        .unwrap_err();
+    let error = task.validate(&vec![json!(1)].into()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "kwargs: missing argument `second-one: u32`"

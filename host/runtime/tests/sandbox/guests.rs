@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_runtime::{
-    Ended, How, Invocation, LoadError, LoadRequest, Module, ModuleSettings, Sandbox, SandboxConfig,
+    Arguments, Ended, How, Invocation, LoadError, LoadRequest, Module, ModuleSettings, RawJson,
+    Sandbox, SandboxConfig,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// A small sandbox, without a cache.
 pub(crate) fn sandbox() -> Sandbox {
@@ -56,9 +57,10 @@ pub(crate) fn invocation(module: &Module, task: &str, args: Value, kwargs: Value
     let task = module
         .task(task)
         .unwrap_or_else(|| panic!("no task {task} in {module:?}"));
-    let args: Vec<Value> = serde_json::from_value(args).unwrap();
-    let kwargs: Map<String, Value> = serde_json::from_value(kwargs).unwrap();
-    Invocation::new(Arc::clone(task), args, kwargs)
+    let mut arguments = Arguments::default();
+    arguments.set_args(RawJson::from(&args)).unwrap();
+    arguments.set_kwargs(RawJson::from(&kwargs)).unwrap();
+    Invocation::new(Arc::clone(task), arguments)
 }
 
 /// Loads a module and calls one task without arguments.

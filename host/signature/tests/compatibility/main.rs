@@ -7,11 +7,11 @@ mod change;
 mod shape;
 mod value;
 
-use chicory_signature::{Kind, Shape, Signature, compatible};
+use chicory_signature::{Arguments, Kind, Shape, Signature, compatible};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use change::{changed, changed_fields, changed_payload};
 use shape::{named, shape};
@@ -64,7 +64,7 @@ fn takes(shape: &Shape, value: &Value) -> Result<(), String> {
         params: named(vec![shape.clone()]),
         result: None,
     };
-    let checked = signature.check(std::slice::from_ref(value), &Map::new());
+    let checked = signature.check(&vec![value.clone()].into());
     checked.map_err(|error| error.to_string())
 }
 
@@ -81,7 +81,7 @@ fn check(
         .map(|param| param.name.clone());
     let kwargs = names.zip(by_name.iter().cloned()).collect();
     signature
-        .check(by_position, &kwargs)
+        .check(&Arguments::new(by_position, &kwargs))
         .map_err(|error| error.to_string())
 }
 

@@ -186,9 +186,7 @@ impl Running {
 
 /// A message for `m.f(1)`.
 pub(crate) fn message() -> TaskMessage {
-    let mut message = TaskMessage::new("m.f");
-    message.args = vec![1.into()];
-    message
+    TaskMessage::new("m.f").args([1.into()])
 }
 
 /// The task returned this.

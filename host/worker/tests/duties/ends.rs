@@ -12,8 +12,10 @@ use crate::bench::{Bench, message, refused, returned};
 #[tokio::test]
 async fn a_task_that_returns_is_done_and_its_result_stored() {
     let bench = Bench::new().await;
-    let mut running =
-        bench.start(|invocation| async move { returned(&invocation.args[0].to_string()) });
+    let mut running = bench.start(|invocation| async move {
+        let [given]: [u32; 1] = serde_json::from_str(invocation.arguments.args().as_str()).unwrap();
+        returned(&given.to_string())
+    });
     let message = message();
     bench.send(&message).await;
     let result = bench.result(&message.id).await;

@@ -110,9 +110,7 @@ pub(super) fn forever() -> TaskMessage {
 }
 
 fn message(module: &str, task: &str, args: Vec<Value>) -> TaskMessage {
-    let mut message = TaskMessage::new(format!("{module}.{task}"));
-    message.args = args;
-    message
+    TaskMessage::new(format!("{module}.{task}")).args(args)
 }
 
 /// How many rounds of `spin` take a millisecond here.
@@ -130,7 +128,7 @@ pub(super) async fn rounds_per_millisecond() -> anyhow::Result<u64> {
     let task = module.task("spin").context("the module has spin")?;
     let mut shortest = Duration::MAX;
     for _ in 0..TRIES {
-        let invocation = Invocation::new(task.clone(), vec![TRIAL.into()], serde_json::Map::new());
+        let invocation = Invocation::new(task.clone(), vec![TRIAL.into()].into());
         let ended = sandbox.run(invocation).await;
         ensure!(
             matches!(ended.how, How::Returned(_)),

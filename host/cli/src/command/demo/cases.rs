@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use chicory_queue::{TaskMessage, Timestamp};
+use chicory_queue::{Arguments, TaskMessage, Timestamp};
 use serde_json::{Value, json};
 
 /// A task to enqueue.
@@ -54,11 +54,8 @@ impl Case {
     /// The message to enqueue now.
     pub(super) fn message(&self, now: Timestamp) -> TaskMessage {
         let mut message = TaskMessage::new(self.task);
-        if let Value::Array(args) = &self.args {
-            message.args.clone_from(args);
-        }
-        if let Value::Object(kwargs) = &self.kwargs {
-            message.kwargs.clone_from(kwargs);
+        if let (Value::Array(args), Value::Object(kwargs)) = (&self.args, &self.kwargs) {
+            message.arguments = Arguments::new(args, kwargs);
         }
         message.eta = self.delay.map(|delay| now.after(delay));
         message

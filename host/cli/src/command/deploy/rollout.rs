@@ -1,44 +1,18 @@
-//! A roll-out as people see it: a bar of workers, Ctrl-C, and how it ended.
+//! A roll-out as people see it: a bar of workers, and Ctrl-C.
 //!
 //! Must not know what is rolled out.
 
-use std::time::Duration;
+use std::pin::pin;
 
-use chicory_queue::{
-    CanaryTerms, Connected, DeployRefused, Deployer, ModuleRecord, Phase, RolledOut, RolloutError,
-    RolloutRequest, Stage, SystemClock, Target, Timestamp,
-};
+use chicory_admin::{AdminError, Deployed};
+use chicory_queue::{Phase, Stage};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
-use crate::exit::CommandError;
 use crate::output::Output;
 
-/// Drives roll-outs for a person.
-pub(crate) struct Drive<'a> {
-    connected: &'a Connected,
-    deployer: Deployer,
-    output: Output,
-}
-
-/// A request that begins now.
-pub(crate) fn request(
-    timeout: Duration,
-    canary: Option<CanaryTerms>,
-    allow_breaking: bool,
-) -> RolloutRequest {
-    let now = Timestamp::now();
-    RolloutRequest {
-        id: uuid::Uuid::now_v7().to_string(),
-        by: who(),
-        now,
-        expires_at: now.after(timeout),
-        canary,
-        allow_breaking,
-    }
-}
-
-/// Who this is, for those who read the log of deploys.
+/// Who this is, for the audit log.
 pub(crate) fn who() -> String {
     let user = ["USER", "LOGNAME"]
         .iter()
@@ -52,111 +26,66 @@ pub(crate) fn who() -> String {
     )
 }
 
-impl<'a> Drive<'a> {
-    pub(crate) fn new(connected: &'a Connected, output: Output) -> Self {
-        Self {
-            connected,
-            deployer: connected.deployer(std::sync::Arc::new(SystemClock)),
-            output,
+/// Rolls out; Ctrl-C stops it without effect.
+pub(crate) async fn until_ctrl_c<T>(
+    rolling: impl Future<Output = Result<T, AdminError>>,
+    stop: &CancellationToken,
+) -> Result<T, AdminError> {
+    let mut rolling = pin!(rolling);
+    tokio::select! {
+        ended = &mut rolling => ended,
+        _ = tokio::signal::ctrl_c() => {
+            stop.cancel();
+            rolling.await
         }
     }
+}
 
-    /// Rolls out; Ctrl-C stops it without effect. None where there was nothing to do: it serves already.
-    pub(crate) async fn roll_out(
-        &self,
-        module: &str,
-        target: &Target,
-        changes: impl Fn(&ModuleRecord) -> Vec<String>,
-        request: &RolloutRequest,
-    ) -> anyhow::Result<Option<RolledOut>> {
-        let bar = self.bar(module);
-        let rolling = self
-            .deployer
-            .roll_out(module, target, changes, request, |stage| show(&bar, stage));
-        let ended = tokio::select! {
-            ended = rolling => ended,
-            _ = tokio::signal::ctrl_c() => {
-                self.deployer.stop(module, request).await.map_err(named)?;
-                bar.finish_and_clear();
-                return Err(CommandError::Failed("stopped: the version before stays".into()).into());
-            }
-        };
-        bar.finish_and_clear();
-        match ended {
-            Err(RolloutError::Refused(DeployRefused::Active { digest, .. })) => {
-                let body = json!({ "module": module, "digest": digest, "state": "active", "changed": false });
-                self.output.value(&body, |_| {
-                    format!("{module} sha256:{digest} is active already")
-                })?;
-                Ok(None)
-            }
-            ended => ended.map(Some).map_err(named),
-        }
-    }
+/// Says that there was nothing to roll out.
+pub(crate) fn unchanged(output: Output, deployed: &Deployed) -> anyhow::Result<()> {
+    let Deployed { module, digest, .. } = deployed;
+    let body =
+        json!({ "module": module, "digest": digest, "state": deployed.state, "changed": false });
+    output.value(&body, |_| {
+        format!("{module} sha256:{digest} is active already")
+    })
+}
 
-    /// Waits until a canary is promoted or rolled back.
-    pub(crate) async fn verdict(&self, module: &str, id: &str) -> anyhow::Result<()> {
-        let mut changes = self.connected.registry.watch().await?;
-        loop {
-            let record = self
-                .connected
-                .registry
-                .module(module)
-                .await?
-                .unwrap_or_default();
-            let serves = record.canary.as_ref().is_some_and(|canary| canary.id == id);
-            if !serves {
-                return self.told(module).await;
-            }
-            // A wake-up may be lost.
-            let _ = tokio::time::timeout(Duration::from_secs(1), changes.recv()).await;
-        }
-    }
+/// How many workers are ready, or have switched. Cleared when it is dropped.
+pub(crate) struct Bar(ProgressBar);
 
-    async fn told(&self, module: &str) -> anyhow::Result<()> {
-        let log = self.connected.registry.audit(100).await?;
-        let ended = log.iter().find(|entry| {
-            entry.module == module && ["promote", "rollback"].contains(&entry.action.as_str())
-        });
-        match ended {
-            Some(entry) if entry.action == "promote" => self
-                .output
-                .value(entry, |entry| format!("promoted: {}", entry.detail)),
-            Some(entry) => {
-                Err(CommandError::Failed(format!("rolled back: {}", entry.detail)).into())
-            }
-            None => {
-                Err(CommandError::Failed("the canary has ended, and nobody said how".into()).into())
-            }
-        }
-    }
-
-    fn bar(&self, module: &str) -> ProgressBar {
-        if self.output.is_json() {
-            return ProgressBar::hidden();
+impl Bar {
+    /// For a module's roll-out.
+    pub(crate) fn new(module: &str, output: Output) -> Self {
+        if output.is_json() {
+            return Self(ProgressBar::hidden());
         }
         let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} workers")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::new(0).with_style(style);
         bar.set_message(module.to_owned());
-        bar
+        Self(bar)
+    }
+
+    /// Shows how far it is.
+    pub(crate) fn show(&self, stage: &Stage) {
+        let what = match stage.phase {
+            Phase::Preparing => "ready",
+            Phase::Switching => "switched",
+        };
+        self.0.set_message(what);
+        self.0.set_length(stage.workers as u64);
+        self.0.set_position(stage.done as u64);
+    }
+
+    /// Removes it before something is printed.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
     }
 }
 
-fn show(bar: &ProgressBar, stage: &Stage) {
-    let what = match stage.phase {
-        Phase::Preparing => "ready",
-        Phase::Switching => "switched",
-    };
-    bar.set_message(what);
-    bar.set_length(stage.workers as u64);
-    bar.set_position(stage.done as u64);
-}
-
-/// The error in the program's words and exit codes.
-fn named(error: RolloutError) -> anyhow::Error {
-    match error {
-        RolloutError::Registry(error) => error.into(),
-        other => CommandError::Failed(other.to_string()).into(),
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.clear();
     }
 }

@@ -2,19 +2,10 @@
 //!
 //! Must not know the modules.
 
-use chicory_queue::{AuditEntry, Registry};
+use chicory_queue::AuditEntry;
 
 use super::{second, short};
-use crate::output::{Output, table};
-
-pub(super) async fn run(
-    registry: &dyn Registry,
-    limit: usize,
-    output: Output,
-) -> anyhow::Result<()> {
-    let lines = registry.audit(limit).await?;
-    output.value(&lines, |lines| human(lines))
-}
+use crate::output::table;
 
 pub(super) fn human(lines: &[AuditEntry]) -> String {
     if lines.is_empty() {

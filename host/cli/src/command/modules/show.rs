@@ -2,52 +2,17 @@
 //!
 //! Must not know how it came to be so.
 
+use chicory_admin::{ModuleDetail, ModuleState};
 use chicory_queue::{
-    Canary, CanaryCounts, ModuleRecord, Progress, Registry, Rollout, Timestamp, Version,
-    WorkerReport,
+    Canary, CanaryCounts, ModuleRecord, Progress, Rollout, Timestamp, Version, WorkerReport,
 };
-use serde::Serialize;
 
-use super::{find, second, short, state};
-use crate::output::{Output, printable, table};
+use super::{second, short};
+use crate::output::{printable, table};
 
-/// A module, and what workers say about it.
-#[derive(Debug, Serialize)]
-pub(super) struct Detail {
-    #[serde(flatten)]
-    pub(super) record: ModuleRecord,
-    /// What workers said about the roll-out.
-    pub(super) reports: Vec<WorkerReport>,
-    /// How tries ended since the canary began.
-    pub(super) canary_counts: Option<CanaryCounts>,
-}
-
-pub(super) async fn run(
-    registry: &dyn Registry,
-    module: &str,
-    output: Output,
-) -> anyhow::Result<()> {
-    let record = find(registry, module).await?;
-    let mut reports = match &record.rollout {
-        Some(rollout) => registry.reports(&rollout.id).await?,
-        None => Vec::new(),
-    };
-    reports.sort_by(|one, other| one.worker_id.cmp(&other.worker_id));
-    let canary_counts = match &record.canary {
-        Some(canary) => Some(registry.count(&canary.id, CanaryCounts::default()).await?),
-        None => None,
-    };
-    let detail = Detail {
-        record,
-        reports,
-        canary_counts,
-    };
-    output.value(&detail, |detail| human(detail, Timestamp::now()))
-}
-
-pub(super) fn human(detail: &Detail, now: Timestamp) -> String {
+pub(super) fn human(detail: &ModuleDetail, now: Timestamp) -> String {
     let record = &detail.record;
-    let mut parts = vec![format!("{}: {}", record.name, state(record, now))];
+    let mut parts = vec![format!("{}: {}", record.name, ModuleState::of(record, now))];
     if let Some(rollout) = &record.rollout {
         parts.push(rolling_out(rollout, &detail.reports));
     }

@@ -1,16 +1,13 @@
 //! What people see of modules in all states.
 
-use std::sync::Arc;
-
+use chicory_admin::{Activated, ModuleDetail, ModuleRow};
 use chicory_queue::{
-    Activation, AuditEntry, BrokerConfig, Canary, CanaryCounts, CanaryTerms, Connected,
-    ModuleRecord, Phase, Progress, Rollout, SqliteConfig, SystemClock, Timestamp, Version,
-    WorkerReport, connect,
+    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, ModuleRecord, Phase, Progress,
+    Rollout, Timestamp, Version, WorkerReport,
 };
 use serde_json::json;
-use tempfile::TempDir;
 
-use super::{audit, find, history, list, show};
+use super::{audit, history, list, show};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros((1_900_000_000 + seconds) * 1_000_000 + 123_456)
@@ -116,8 +113,8 @@ fn modules_are_listed_with_what_is_under_way() {
         rolling_out(Phase::Preparing),
         rolling_out(Phase::Switching),
     ];
-    let mut rows: Vec<_> = records.map(|record| list::row(record, at(150))).into();
-    rows.push(list::row(rolling_out(Phase::Preparing), at(200)));
+    let mut rows: Vec<_> = records.map(|record| ModuleRow::new(record, at(150))).into();
+    rows.push(ModuleRow::new(rolling_out(Phase::Preparing), at(200)));
     insta::assert_snapshot!("list", list::human(&rows));
     insta::assert_snapshot!("list_json", serde_json::to_string_pretty(&rows[1]).unwrap());
 }
@@ -128,7 +125,7 @@ fn a_module_is_shown_with_its_roll_out() {
         worker_id: worker.into(),
         progress,
     };
-    let detail = show::Detail {
+    let detail = ModuleDetail {
         record: rolling_out(Phase::Preparing),
         reports: vec![
             report("one", Progress::Ready),
@@ -147,7 +144,7 @@ fn a_module_is_shown_with_its_canary() {
         active_ok: 397,
         active_failed: 3,
     };
-    let detail = show::Detail {
+    let detail = ModuleDetail {
         record: on_trial(),
         reports: Vec::new(),
         canary_counts: Some(counts),
@@ -159,45 +156,7 @@ fn a_module_is_shown_with_its_canary() {
 fn the_past_is_shown_newest_first() {
     insta::assert_snapshot!(
         "history",
-        history::human("resize", &history::rows(&record()))
+        history::human("resize", &Activated::history(&record()))
     );
     insta::assert_snapshot!("audit", audit::human(&[entry()]));
-}
-
-async fn store() -> (TempDir, Connected) {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let config = BrokerConfig::Sqlite(SqliteConfig::new(folder.path().join("queue.db")));
-    let connected = connect(&config, Arc::new(SystemClock))
-        .await
-        .expect("connect");
-    (folder, connected)
-}
-
-#[tokio::test]
-async fn an_unknown_module_is_told_from_those_that_are_there() {
-    let (_folder, connected) = store().await;
-    let registry = connected.registry.as_ref();
-    let error = find(registry, "resise")
-        .await
-        .expect_err("nothing is there");
-    assert!(error.to_string().contains("chicory deploy"), "{error}");
-    for name in ["resize", "mail"] {
-        let record = ModuleRecord {
-            name: name.into(),
-            ..record()
-        };
-        let stored = registry.replace(&record, &entry()).await;
-        assert!(stored.expect("replace").is_some());
-    }
-    let error = find(registry, "resise")
-        .await
-        .expect_err("it is spelt otherwise");
-    assert_eq!(
-        error.to_string(),
-        "no module \"resise\" is deployed; there are: mail, resize"
-    );
-    assert_eq!(
-        find(registry, "mail").await.expect("it is there").name,
-        "mail"
-    );
 }

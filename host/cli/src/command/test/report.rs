@@ -1,77 +1,63 @@
-//! The cases' ends as a table, with what is wrong below it.
+//! The cases' reports as a table, with what is wrong below it.
 //!
-//! Must not know how ends are judged.
+//! Must not know how outcomes are judged.
 
 use std::fmt::Write as _;
 
-use chicory_runtime::{Ended, LogLine};
+use chicory_project::{CaseReport, Problem};
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
-use super::cases::{Case, Usage};
-use super::check::Verdict;
 use crate::output::{printable, table};
 
-/// One case's end.
-pub(super) struct Row {
-    name: String,
-    task: String,
-    verdict: Verdict,
-    /// What it used.
-    pub(super) usage: Usage,
-    milliseconds: f64,
-    log: Vec<LogLine>,
-}
-
-impl Row {
-    pub(super) fn new(case: &Case, verdict: Verdict, usage: Usage, ended: Ended) -> Self {
-        Self {
-            name: case.name.clone(),
-            task: case.task.clone(),
-            verdict,
-            usage,
-            milliseconds: ended.usage.wall.as_secs_f64() * 1000.0,
-            log: ended.log,
+/// A problem, with the flag that helps.
+fn told(problem: &Problem) -> String {
+    match problem {
+        Problem::Growth { .. } => {
+            format!("{problem}; if that is right, --update-usage records it")
         }
-    }
-
-    pub(super) fn passed(&self) -> bool {
-        self.verdict.problems.is_empty()
+        _ => problem.to_string(),
     }
 }
 
-pub(super) fn body(rows: &[Row]) -> Value {
-    let cases = rows.iter().map(|row| {
+fn milliseconds(report: &CaseReport) -> f64 {
+    report.wall.as_secs_f64() * 1000.0
+}
+
+pub(super) fn body(reports: &[CaseReport]) -> Value {
+    let cases = reports.iter().map(|report| {
+        let problems: Vec<_> = report.problems.iter().map(told).collect();
         json!({
-            "name": row.name, "task": row.task, "passed": row.passed(), "problems": row.verdict.problems,
-            "usage": row.usage, "wall_ms": row.milliseconds, "log": row.log,
+            "name": report.name, "task": report.task, "passed": report.passed(), "problems": problems,
+            "usage": report.usage, "wall_ms": milliseconds(report), "log": report.log,
         })
     });
-    json!({ "passed": rows.iter().all(Row::passed), "cases": cases.collect::<Vec<_>>() })
+    json!({ "passed": reports.iter().all(CaseReport::passed), "cases": cases.collect::<Vec<_>>() })
 }
 
-pub(super) fn human(rows: &[Row]) -> String {
-    let cells = rows.iter().map(|row| {
+pub(super) fn human(reports: &[CaseReport]) -> String {
+    let cells = reports.iter().map(|report| {
         [
-            if row.passed() { "passed" } else { "FAILED" }.to_owned(),
-            row.name.clone(),
-            row.task.clone(),
-            row.usage.fuel.to_string(),
-            HumanBytes(row.usage.peak_memory).to_string(),
-            format!("{:.1} ms", row.milliseconds),
+            if report.passed() { "passed" } else { "FAILED" }.to_owned(),
+            report.name.clone(),
+            report.task.clone(),
+            report.usage.fuel.to_string(),
+            HumanBytes(report.usage.peak_memory).to_string(),
+            format!("{:.1} ms", milliseconds(report)),
         ]
     });
     let mut text = table(["", "case", "task", "fuel", "memory", "time"], cells);
-    for row in rows.iter().filter(|row| !row.passed()) {
-        let _ = write!(text, "\n\nFAILED {}", row.name);
-        for problem in &row.verdict.problems {
+    for report in reports.iter().filter(|report| !report.passed()) {
+        let _ = write!(text, "\n\nFAILED {}", report.name);
+        for problem in &report.problems {
+            let problem = told(problem);
             let _ = write!(text, "\n  {}", problem.trim_end().replace('\n', "\n  "));
         }
-        for line in &row.log {
+        for line in &report.log {
             let _ = write!(text, "\n  log: {}", line.message);
         }
     }
-    let passed = rows.iter().filter(|row| row.passed()).count();
-    let _ = write!(text, "\n\n{passed} of {} cases passed", rows.len());
+    let passed = reports.iter().filter(|report| report.passed()).count();
+    let _ = write!(text, "\n\n{passed} of {} cases passed", reports.len());
     printable(&text)
 }

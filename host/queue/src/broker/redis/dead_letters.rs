@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use bytes::Bytes;
 use redis::{Cmd, cmd};
 
 use super::RedisBroker;
@@ -16,7 +17,7 @@ const PAGE: usize = 500;
 /// A dead letter with its stored bytes.
 pub(super) struct Found {
     pub(super) letter: DeadLetter,
-    pub(super) data: Vec<u8>,
+    pub(super) data: Bytes,
 }
 
 /// Up to `count` dead letters, oldest first, those after the id `after` only.
@@ -112,7 +113,7 @@ fn found(id: String, mut fields: HashMap<String, Vec<u8>>) -> Found {
         task_id: text("task_id"),
         task_name: text("task_name"),
     };
-    let data = fields.remove("data").unwrap_or_default();
+    let data = Bytes::from(fields.remove("data").unwrap_or_default());
     letter.data = String::from_utf8_lossy(&data).into_owned();
     letter.original_message = TaskMessage::decode(&data).ok();
     if let Some(message) = &letter.original_message {

@@ -103,7 +103,7 @@ fn by_time(messages: &[TaskMessage], now: Timestamp) -> (Vec<&TaskMessage>, Dela
 
 /// Writes a message straight into the command: no copy in between.
 pub(super) fn write_json(command: &mut Cmd, message: &TaskMessage) {
-    if let Err(error) = serde_json::to_writer(command.writer_for_next_arg(), message) {
-        unreachable!("a message holds JSON values and text only: {error}");
+    if let Err(error) = message.write(command.writer_for_next_arg()) {
+        unreachable!("there is always memory for more: {error}");
     }
 }

@@ -58,7 +58,8 @@ pub(super) fn delivery(entry: Value, recipient: Recipient<'_>) -> Option<Deliver
 }
 
 fn read(fields: Fields, lease: Lease, deliveries: u32) -> Delivery {
-    let payload = match &fields.data {
+    let raw = fields.data.map(Bytes::from);
+    let payload = match &raw {
         Some(data) => TaskMessage::decode(data),
         None => Err(UnreadableMessage::Json(
             "the entry has no field `data`".to_owned(),
@@ -77,7 +78,7 @@ fn read(fields: Fields, lease: Lease, deliveries: u32) -> Delivery {
     Delivery {
         lease,
         payload,
-        raw: Bytes::from(fields.data.unwrap_or_default()),
+        raw: raw.unwrap_or_default(),
         task_id,
         deliveries,
     }

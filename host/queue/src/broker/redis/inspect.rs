@@ -62,7 +62,7 @@ impl Inspect for RedisBroker {
         let members: Vec<(Vec<u8>, f64)> = self.connection.ask(&command).await?;
         let delayed = members.into_iter().map(|(data, due)| DelayedMessage {
             due: Timestamp::from_seconds(due),
-            message: TaskMessage::decode(&data).ok(),
+            message: TaskMessage::decode(&data.into()).ok(),
         });
         Ok(delayed.collect())
     }

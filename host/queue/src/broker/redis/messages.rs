@@ -39,7 +39,9 @@ async fn stream(
     command.arg("COUNT").arg(PAGE);
     let entries: Vec<(String, HashMap<String, Vec<u8>>)> = broker.connection.ask(&command).await?;
     let last = entries.last().map(|(id, _)| id.clone());
-    let data = entries.iter().filter_map(|(_, fields)| fields.get("data"));
+    let data = entries
+        .into_iter()
+        .filter_map(|(_, mut fields)| fields.remove("data"));
     Ok(ScanPage {
         messages: readable(data),
         next: match last {
@@ -65,7 +67,7 @@ async fn delayed(
     let (position, members): (String, Vec<(Vec<u8>, f64)>) =
         broker.connection.ask(&command).await?;
     Ok(ScanPage {
-        messages: readable(members.iter().map(|(data, _)| data)),
+        messages: readable(members.into_iter().map(|(data, _)| data)),
         next: match position.as_str() {
             "0" => cursor.over(),
             _ => Some(cursor.on(position)),
@@ -93,8 +95,8 @@ async fn dead(
     })
 }
 
-fn readable<'a>(stored: impl Iterator<Item = &'a Vec<u8>>) -> Vec<TaskMessage> {
+fn readable(stored: impl Iterator<Item = Vec<u8>>) -> Vec<TaskMessage> {
     stored
-        .filter_map(|data| TaskMessage::decode(data).ok())
+        .filter_map(|data| TaskMessage::decode(&data.into()).ok())
         .collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! Must not know how a message came to be given up on.
 
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::enqueue::append;
@@ -57,7 +58,7 @@ pub(super) fn find(
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
-    let data: Vec<u8> = row.get(1)?;
+    let data = Bytes::from(row.get::<_, Vec<u8>>(1)?);
     Ok(DeadLetter {
         id: row.get::<_, i64>(0)?.to_string(),
         original_message: TaskMessage::decode(&data).ok(),

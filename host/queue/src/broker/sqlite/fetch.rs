@@ -130,6 +130,7 @@ impl Leased {
 
     /// Reads the message.
     pub(super) fn deliver(self, consumer: &Arc<str>) -> Delivery {
+        let raw = Bytes::from(self.data);
         Delivery {
             lease: Lease {
                 queue: self.queue,
@@ -138,11 +139,11 @@ impl Leased {
                 acknowledged: false,
                 takeovers: None,
             },
-            payload: match TaskMessage::decode(&self.data) {
+            payload: match TaskMessage::decode(&raw) {
                 Ok(message) => Payload::Message(Box::new(message)),
                 Err(error) => Payload::Unreadable(error),
             },
-            raw: Bytes::from(self.data),
+            raw,
             task_id: self.task_id,
             deliveries: self.deliveries,
         }

@@ -177,7 +177,7 @@ fn delayed(
         .query_map(params![queue, limit(most)], |row| {
             Ok(DelayedMessage {
                 due: Timestamp::from_micros(row.get(0)?),
-                message: TaskMessage::decode(&row.get::<_, Vec<u8>>(1)?).ok(),
+                message: TaskMessage::decode(&row.get::<_, Vec<u8>>(1)?.into()).ok(),
             })
         })?
         .collect()

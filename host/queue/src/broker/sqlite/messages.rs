@@ -28,14 +28,13 @@ pub(super) fn scan(
         Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
     })?;
     let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let next = match rows.last() {
+        Some((last, _)) => Some(cursor.on(last.to_string())),
+        None => cursor.over(),
+    };
+    let decode = |(_, data): (i64, Vec<u8>)| TaskMessage::decode(&data.into()).ok();
     Ok(ScanPage {
-        messages: rows
-            .iter()
-            .filter_map(|(_, data)| TaskMessage::decode(data).ok())
-            .collect(),
-        next: match rows.last() {
-            Some((last, _)) => Some(cursor.on(last.to_string())),
-            None => cursor.over(),
-        },
+        messages: rows.into_iter().filter_map(decode).collect(),
+        next,
     })
 }

@@ -188,7 +188,7 @@ impl Choice {
     fn only_fit(&self, message: &TaskMessage) -> Option<&Arc<CatalogTask>> {
         let candidate = |kept: &&Kept| kept.has_served && !kept.fits;
         self.kept.iter().find(candidate)?;
-        let fits = |signature: &Signature| signature.check(&message.args, &message.kwargs).is_ok();
+        let fits = |signature: &Signature| signature.check(&message.arguments).is_ok();
         if self.signature.as_ref().is_some_and(fits) {
             return None;
         }

@@ -1,0 +1,71 @@
+//! Why an operation had no effect, as variants that a caller can act on.
+//!
+//! Must not know commands or flags: whoever shows an error adds which of them helps.
+
+use chicory_queue::{BrokerError, DeployRefused, RegistryError, RolloutError};
+
+/// An operation failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// There is no such dead letter.
+    #[error("no dead letter {id:?} in queue {queue}")]
+    NoDeadLetter {
+        /// The queue.
+        queue: String,
+        /// What was asked for: a dead letter's id, or its task's.
+        id: String,
+    },
+    /// There is no such module.
+    #[error("no module {module:?} is deployed; {}", there_are(known))]
+    NoModule {
+        /// What was asked for.
+        module: String,
+        /// The names of those that are deployed.
+        known: Vec<String>,
+    },
+    /// The canary that was to be ended has ended already.
+    #[error("the canary of {module:?} has just ended by itself")]
+    CanaryOver {
+        /// The module.
+        module: String,
+    },
+    /// A roll-out can't begin or go on.
+    #[error(transparent)]
+    Refused(DeployRefused),
+    /// A roll-out was stopped because workers refused the version, or did not answer.
+    #[error(transparent)]
+    Rollout(RolloutError),
+    /// A roll-out was stopped by its caller.
+    #[error("stopped: the version before stays")]
+    Stopped,
+    /// The broker could not do its work.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The registry could not do its work.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+fn there_are(known: &[String]) -> String {
+    if known.is_empty() {
+        return "there is none".to_owned();
+    }
+    format!("there are: {}", known.join(", "))
+}
+
+impl From<DeployRefused> for AdminError {
+    fn from(error: DeployRefused) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<RolloutError> for AdminError {
+    fn from(error: RolloutError) -> Self {
+        match error {
+            RolloutError::Registry(error) => Self::Registry(error),
+            RolloutError::Refused(error) => Self::Refused(error),
+            other => Self::Rollout(other),
+        }
+    }
+}

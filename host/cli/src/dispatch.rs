@@ -1,0 +1,110 @@
+//! From the command line to the command: settings, logging, the threads that it runs on.
+//!
+//! Must not know what a command does.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+
+use crate::args::{Cli, Command};
+use crate::command::{
+    Context, bench, build, bundle, cleanup, client, compile, completions, demo, deploy, dev, dlq,
+    enqueue, inspect, modules, new, push, queue, result, rollback, run, settings, test, worker,
+    workers,
+};
+use crate::config::{Config, FlagValue, Layers, Level, Raw};
+use crate::log;
+use crate::output::Output;
+
+/// Runs the command.
+pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let output = Output::new(cli.global.json);
+    // These must work where the configuration does not.
+    match &cli.command {
+        Command::Compile => return Ok(compile::run()),
+        Command::Completions(args) => return completions::run(args, Cli::command()),
+        Command::Config(settings::ConfigCommand::Default) => return settings::print_default(),
+        _ => {}
+    }
+    let raw = Layers::of_process(cli.global.config.as_deref(), flags(&cli))?.merge()?;
+    let config = Config::from_raw(&raw)?;
+    log::start(level(&cli, &config));
+    let context = Context { config, output };
+    let runtime = runtime(&cli.command)?;
+    let ended = runtime.block_on(run_command(cli, &context, &raw));
+    // What still blocks (a compilation that nobody waits for) must not hold up the end.
+    runtime.shutdown_background();
+    ended
+}
+
+fn flags(cli: &Cli) -> Vec<FlagValue> {
+    let mut flags = cli.global.settings();
+    match &cli.command {
+        Command::Worker(args) => flags.extend(args.settings()),
+        Command::Demo(args) => flags.extend(args.settings()),
+        Command::Enqueue(args) => flags.extend(args.settings()),
+        _ => {}
+    }
+    flags
+}
+
+/// A worker logs what it does. Other commands log only what is wrong, and the demo and dev, which tell
+/// of failures themselves, only errors; unless they are told otherwise.
+fn level(cli: &Cli, config: &Config) -> Level {
+    match &cli.command {
+        Command::Worker(_) => config.worker.log_level,
+        _ if cli.global.log_level.is_some() => config.worker.log_level,
+        Command::Demo(_) | Command::Dev(_) => Level::Error,
+        _ => Level::Warning,
+    }
+}
+
+/// A thread for a worker's duties beside the main one; its sandboxes have their own. A second would only
+/// have to be woken: a task on an idle worker then takes longer. Anything else needs none.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let serves = match command {
+        Command::Worker(args) => !args.supervises(),
+        Command::Demo(_) | Command::Dev(_) => true,
+        _ => false,
+    };
+    if serves {
+        return tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("duties")
+            .enable_all()
+            .build();
+    }
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+}
+
+async fn run_command(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Worker(args) => return worker::run(*args, context).await,
+        Command::Bench(args) => bench::run(args, context, cli.global.broker).await,
+        Command::Dev(args) => return dev::run(args, context).await,
+        Command::Demo(_) => return demo::run(context, cli.global.broker.is_some()).await,
+        Command::Compile => return Ok(compile::run()),
+        Command::Completions(args) => return completions::run(&args, Cli::command()),
+        Command::Enqueue(args) => enqueue::run(args, context).await,
+        Command::Client(args) => client::run(args, context).await,
+        Command::Result(args) => result::run(args, context).await,
+        Command::Dlq(command) => dlq::run(command, context).await,
+        Command::Queue(command) => queue::run(command, context).await,
+        Command::Modules(args) => modules::run(args, context).await,
+        Command::Workers(args) => workers::run(args, context).await,
+        Command::Cleanup(args) => cleanup::run(args, context).await,
+        Command::New(args) => new::run(&args, context),
+        Command::Build(args) => build::run(args, context).await,
+        Command::Test(args) => test::run(args, context).await,
+        Command::Bundle(args) => bundle::run(args, context).await,
+        Command::Push(args) => push::run(args, context).await,
+        Command::Deploy(args) => deploy::run(args, context).await,
+        Command::Rollback(args) => rollback::run(args, context).await,
+        Command::Run(args) => run::run(args, context).await,
+        Command::Inspect(args) => inspect::run(args, context).await,
+        Command::Config(command) => settings::run(command, raw, context.output),
+    }
+    .map(|()| ExitCode::SUCCESS)
+}

@@ -1,0 +1,72 @@
+//! What helps with a library's error, in the program's own commands, flags and variables.
+//!
+//! Libraries don't know them. Must not repeat what the error says.
+
+use chicory_admin::{AdminError, UploadError};
+use chicory_project::ProjectError;
+
+/// What to do about an error; none where the error says it all.
+pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(of_cause)
+}
+
+fn of_cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<ProjectError>() {
+        return of_project(error).map(str::to_owned);
+    }
+    if let Some(error) = error.downcast_ref::<UploadError>() {
+        return of_upload(error);
+    }
+    of_admin(error.downcast_ref()?)
+}
+
+fn of_upload(error: &UploadError) -> Option<String> {
+    Some(match error {
+        UploadError::SignatureWithoutManifest { shown } => format!(
+            "run `chicory bundle {shown}`, sign the file that it writes, and deploy that with --bundled"
+        ),
+        UploadError::ManifestInside { shown } => format!(
+            "look at it with `chicory inspect {shown}`, and deploy it with --bundled if that is what you want"
+        ),
+        UploadError::NoManifestInside { .. } => {
+            "`chicory bundle` writes a module with its manifest inside".into()
+        }
+        UploadError::NameInside { .. } => "leave out --name and --version".into(),
+        _ => return None,
+    })
+}
+
+fn of_admin(error: &AdminError) -> Option<String> {
+    Some(match error {
+        AdminError::NoDeadLetter { queue, .. } => {
+            format!("`chicory dlq list --queue {queue}` lists those that exist")
+        }
+        AdminError::NoModule { known, .. } if known.is_empty() => {
+            "`chicory deploy PATH` deploys one".into()
+        }
+        _ => return None,
+    })
+}
+
+fn of_project(error: &ProjectError) -> Option<&'static str> {
+    Some(match error {
+        ProjectError::NotAProject { .. } => "`chicory new NAME --lang LANGUAGE` writes one",
+        ProjectError::Occupied { .. } => "choose another folder with --dir",
+        ProjectError::NoCache => "set HOME or XDG_CACHE_HOME",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_hint_is_found_whatever_was_said_about_the_error() {
+        let error = ProjectError::NotAProject { dir: "x".into() };
+        let error = Err::<(), _>(error).context("can't deploy").unwrap_err();
+        assert!(of(&error).unwrap().contains("chicory new"));
+        assert_eq!(of(&anyhow::anyhow!("anything else")), None);
+    }
+}

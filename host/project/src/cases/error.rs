@@ -1,0 +1,72 @@
+//! What can be wrong with a file of test cases, or with using it.
+//!
+//! Must not know the program's arguments.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::Cause;
+
+/// Test cases can't be read, run or recorded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CasesError {
+    /// The file can't be read or written.
+    #[error("can't {action} the test cases {}", file.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not valid.
+    #[error("the test cases {}", file.display())]
+    Invalid {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: CaseFault,
+    },
+    /// A case can't be run as it is written.
+    #[error("case {case:?}")]
+    Case {
+        /// The case's name.
+        case: String,
+        /// Why.
+        source: Cause,
+    },
+}
+
+/// What is wrong with a file of test cases.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaseFault {
+    /// It is not TOML, or has keys or values that are not known.
+    #[error(transparent)]
+    Toml(#[from] toml::de::Error),
+    /// It can't be changed, because it is not TOML.
+    #[error(transparent)]
+    Edit(#[from] toml_edit::TomlError),
+    /// It has no cases.
+    #[error("there is no [[case]] in it")]
+    NoCases,
+    /// The tolerance is not a fraction.
+    #[error("tolerance: give a number such as 0.1, for a tenth")]
+    Tolerance,
+    /// A case lacks something, or contradicts itself.
+    #[error("case {number}: {reason}")]
+    Case {
+        /// The case's number, counted from 1.
+        number: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A usage is too large to be written.
+    #[error("case {number} used more than the file can record")]
+    Usage {
+        /// The case's number, counted from 1.
+        number: usize,
+    },
+}

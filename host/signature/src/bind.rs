@@ -1,0 +1,260 @@
+//! Matches positional and named arguments with a task's parameters.
+//!
+//! Must not know where they come from.
+
+use std::borrow::Cow;
+
+use crate::arguments::Arguments;
+use crate::error::{Lowered, ValidationError, at, wrong};
+use crate::lower::{Named, value};
+use crate::reader::Reader;
+use crate::shape::{Field, names};
+use crate::target::Target;
+
+/// A command-line program's arguments and its standard input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The arguments after the program's name.
+    pub args: Vec<String>,
+    /// What it reads.
+    pub stdin: String,
+}
+
+/// Converts arguments by position and by name; a parameter of an option type may be left out.
+///
+/// # Errors
+/// Says which argument does not fit, is missing, or is not known.
+pub fn bind<T: Target>(
+    params: &[Field],
+    arguments: &Arguments,
+) -> Result<Vec<T::Value>, ValidationError> {
+    let mut slots = by_position::<T>(params, arguments)?;
+    let (given, fields) = params.split_at(slots.len());
+    slots.resize_with(params.len(), || None);
+    let named = Named {
+        place: "kwargs",
+        what: "argument",
+        fields,
+    };
+    let mut kwargs = Reader::new(arguments.kwargs());
+    kwargs.open(b'{');
+    named.fill::<T, _>(&mut slots[given.len()..], &mut kwargs, keep, |key| {
+        if given.iter().any(|param| names(&param.name, key)) {
+            return at(
+                wrong("is given by position as well"),
+                &format!("kwargs.{key}"),
+            );
+        }
+        as_a_whole(params, &format!("unknown argument `{key}`"))
+    })?;
+    slots
+        .into_iter()
+        .zip(params)
+        .map(|(slot, param)| named.filled::<T, _>(param, slot, keep))
+        .collect()
+}
+
+fn keep<V>(_: &Field, value: V) -> V {
+    value
+}
+
+fn by_position<T: Target>(
+    params: &[Field],
+    arguments: &Arguments,
+) -> Lowered<Vec<Option<T::Value>>> {
+    let mut slots = Vec::with_capacity(params.len());
+    let mut args = Reader::new(arguments.args());
+    args.open(b'[');
+    while args.more() {
+        let index = slots.len();
+        let Some(param) = params.get(index) else {
+            let count = index + args.rest();
+            return Err(as_a_whole(
+                params,
+                &format!("{count} positional arguments are too many"),
+            ));
+        };
+        let converted = value::<T>(&param.shape, &mut args);
+        slots.push(Some(
+            converted.map_err(|error| at(error, &format!("args[{index}]")))?,
+        ));
+    }
+    Ok(slots)
+}
+
+/// Makes a command line of the arguments by position, and its input of `kwargs.stdin`. What is not a string is
+/// passed as the JSON that was written.
+///
+/// # Errors
+/// Says which argument can't be one of a command.
+pub fn bind_command(arguments: &Arguments) -> Result<CommandLine, ValidationError> {
+    Ok(CommandLine {
+        stdin: stdin(arguments)?,
+        args: argv(arguments)?,
+    })
+}
+
+fn stdin(arguments: &Arguments) -> Lowered<String> {
+    let mut stdin = String::new();
+    let mut kwargs = Reader::new(arguments.kwargs());
+    kwargs.open(b'{');
+    while kwargs.more() {
+        let key = kwargs.key().map_err(|error| at(error, "kwargs"))?;
+        if key != "stdin" {
+            let message = format!(
+                "unknown argument `{key}`; a command takes arguments by position, and `stdin`"
+            );
+            return Err(at(wrong(message), "kwargs"));
+        }
+        if !kwargs.is_null() {
+            let text = kwargs
+                .string()
+                .unwrap_or_else(|| Err(wrong("expected a string")));
+            stdin = text
+                .map_err(|error| at(error, "kwargs.stdin"))?
+                .into_owned();
+        }
+    }
+    Ok(stdin)
+}
+
+fn argv(arguments: &Arguments) -> Lowered<Vec<String>> {
+    let mut argv = Vec::new();
+    let mut args = Reader::new(arguments.args());
+    args.open(b'[');
+    while args.more() {
+        let text = match args.string() {
+            Some(text) => text,
+            None => Ok(Cow::Borrowed(args.skip())),
+        };
+        let whole = text.and_then(|text| {
+            if text.contains('\0') {
+                return Err(wrong("an argument can't have a NUL character"));
+            }
+            Ok(text.into_owned())
+        });
+        argv.push(whole.map_err(|error| at(error, &format!("args[{}]", argv.len())))?);
+    }
+    Ok(argv)
+}
+
+/// An error about the arguments as a whole.
+fn as_a_whole(params: &[Field], problem: &str) -> ValidationError {
+    let list: Vec<_> = params.iter().map(ToString::to_string).collect();
+    let takes = if list.is_empty() {
+        "no arguments".into()
+    } else {
+        format!("({})", list.join(", "))
+    };
+    at(
+        wrong(format!("{problem}; the task takes {takes}")),
+        "arguments",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::shape::Shape;
+    use crate::target::Check;
+
+    fn params() -> [Field; 3] {
+        let field = |name: &str, shape| Field {
+            name: name.into(),
+            shape,
+        };
+        [
+            field("path", Shape::String),
+            field("max-width", Shape::U32),
+            field("label", Shape::Option(Box::new(Shape::String))),
+        ]
+    }
+
+    fn arguments(args: &Value, kwargs: &Value) -> Arguments {
+        Arguments::new(args.as_array().unwrap(), kwargs.as_object().unwrap())
+    }
+
+    fn bound(args: &Value, kwargs: &Value) -> Result<usize, String> {
+        let bound = bind::<Check>(&params(), &arguments(args, kwargs));
+        bound
+            .map(|values| values.len())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn positions_and_names_mix() {
+        assert_eq!(bound(&json!(["a", 5]), &json!({})), Ok(3));
+        assert_eq!(bound(&json!(["a"]), &json!({"max_width": 5})), Ok(3));
+        assert_eq!(
+            bound(
+                &json!([]),
+                &json!({"max-width": 5, "path": "a", "label": null})
+            ),
+            Ok(3)
+        );
+    }
+
+    #[test]
+    fn what_is_missing_unknown_or_too_many_is_named() {
+        let takes = "the task takes (path: string, max-width: u32, label: option<string>)";
+        for (args, kwargs, error) in [
+            (
+                json!(["a"]),
+                json!({}),
+                "kwargs: missing argument `max-width: u32`".to_owned(),
+            ),
+            (
+                json!(["a", 1, null, 2]),
+                json!({}),
+                format!("arguments: 4 positional arguments are too many; {takes}"),
+            ),
+            (
+                json!(["a", 1]),
+                json!({"size": 2}),
+                format!("arguments: unknown argument `size`; {takes}"),
+            ),
+            (
+                json!(["a", 1]),
+                json!({"path": "b"}),
+                "kwargs.path: is given by position as well".to_owned(),
+            ),
+            (
+                json!(["a", "1"]),
+                json!({}),
+                "args[1]: expected u32, got string".to_owned(),
+            ),
+            (
+                json!(["a"]),
+                json!({"max_width": -1}),
+                "kwargs.max_width: expected u32, got -1, which is out of range".to_owned(),
+            ),
+            (
+                json!(["a"]),
+                json!({"max_width": 1, "max-width": 1}),
+                "kwargs: argument `max-width` is given twice".to_owned(),
+            ),
+        ] {
+            assert_eq!(bound(&args, &kwargs), Err(error));
+        }
+    }
+
+    #[test]
+    fn a_command_gets_an_argv_and_its_input() {
+        let given = arguments(&json!(["-l", {"a": 1}]), &json!({"stdin": "in"}));
+        let program = bind_command(&given).unwrap();
+        assert_eq!(program.args, ["-l", "{\"a\":1}"]);
+        assert_eq!(program.stdin, "in");
+        for (kwargs, error) in [
+            (json!({"stdin": 1}), "kwargs.stdin: expected a string"),
+            (
+                json!({"env": 1}),
+                "kwargs: unknown argument `env`; a command takes arguments by position, and `stdin`",
+            ),
+        ] {
+            let refused = bind_command(&arguments(&json!([]), &kwargs)).unwrap_err();
+            assert_eq!(refused.to_string(), error);
+        }
+    }
+}
