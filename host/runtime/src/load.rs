@@ -1,7 +1,6 @@
-//! From machine code to a module that is ready to run: check imports against grants, link, find the
-//! tasks.
+//! From machine code to a module that is ready to run: checks imports against grants, links, finds the tasks.
 //!
-//! Blocking, and not quick: for threads that may block. Must not know who asks.
+//! Blocking and slow, so it runs on threads that may block. Must not know who asks.
 
 use std::sync::Arc;
 
@@ -39,7 +38,7 @@ struct Compiled {
 }
 
 impl Loader {
-    /// Takes a module that isn't too large, with its code where that is kept.
+    /// Accepts a module that isn't too large, and looks for its code in the cache.
     pub(crate) fn begin(
         &self,
         request: LoadRequest,
@@ -57,7 +56,7 @@ impl Loader {
         Ok((source, kept))
     }
 
-    /// Makes a module that may run.
+    /// Links a module whose imports are granted.
     pub(crate) fn load(
         &self,
         source: ModuleSource,
@@ -187,13 +186,13 @@ impl Compiled {
     }
 }
 
-/// Whether there is nothing to link: a guest's own types appear among its imports.
+/// Whether there is nothing to link. A guest's own types appear among its imports too.
 fn only_types(engine: &Engine, import: &ComponentItem) -> bool {
     match import {
         ComponentItem::Type(_) => true,
         ComponentItem::ComponentInstance(instance) => {
             let mut exports = instance.exports(engine).peekable();
-            // An empty one says nothing about what the interface would give.
+            // An empty one says nothing about what the interface has.
             exports.peek().is_some()
                 && exports.all(|(_, export)| matches!(export.ty, ComponentItem::Type(_)))
         }

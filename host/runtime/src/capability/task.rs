@@ -18,8 +18,7 @@ mod bindings {
     wasmtime::component::bindgen!({ path: "wit", world: "chicory:task/imports" });
 }
 
-/// What only Chicory has. Every guest may use it: it tells about the call, and is heard where its caller
-/// listens.
+/// Chicory's own interfaces, which every guest may use: they describe the call, and report to its caller.
 pub(super) struct Task;
 
 const INTERFACES: [&str; 4] = [
