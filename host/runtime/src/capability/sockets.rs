@@ -83,11 +83,22 @@ fn close<'a>(
                     "resolve-addresses" => "permanent-resolver-failure",
                     _ => "access-denied",
                 };
-                instance.func_new(name, move |store, ty, _, results| {
+                instance.func_new(name, move |mut store, ty, params, results| {
+                    release(&mut store, params)?;
                     refuse(store, &ty, results, error)
                 })?;
             }
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Ends the borrows of a call: what it was lent must be returned.
+fn release(store: &mut StoreContextMut<'_, CallState>, params: &[Val]) -> wasmtime::Result<()> {
+    for param in params {
+        if let Val::Resource(lent) = param {
+            lent.try_into_resource::<Nothing>(&mut *store)?;
         }
     }
     Ok(())
