@@ -2,7 +2,7 @@
 //!
 //! Must not know how a roll-out goes.
 
-use chicory_queue::{AuditEntry, ModuleRecord, Stage, Target};
+use chicory_queue::{AuditEntry, ModuleRecord, RolloutTarget, Stage};
 use serde::Serialize;
 
 use crate::{Admin, AdminError, Deployed, RolloutOptions};
@@ -47,7 +47,7 @@ impl Admin {
             allow_breaking: true,
             ..options.clone()
         };
-        let target = Target::RollBack(to);
+        let target = RolloutTarget::RollBack(to);
         let rolled = self.roll_out(module, &target, |_| Vec::new(), &options, tell);
         Ok(RolledBack::Deployed(rolled.await?))
     }

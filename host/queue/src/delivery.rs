@@ -22,7 +22,7 @@ pub struct Lease {
     pub acknowledged: bool,
     /// How many leases of the queue had ever been taken over when it was read, where the broker counts
     /// that: while the count stands, nobody else can have this one. None is always right.
-    pub takeovers: Option<u64>,
+    pub reclaims: Option<u64>,
 }
 
 /// What a delivery carries.
@@ -75,7 +75,7 @@ pub enum Settlement {
 
 /// A delivery, what is to be done about it, and the result to write with it.
 #[derive(Debug, Clone)]
-pub struct Settle {
+pub struct SettleRequest {
     /// The delivery's lease.
     pub lease: Lease,
     /// The delivered bytes.

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::{RetryPolicy, Timestamp};
+use crate::{RetryPolicy, Timestamp, new_id};
 
 /// The newest wire format that this build reads. A message without the field has format 1.
 pub const FORMAT: u32 = 1;
@@ -75,8 +75,7 @@ impl TaskMessage {
     /// A message for the task `name`, with a fresh id and nothing else set.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
-            // Ordered by time: a store that sorts results by id writes them next to each other.
-            id: uuid::Uuid::now_v7().to_string(),
+            id: new_id(),
             name: name.into(),
             ..Self::default()
         }

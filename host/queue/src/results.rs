@@ -166,9 +166,9 @@ pub trait Results: Debug + Send + Sync {
         task_id: &str,
         timeout: Option<Duration>,
     ) -> Result<Option<TaskResult>, BrokerError>;
-    /// Listens for the end of a task that is about to be enqueued, which is quicker than to wait by its id;
-    /// none where there is no such way, or not now.
-    async fn expect(&self, task_id: &str) -> Option<Reply>;
+    /// An inbox for the result of a task that is about to be enqueued, which is quicker than to wait by its
+    /// id; none where the store has no inboxes, or can't be reached now.
+    async fn inbox(&self, task_id: &str) -> Option<Reply>;
     /// Deletes a state and result; false where there was none.
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError>;
     /// Writes a heartbeat that lasts for `ttl`.

@@ -13,8 +13,8 @@ use std::time::Duration;
 use chicory_queue::conformance::{Open, Settings};
 use chicory_queue::{
     BrokerError, Clock, Connected, DeadLetter, DeadLetterRange, Delivery, FetchRequest, Lease,
-    ManualClock, Payload, RawJson, ReplayOptions, ResultRecord, Settle, Settlement, TaskMessage,
-    TaskState, Timestamp,
+    ManualClock, Payload, RawJson, ReplayOptions, ResultRecord, SettleRequest, Settlement,
+    TaskMessage, TaskState, Timestamp,
 };
 use chicory_testing::{RedisServer, SqliteFile};
 use operations::{CONSUMERS, Kind, QUEUES, Step, step};
@@ -178,7 +178,7 @@ impl Pair {
             for (batch, delivery) in batches.iter_mut().zip(&pair) {
                 // One entry, one settlement: a batch is of different deliveries; of one consumer and one queue,
                 // since the order among those is not promised.
-                if batch.iter().all(|item: &Settle| {
+                if batch.iter().all(|item: &SettleRequest| {
                     item.lease != delivery.lease
                         && item.lease.consumer == delivery.lease.consumer
                         && item.lease.queue == delivery.lease.queue
@@ -304,7 +304,7 @@ async fn dead(side: &Connected, queue: usize, index: usize, sent: &[String]) -> 
     }
 }
 
-fn settle(delivery: &Delivery, settlement: Settlement) -> Settle {
+fn settle(delivery: &Delivery, settlement: Settlement) -> SettleRequest {
     let id = &delivery.task_id;
     let (state, body) = match settlement {
         Settlement::Complete => (TaskState::Success, Some("SUCCESS")),
@@ -312,7 +312,7 @@ fn settle(delivery: &Delivery, settlement: Settlement) -> Settle {
         Settlement::Retry { .. } | Settlement::Release => (TaskState::Retry, None),
     };
     let body = body.map(|state| format!(r#"{{"task_id":"{id}","state":"{state}","result":[1]}}"#));
-    Settle {
+    SettleRequest {
         lease: delivery.lease.clone(),
         raw: delivery.raw.clone(),
         task_id: id.clone(),

@@ -132,7 +132,7 @@ async fn an_inbox_hears_of_the_tasks_that_are_expected() {
     let results = &queue.connected.results;
     let mut replies = Vec::new();
     for id in ["a", "b"] {
-        replies.push(results.expect(id).await.expect("a subscription"));
+        replies.push(results.inbox(id).await.expect("a subscription"));
     }
     let answer = |id: &str| chicory_queue::ResultRecord {
         reply_to: Some(replies[0].inbox().to_owned()),

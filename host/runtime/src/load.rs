@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use chicory_signature::same_name;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
@@ -130,8 +131,10 @@ impl Loader {
         discovery: Discovery,
         settings: &ModuleSettings,
     ) -> Result<Vec<Arc<Task>>, SettingsError> {
-        let same = |a: &str, b: &str| chicory_signature::names(a, b);
-        let known = |name: &String| discovery.tasks.iter().any(|task| same(&task.name, name));
+        let known = |name: &String| {
+            let mut tasks = discovery.tasks.iter();
+            tasks.any(|task| same_name(&task.name, name))
+        };
         if let Some(unknown) = settings.task_limits.keys().find(|name| !known(name)) {
             return Err(SettingsError::UnknownTask(unknown.clone()));
         }
@@ -140,7 +143,7 @@ impl Loader {
             let own = settings
                 .task_limits
                 .iter()
-                .find(|(name, _)| same(&found.name, name))
+                .find(|(name, _)| same_name(&found.name, name))
                 .map_or(&none, |(_, own)| own);
             let limits = ResolvedLimits::resolve(&own.or(&settings.limits), self.max_memory)?;
             Ok(Arc::new(Task::new(loaded, found, limits)))

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chicory_signature::{Arguments, Signature, ValidationError};
+use chicory_signature::{Arguments, Signature, ValidationError, canonical};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use crate::capability::{Need, Setup};
@@ -20,6 +20,7 @@ use crate::state::CallState;
 pub struct Module {
     pub(crate) loaded: Arc<Loaded>,
     tasks: Vec<Arc<Task>>,
+    /// By the canonical form of their names.
     by_name: HashMap<String, usize>,
     description: Description,
 }
@@ -74,7 +75,7 @@ impl Module {
         let by_name = tasks
             .iter()
             .enumerate()
-            .map(|(index, task)| (key(&task.name), index))
+            .map(|(index, task)| (canonical(&task.name).into_owned(), index))
             .collect();
         Module {
             loaded,
@@ -110,12 +111,12 @@ impl Module {
         self.tasks.iter()
     }
 
-    /// The task of this name, `function` or `interface.function`, in kebab-case or `snake_case`.
+    /// The task of this name, `function` or `interface.function`, in any spelling.
     pub fn task(&self, name: &str) -> Option<&Arc<Task>> {
         let index = self
             .by_name
             .get(name)
-            .or_else(|| self.by_name.get(&key(name)))?;
+            .or_else(|| self.by_name.get(&*canonical(name)))?;
         self.tasks.get(*index)
     }
 
@@ -147,11 +148,6 @@ impl fmt::Debug for Module {
             .field("digest", &self.digest())
             .finish_non_exhaustive()
     }
-}
-
-/// A name in the form in which it is looked up.
-fn key(name: &str) -> String {
-    name.to_ascii_lowercase().replace('_', "-")
 }
 
 impl Task {

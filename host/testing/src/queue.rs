@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chicory_queue::{
     BrokerConfig, BrokerError, Connected, Delivery, FetchRequest, QueueStats, ReclaimRequest,
-    ResultRecord, Settle, Settled, Settlement, SystemClock, TaskMessage, TaskState,
+    ResultRecord, SettleRequest, Settled, Settlement, SystemClock, TaskMessage, TaskState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -84,12 +84,12 @@ impl Queue {
 
     /// Settles all of these in the same way.
     pub async fn settle(&self, deliveries: &[Delivery], what: &Settlement) -> Vec<Settled> {
-        let batch: Vec<Settle> = deliveries.iter().map(|one| settle(one, what)).collect();
+        let batch: Vec<SettleRequest> = deliveries.iter().map(|one| settle(one, what)).collect();
         self.settle_each(&batch).await
     }
 
     /// Settles each as it says.
-    pub async fn settle_each(&self, batch: &[Settle]) -> Vec<Settled> {
+    pub async fn settle_each(&self, batch: &[SettleRequest]) -> Vec<Settled> {
         self.connected.broker.settle(batch).await.expect("settle")
     }
 
@@ -118,8 +118,8 @@ pub fn messages(prefix: &str, count: usize) -> Vec<TaskMessage> {
 }
 
 /// The settlement of a delivery, without a result.
-pub fn settle(delivery: &Delivery, what: &Settlement) -> Settle {
-    Settle {
+pub fn settle(delivery: &Delivery, what: &Settlement) -> SettleRequest {
+    SettleRequest {
         lease: delivery.lease.clone(),
         raw: delivery.raw.clone(),
         task_id: delivery.task_id.clone(),
@@ -131,8 +131,8 @@ pub fn settle(delivery: &Delivery, what: &Settlement) -> Settle {
 }
 
 /// The settlement of a delivery whose task returned 1, with its result.
-pub fn completion(delivery: &Delivery) -> Settle {
-    Settle {
+pub fn completion(delivery: &Delivery) -> SettleRequest {
+    SettleRequest {
         record: Some(success(&delivery.task_id)),
         ..settle(delivery, &Settlement::Complete)
     }

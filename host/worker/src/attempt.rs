@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chicory_queue::{Delivery, Lease, Settle, TaskMessage};
+use chicory_queue::{Delivery, Lease, SettleRequest, TaskMessage};
 use chicory_runtime::Usage;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -23,7 +23,7 @@ pub(crate) struct Attempt {
 /// An attempt that has ended and is to be settled.
 pub(crate) struct Finished {
     pub(crate) ticket: u64,
-    pub(crate) settle: Settle,
+    pub(crate) settle: SettleRequest,
     pub(crate) report: Report,
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use chicory_queue::{Outcome, Settle, Settlement};
+use chicory_queue::{Outcome, SettleRequest, Settlement};
 
 use crate::context::WorkerContext;
 use crate::held::Held;
@@ -23,7 +23,7 @@ pub(crate) async fn wait_for_tasks(context: &WorkerContext, stop: &Stop, timeout
 
 /// Gives back what is still held. Says how many tasks that were.
 pub(crate) async fn release_rest(context: &WorkerContext) -> usize {
-    let rest: Vec<Settle> = context.held.take_all().into_iter().map(give_back).collect();
+    let rest: Vec<SettleRequest> = context.held.take_all().into_iter().map(give_back).collect();
     if rest.is_empty() {
         return 0;
     }
@@ -44,12 +44,12 @@ pub(crate) async fn release_rest(context: &WorkerContext) -> usize {
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// At least once: released. At most once: it may not run again, so its result says what happened.
-fn give_back(held: Held) -> Settle {
+fn give_back(held: Held) -> SettleRequest {
     let record = held.lease.acknowledged.then(|| {
         let outcome = Outcome::Failed(translate::cancelled());
         translate::record(&held.task_id, None, &outcome, &Settlement::Complete, None)
     });
-    Settle {
+    SettleRequest {
         settlement: match record {
             Some(_) => Settlement::Complete,
             None => Settlement::Release,

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
-    Advice, Failure, Outcome, Payload, RetryPolicy, Settle, Settlement, TaskMessage, Terms, decide,
+    Advice, DecideContext, Failure, Outcome, Payload, RetryPolicy, SettleRequest, Settlement,
+    TaskMessage, decide,
 };
 use chicory_runtime::{Invocation, Task, TaskContext, Usage};
 
@@ -45,7 +46,7 @@ pub(crate) fn begin(context: &WorkerContext, ticket: u64, attempt: Attempt) -> (
             let task = if context.catalog.generation() == generation {
                 task
             } else {
-                context.catalog.resolve(&message)
+                context.catalog.task_of(&message)
             };
             let how = run(context, delivery.deliveries, &message, task.as_ref());
             (message, task.ok(), how.unwrap_or_else(Begun::Over))
@@ -216,7 +217,7 @@ pub(crate) fn finish(
         begun,
     } = case;
     let none = RetryPolicy::none();
-    let terms = Terms {
+    let terms = DecideContext {
         policy: task.as_ref().map_or(&none, |task| &task.policy),
         // A message nobody can read is somebody's work: kept whatever the setting.
         dead_letters: context.config.dead_letters || message.name.is_empty(),
@@ -243,7 +244,7 @@ pub(crate) fn finish(
         duration,
         usage,
     };
-    let settle = Settle {
+    let settle = SettleRequest {
         lease,
         raw,
         task_id: message.id,

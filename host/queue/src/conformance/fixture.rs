@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     BrokerError, Clock, Connected, Delivery, FetchRequest, ManualClock, RawJson, ReclaimRequest,
-    ResultRecord, Settle, Settled, Settlement, TaskMessage, TaskState, Timestamp,
+    ResultRecord, SettleRequest, Settled, Settlement, TaskMessage, TaskState, Timestamp,
 };
 
 /// No promise takes nearly as long; what takes longer does not come.
@@ -126,7 +126,7 @@ impl Fixture {
         delivery
     }
 
-    pub(super) async fn settle(&self, settle: Settle) -> Settled {
+    pub(super) async fn settle(&self, settle: SettleRequest) -> Settled {
         let answers = self.connected.broker.settle(&[settle]).await;
         let answers = answers.expect("settle");
         assert_eq!(answers.len(), 1, "one answer for each settlement");
@@ -262,8 +262,8 @@ pub(super) fn carried(delivery: &Delivery) -> &TaskMessage {
 }
 
 /// The settlement of a delivery, without a result.
-pub(super) fn settle(delivery: &Delivery, settlement: Settlement) -> Settle {
-    Settle {
+pub(super) fn settle(delivery: &Delivery, settlement: Settlement) -> SettleRequest {
+    SettleRequest {
         lease: delivery.lease.clone(),
         raw: delivery.raw.clone(),
         task_id: delivery.task_id.clone(),
@@ -275,7 +275,7 @@ pub(super) fn settle(delivery: &Delivery, settlement: Settlement) -> Settle {
 }
 
 /// The settlement of a message given up on.
-pub(super) fn give_up(delivery: &Delivery, failed_at: Timestamp) -> Settle {
+pub(super) fn give_up(delivery: &Delivery, failed_at: Timestamp) -> SettleRequest {
     let error = "Broken: it is".to_owned();
     settle(delivery, Settlement::DeadLetter { error, failed_at })
 }

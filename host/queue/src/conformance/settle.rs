@@ -9,7 +9,7 @@ use super::fixture::{
     success,
 };
 use crate::{
-    Clock, RawJson, ReplayOptions, ResultRecord, Settle, Settled, Settlement, TaskMessage,
+    Clock, RawJson, ReplayOptions, ResultRecord, SettleRequest, Settled, Settlement, TaskMessage,
     TaskState, Timestamp,
 };
 
@@ -83,7 +83,7 @@ pub async fn a_batch_is_answered_in_order(fixture: &Fixture) {
     fixture.enqueue(&messages("m", 8)).await;
     let deliveries = fixture.fetch("one", 8).await;
     let mut kinds = every_kind(fixture).into_iter().cycle();
-    let batch: Vec<Settle> = deliveries
+    let batch: Vec<SettleRequest> = deliveries
         .iter()
         .flat_map(|delivery| {
             let once = settle(delivery, kinds.next().expect("a cycle"));

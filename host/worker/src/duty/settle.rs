@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_channel::Receiver;
-use chicory_queue::{Settle, Settled, Settlement};
+use chicory_queue::{SettleRequest, Settled, Settlement};
 use tokio::sync::Mutex;
 
 use crate::attempt::{Finished, Report};
@@ -90,7 +90,7 @@ async fn batches(context: &WorkerContext, finished: &Mutex<Receiver<Vec<Finished
     }
 }
 
-async fn settle_all(context: &WorkerContext, batch: &[Settle]) -> Vec<Settled> {
+async fn settle_all(context: &WorkerContext, batch: &[SettleRequest]) -> Vec<Settled> {
     let mut backoff = Backoff::new();
     loop {
         let answer = context.connected.broker.settle(batch).await;
@@ -102,7 +102,7 @@ async fn settle_all(context: &WorkerContext, batch: &[Settle]) -> Vec<Settled> {
 }
 
 /// Counts and logs a try; builds its event only for a listener.
-fn tell(context: &WorkerContext, settle: Settle, report: Report, applied: bool) {
+fn tell(context: &WorkerContext, settle: SettleRequest, report: Report, applied: bool) {
     context.counts.processed.fetch_add(1, Ordering::Relaxed);
     if report.error.is_some() {
         context.counts.failed.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +123,7 @@ fn tell(context: &WorkerContext, settle: Settle, report: Report, applied: bool) 
     });
 }
 
-fn log(settle: &Settle, report: &Report, applied: bool) {
+fn log(settle: &SettleRequest, report: &Report, applied: bool) {
     let (id, task, attempt) = (&settle.task_id, &settle.task_name, settle.retries + 1);
     let took_ms = report.duration.as_secs_f64() * 1e3;
     if !applied {

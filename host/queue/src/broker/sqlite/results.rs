@@ -80,7 +80,7 @@ impl Results for Sqlite {
     }
 
     /// Who waits is woken without asking anybody.
-    async fn expect(&self, _: &str) -> Option<Reply> {
+    async fn inbox(&self, _: &str) -> Option<Reply> {
         None
     }
 

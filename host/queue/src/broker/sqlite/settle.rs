@@ -9,12 +9,12 @@ use super::extend::{remove, settled};
 use super::fault::Fault;
 use super::wakes::Changes;
 use super::{dead, results};
-use crate::{Settle, Settled, Settlement, SqliteConfig};
+use crate::{SettleRequest, Settled, Settlement, SqliteConfig};
 
 /// Settles the batch; one answer each, in order.
 pub(super) fn settle(
     connection: &Connection,
-    batch: &[Settle],
+    batch: &[SettleRequest],
     config: &SqliteConfig,
     changes: &mut Changes,
 ) -> Result<Vec<Settled>, Fault> {
@@ -48,7 +48,11 @@ pub(super) fn settle(
 }
 
 /// What follows on the removal of the message.
-fn apply(connection: &Connection, item: &Settle, changes: &mut Changes) -> Result<(), Fault> {
+fn apply(
+    connection: &Connection,
+    item: &SettleRequest,
+    changes: &mut Changes,
+) -> Result<(), Fault> {
     let queue = &item.lease.queue;
     match &item.settlement {
         Settlement::Complete => (),
