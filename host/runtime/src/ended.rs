@@ -1,6 +1,6 @@
-//! How a call ended, in the runtime's words, with what it used and what it said.
+//! How a call ended, in the runtime's terms, with what it used and what it logged.
 //!
-//! Must not know what an ending means for a queue: whether to try again is decided elsewhere.
+//! Must not know what an ending means for a queue: whether to retry is decided elsewhere.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use chicory_signature::ValidationError;
 pub use chicory_signature::{Level, LogLine, LogSource, Note, Usage};
 use serde_json::value::RawValue;
 
-/// Everything there is to say about one finished call.
+/// The report of one finished call.
 #[derive(Debug)]
 pub struct Ended {
     /// The ending itself.
     pub how: How,
-    /// What the call used, whatever its ending.
+    /// What the call used, however it ended.
     pub usage: Usage,
     /// The task's log: its own lines, and what it wrote to stdout and stderr, in order.
     pub log: Vec<LogLine>,
 }
 
-/// The ways in which a call ends. What a guest does is a value, never an `Err`.
+/// The ways in which a call can end. What a guest does is a value, never an `Err`.
 #[derive(Debug)]
 pub enum How {
     /// The task returned; its result as JSON.
@@ -31,18 +31,18 @@ pub enum How {
         /// The guest's own case name in WIT's spelling, the name in its
         /// `chicory:task/types.failure`, or `TaskError`.
         name: String,
-        /// What the guest says about it.
+        /// The guest's description of it.
         message: String,
-        /// Where in the guest's source it happened, if the guest says so.
+        /// Where in the guest's source it happened, if the guest says where.
         traceback: Option<String>,
-        /// What the guest says about trying again.
+        /// The guest's advice about retrying.
         retry: Advice,
         /// The whole error as JSON.
         details: Box<RawValue>,
     },
-    /// A command-line program ended with another exit code than 0.
+    /// A command-line program ended with an exit code other than 0.
     Exited {
-        /// The exit code; WASI 0.2 has only 0 and 1, and a program's other codes become 1.
+        /// The exit code. WASI 0.2 has only 0 and 1; any other code of a program becomes 1.
         code: i32,
         /// The end of what it wrote to stdout.
         stdout: String,
@@ -94,24 +94,24 @@ pub enum How {
     },
     /// The caller cancelled the call.
     Cancelled,
-    /// The host could not do its work: nothing is known about the task.
+    /// The host could not do its work. Nothing is known about the task.
     HostFailed(String),
 }
 
-/// What a guest says about trying again.
+/// A guest's advice about retrying.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Advice {
-    /// Nothing: the retry policy decides alone.
+    /// None: the retry policy decides.
     #[default]
     Policy,
-    /// Try again, after this long if it says so.
+    /// Retry, after this delay if one is given.
     RetryAfter(Option<Duration>),
-    /// Never try again.
+    /// Never retry.
     Never,
 }
 
 impl How {
-    /// The error's stable name, which retry policies match and dead letters carry; none if the task
+    /// The error's stable name, which retry policies match and dead letters carry. `None` if the task
     /// returned.
     pub fn error_name(&self) -> Option<&str> {
         Some(match self {
@@ -129,7 +129,7 @@ impl How {
         })
     }
 
-    /// The ending for people: a sentence, with a backtrace below it where there is one.
+    /// The ending for people: a sentence, followed by a backtrace if there is one.
     pub fn message(&self) -> String {
         self.to_string()
     }

@@ -4,18 +4,18 @@
 
 use serde::Serialize;
 
-/// One line of a task's log, free of control characters.
+/// One line of a task's log, without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LogLine {
-    /// How much it matters.
+    /// Its severity.
     pub level: Level,
     /// Where it came from.
     pub source: LogSource,
-    /// The text, without a line end.
+    /// The text, without a line break.
     pub message: String,
 }
 
-/// How much a log line matters.
+/// The severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the usual five")]
@@ -41,16 +41,16 @@ pub enum LogSource {
     Host,
 }
 
-/// What a running call tells whoever watches it.
+/// What a running call tells its observer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Note {
     /// A line was added to the log.
     Log(LogLine),
-    /// The task reported how far it is.
+    /// The task reported its progress.
     Progress {
         /// From 0 to 100.
         percent: f64,
-        /// What the task says about it, free of control characters.
+        /// The task's message about it, without control characters.
         message: Option<String>,
     },
 }

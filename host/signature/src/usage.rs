@@ -12,15 +12,15 @@ use serde::{Serialize, Serializer};
 pub struct Usage {
     /// From the start of the call to its end.
     pub wall: Duration,
-    /// The part of `wall` in which the sandbox was on a thread; waiting is not in it.
+    /// The part of `wall` that the sandbox spent on a thread, without waiting.
     pub cpu: Duration,
-    /// The largest sum over the guest's memories, in bytes.
+    /// The peak of the guest's memories together, in bytes.
     pub peak_memory: u64,
     /// Fuel used, where the task has a fuel limit.
     pub fuel: Option<u64>,
 }
 
-/// As `wall_ms`, `cpu_ms`, `peak_memory_bytes`, and `fuel` where there is some.
+/// As `wall_ms`, `cpu_ms`, `peak_memory_bytes`, and `fuel` if it was counted.
 impl Serialize for Usage {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = if self.fuel.is_some() { 4 } else { 3 };
@@ -36,7 +36,7 @@ impl Serialize for Usage {
     }
 }
 
-/// Milliseconds with three digits after the point.
+/// Milliseconds with three decimal places.
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }

@@ -37,7 +37,7 @@ pub use runner::{Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskP
 #[cfg(feature = "sandbox")]
 pub use sandbox::{
     Bundle, Catalog, CatalogTask, Fleet, FleetConfig, LoadReport, Manifest, ManifestError,
-    ModuleDir, ModuleError, Refusal, TaskSettings, Trust, TrustError, digest,
+    ModuleDir, ModuleError, Refusal, ResolveError, TaskSettings, Trust, TrustError, digest,
 };
 pub use stop::Stop;
 pub use worker::{Summary, Worker};

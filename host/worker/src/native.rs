@@ -9,7 +9,8 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use chicory_queue::{Advice, Failure, Outcome, TaskMessage};
+use chicory_queue::{Failure, Outcome, TaskMessage};
+use chicory_signature::canonical;
 use futures::FutureExt as _;
 use serde::Serialize;
 
@@ -81,38 +82,25 @@ impl NativeTasks {
             profile,
             run: Box::new(run),
         };
-        self.tasks.insert(canonical(name), Arc::new(task));
+        self.tasks
+            .insert(canonical(name).into_owned(), Arc::new(task));
         self
     }
 }
 
-/// Task names are the same in both spellings.
-fn canonical(name: &str) -> String {
-    name.replace('_', "-")
-}
-
 fn json(returned: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string(returned).map_err(|error| {
-        failure(
+        Failure::new(
             "TaskError",
             format!("its result can't be written as JSON: {error}"),
         )
     })
 }
 
-fn failure(name: &str, message: String) -> Failure {
-    Failure {
-        name: name.into(),
-        message,
-        traceback: None,
-        advice: Advice::Policy,
-    }
-}
-
 impl Runner for NativeTasks {
     fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
         let found = self.tasks.get(&message.name);
-        let found = found.or_else(|| self.tasks.get(&canonical(&message.name)));
+        let found = found.or_else(|| self.tasks.get(&*canonical(&message.name)));
         match found {
             Some(task) => Ok(Arc::clone(task) as Arc<dyn Runnable>),
             None => {
@@ -142,7 +130,7 @@ impl Runnable for NativeTask {
             let running = AssertUnwindSafe(async { (self.run)(call).await });
             match running.catch_unwind().await {
                 Ok(outcome) => outcome.into(),
-                Err(panic) => Outcome::Failed(failure("Panic", panic_message(&*panic))).into(),
+                Err(panic) => Outcome::Failed(Failure::new("Panic", panic_message(&*panic))).into(),
             }
         })
     }

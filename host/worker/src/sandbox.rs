@@ -16,7 +16,7 @@ use crate::Worker;
 use crate::duty::follow::follow;
 
 pub use bundle::{Bundle, digest};
-pub use catalog::{Catalog, CatalogTask, LoadReport, Refusal};
+pub use catalog::{Catalog, CatalogTask, LoadReport, Refusal, ResolveError};
 pub use error::ModuleError;
 pub use fleet::{Fleet, FleetConfig};
 pub use manifest::{Manifest, ManifestError, TaskSettings};

@@ -6,6 +6,7 @@ use std::io;
 
 use chicory_queue::RegistryError;
 use chicory_runtime::LoadError;
+use chicory_signature::{NameConflict, NameError};
 
 use super::manifest::ManifestError;
 use super::trust::TrustError;
@@ -14,14 +15,12 @@ use super::trust::TrustError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModuleError {
-    /// Its name is not one.
-    #[error(
-        "{name:?} can't be a module's name: use letters, digits, `-`, `_`, and dots between parts"
-    )]
-    Name {
-        /// What was given.
-        name: String,
-    },
+    /// It can't have its name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Names of its tasks would be ambiguous beside another module's.
+    #[error(transparent)]
+    Conflict(#[from] NameConflict),
     /// Its file can't be read.
     #[error("can't be read")]
     Unreadable(#[from] io::Error),

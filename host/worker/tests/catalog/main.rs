@@ -34,7 +34,7 @@ async fn deploy(catalog: &Catalog, name: &str, manifest: &str) -> Result<(), Mod
 }
 
 #[tokio::test]
-async fn the_longest_modules_name_wins_and_both_spellings_do() {
+async fn the_longest_modules_name_wins_in_all_spellings() {
     let catalog = catalog().await;
     deploy(&catalog, "myapp", "").await.unwrap();
     deploy(
@@ -51,11 +51,56 @@ async fn the_longest_modules_name_wins_and_both_spellings_do() {
             .map(|task| task.profile().ignore_result)
     };
     assert_eq!(ignores("myapp.long-name"), Some(false));
-    assert_eq!(ignores("myapp.long_name"), Some(false));
+    for spelling in ["myapp.long_name", "myapp.LONG-name", "MyApp.F"] {
+        assert_eq!(ignores(spelling), Some(false), "{spelling}");
+    }
     assert_eq!(ignores("myapp.tasks.long_name"), Some(true));
+    assert_eq!(ignores("myapp.TASKS.Long_Name"), Some(true));
     assert_eq!(ignores("myapp.tasks.other"), None);
     assert_eq!(ignores("x.f"), None);
     assert_eq!(ignores("f"), None);
+}
+
+/// A component that exports an interface `tasks` with the function `f`.
+const NESTED: &str = r#"(component
+    (core module $m (func (export "f")))
+    (core instance $i (instantiate $m))
+    (func $f (canon lift (core func $i "f")))
+    (instance $tasks (export "f" (func $f)))
+    (export "tasks" (instance $tasks)))"#;
+
+#[tokio::test]
+async fn m3_modules_that_share_a_name_are_refused_whichever_comes_first() {
+    let catalog = catalog().await;
+    let nested = |name: &'static str| {
+        let wasm = wat::parse_str(NESTED).unwrap();
+        catalog.load(name, wasm, Manifest::default())
+    };
+    deploy(&catalog, "acme.tasks", "").await.unwrap();
+    let refused = nested("acme").await.unwrap_err().to_string();
+    assert!(
+        [
+            "\"acme.tasks.f\"",
+            "module \"acme\"",
+            "module \"acme.tasks\""
+        ]
+        .iter()
+        .all(|part| refused.contains(part)),
+        "{refused}"
+    );
+    nested("other").await.unwrap();
+    let refused = deploy(&catalog, "other.tasks", "")
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("\"other.tasks.f\" is ambiguous"),
+        "{refused}"
+    );
+    let refused = deploy(&catalog, "OTHER", "").await.unwrap_err().to_string();
+    assert!(refused.contains("\"OTHER\" and \"other\""), "{refused}");
+    let task = catalog.resolve(&TaskMessage::new("other.tasks.f"));
+    assert!(task.is_ok(), "{task:?}");
 }
 
 #[tokio::test]
@@ -93,9 +138,12 @@ async fn what_is_not_deployed_is_named_with_what_is() {
     for (name, expected) in [
         (
             "other.f",
-            "no module for \"other.f\" is deployed on this worker; it has m",
+            "on this worker, no module for \"other.f\" is deployed; there is m",
         ),
-        ("m.g", "module \"m\" has no task \"g\"; it has f, long-name"),
+        (
+            "m.g",
+            "on this worker, module \"m\" has no task \"g\"; it has f, long-name",
+        ),
     ] {
         let missing = catalog.resolve(&TaskMessage::new(name)).unwrap_err();
         assert_eq!(missing.to_string(), expected);

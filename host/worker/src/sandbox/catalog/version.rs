@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chicory_queue::{Failure, Outcome, RetryPolicy};
+use chicory_queue::{Failure, Outcome, RetryPolicy, Version};
 use chicory_runtime::{Module, Sandbox, Task};
-use chicory_signature::{Signature, with_causes};
+use chicory_signature::{find_name, with_causes};
 
 use super::code::Code;
 use super::counters::CanaryCounters;
@@ -23,7 +23,7 @@ use crate::sandbox::translate;
 pub(crate) struct LoadedVersion {
     pub(crate) origin: VersionCode,
     /// By name in WIT's spelling.
-    pub(crate) tasks: BTreeMap<String, VersionTask>,
+    pub(crate) tasks: BTreeMap<String, Arc<CatalogTask>>,
 }
 
 /// The code of a version, and where it runs.
@@ -33,13 +33,6 @@ pub(crate) struct VersionCode {
     pub(crate) digest: Arc<str>,
     pub(crate) code: Arc<Code>,
     pub(crate) sandbox: Sandbox,
-}
-
-/// A task of one version.
-#[derive(Debug)]
-pub(crate) struct VersionTask {
-    pub(crate) task: Arc<CatalogTask>,
-    pub(crate) signature: Signature,
 }
 
 /// A task with its settings.
@@ -61,37 +54,20 @@ pub(crate) struct Trial {
 }
 
 impl LoadedVersion {
-    /// A module that is loaded, and stays.
-    pub(crate) fn of_module(module: Arc<Module>, manifest: &Manifest, sandbox: Sandbox) -> Self {
-        let signatures = (module.tasks())
-            .map(|task| (task.name().to_owned(), task.signature().clone()))
-            .collect();
-        let version = VersionCode {
-            digest: Arc::from(module.digest()),
-            code: Code::here(module),
-            sandbox,
-        };
-        Self::new(version, signatures, manifest)
-    }
-
-    /// A version with these tasks.
-    pub(crate) fn new(
-        version: VersionCode,
-        signatures: BTreeMap<String, Signature>,
-        manifest: &Manifest,
-    ) -> Self {
-        let task = |(name, signature): (String, Signature)| {
-            let task = Arc::new(CatalogTask {
+    /// A version with the tasks that it says.
+    pub(crate) fn new(version: &Version, origin: VersionCode, manifest: &Manifest) -> Self {
+        let task = |name: &String| {
+            let task = CatalogTask {
                 name: name.clone(),
-                version: version.clone(),
-                profile: profile(&name, manifest),
+                version: origin.clone(),
+                profile: profile(name, manifest),
                 trial: None,
-            });
-            (name, VersionTask { task, signature })
+            };
+            (name.clone(), Arc::new(task))
         };
         Self {
-            tasks: signatures.into_iter().map(task).collect(),
-            origin: version,
+            tasks: version.tasks.keys().map(task).collect(),
+            origin,
         }
     }
 
@@ -102,13 +78,16 @@ impl LoadedVersion {
     pub(crate) fn code(&self) -> &Arc<Code> {
         &self.origin.code
     }
+
+    /// The task of this name, in whatever spelling.
+    pub(crate) fn task(&self, name: &str) -> Option<&Arc<CatalogTask>> {
+        find_name(&self.tasks, name).map(|(_, task)| task)
+    }
 }
 
 /// A task's settings: its own in the manifest, or else the module's.
 fn profile(name: &str, manifest: &Manifest) -> TaskProfile {
-    let own = (manifest.tasks.iter())
-        .find(|(given, _)| given.replace('_', "-") == name)
-        .map(|(_, own)| own);
+    let own = find_name(&manifest.tasks, name).map(|(_, own)| own);
     let policy = own.and_then(|own| own.retry.clone());
     let policy = policy.or_else(|| manifest.retry.clone());
     let mode = own.and_then(|own| own.delivery_mode);
