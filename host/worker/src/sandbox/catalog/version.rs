@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chicory_queue::{Failure, Outcome, RetryPolicy, Version};
-use chicory_runtime::{Module, Sandbox, Task};
+use chicory_runtime::{Sandbox, Task};
 use chicory_signature::{find_name, with_causes};
 
 use super::code::Code;
