@@ -163,7 +163,7 @@ impl Client {
     ) -> Result<Option<TaskResult>, EnqueueError> {
         let begun = Instant::now();
         let left = || timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
-        let reply = self.connected.results.expect(&message.id).await;
+        let reply = self.connected.results.inbox(&message.id).await;
         message.reply_to = reply.as_ref().map(|reply| reply.inbox().to_owned());
         let id = self.enqueue(queue, message).await?;
         if let Some(reply) = reply {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chicory_signature::{Arguments, RawJson, SharedStr};
 use serde_json::Value;
 
-use crate::{RetryPolicy, Timestamp};
+use crate::{RetryPolicy, Timestamp, new_id};
 
 /// The newest wire format that this build reads. A message without the field has format 1.
 pub const FORMAT: u32 = 1;
@@ -71,8 +71,7 @@ impl TaskMessage {
     /// A message for the task `name`, with a fresh id and nothing else set.
     pub fn new(name: impl Into<SharedStr>) -> Self {
         Self {
-            // Ordered by time: a store that sorts results by id writes them next to each other.
-            id: uuid::Uuid::now_v7().to_string().into(),
+            id: new_id().into(),
             name: name.into(),
             ..Self::default()
         }
