@@ -28,6 +28,29 @@ pub(crate) const MAX_CODE: u64 = 512 << 20;
 const MAX_WORDS: u64 = 16 << 10;
 
 /// A program that compiles modules for this sandbox: one that calls [`crate::serve_compiler`].
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use chicory_runtime::{Compiler, Sandbox, SandboxConfig, serve_compiler};
+///
+/// fn main() -> ExitCode {
+///     // The program is its own compiler, when it is started with this argument.
+///     if std::env::args().nth(1).as_deref() == Some("compile") {
+///         return serve_compiler();
+///     }
+///     let sandbox = Sandbox::new(SandboxConfig {
+///         compiler: Some(Compiler {
+///             program: std::env::current_exe().expect("a program knows its file"),
+///             args: vec!["compile".into()],
+///             max_memory: 2 << 30,
+///         }),
+///         ..SandboxConfig::default()
+///     });
+///     println!("{}", sandbox.expect("a pool can be reserved").describe());
+///     ExitCode::SUCCESS
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Compiler {
     /// The program. It must be of the same build as this one, because it makes code for this one's engine.
