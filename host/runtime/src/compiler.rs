@@ -30,26 +30,19 @@ const MAX_WORDS: u64 = 16 << 10;
 /// A program that compiles modules for this sandbox: one that calls [`crate::serve_compiler`].
 ///
 /// ```no_run
-/// use std::process::ExitCode;
+/// use chicory_runtime::{Compiler, Sandbox, SandboxConfig};
 ///
-/// use chicory_runtime::{Compiler, Sandbox, SandboxConfig, serve_compiler};
-///
-/// fn main() -> ExitCode {
-///     // The program is its own compiler, when it is started with this argument.
-///     if std::env::args().nth(1).as_deref() == Some("compile") {
-///         return serve_compiler();
-///     }
-///     let sandbox = Sandbox::new(SandboxConfig {
-///         compiler: Some(Compiler {
-///             program: std::env::current_exe().expect("a program knows its file"),
-///             args: vec!["compile".into()],
-///             max_memory: 2 << 30,
-///         }),
-///         ..SandboxConfig::default()
-///     });
-///     println!("{}", sandbox.expect("a pool can be reserved").describe());
-///     ExitCode::SUCCESS
-/// }
+/// // This program calls `serve_compiler` when its first argument is `compile`.
+/// let compiler = Compiler {
+///     program: std::env::current_exe()?,
+///     args: vec!["compile".into()],
+///     max_memory: 2 << 30,
+/// };
+/// let sandbox = Sandbox::new(SandboxConfig {
+///     compiler: Some(compiler),
+///     ..SandboxConfig::default()
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Compiler {
