@@ -1,4 +1,4 @@
-//! Finds the tasks among a component's exports, and says of the other functions why they are none.
+//! Finds the tasks among a component's exports, and says why its other functions are not tasks.
 //!
 //! Must not know settings, nor how a task is called.
 

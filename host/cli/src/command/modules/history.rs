@@ -20,7 +20,7 @@ pub(super) fn human(module: &str, rows: &[Activated]) -> String {
             row.activation.how.clone(),
             row.activation.by.clone(),
             row.source.clone().unwrap_or_default(),
-            if row.kept { "" } else { "removed" }.to_owned(),
+            if row.kept { "" } else { "forgotten" }.to_owned(),
         ]
     });
     table(
