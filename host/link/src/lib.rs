@@ -20,17 +20,14 @@
 //!     (core instance $b (instantiate $code (with "a" (instance $a))))
 //!     (func (export "answer") (result u32) (canon lift (core func $b "answer"))))"#)?;
 //!
-//! match link(&component) {
+//! match link(&component)? {
 //!     Linking::Linked { component, modules } => {
 //!         println!("{modules} modules became one, in {} bytes", component.len());
 //! #       assert_eq!(modules, 3);
 //!     }
 //!     Linking::Nothing => println!("there is nothing to link"),
-//!     Linking::Refused { reason } => println!("it stays as it is: {reason}"),
-//! #   #[allow(unreachable_patterns)]
-//! #   other => panic!("{other:?}"),
 //! }
-//! # Ok::<(), wat::Error>(())
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod component;
