@@ -106,6 +106,24 @@ pub struct Connected {
 
 /// Opens the broker that the configuration names. A server that is not there yet is an
 /// [`BrokerError::Unavailable`].
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use chicory_queue::{BrokerConfig, SystemClock, TaskMessage, connect};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let url = format!("sqlite:{}", folder.path().join("queue.db").display());
+/// // Or "redis://localhost:6379".
+/// let config = BrokerConfig::of_url(&url)?;
+/// let connected = connect(&config, Arc::new(SystemClock)).await?;
+/// connected.broker.enqueue("default", &[TaskMessage::new("demo.add")]).await?;
+/// assert_eq!(connected.inspect.stats("default").await?.ready(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub async fn connect(
     config: &BrokerConfig,
     clock: Arc<dyn Clock>,
