@@ -4,6 +4,7 @@
 
 use chicory_admin::{AdminError, UploadError};
 use chicory_project::ProjectError;
+use chicory_queue::DeployRefused;
 
 /// What to do about an error; none where the error says it all.
 pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
@@ -43,6 +44,23 @@ fn of_admin(error: &AdminError) -> Option<String> {
         }
         AdminError::NoModule { known, .. } if known.is_empty() => {
             "`chicory deploy PATH` deploys one".into()
+        }
+        AdminError::Refused(refused) => return of_refused(refused),
+        _ => return None,
+    })
+}
+
+fn of_refused(error: &DeployRefused) -> Option<String> {
+    Some(match error {
+        DeployRefused::CanaryServes { module, .. } => {
+            format!("`chicory rollback {module}` ends the canary")
+        }
+        DeployRefused::Breaking { .. } => "--allow-breaking allows breaking changes".into(),
+        DeployRefused::BreakingCanary { .. } | DeployRefused::NothingActive { .. } => {
+            "leave out --canary".into()
+        }
+        DeployRefused::NoVersion { module, .. } => {
+            format!("`chicory modules show {module}` lists those that exist")
         }
         _ => return None,
     })

@@ -76,6 +76,17 @@ pub struct TaskResult {
     pub extra: serde_json::Map<String, Value>,
 }
 
+impl TaskResult {
+    /// Reads a task's stored result.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
+    pub(crate) fn decode(task_id: &str, body: &[u8]) -> Result<Self, BrokerError> {
+        serde_json::from_slice(body).map_err(|source| BrokerError::Unreadable {
+            what: format!("the stored result of task {task_id:?}"),
+            source,
+        })
+    }
+}
+
 /// What is written for a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResultRecord {
@@ -144,6 +155,13 @@ pub struct WorkerInfo {
 }
 
 impl WorkerInfo {
+    /// The heartbeat as it is stored.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
+    pub(crate) fn encode(&self) -> String {
+        serde_json::to_string(self)
+            .unwrap_or_else(|error| unreachable!("a heartbeat holds JSON values only: {error}"))
+    }
+
     /// The versions of deployed modules that it serves, module by module; none where it takes no part
     /// in a fleet.
     pub fn versions(&self) -> Option<&serde_json::Map<String, Value>> {

@@ -25,6 +25,7 @@ pub enum ValidationMode {
 
 /// Why a message was not queued.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EnqueueError {
     /// Its arguments don't fit the task.
     #[error("ValidationError: task `{task}`: {error}")]

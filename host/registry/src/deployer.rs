@@ -54,6 +54,7 @@ pub struct RolledOut {
 
 /// Why a roll-out had no effect.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RolloutError {
     /// It can't begin, or somebody else ended it.
     #[error(transparent)]

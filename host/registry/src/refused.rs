@@ -6,6 +6,7 @@ use chicory_clock::Timestamp;
 
 /// Why a roll-out can't begin, or go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DeployRefused {
     /// Another one is under way.
     #[error(
@@ -26,7 +27,7 @@ pub enum DeployRefused {
     },
     /// A canary serves.
     #[error(
-        "{} is a canary of module {module:?}: wait until it is promoted, or end it by `chicory rollback {module}`",
+        "{} is a canary of module {module:?}: wait until it is promoted, or roll it back",
         short(digest)
     )]
     CanaryServes {
@@ -45,7 +46,7 @@ pub enum DeployRefused {
     },
     /// Messages made for the active version may not fit.
     #[error(
-        "the new version of module {module:?} does not take what the active one takes:\n{}\nkeep these as they are, or deploy with --allow-breaking: then messages checked against the active version still run on it",
+        "the new version of module {module:?} does not take what the active one takes:\n{}\nkeep these as they are, or allow breaking changes: then messages checked against the active version still run on it",
         listed(changes)
     )]
     Breaking {
@@ -56,7 +57,7 @@ pub enum DeployRefused {
     },
     /// A canary shares messages with the active version.
     #[error(
-        "a canary of module {module:?} must take what the active version takes, since any message may meet it:\n{}\ndeploy it without --canary",
+        "a canary of module {module:?} must take what the active version takes, since any message may meet it:\n{}\ndeploy it without a canary",
         listed(changes)
     )]
     BreakingCanary {
@@ -67,16 +68,14 @@ pub enum DeployRefused {
     },
     /// There is nothing that a canary could be compared with.
     #[error(
-        "module {module:?} has no active version to compare a canary with: deploy it without --canary"
+        "module {module:?} has no active version to compare a canary with: deploy it without one"
     )]
     NothingActive {
         /// The module.
         module: String,
     },
     /// No such version.
-    #[error(
-        "module {module:?} has no version {digest}; `chicory modules show {module}` lists them"
-    )]
+    #[error("module {module:?} has no version {digest}")]
     NoVersion {
         /// The module.
         module: String,

@@ -3,6 +3,7 @@
 //! Order: no new deliveries; tasks at work get `shutdown_timeout`; sandboxes still at work are
 //! dropped; what ended is settled; what did not is released, without a charge.
 
+use chicory_signature::with_causes;
 use std::time::Duration;
 
 use chicory_queue::{Outcome, SettleRequest, Settlement};
@@ -30,7 +31,7 @@ pub(crate) async fn release_rest(context: &WorkerContext) -> usize {
     match tokio::time::timeout(RELEASE_TIMEOUT, context.connected.broker.settle(&rest)).await {
         Ok(Ok(_)) => tracing::info!(released = rest.len(), "gave back the tasks still at work"),
         Ok(Err(error)) => {
-            tracing::warn!(%error, tasks = rest.len(), "could not give back tasks; their leases expire");
+            tracing::warn!(error = %with_causes(&error), tasks = rest.len(), "could not give back tasks; their leases expire");
         }
         Err(_) => tracing::warn!(
             tasks = rest.len(),

@@ -2,6 +2,7 @@
 //!
 //! Must not know who asks it for what.
 
+use chicory_signature::with_causes;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chicory_queue::BrokerError;
@@ -24,9 +25,9 @@ impl Health {
 
     pub(crate) fn failed(&self, error: &BrokerError, events: &Events) {
         if !self.lost.swap(true, Ordering::AcqRel) {
-            tracing::warn!(%error, "the broker can't be used; tasks at work go on, and it is tried again");
+            tracing::warn!(error = %with_causes(error), "the broker can't be used; tasks at work go on, and it is tried again");
             events.send(|| WorkerEvent::BrokerLost {
-                reason: error.to_string(),
+                reason: with_causes(error),
             });
         }
     }

@@ -156,7 +156,8 @@ impl Results for RedisResults {
     async fn result(&self, task_id: &str) -> Result<Option<TaskResult>, BrokerError> {
         let key = self.keys.result(task_id);
         let body: Option<Vec<u8>> = self.connection.ask(cmd("GET").arg(key)).await?;
-        body.map(|body| read(task_id, &body)).transpose()
+        body.map(|body| TaskResult::decode(task_id, &body))
+            .transpose()
     }
 
     async fn wait(
@@ -180,7 +181,7 @@ impl Results for RedisResults {
                 },
             };
             match heard {
-                Ok(Some(body)) => return read(task_id, &body).map(Some),
+                Ok(Some(body)) => return TaskResult::decode(task_id, &body).map(Some),
                 Ok(None) => {
                     tokio::time::sleep_until(until).await;
                     watch = self.waits.watch(task_id).await;
@@ -207,8 +208,7 @@ impl Results for RedisResults {
     }
 
     async fn heartbeat(&self, worker: &WorkerInfo, ttl: Duration) -> Result<(), BrokerError> {
-        let body = serde_json::to_string(worker)
-            .map_err(|error| BrokerError::Invalid(format!("the heartbeat is no JSON: {error}")))?;
+        let body = worker.encode();
         let mut command = cmd("SETEX");
         command
             .arg(self.keys.heartbeat(&worker.worker_id))
@@ -262,14 +262,6 @@ impl Results for RedisResults {
         }
         Ok(removed)
     }
-}
-
-fn read(task_id: &str, body: &[u8]) -> Result<TaskResult, BrokerError> {
-    serde_json::from_slice(body).map_err(|error| {
-        BrokerError::Invalid(format!(
-            "the stored result of task {task_id:?} can't be read: {error}"
-        ))
-    })
 }
 
 /// Seconds, rounded up, as expiry times are given.

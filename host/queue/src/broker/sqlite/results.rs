@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Sqlite;
+use super::changes::Changes;
 use super::fault::Fault;
-use super::wakes::Changes;
 use crate::results::WAIT_POLL;
 use crate::{
     BrokerError, Reply, ResultRecord, Results, TaskResult, TaskState, Timestamp, WorkerInfo,
@@ -51,7 +51,8 @@ impl Results for Sqlite {
             .reader
             .run(move |connection| Ok(body(connection, &id)?))
             .await?;
-        body.map(|body| parse(task_id, &body)).transpose()
+        body.map(|body| TaskResult::decode(task_id, body.as_bytes()))
+            .transpose()
     }
 
     async fn wait(
@@ -99,8 +100,7 @@ impl Results for Sqlite {
 
     async fn heartbeat(&self, worker: &WorkerInfo, ttl: Duration) -> Result<(), BrokerError> {
         let id = worker.worker_id.clone();
-        let info = serde_json::to_string(worker)
-            .map_err(|error| BrokerError::Invalid(format!("the heartbeat of {id:?}: {error}")))?;
+        let info = worker.encode();
         let expires = Timestamp::now().after(ttl).as_micros();
         self.writer
             .write(&self.wakes, move |connection, _| {
@@ -202,14 +202,6 @@ fn body(connection: &Connection, task_id: &str) -> rusqlite::Result<Option<Strin
         )?
         .query_row(params![task_id, now()], |row| row.get(0))
         .optional()
-}
-
-fn parse(task_id: &str, body: &str) -> Result<TaskResult, BrokerError> {
-    serde_json::from_str(body).map_err(|error| {
-        BrokerError::Invalid(format!(
-            "the stored result of task {task_id:?} is unreadable: {error}"
-        ))
-    })
 }
 
 /// What expires is timed by the machine's clock, as a server's keys are.

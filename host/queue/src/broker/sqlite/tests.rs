@@ -1,5 +1,6 @@
 //! What only a file can do: be somebody else's, be locked, be copied from under its writer.
 
+use chicory_signature::with_causes;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,8 @@ async fn open(path: &Path) -> Result<Sqlite, BrokerError> {
 
 async fn refusal(path: &Path) -> String {
     match open(path).await {
-        Err(BrokerError::Invalid(text)) => {
+        Err(error @ BrokerError::Refused { .. }) => {
+            let text = with_causes(&error);
             let name = path.display().to_string();
             assert!(text.contains(&name), "the file is not named: {text}");
             text

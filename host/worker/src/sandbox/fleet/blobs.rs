@@ -3,6 +3,7 @@
 //! What is given out has the digest that was asked for, wherever it came from. Must not know what the
 //! bytes mean.
 
+use chicory_signature::with_causes;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,7 +37,7 @@ impl Blobs {
         }
         let fetched = self.registry.blob(wanted).await;
         let bytes = fetched
-            .map_err(|error| format!("its bytes can't be fetched: {error}"))?
+            .map_err(|error| format!("its bytes can't be fetched: {}", with_causes(&error)))?
             .ok_or_else(|| format!("the registry has no bytes with the digest {wanted}"))?;
         check(&bytes, wanted)?;
         if let Some(file) = file

@@ -2,6 +2,7 @@
 //!
 //! Must not hold up tasks: code is fetched and compiled beside them.
 
+use chicory_signature::with_causes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,7 +146,9 @@ impl Fleet {
             Ok(None) => {
                 self.open.remove(&next.name);
             }
-            Err(error) => tracing::debug!(%error, "the registry can't be written; tried again"),
+            Err(error) => {
+                tracing::debug!(error = %with_causes(&error), "the registry can't be written; tried again")
+            }
         }
     }
 }
