@@ -14,7 +14,8 @@ use super::{
     Rollout, RolloutRequest, Version,
 };
 
-/// Rolls versions out to the workers that are alive.
+/// Rolls versions out to the workers that are alive. `Connected::deployer` of chicory-queue makes one for the workers of
+/// a broker, and shows an example.
 pub struct Deployer {
     registry: Arc<dyn Registry>,
     fleet: Arc<dyn Fleet>,

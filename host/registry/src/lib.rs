@@ -3,6 +3,28 @@
 //! A module's whole state is one [`ModuleRecord`]. It is changed by pure functions ([`transition`]) and
 //! stored by compare-and-set, so every store behaves the same and two deploys can't both win. Must not
 //! know what WebAssembly is: to the registry a module is bytes with a digest.
+//!
+//! ```
+//! use chicory_clock::Timestamp;
+//! use chicory_registry::{Canary, CanaryCounts, CanaryTerms, Verdict, judge};
+//!
+//! let since = Timestamp::parse("2026-01-24T10:30:00Z")?;
+//! let canary = Canary {
+//!     id: "rollout-7".into(),
+//!     digest: "9f86d081884c7d65".into(),
+//!     by: "ada@laptop".into(),
+//!     since,
+//!     terms: CanaryTerms { percent: 5.0, margin: 2.0, hold: 60.0, min_tasks: 20 },
+//! };
+//! let mut counts = CanaryCounts { canary_ok: 40, active_ok: 960, active_failed: 3, ..Default::default() };
+//! let minute_later = since.after(std::time::Duration::from_secs(60));
+//! assert_eq!(judge(&canary, &counts, since), Verdict::Wait);
+//! assert_eq!(judge(&canary, &counts, minute_later), Verdict::Promote);
+//!
+//! counts.canary_failed = 4;
+//! assert!(matches!(judge(&canary, &counts, minute_later), Verdict::RollBack(_)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod canary;
 mod deployer;

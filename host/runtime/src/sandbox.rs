@@ -73,7 +73,7 @@ impl Default for SandboxConfig {
 /// use chicory_runtime::{
 ///     How, Invocation, LoadRequest, ModuleSettings, Sandbox, SandboxConfig,
 /// };
-/// use serde_json::{Map, json};
+/// use serde_json::json;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -98,7 +98,7 @@ impl Default for SandboxConfig {
 ///
 /// // Each call runs in an instance of its own.
 /// let task = module.task("add").expect("the module exports it");
-/// let invocation = Invocation::new(Arc::clone(task), vec![json!(1), json!(2)], Map::new());
+/// let invocation = Invocation::new(Arc::clone(task), vec![json!(1), json!(2)].into());
 /// match sandbox.run(invocation).await.how {
 ///     How::Returned(result) => assert_eq!(result.get(), "3"),
 ///     other => panic!("{other}"),
