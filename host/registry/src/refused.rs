@@ -1,16 +1,16 @@
-//! Why a roll-out can't begin or go on, in words for whoever deploys.
+//! Why a roll-out can't begin or continue, in words for the person who deploys.
 //!
 //! Must not know when.
 
 use chicory_clock::Timestamp;
 
-/// Why a roll-out can't begin, or go on.
+/// Why a roll-out can't begin, or continue.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeployRefused {
     /// Another one is under way.
     #[error(
-        "{by} is rolling out {} of module {module:?} since {since}: wait for its end, or until {until}, when it is given up",
+        "{by} is rolling out {} of module {module:?} (since {since}): wait until it ends, or until {until}, when it expires",
         short(digest)
     )]
     Busy {
@@ -22,7 +22,7 @@ pub enum DeployRefused {
         digest: String,
         /// When it began.
         since: Timestamp,
-        /// When it is given up.
+        /// When it expires.
         until: Timestamp,
     },
     /// A canary serves.
@@ -88,7 +88,7 @@ pub enum DeployRefused {
         /// The module.
         module: String,
     },
-    /// Somebody else has ended the roll-out.
+    /// The roll-out was ended by another process.
     #[error("the roll-out of module {module:?} is over: it expired, or somebody else ended it")]
     Over {
         /// The module.

@@ -1,7 +1,7 @@
 //! The embedded broker: the same promises as on a server, in one file that several processes share.
 //!
-//! One connection writes and one reads, each on a thread of its own. Whoever waits is woken at once by
-//! what its own process does, and within milliseconds by what another process does to the file.
+//! One connection writes and one reads, each on a thread of its own. A wait is woken at once by
+//! changes of its own process, and within milliseconds by changes that another process makes to the file.
 //! Must not know how the file is laid out: each verb's own module does.
 
 mod changes;

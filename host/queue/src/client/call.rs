@@ -37,7 +37,7 @@ impl<R> Call<R> {
     /// The same with one more argument by position.
     ///
     /// # Panics
-    /// Where the value can't be JSON, such as a map with keys that are no texts.
+    /// Where the value can't be JSON, such as a map with keys that are not text.
     pub fn arg(mut self, value: impl Serialize) -> Self {
         if let Err(error) = self.message.arguments.push(&value) {
             panic!(
@@ -112,7 +112,7 @@ pub enum CallError {
     },
 }
 
-/// The value of a call, once its wait is over.
+/// The value of a call, after the wait for it.
 pub(super) fn read<R: DeserializeOwned>(
     id: &str,
     result: Option<TaskResult>,

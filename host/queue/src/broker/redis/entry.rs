@@ -21,7 +21,7 @@ impl EntryId {
     }
 }
 
-/// Who receives the entries of which queue.
+/// The queue of the entries, and the consumer that receives them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recipient<'a> {
     pub(super) queue: &'a Arc<str>,
@@ -71,7 +71,7 @@ fn read(fields: Fields, lease: Lease, deliveries: u32) -> Delivery {
     };
     let task_id = match (fields.task_id, &payload) {
         (Some(id), _) => id,
-        // The Python system leaves it out when a message becomes due.
+        // Chicory for Python leaves it out when a message becomes due.
         (None, Payload::Message(message)) => message.id.clone(),
         (None, Payload::Unreadable(_)) => String::new(),
     };

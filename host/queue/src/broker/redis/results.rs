@@ -41,7 +41,7 @@ impl RedisResults {
         }
     }
 
-    /// Writes states and results, and tells those who wait.
+    /// Writes states and results, and notifies waiting clients.
     pub(super) async fn write(&self, records: &[&ResultRecord]) -> Result<(), BrokerError> {
         if records.is_empty() {
             return Ok(());
@@ -134,7 +134,7 @@ impl RedisResults {
             .await
     }
 
-    /// The heartbeats of these workers, none where it is over.
+    /// The heartbeats of these workers; `None` where one has expired.
     async fn heartbeats(&self, ids: &[String]) -> Result<Vec<Option<String>>, BrokerError> {
         let keys: Vec<String> = ids.iter().map(|id| self.keys.heartbeat(id)).collect();
         self.connection.ask(cmd("MGET").arg(keys)).await
@@ -165,14 +165,14 @@ impl Results for RedisResults {
         task_id: &str,
         timeout: Option<Duration>,
     ) -> Result<Option<TaskResult>, BrokerError> {
-        // A timeout beyond what a clock can show is none.
+        // A timeout beyond the range of the clock means no timeout.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        // The wake-up is registered before the look, so that no end falls between them.
+        // The wake-up is registered before the result is looked for, so that nothing falls in between.
         let mut watch = self.waits.watch(task_id).await;
         loop {
             let poll = Instant::now() + WAIT_POLL;
             let until = deadline.map_or(poll, |deadline| deadline.min(poll));
-            // An end that is there already, or the news of one: whichever is sooner.
+            // A result that is there already, or the news of one: whichever comes first.
             let heard = tokio::select! {
                 Some(body) = watch.ended() => Ok(Some(body)),
                 found = self.result(task_id) => match found? {
@@ -233,7 +233,7 @@ impl Results for RedisResults {
         let mut workers = Vec::new();
         for ids in self.worker_ids().await?.chunks(PAGE) {
             let heartbeats = self.heartbeats(ids).await?;
-            // Another system's heartbeat that lacks a field is no worker of ours.
+            // A heartbeat that lacks a field was written by another system.
             workers.extend(
                 heartbeats
                     .iter()
@@ -254,7 +254,7 @@ impl Results for RedisResults {
                 .filter(|(_, body)| body.is_none());
             let over: Vec<&String> = over.map(|(id, _)| id).collect();
             if !over.is_empty() {
-                // One that beats in this very moment adds itself again with its next heartbeat.
+                // A worker that beats at this very moment adds itself again with its next heartbeat.
                 let mut command = cmd("SREM");
                 command.arg(self.keys.workers()).arg(over);
                 removed += self.connection.ask::<u64>(&command).await?;

@@ -36,7 +36,7 @@ pub(super) struct Server {
 
 enum Endpoint {
     Single(Box<Client>),
-    /// Asked anew for each connection, so that a fail-over is followed.
+    /// Asked again for each connection, so that a failover is followed.
     Sentinel(Box<Mutex<SentinelClient>>),
     Cluster {
         client: Box<ClusterClient>,
@@ -45,7 +45,7 @@ enum Endpoint {
 }
 
 impl Server {
-    /// The server that the settings name. A URL goes before all else.
+    /// The server that the settings name. A URL takes precedence.
     pub(super) fn new(settings: &RedisServer) -> Result<Self, BrokerError> {
         let place = place(settings);
         let endpoint = match &settings.url {
@@ -267,7 +267,7 @@ fn database(text: Option<&str>) -> RedisResult<i64> {
         Some(text) => text.parse().map_err(|_| {
             (
                 ErrorKind::InvalidClientConfig,
-                "the URL's database is no number",
+                "the URL's database is not a number",
             )
                 .into()
         }),

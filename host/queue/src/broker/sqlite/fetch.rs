@@ -1,4 +1,4 @@
-//! Leases ready messages, each queue with the same right to be served.
+//! Leases ready messages, with equal shares for all queues.
 //!
 //! Must not wait, nor read what is in a message.
 

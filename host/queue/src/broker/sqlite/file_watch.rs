@@ -14,8 +14,8 @@ const LOOK: Duration = Duration::from_millis(4);
 const LOOK_RARELY: Duration = Duration::from_millis(20);
 const QUIET: Duration = Duration::from_secs(30);
 
-/// Looks for changes that other processes made, by the writer's connection: there, the file's data
-/// version changes by others' commits only.
+/// Looks for changes that other processes made. On the writer's connection, only commits of others change the
+/// data version of the file.
 #[derive(Debug)]
 pub(super) struct FileWatch {
     wakes: Arc<Wakes>,
@@ -25,7 +25,7 @@ pub(super) struct FileWatch {
 }
 
 impl FileWatch {
-    /// Watches for those who wait.
+    /// Watches the file for these waits.
     pub(super) fn new(wakes: Arc<Wakes>) -> Self {
         Self {
             wakes,
@@ -35,7 +35,7 @@ impl FileWatch {
         }
     }
 
-    /// Looks if it is time to; says when it is time again, or nothing while nobody waits.
+    /// Looks at the file if it is time to. Returns when to look again, or nothing while nobody waits.
     pub(super) fn look(&mut self, connection: &Connection) -> Option<Duration> {
         if !self.wakes.somebody_waits() {
             self.quiet_since = Instant::now();
@@ -65,7 +65,7 @@ impl FileWatch {
             .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
         match version {
             Ok(version) => std::mem::replace(&mut self.version, version) != version,
-            // Those who wait ask the file themselves, and get the error.
+            // The waits read the file themselves, and get the error.
             Err(_) => true,
         }
     }

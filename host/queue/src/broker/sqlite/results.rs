@@ -80,7 +80,7 @@ impl Results for Sqlite {
         }
     }
 
-    /// Who waits is woken without asking anybody.
+    /// Waits are woken without an inbox.
     async fn inbox(&self, _: &str) -> Option<Reply> {
         None
     }
@@ -135,7 +135,7 @@ impl Results for Sqlite {
                 Ok(infos.collect::<Result<_, _>>()?)
             })
             .await?;
-        // What another version wrote and this one can't read is no worker that it can show.
+        // A heartbeat that another version wrote may be unreadable: then the worker can't be shown.
         Ok(infos
             .iter()
             .filter_map(|info| serde_json::from_str(info).ok())

@@ -1,7 +1,7 @@
 //! Who waits in this process, and how they are woken.
 //!
-//! Must not change anything in the file. There may be a wake-up too many, but never one too few for those
-//! who registered before they looked.
+//! Must not change anything in the file. There may be a wake-up too many, but never one too few for a
+//! wait that was registered before the file was looked at.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,10 +14,10 @@ use super::changes::Changes;
 use super::{promote, registry};
 use crate::{Timestamp, Wake};
 
-/// A subscriber that is so far behind loses wake-ups; it looks by itself as well.
+/// A subscriber that falls this far behind loses wake-ups; it looks by itself as well.
 const BACKLOG: usize = 64;
 
-/// Those who wait, in this process.
+/// The waits of this process.
 #[derive(Debug, Default)]
 pub(super) struct Wakes {
     waiting: AtomicUsize,
@@ -34,7 +34,7 @@ struct Promoter {
     wakes: mpsc::Sender<Wake>,
 }
 
-/// Somebody who watches the registry.
+/// A wait for changes of the registry.
 #[derive(Debug)]
 struct Watcher {
     /// The revision last told of; none before the first.
@@ -76,7 +76,7 @@ impl Wakes {
         receiver
     }
 
-    /// Wake-ups for somebody who watches the registry.
+    /// Wake-ups for a caller that watches the registry.
     pub(super) fn watcher(&self) -> mpsc::Receiver<()> {
         // One wake-up that was not taken yet stands for all that follow.
         let (wakes, receiver) = mpsc::channel(1);
@@ -137,7 +137,7 @@ impl Wakes {
         if lock(&self.watchers).is_empty() {
             return;
         }
-        // A file that can't be read now is read at the next change, or by those who watch.
+        // A file that can't be read now is read at the next change, or by the watchers themselves.
         if let Ok(revision) = registry::revision(connection) {
             self.tell_watchers(revision);
         }
@@ -169,7 +169,7 @@ impl Promoter {
     }
 }
 
-/// Somebody waits.
+/// Counts as a wait until it is dropped.
 #[derive(Debug)]
 pub(super) struct Waiting(Arc<Wakes>);
 
