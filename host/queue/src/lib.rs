@@ -29,9 +29,9 @@ pub use broker::{Broker, Connected, FetchRequest, ReclaimRequest, Wake, connect}
 pub use chicory_clock::{Clock, InvalidTime, ManualClock, SystemClock, Timestamp};
 pub use chicory_registry::{
     Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, Deployer,
-    ForgetRequest, Forgotten, ModuleRecord, Phase, Progress, Registry, RegistryError,
-    RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, RolloutTarget, Stage, Verdict,
-    Version, WorkerReport, delete_unnamed, judge,
+    ForgetRequest, Forgotten, ModuleRecord, NoVersion, Phase, Progress, Registry, RegistryError,
+    RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, RolloutTarget, Stage,
+    TaskVersion, TaskVersions, Verdict, Version, WorkerReport, delete_unnamed, judge,
 };
 pub use chicory_signature::{Arguments, RawJson};
 pub use client::{Base64, Call, CallError, Client, Started};

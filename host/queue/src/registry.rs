@@ -117,6 +117,10 @@ impl QueuedMessages for Queues<'_> {
 }
 
 impl QueuedMessage for TaskMessage {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     fn name(&self) -> &str {
         &self.name
     }
@@ -127,6 +131,10 @@ impl QueuedMessage for TaskMessage {
 
     fn checked_against(&self) -> Option<&str> {
         self.checked_against.as_deref()
+    }
+
+    fn no_canary(&self) -> bool {
+        self.no_canary
     }
 
     fn fits(&self, signature: &Signature) -> bool {

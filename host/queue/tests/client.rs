@@ -116,7 +116,7 @@ async fn a_pinned_message_is_checked_against_its_version() {
             .refusal(ValidationMode::Inputs, pinned(json!(1), digest))
             .await;
         assert!(
-            said.contains(&format!("no version {digest} is kept")),
+            said.contains(&format!("pinned to version {digest}, which is not kept")),
             "{said}"
         );
     }

@@ -112,12 +112,16 @@ impl Deployer {
         request: &RolloutRequest,
         mut tell: impl FnMut(&Stage),
     ) -> Result<RolledOut, RolloutError> {
-        let begin = |record: ModuleRecord| match target {
-            RolloutTarget::Deploy(version) => {
-                let changes = changes(&record);
-                record.begin(version.as_ref().clone(), changes, request)
-            }
-            RolloutTarget::RollBack(to) => record.begin_rollback(to.as_deref(), request),
+        let others = self.records(request).await?;
+        let begin = |record: ModuleRecord| {
+            let begun = match target {
+                RolloutTarget::Deploy(version) => {
+                    let changes = changes(&record);
+                    record.begin(version.as_ref().clone(), changes, request)
+                }
+                RolloutTarget::RollBack(to) => record.begin_rollback(to.as_deref(), request),
+            };
+            begun.and_then(|begun| begun.beside(&others))
         };
         let is_begun = |record: &ModuleRecord| ours(record, request).is_some();
         let action = match target {
@@ -128,8 +132,17 @@ impl Deployer {
         let Some(rollout) = ours(&record, request).cloned() else {
             unreachable!("it has just begun")
         };
-        let outcome = self.carry_out(module, &rollout, request, &mut tell).await;
-        if let Err(RolloutError::WorkersRefused(_) | RolloutError::NoAnswer { .. }) = &outcome {
+        // Of two modules that are deployed at the same time, each finds the other here.
+        let outcome = match record.beside(&self.records(request).await?) {
+            Ok(_) => self.carry_out(module, &rollout, request, &mut tell).await,
+            Err(refused) => Err(refused.into()),
+        };
+        if let Err(
+            RolloutError::WorkersRefused(_)
+            | RolloutError::NoAnswer { .. }
+            | RolloutError::Refused(DeployRefused::Names(_)),
+        ) = &outcome
+        {
             self.stop(module, request).await?;
         }
         outcome
@@ -214,6 +227,18 @@ impl Deployer {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// All records, once the registry can be read.
+    async fn records(&self, request: &RolloutRequest) -> Result<Vec<ModuleRecord>, RegistryError> {
+        loop {
+            match self.registry.changed(0).await {
+                Err(error) if error.is_transient() && self.clock.now() < request.expires_at => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                read => return read.map(|(_, records)| records),
             }
         }
     }

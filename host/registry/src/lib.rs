@@ -26,6 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod beside;
 mod canary;
 mod deployer;
 mod error;
@@ -35,6 +36,7 @@ mod hash;
 mod needed;
 mod record;
 mod refused;
+mod route;
 pub mod stored;
 #[cfg(test)]
 mod tests;
@@ -58,6 +60,7 @@ pub use self::record::{
     Activation, Canary, CanaryTerms, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
 };
 pub use self::refused::DeployRefused;
+pub use self::route::{NoVersion, TaskVersion, TaskVersions};
 pub use self::transition::RetentionRule;
 
 /// A line of the audit log, which records every change of what a fleet runs.
@@ -110,7 +113,10 @@ pub trait Registry: Debug + Send + Sync {
     /// Deletes the bytes under a digest.
     async fn delete_blob(&self, digest: &str) -> Result<(), RegistryError>;
 
-    /// A module's record.
+    /// The names of all modules that have a record.
+    async fn names(&self) -> Result<Vec<String>, RegistryError>;
+
+    /// A module's record, by the name that it was deployed by.
     async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError>;
 
     /// The records that changed after the registry's revision `since` (0 for all of them), and the

@@ -171,6 +171,16 @@ pub struct RolloutRequest {
 }
 
 impl ModuleRecord {
+    /// A module that has one version, which is active. For one that no registry keeps.
+    pub fn of_one(name: &str, version: Version) -> Self {
+        Self {
+            name: name.to_owned(),
+            active: Some(version.digest.clone()),
+            versions: vec![version],
+            ..Self::default()
+        }
+    }
+
     /// The version with this digest.
     pub fn version(&self, digest: &str) -> Option<&Version> {
         self.versions

@@ -1,8 +1,9 @@
 //! Why a roll-out can't begin or continue, in words for the person who deploys.
 //!
-//! Must not know when.
+//! Must not know when it is found, nor the program's flags: the program adds what to do about it.
 
 use chicory_clock::Timestamp;
+use chicory_signature::NameConflict;
 
 /// Why a roll-out can't begin, or continue.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -10,7 +11,7 @@ use chicory_clock::Timestamp;
 pub enum DeployRefused {
     /// Another one is under way.
     #[error(
-        "{by} is rolling out {} of module {module:?} (since {since}): wait until it ends, or until {until}, when it expires",
+        "{by} has been rolling out {} of module {module:?} since {since}: wait until it ends, or until {until}, when it expires",
         short(digest)
     )]
     Busy {
@@ -37,7 +38,7 @@ pub enum DeployRefused {
         digest: String,
     },
     /// It serves already.
-    #[error("{} is the active version of module {module:?} already", short(digest))]
+    #[error("{} is already the active version of module {module:?}", short(digest))]
     Active {
         /// The module.
         module: String,
@@ -46,7 +47,7 @@ pub enum DeployRefused {
     },
     /// Messages made for the active version may not fit.
     #[error(
-        "the new version of module {module:?} does not take what the active one takes:\n{}\nkeep these as they are, or allow breaking changes: then messages checked against the active version still run on it",
+        "the new version of module {module:?} does not take what the active one takes:\n{}",
         listed(changes)
     )]
     Breaking {
@@ -57,7 +58,7 @@ pub enum DeployRefused {
     },
     /// A canary shares messages with the active version.
     #[error(
-        "a canary of module {module:?} must take what the active version takes, since any message may meet it:\n{}\ndeploy it without a canary",
+        "a canary of module {module:?} must take what the active version takes, since any message may meet it:\n{}",
         listed(changes)
     )]
     BreakingCanary {
@@ -67,9 +68,7 @@ pub enum DeployRefused {
         changes: Vec<String>,
     },
     /// There is nothing that a canary could be compared with.
-    #[error(
-        "module {module:?} has no active version to compare a canary with: deploy it without one"
-    )]
+    #[error("module {module:?} has no active version to compare a canary with")]
     NothingActive {
         /// The module.
         module: String,
@@ -88,8 +87,11 @@ pub enum DeployRefused {
         /// The module.
         module: String,
     },
-    /// The roll-out was ended by another process.
-    #[error("the roll-out of module {module:?} is over: it expired, or somebody else ended it")]
+    /// A name would be ambiguous beside a module that is deployed.
+    #[error(transparent)]
+    Names(#[from] NameConflict),
+    /// Another process ended the roll-out.
+    #[error("the roll-out of module {module:?} is over: it expired, or another process ended it")]
     Over {
         /// The module.
         module: String,

@@ -13,7 +13,7 @@ use wasmtime::component::Val;
 
 use chicory_signature::{Case, Field, Outcome, Shape};
 
-/// The value as JSON text, or nothing if that is longer than `limit` bytes.
+/// The value as JSON text, or `None` if that is longer than `limit` bytes.
 pub(crate) fn lift(shape: &Shape, val: &Val, limit: u64) -> Option<Box<RawValue>> {
     let mut out = Capped {
         text: Vec::new(),

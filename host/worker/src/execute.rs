@@ -46,7 +46,7 @@ pub(crate) fn begin(context: &WorkerContext, ticket: u64, attempt: Attempt) -> (
             let task = if context.catalog.generation() == generation {
                 task
             } else {
-                context.catalog.resolve(&message)
+                context.catalog.task_of(&message)
             };
             let how = run(context, delivery.deliveries, &message, task.as_ref());
             (message, task.ok(), how.unwrap_or_else(Begun::Over))

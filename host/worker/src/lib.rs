@@ -24,7 +24,7 @@ pub use observer::{Said, TaskEnd, WorkerEvent};
 pub use runner::{FnRunner, Runner, Running};
 pub use sandbox::{
     Bundle, Catalog, CatalogTask, Fleet, FleetConfig, LoadReport, Manifest, ManifestError,
-    ModuleDir, TaskSettings, Trust, TrustError, digest, outcome,
+    ModuleDir, ResolveError, TaskSettings, Trust, TrustError, digest, outcome,
 };
 pub use stop::Stop;
 pub use worker::{Summary, Worker};

@@ -12,7 +12,7 @@ pub(crate) mod translate;
 mod trust;
 
 pub use bundle::{Bundle, digest};
-pub use catalog::{Catalog, CatalogTask, LoadReport};
+pub use catalog::{Catalog, CatalogTask, LoadReport, ResolveError};
 pub use fleet::{Fleet, FleetConfig};
 pub use manifest::{Manifest, ManifestError, TaskSettings};
 pub use module_dir::ModuleDir;

@@ -126,7 +126,7 @@ fn check_deployed(cases: &[Case], loaded: &serve::Loaded) -> Result<(), CommandE
     };
     let reason = match loaded.report.refused.first() {
         Some((file, reason)) => format!("{file} was refused: {reason}"),
-        None => reason,
+        None => reason.to_string(),
     };
     Err(CommandError::Usage(format!(
         "the task {} is missing: {reason}; `scripts/guests examples` builds the modules",

@@ -133,7 +133,7 @@ fn prepare(context: &WorkerContext, delivery: Delivery) -> Attempt {
     // Before the look, so that a change in between is noticed when it begins.
     let generation = context.catalog.generation();
     let task = match &delivery.payload {
-        Payload::Message(message) => context.catalog.resolve(message),
+        Payload::Message(message) => context.catalog.task_of(message),
         Payload::Unreadable(_) => Err(String::new()),
     };
     Attempt {

@@ -28,7 +28,7 @@ pub(crate) async fn follow(mut fleet: Fleet, context: Arc<WorkerContext>) {
                 }
             }
             Err(error) => {
-                tracing::debug!(error = %with_causes(&error), "the registry can't be read; tried again")
+                tracing::debug!(error = %with_causes(&error), "the registry can't be read; tried again");
             }
         }
     }

@@ -18,7 +18,7 @@ use chicory_runtime::{Module, Sandbox};
 use self::blobs::Blobs;
 use super::bundle::Bundle;
 use super::catalog::{
-    Bring, CanaryCounters, Catalog, Code, CodeCache, KeptVersion, LoadedVersion, Served, compile,
+    Bring, CanaryCounters, Catalog, Code, CodeCache, LoadedVersion, Served, compile,
 };
 use super::manifest::Manifest;
 use super::trust::Trust;
@@ -101,7 +101,7 @@ impl Fleet {
         let mut served = Vec::with_capacity(records.len());
         for record in &records {
             if !self.is_local(&record.name) {
-                served.push((record.name.clone(), Arc::new(self.served(record))));
+                served.push(Arc::new(self.served(record)));
             }
         }
         if !served.is_empty() {
@@ -109,6 +109,7 @@ impl Fleet {
         }
         let changed = !records.is_empty();
         for record in records {
+            self.warn_of_conflict(&record);
             self.take_part(record);
         }
         self.revision = revision;
@@ -134,31 +135,17 @@ impl Fleet {
                 (version.digest.clone(), loaded)
             })
             .collect();
-        let of = |digest: &str| versions.get(digest).cloned();
-        let canary = record.canary.as_ref().and_then(|canary| {
+        let counters = record.canary.as_ref().map(|canary| {
             let counters = self.counters.entry(canary.id.clone()).or_default();
-            Some((canary.clone(), of(&canary.digest)?, Arc::clone(counters)))
+            Arc::clone(counters)
         });
-        let serving = record.serving();
-        let on_trial = record.canary.as_ref().map(|canary| canary.digest.as_str());
-        let others = record.versions.iter().rev().filter(|version| {
-            let digest = Some(version.digest.as_str());
-            digest != serving && digest != on_trial
-        });
-        let kept = others.filter_map(|version| {
-            Some(KeptVersion {
-                version: of(&version.digest)?,
-                has_served: record.has_served(&version.digest),
-            })
-        });
-        let served = Served {
-            active: serving.and_then(of),
-            canary,
-            kept: kept.collect(),
+        self.versions.insert(record.name.clone(), versions.clone());
+        Served {
+            record: record.clone(),
+            versions,
+            counters,
             deployed: true,
-        };
-        self.versions.insert(record.name.clone(), versions);
-        served
+        }
     }
 
     fn load_on_demand(&self, module: &str, version: &Version) -> Arc<LoadedVersion> {
@@ -175,13 +162,18 @@ impl Fleet {
             source: Arc::clone(&self.source),
         };
         let code = Code::on_demand(Box::new(bring), Arc::clone(&self.cache));
-        let digest = Arc::from(version.digest.as_str());
-        Arc::new(LoadedVersion::new(
-            digest,
-            code,
-            version.tasks.clone(),
-            &manifest,
-        ))
+        Arc::new(LoadedVersion::new(version, code, &manifest))
+    }
+
+    /// Says which name is ambiguous. A deploy makes none; a folder of this machine may.
+    fn warn_of_conflict(&self, record: &ModuleRecord) {
+        if let Some(conflict) = self
+            .catalog
+            .conflict(record)
+            .filter(|_| record.active.is_some())
+        {
+            tracing::warn!(module = %record.name, %conflict, "messages of this name go to the module with the longer name");
+        }
     }
 
     /// Begins what the record asks of this worker.

@@ -116,11 +116,11 @@ async fn a_task_that_is_not_deployed_is_a_dead_letter_that_says_what_is() {
     for (name, expected) in [
         (
             "other.f",
-            "TaskNotFound: no module for \"other.f\" is deployed on this worker; it has m",
+            "TaskNotFound: on this worker, no module for \"other.f\" is deployed; there is m",
         ),
         (
             "m.g",
-            "TaskNotFound: module \"m\" has no task \"g\"; it has f, long-name",
+            "TaskNotFound: on this worker, module \"m\" has no task \"g\"; it has f, long-name",
         ),
     ] {
         let message = chicory_queue::TaskMessage::new(name);

@@ -125,7 +125,7 @@ impl Wakes {
         !promoters.is_empty() || !watchers.is_empty()
     }
 
-    /// Wakes all waiters after another process wrote to the file; SQLite doesn't say what changed.
+    /// Wakes all waiters after another process wrote to the file; `SQLite` doesn't say what changed.
     pub(super) fn tell_all(&self, connection: &Connection) {
         self.ready.send_replace(());
         for changed in lock(&self.ended).values() {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chicory_queue::{DeliveryMode, RetryPolicy};
+use chicory_queue::{DeliveryMode, RetryPolicy, Version};
 use chicory_runtime::{Module, Task};
-use chicory_signature::Signature;
+use chicory_signature::find_name;
 
 use super::code::Code;
 use super::counters::CanaryCounters;
@@ -22,14 +22,7 @@ pub(crate) struct LoadedVersion {
     pub(crate) digest: Arc<str>,
     pub(crate) code: Arc<Code>,
     /// By name in WIT's spelling.
-    pub(crate) tasks: BTreeMap<String, VersionTask>,
-}
-
-/// A task of one version.
-#[derive(Debug)]
-pub(crate) struct VersionTask {
-    pub(crate) task: Arc<CatalogTask>,
-    pub(crate) signature: Signature,
+    pub(crate) tasks: BTreeMap<String, Arc<CatalogTask>>,
 }
 
 /// A task with its settings.
@@ -63,43 +56,30 @@ pub(crate) struct Trial {
 }
 
 impl LoadedVersion {
-    /// A module that is loaded, and stays.
-    pub(crate) fn of_module(module: Arc<Module>, manifest: &Manifest) -> Self {
-        let signatures = (module.tasks())
-            .map(|task| (task.name().to_owned(), task.signature().clone()))
-            .collect();
-        let digest = Arc::from(module.digest());
-        Self::new(digest, Code::here(module), signatures, manifest)
-    }
-
-    /// A version with these tasks.
-    pub(crate) fn new(
-        digest: Arc<str>,
-        code: Arc<Code>,
-        signatures: BTreeMap<String, Signature>,
-        manifest: &Manifest,
-    ) -> Self {
-        let tasks = signatures
-            .into_iter()
-            .map(|(name, signature)| {
-                let task = CatalogTask::new(&name, &digest, &code, manifest);
-                let task = Arc::new(task);
-                (name, VersionTask { task, signature })
-            })
-            .collect();
+    /// A version with the tasks that it says.
+    pub(crate) fn new(version: &Version, code: Arc<Code>, manifest: &Manifest) -> Self {
+        let digest = Arc::from(version.digest.as_str());
+        let tasks = version.tasks.keys().map(|name| {
+            let task = CatalogTask::new(name, &digest, &code, manifest);
+            (name.clone(), Arc::new(task))
+        });
+        let tasks = tasks.collect();
         Self {
             digest,
             code,
             tasks,
         }
     }
+
+    /// The task of this name, in whatever spelling.
+    pub(crate) fn task(&self, name: &str) -> Option<&Arc<CatalogTask>> {
+        find_name(&self.tasks, name).map(|(_, task)| task)
+    }
 }
 
 impl CatalogTask {
     fn new(name: &str, digest: &Arc<str>, code: &Arc<Code>, manifest: &Manifest) -> Self {
-        let own = (manifest.tasks.iter())
-            .find(|(given, _)| given.replace('_', "-") == name)
-            .map(|(_, own)| own);
+        let own = find_name(&manifest.tasks, name).map(|(_, own)| own);
         Self {
             name: name.to_owned(),
             digest: Arc::clone(digest),

@@ -69,6 +69,8 @@ impl Fleet {
                 "it serves the module {:?} from its own folder; remove it there to take it from the registry",
                 record.name
             ))
+        } else if let Some(conflict) = self.catalog.conflict(record) {
+            Err(conflict.to_string())
         } else {
             let versions = self.versions.get(&record.name);
             let loaded = versions.and_then(|versions| versions.get(&rollout.digest));
