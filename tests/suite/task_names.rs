@@ -110,7 +110,10 @@ fn m3_a_deploy_that_makes_a_name_ambiguous_is_refused_and_names_both_modules() {
         for part in [name, module, owner].map(|part| format!("{part:?}")) {
             assert!(said.contains(&part), "{part} in {said}");
         }
-        assert!(said.contains("hint: --name "), "{said}");
+        assert!(
+            said.contains("--name deploys a module under another name"),
+            "{said}"
+        );
     }
     // The same name in another spelling is another name for the same tasks.
     let spelled = deploy(&site, "spelled", &answering(1), &["--name", "Other.SHOP"]);
@@ -120,6 +123,10 @@ fn m3_a_deploy_that_makes_a_name_ambiguous_is_refused_and_names_both_modules() {
     let names = modules.as_array().expect("a list").iter();
     let names: Vec<_> = names.map(|module| &module["name"]).collect();
     assert_eq!(names, [&json!("acme"), &json!("other.shop")]);
+    let shown = site
+        .run(&["modules", "show", "OTHER.shop", "--json"])
+        .json();
+    assert_eq!(shown["name"], "other.shop", "{shown}");
     assert_eq!(result(&site, "acme.shop.answer", &[])["result"], 666);
     assert_eq!(result(&site, "other.shop.answer", &[])["result"], 1);
 }

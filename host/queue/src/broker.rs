@@ -72,7 +72,7 @@ pub trait Broker: Debug + Send + Sync {
 
     /// Applies the settlements whose lease is still held, each with its result. Those of one queue and consumer
     /// are applied in the order of the batch. One answer each, in order.
-    async fn settle(&self, batch: &[SettleRequest]) -> Result<Vec<Settled>, BrokerError>;
+    async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError>;
 
     /// Acknowledges before the task runs (at most once). One answer per lease, in order.
     async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;

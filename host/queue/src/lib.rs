@@ -31,7 +31,7 @@ pub use chicory_registry::{
     Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, Deployer,
     ForgetRequest, Forgotten, ModuleRecord, NoVersion, Phase, Progress, Registry, RegistryError,
     RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, RolloutTarget, Stage,
-    TaskVersion, TaskVersions, Verdict, Version, WorkerReport, delete_unnamed, judge,
+    TaskVersion, TaskVersions, Verdict, Version, WorkerReport, delete_unnamed, find_module, judge,
 };
 pub use chicory_signature::{Arguments, RawJson};
 pub use client::{Base64, Call, CallError, Client, Started};

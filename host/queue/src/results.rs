@@ -2,6 +2,7 @@
 //!
 //! Must not know deliveries or leases.
 
+use std::borrow::Cow;
 use std::fmt::{self, Debug};
 use std::time::Duration;
 
@@ -89,15 +90,28 @@ impl TaskResult {
 
 /// What is written for a task.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ResultRecord {
+pub struct ResultRecord<'a> {
     /// The message's id.
-    pub task_id: String,
+    pub task_id: Cow<'a, str>,
     /// Its new state.
     pub state: TaskState,
     /// The stored form of a [`TaskResult`], as JSON; none where only the state changes.
-    pub body: Option<String>,
+    pub body: Option<Cow<'a, str>>,
     /// The message's `reply_to`: an inbox that gets the result, in addition to clients that wait by the task's id.
-    pub reply_to: Option<String>,
+    pub reply_to: Option<Cow<'a, str>>,
+}
+
+impl ResultRecord<'_> {
+    /// The same with copies of what it borrows.
+    pub fn into_owned(self) -> ResultRecord<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        ResultRecord {
+            task_id: owned(self.task_id),
+            state: self.state,
+            body: self.body.map(owned),
+            reply_to: self.reply_to.map(owned),
+        }
+    }
 }
 
 /// The result of a message that is about to be enqueued. Dropping it stops listening.
@@ -173,7 +187,7 @@ impl WorkerInfo {
 #[async_trait]
 pub trait Results: Debug + Send + Sync {
     /// Writes states and results, and notifies waiting clients.
-    async fn store(&self, records: &[ResultRecord]) -> Result<(), BrokerError>;
+    async fn store(&self, records: &[ResultRecord<'_>]) -> Result<(), BrokerError>;
     /// A task's state; `None` if nothing is stored.
     async fn state(&self, task_id: &str) -> Result<Option<TaskState>, BrokerError>;
     /// A task's result; `None` if it has not finished, or the result has expired.

@@ -50,6 +50,7 @@ use chicory_clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+pub use self::beside::find_module;
 pub use self::canary::{CanaryCounts, Verdict, judge};
 pub use self::deployer::{Deployer, RolledOut, RolloutError, RolloutTarget, Stage};
 pub use self::error::{RegistryError, StoreError};
