@@ -105,6 +105,28 @@ pub struct Connected {
 }
 
 /// Connects to the configured broker.
+///
+/// # Errors
+/// [`BrokerError::Unavailable`] if the server is not there yet, [`BrokerError::Refused`] if it refuses the
+/// configuration, [`BrokerError::Invalid`] if this crate was built without the broker.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use chicory_queue::{BrokerConfig, SystemClock, TaskMessage, connect};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let url = format!("sqlite:{}", folder.path().join("queue.db").display());
+/// // Or "redis://localhost:6379".
+/// let config = BrokerConfig::of_url(&url)?;
+/// let connected = connect(&config, Arc::new(SystemClock)).await?;
+/// connected.broker.enqueue("default", &[TaskMessage::new("demo.add")]).await?;
+/// assert_eq!(connected.inspect.stats("default").await?.ready(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub async fn connect(
     config: &BrokerConfig,
     clock: Arc<dyn Clock>,

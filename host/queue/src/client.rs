@@ -104,7 +104,10 @@ impl Client {
             checks.check(message).await?;
         }
         self.connected.broker.enqueue(queue, &messages).await?;
-        Ok(messages.into_iter().map(|message| message.id).collect())
+        Ok(messages
+            .into_iter()
+            .map(|message| message.id.into())
+            .collect())
     }
 
     /// A task's result; `None` if the task has not finished, or the result has expired.

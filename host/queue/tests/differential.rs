@@ -63,9 +63,9 @@ impl Pair {
 
     fn message(&mut self) -> TaskMessage {
         let mut message = TaskMessage::new("suite.task");
-        message.id = format!("m{:04}", self.sent.len());
+        message.id = format!("m{:04}", self.sent.len()).into();
         message.arguments = vec![self.sent.len().into()].into();
-        self.sent.push(message.id.clone());
+        self.sent.push(message.id.to_string());
         message
     }
 

@@ -37,6 +37,7 @@ mod note;
 mod number;
 mod reader;
 mod shape;
+mod shared;
 mod signature;
 mod target;
 mod text;
@@ -55,6 +56,7 @@ pub use name::{
 };
 pub use note::{Level, LogLine, LogSource, Note};
 pub use shape::{Case, Field, Outcome, Shape, listed};
+pub use shared::SharedStr;
 pub use signature::{Kind, Signature};
 pub use target::Target;
 pub use text::{printable, printable_up_to, with_causes};

@@ -108,7 +108,7 @@ impl Queue {
 /// A message with this id.
 pub fn message(id: &str) -> TaskMessage {
     let mut message = TaskMessage::new("suite.task");
-    id.clone_into(&mut message.id);
+    message.id = id.into();
     message
 }
 

@@ -99,7 +99,7 @@ fn json(returned: &impl Serialize) -> Result<String, Failure> {
 
 impl Runner for NativeTasks {
     fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
-        let found = self.tasks.get(&message.name);
+        let found = self.tasks.get(&*message.name);
         let found = found.or_else(|| self.tasks.get(&*canonical(&message.name)));
         match found {
             Some(task) => Ok(Arc::clone(task) as Arc<dyn Runnable>),

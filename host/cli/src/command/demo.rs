@@ -195,7 +195,8 @@ impl Stage {
                 self.queue
             ),
         )?;
-        let ids: Vec<String> = messages.into_iter().map(|message| message.id).collect();
+        let ids = messages.into_iter().map(|message| message.id.into());
+        let ids: Vec<String> = ids.collect();
         let ends = observe::until_ended(events, &ids, begun, context.output).await?;
         let mut rows = Vec::new();
         for (case, id) in cases.iter().zip(&ids) {

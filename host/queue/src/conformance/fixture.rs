@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     BrokerError, Clock, Connected, Delivery, FetchRequest, ManualClock, RawJson, ReclaimRequest,
-    ResultRecord, SettleRequest, Settled, Settlement, TaskMessage, TaskState, Timestamp,
+    ResultRecord, SettleRequest, Settled, Settlement, SharedStr, TaskMessage, TaskState, Timestamp,
 };
 
 /// No promise takes nearly as long; what takes longer does not come.
@@ -221,7 +221,7 @@ pub(super) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// A message with this id.
-pub(super) fn message(id: impl Into<String>) -> TaskMessage {
+pub(super) fn message(id: impl Into<SharedStr>) -> TaskMessage {
     let mut message = TaskMessage::new("suite.task");
     message.id = id.into();
     message

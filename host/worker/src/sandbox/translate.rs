@@ -31,16 +31,15 @@ pub(super) fn invocation(call: Call, task: Arc<Task>) -> Invocation {
 
 /// What the task may learn about its message.
 fn context(attempt: &Attempt) -> TaskContext {
-    let info = attempt.info();
-    let last_error = attempt
-        .message()
-        .and_then(|message| message.last_error.clone());
+    let Some(message) = attempt.message() else {
+        return TaskContext::default();
+    };
     TaskContext {
-        id: info.task_id.to_owned(),
-        name: info.task_name.unwrap_or_default().to_owned(),
-        retries: info.attempt - 1,
+        id: message.id.clone(),
+        name: message.name.clone(),
+        retries: message.retries,
         max_retries: attempt.max_retries(),
-        last_error,
+        last_error: message.last_error.clone(),
         tenant: None,
     }
 }

@@ -133,7 +133,7 @@ async fn what_cant_be_read_is_a_dead_letter_whatever_the_setting() {
     message.extra.push(("format".into(), format));
     bench.send(&message).await;
     let end = running.end().await;
-    assert_eq!((end.task_id, end.task_name), (message.id, None));
+    assert_eq!((end.task_id, end.task_name), (message.id.to_string(), None));
     let error = end.error.unwrap();
     assert!(error.starts_with("UnreadableMessage: format 7"), "{error}");
     assert!(
@@ -175,7 +175,7 @@ async fn what_a_task_says_is_heard_while_it_runs() {
     let message = message();
     bench.send(&message).await;
     let said = running.said().await;
-    assert_eq!((said.task_id, said.attempt), (message.id, 1));
+    assert_eq!((said.task_id, said.attempt), (message.id.to_string(), 1));
     assert!(matches!(said.note, Note::Progress { percent: 40.0, .. }));
     told.notify_one();
     assert!(running.end().await.applied);

@@ -56,7 +56,7 @@ async fn a_stop_at_once_releases_tasks_without_a_charge() {
 
     let mut second = bench.start(|_| async { returned("2") });
     let end = second.end().await;
-    assert_eq!((end.task_id, end.attempt), (message.id.clone(), 1));
+    assert_eq!((end.task_id, end.attempt), (message.id.to_string(), 1));
     second.drain().await;
 }
 
