@@ -46,7 +46,7 @@ fn at_most_once_acknowledges_before_and_loses_with_the_worker() {
     let next = site.worker(&[]);
     let (id, ..) = at_work(&site);
     next.line_about("done", &id);
-    assert_eq!((next.count("took over"), next.tasks("done")), (0, vec![id]));
+    assert_eq!((next.count("reclaimed"), next.tasks("done")), (0, vec![id]));
     assert!(site.run(&["result", &lost]).fails(4).contains("STARTED"));
 }
 

@@ -157,7 +157,7 @@ fn claim_min_idle_ms() {
     site.redis.query::<()>(&create);
     site.read_as("ghost", 9);
     let worker = site.worker(&[]);
-    worker.line_about("took over", &id);
+    worker.line_about("reclaimed", &id);
     assert_eq!(site.wait_for(&id)["result"], 42);
     assert_eq!(worker.tasks_once("done", 1), [id]);
 }

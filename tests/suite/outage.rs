@@ -32,7 +32,7 @@ fn a_server_that_keeps_its_file_loses_nothing() {
     site.redis.start_again();
     Batch::until_empty(&site);
     batch.assert_all_added(&site);
-    let about_tasks = ["the lease was lost", "took over"]
+    let about_tasks = ["the lease was lost", "reclaimed"]
         .map(|message| worker.count(message))
         .iter()
         .sum::<usize>();

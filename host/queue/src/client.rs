@@ -104,7 +104,10 @@ impl Client {
             checks.check(message).await?;
         }
         self.connected.broker.enqueue(queue, &messages).await?;
-        Ok(messages.into_iter().map(|message| message.id).collect())
+        Ok(messages
+            .into_iter()
+            .map(|message| message.id.into())
+            .collect())
     }
 
     /// A task's result; none where it has not ended, or the result is no longer kept.

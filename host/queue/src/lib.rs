@@ -33,7 +33,7 @@ pub use chicory_registry::{
     RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, RolloutTarget, Stage,
     TaskVersion, TaskVersions, Verdict, Version, WorkerReport, delete_unnamed, find_module, judge,
 };
-pub use chicory_signature::{Arguments, RawJson};
+pub use chicory_signature::{Arguments, RawJson, SharedStr};
 pub use client::{Base64, Call, CallError, Client, Started};
 pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, SqliteConfig};
 pub use decide::{DecideContext, decide};

@@ -109,7 +109,7 @@ impl<'a> Checks<'a> {
         let (module, task) = self.modules.of(&message.name).await?;
         let version = match &message.pin {
             Some(digest) => pinned(module, digest).ok_or_else(|| EnqueueError::UnknownVersion {
-                task: message.name.clone(),
+                task: message.name.to_string(),
                 digest: digest.clone(),
             })?,
             None => match module.active_version() {
@@ -124,7 +124,7 @@ impl<'a> Checks<'a> {
         match signature.check(&message.arguments) {
             Ok(()) => Ok(Some(version.digest.clone())),
             Err(source) => Err(EnqueueError::Arguments {
-                task: message.name.clone(),
+                task: message.name.to_string(),
                 source,
             }),
         }

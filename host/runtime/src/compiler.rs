@@ -28,6 +28,22 @@ pub(crate) const MAX_CODE: u64 = 512 << 20;
 const MAX_WORDS: u64 = 16 << 10;
 
 /// A program that compiles modules for this sandbox: one that calls [`crate::serve_compiler`].
+///
+/// ```no_run
+/// use chicory_runtime::{Compiler, Sandbox, SandboxConfig};
+///
+/// // This program calls `serve_compiler` when its first argument is `compile`.
+/// let compiler = Compiler {
+///     program: std::env::current_exe()?,
+///     args: vec!["compile".into()],
+///     max_memory: 2 << 30,
+/// };
+/// let sandbox = Sandbox::new(SandboxConfig {
+///     compiler: Some(compiler),
+///     ..SandboxConfig::default()
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Compiler {
     /// The program. It must be of the same build as this one, because it makes code for this one's engine.

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_signature::ValidationError;
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+pub use chicory_signature::{Level, LogLine, LogSource, Note, Usage};
 use serde_json::value::RawValue;
 
 /// The report of one finished call.
@@ -174,112 +173,12 @@ fn write_below(f: &mut fmt::Formatter<'_>, backtrace: Option<&str>) -> fmt::Resu
     backtrace.map_or(Ok(()), |text| write!(f, "\n{text}"))
 }
 
-/// What one call used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// From the start of the call to its end.
-    pub wall: Duration,
-    /// The part of `wall` that the sandbox spent on a thread, without waiting.
-    pub cpu: Duration,
-    /// The peak of the guest's memories together, in bytes.
-    pub peak_memory: u64,
-    /// Fuel used, where the task has a fuel limit.
-    pub fuel: Option<u64>,
-}
-
-/// As `wall_ms`, `cpu_ms`, `peak_memory_bytes`, and `fuel` if it was counted.
-impl Serialize for Usage {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = if self.fuel.is_some() { 4 } else { 3 };
-        let mut out = serializer.serialize_struct("Usage", fields)?;
-        out.serialize_field("wall_ms", &milliseconds(self.wall))?;
-        out.serialize_field("cpu_ms", &milliseconds(self.cpu))?;
-        out.serialize_field("peak_memory_bytes", &self.peak_memory)?;
-        match self.fuel {
-            Some(fuel) => out.serialize_field("fuel", &fuel)?,
-            None => out.skip_field("fuel")?,
-        }
-        out.end()
-    }
-}
-
-/// Milliseconds with three decimal places.
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1000.0
-}
-
-/// One line of a task's log, without control characters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LogLine {
-    /// Its severity.
-    pub level: Level,
-    /// Where it came from.
-    pub source: LogSource,
-    /// The text, without a line break.
-    pub message: String,
-}
-
-/// The severity of a log line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the usual five")]
-pub enum Level {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-/// Where a log line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogSource {
-    /// `chicory:task/log`.
-    Guest,
-    /// A line that the guest wrote to its standard output.
-    Stdout,
-    /// A line that the guest wrote to its standard error.
-    Stderr,
-    /// The host, about the call.
-    Host,
-}
-
-/// What a running call tells its observer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Note {
-    /// A line was added to the log.
-    Log(LogLine),
-    /// The task reported its progress.
-    Progress {
-        /// From 0 to 100.
-        percent: f64,
-        /// The task's message about it, without control characters.
-        message: Option<String>,
-    },
-}
-
 /// Called for each [`Note`], on the sandbox's thread: it must be quick, and must not block.
 pub type Observer = Arc<dyn Fn(Note) + Send + Sync>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn usage_is_written_in_milliseconds_and_bytes() {
-        let usage = Usage {
-            wall: Duration::from_micros(12_345),
-            cpu: Duration::from_micros(1500),
-            peak_memory: 65_536,
-            fuel: None,
-        };
-        let json = serde_json::to_string(&usage).unwrap();
-        assert_eq!(
-            json,
-            r#"{"wall_ms":12.345,"cpu_ms":1.5,"peak_memory_bytes":65536}"#
-        );
-    }
 
     #[test]
     fn endings_have_stable_names_and_sentences() {

@@ -39,7 +39,7 @@ mod types;
 mod wrap;
 
 pub use capability::{HostInterface, InterfaceError, Need};
-pub use chicory_signature::{Arguments, RawJson, Signature, ValidationError};
+pub use chicory_signature::{Arguments, RawJson, SharedStr, Signature, ValidationError};
 pub use compiler::Compiler;
 pub use confined::serve_compiler;
 pub use context::TaskContext;

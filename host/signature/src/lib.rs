@@ -33,12 +33,15 @@ mod error;
 mod json;
 mod lower;
 mod name;
+mod note;
 mod number;
 mod reader;
 mod shape;
+mod shared;
 mod signature;
 mod target;
 mod text;
+mod usage;
 
 pub use arguments::{Arguments, ArgumentsError};
 pub use bind::{CommandLine, bind, bind_command};
@@ -51,7 +54,10 @@ pub use name::{
     NameError, Named, Offer, Reading, TaskName, UnknownTask, canonical, check_module_name,
     conflict, find_name, same_name,
 };
+pub use note::{Level, LogLine, LogSource, Note};
 pub use shape::{Case, Field, Outcome, Shape, listed};
+pub use shared::SharedStr;
 pub use signature::{Kind, Signature};
 pub use target::Target;
 pub use text::{printable, printable_up_to, with_causes};
+pub use usage::Usage;

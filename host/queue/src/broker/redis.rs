@@ -132,7 +132,7 @@ impl Broker for RedisBroker {
         lease::extend(self, leases).await
     }
 
-    async fn settle(&self, batch: &[SettleRequest]) -> Result<Vec<Settled>, BrokerError> {
+    async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError> {
         settle::settle(self, batch).await
     }
 

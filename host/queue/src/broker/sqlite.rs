@@ -183,8 +183,10 @@ impl Broker for Sqlite {
             .await
     }
 
-    async fn settle(&self, batch: &[SettleRequest]) -> Result<Vec<Settled>, BrokerError> {
-        let (batch, config) = (batch.to_vec(), self.config.clone());
+    async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError> {
+        let config = self.config.clone();
+        let batch = batch.iter().cloned().map(SettleRequest::into_owned);
+        let batch: Vec<_> = batch.collect();
         self.writer
             .write(&self.wakes, move |file, changes| {
                 settle::settle(file, &batch, &config, changes)

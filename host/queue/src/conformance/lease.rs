@@ -211,7 +211,7 @@ async fn warm_up(fixture: &Fixture) {
     }
 }
 
-fn results(deliveries: &[Delivery]) -> Vec<SettleRequest> {
+fn results(deliveries: &[Delivery]) -> Vec<SettleRequest<'static>> {
     deliveries
         .iter()
         .map(|delivery| SettleRequest {

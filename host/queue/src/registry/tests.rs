@@ -1,5 +1,6 @@
 //! Nothing is forgotten that a message needs, wherever the message is.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,15 +161,15 @@ async fn move_on(connected: &Connected, queue: &str, place: MessageState) {
     let deliveries = connected.broker.fetch(request).await.expect("fetch");
     if place == MessageState::Dead {
         let settle = SettleRequest {
-            lease: deliveries[0].lease.clone(),
-            raw: deliveries[0].raw.clone(),
-            task_id: deliveries[0].task_id.clone(),
-            task_name: String::new(),
+            lease: Cow::Borrowed(&deliveries[0].lease),
+            raw: Cow::Borrowed(&deliveries[0].raw),
+            task_id: deliveries[0].task_id.as_str().into(),
+            task_name: "".into(),
             retries: 0,
-            settlement: Settlement::DeadLetter {
+            settlement: Cow::Owned(Settlement::DeadLetter {
                 error: "Broken: it is".into(),
                 failed_at: NOW,
-            },
+            }),
             record: None,
         };
         connected.broker.settle(&[settle]).await.expect("settle");

@@ -55,11 +55,11 @@ impl Capability for Task {
 
 impl context::Host for CallState {
     fn id(&mut self) -> String {
-        self.context.id.clone()
+        self.context.id.to_string()
     }
 
     fn name(&mut self) -> String {
-        self.context.name.clone()
+        self.context.name.to_string()
     }
 
     fn retries(&mut self) -> u32 {

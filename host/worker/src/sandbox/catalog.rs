@@ -9,14 +9,15 @@ mod route;
 mod version;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use chicory_queue::{ModuleRecord, NoVersion, TaskMessage, Timestamp, Version};
 use chicory_runtime::{LoadRequest, Module, Sandbox};
 use chicory_signature::{
-    LocalName, NameConflict, TaskName, UnknownTask, canonical, check_module_name, with_causes,
+    LocalName, NameConflict, TaskName, UnknownTask, canonical, check_module_name,
 };
 
 pub(crate) use self::code::{Bring, Code, CodeCache};
@@ -24,8 +25,10 @@ pub(crate) use self::counters::CanaryCounters;
 use self::route::Route;
 pub(crate) use self::route::Served;
 pub use self::version::CatalogTask;
-pub(crate) use self::version::LoadedVersion;
+pub(crate) use self::version::{LoadedVersion, VersionCode};
+use super::error::ModuleError;
 use super::manifest::Manifest;
+use crate::runner::{Runnable, Runner, TaskNotFound};
 
 /// The tasks that this worker can run.
 pub struct Catalog {
@@ -33,6 +36,8 @@ pub struct Catalog {
     deployed: ArcSwap<Deployed>,
     /// Counts the changes.
     generation: AtomicU64,
+    /// Whether it serves what a registry says.
+    follows: AtomicBool,
 }
 
 /// One state of the catalog.
@@ -67,8 +72,17 @@ impl From<UnknownTask> for Box<ResolveError> {
 pub struct LoadReport {
     /// Modules that were loaded, by name.
     pub loaded: Vec<String>,
-    /// What was refused (a file, or a name), and why.
-    pub refused: Vec<(String, String)>,
+    /// What was refused, and why.
+    pub refused: Vec<Refusal>,
+}
+
+/// A module that was refused.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The file it came from.
+    pub file: PathBuf,
+    /// Why.
+    pub reason: ModuleError,
 }
 
 impl Catalog {
@@ -78,6 +92,7 @@ impl Catalog {
             sandbox,
             deployed: ArcSwap::default(),
             generation: AtomicU64::new(0),
+            follows: AtomicBool::new(false),
         })
     }
 
@@ -91,12 +106,17 @@ impl Catalog {
     /// # Errors
     /// Says what is wrong with the module or its manifest, or beside which other module it can't be served; the
     /// version before stays active.
-    pub async fn load(&self, name: &str, wasm: Vec<u8>, manifest: Manifest) -> Result<(), String> {
+    pub async fn load(
+        &self,
+        name: &str,
+        wasm: Vec<u8>,
+        manifest: Manifest,
+    ) -> Result<(), ModuleError> {
         let name = manifest.name.as_deref().unwrap_or(name);
         let module = compile(&self.sandbox, name, wasm, &manifest).await?;
-        let served = Arc::new(local(name, module, &manifest));
+        let served = Arc::new(self.local(name, module, &manifest));
         if let Some(conflict) = self.conflict(&served.record) {
-            return Err(conflict.to_string());
+            return Err(conflict.into());
         }
         self.serve(&[served]);
         Ok(())
@@ -137,7 +157,7 @@ impl Catalog {
         let mut versions: Vec<_> = served
             .filter_map(|served| {
                 let active = served.active()?;
-                Some((served.record.name.clone(), Arc::clone(&active.digest)))
+                Some((served.record.name.clone(), Arc::clone(active.digest())))
             })
             .collect();
         versions.sort_unstable();
@@ -159,9 +179,9 @@ impl Catalog {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// Which state of the catalog this is: another one after each change.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+    /// From now on its modules are told to those who watch the fleet.
+    pub(crate) fn follow_registry(&self) {
+        self.follows.store(true, Ordering::Relaxed);
     }
 
     /// The task that a message meets.
@@ -173,11 +193,6 @@ impl Catalog {
         let route = deployed.route(&message.name)?;
         let task = route.pick(message).cloned();
         task.map_err(|error| Box::new(error.into()))
-    }
-
-    /// The same with the reason in words, as a failure has it.
-    pub(crate) fn task_of(&self, message: &TaskMessage) -> Result<Arc<CatalogTask>, String> {
-        self.resolve(message).map_err(|error| error.to_string())
     }
 
     /// The names of all tasks of active versions, in WIT's spelling, sorted.
@@ -195,6 +210,56 @@ impl Catalog {
             .collect();
         names.sort_unstable();
         names
+    }
+}
+
+impl Catalog {
+    /// A module of this machine: the one version that there is of it.
+    fn local(&self, name: &str, module: Arc<Module>, manifest: &Manifest) -> Served {
+        let tasks = module
+            .tasks()
+            .map(|task| (task.name().to_owned(), task.signature().clone()));
+        let version = Version {
+            digest: module.digest().to_owned(),
+            size: module.size() as u64,
+            version: manifest.version.clone(),
+            tasks: tasks.collect(),
+            manifest: serde_json::Value::Null,
+            deployed_by: String::new(),
+            deployed_at: Timestamp::now(),
+            signature: None,
+            source: None,
+            retiring: false,
+        };
+        let origin = VersionCode {
+            digest: Arc::from(module.digest()),
+            code: Code::here(module),
+            sandbox: self.sandbox.clone(),
+        };
+        let loaded = LoadedVersion::new(&version, origin, manifest);
+        Served {
+            versions: [(version.digest.clone(), Arc::new(loaded))].into(),
+            record: ModuleRecord::of_one(name, version),
+            counters: None,
+            deployed: false,
+        }
+    }
+}
+
+impl Runner for Catalog {
+    fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
+        match Self::resolve(self, message) {
+            Ok(task) => Ok(task),
+            Err(reason) => Err(TaskNotFound::new(reason.to_string())),
+        }
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn deployed(&self) -> Option<Vec<(String, Arc<str>)>> {
+        (self.follows.load(Ordering::Relaxed)).then(|| self.versions())
     }
 }
 
@@ -259,49 +324,20 @@ fn routes(modules: &HashMap<String, Arc<Served>>) -> HashMap<String, Arc<Route>>
     routes
 }
 
-/// A module of this machine: the one version that there is of it.
-fn local(name: &str, module: Arc<Module>, manifest: &Manifest) -> Served {
-    let tasks = module
-        .tasks()
-        .map(|task| (task.name().to_owned(), task.signature().clone()));
-    let version = Version {
-        digest: module.digest().to_owned(),
-        size: module.size() as u64,
-        version: manifest.version.clone(),
-        tasks: tasks.collect(),
-        manifest: serde_json::Value::Null,
-        deployed_by: String::new(),
-        deployed_at: Timestamp::now(),
-        signature: None,
-        source: None,
-        retiring: false,
-    };
-    let loaded = LoadedVersion::new(&version, Code::here(module), manifest);
-    Served {
-        versions: [(version.digest.clone(), Arc::new(loaded))].into(),
-        record: ModuleRecord::of_one(name, version),
-        counters: None,
-        deployed: false,
-    }
-}
-
-/// Compiles a module on its manifest's terms.
+/// Compiles a module with its manifest's settings.
 pub(crate) async fn compile(
     sandbox: &Sandbox,
     name: &str,
     wasm: Vec<u8>,
     manifest: &Manifest,
-) -> Result<Arc<Module>, String> {
-    check_module_name(name).map_err(|error| error.to_string())?;
+) -> Result<Arc<Module>, ModuleError> {
+    check_module_name(name)?;
     let request = LoadRequest {
         name: name.to_owned(),
         wasm,
         settings: manifest.settings(),
     };
-    let module = sandbox
-        .load(request)
-        .await
-        .map_err(|error| with_causes(&error))?;
+    let module = sandbox.load(request).await?;
     check_task_names(&module, manifest)?;
     Ok(module)
 }
@@ -314,7 +350,7 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), String> {
+fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), ModuleError> {
     let Some(unknown) = manifest
         .tasks
         .keys()
@@ -323,8 +359,8 @@ fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), String> 
         return Ok(());
     };
     let names: Vec<_> = module.tasks().map(|task| task.name()).collect();
-    Err(format!(
-        "the manifest's [tasks.{unknown}] names no task of the module; it has {}",
-        listed(&names)
-    ))
+    Err(ModuleError::UnknownTask {
+        task: unknown.clone(),
+        tasks: listed(&names),
+    })
 }

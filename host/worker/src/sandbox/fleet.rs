@@ -18,8 +18,9 @@ use chicory_runtime::{Module, Sandbox};
 use self::blobs::Blobs;
 use super::bundle::Bundle;
 use super::catalog::{
-    Bring, CanaryCounters, Catalog, Code, CodeCache, LoadedVersion, Served, compile,
+    Bring, CanaryCounters, Catalog, Code, CodeCache, LoadedVersion, Served, VersionCode, compile,
 };
+use super::error::ModuleError;
 use super::manifest::Manifest;
 use super::trust::Trust;
 
@@ -71,6 +72,7 @@ impl Fleet {
         clock: Arc<dyn Clock>,
         config: FleetConfig,
     ) -> Self {
+        catalog.follow_registry();
         let source = CodeSource {
             blobs: Blobs::new(Arc::clone(&registry), config.blobs),
             trust: config.trust,
@@ -162,7 +164,12 @@ impl Fleet {
             source: Arc::clone(&self.source),
         };
         let code = Code::on_demand(Box::new(bring), Arc::clone(&self.cache));
-        Arc::new(LoadedVersion::new(version, code, &manifest))
+        let origin = VersionCode {
+            digest: Arc::from(version.digest.as_str()),
+            code,
+            sandbox: self.source.sandbox.clone(),
+        };
+        Arc::new(LoadedVersion::new(version, origin, &manifest))
     }
 
     /// Says which name is ambiguous. A deploy makes none; a folder of this machine may.
@@ -200,10 +207,10 @@ impl Fleet {
         let codes = versions.iter().filter_map(|(module, digest)| {
             let loaded = self.versions.get(module)?.get(digest.as_ref())?;
             loaded
-                .code
+                .code()
                 .get()
                 .is_none()
-                .then(|| Arc::clone(&loaded.code))
+                .then(|| Arc::clone(loaded.code()))
         });
         codes.collect()
     }
@@ -219,26 +226,18 @@ struct FromRegistry {
 
 #[async_trait]
 impl Bring for FromRegistry {
-    async fn bring(&self) -> Result<Arc<Module>, String> {
+    async fn bring(&self) -> Result<Arc<Module>, ModuleError> {
         let source = &self.source;
         let bytes = source.blobs.get(&self.digest).await?;
-        (source.trust)
-            .check(&self.module, &bytes, self.signature.as_deref())
-            .map_err(|error| error.to_string())?;
-        let bundle = Bundle::open(bytes).map_err(|error| error.to_string())?;
-        if bundle.manifest.name.as_deref() != Some(self.module.as_str()) {
-            return Err(format!(
-                "it was made for the module {:?}, and the registry has it as {:?}",
-                bundle.manifest.name.as_deref().unwrap_or_default(),
-                self.module
-            ));
+        let signature = self.signature.as_deref();
+        source.trust.check(&self.module, &bytes, signature)?;
+        let bundle = Bundle::open(bytes)?;
+        let own = bundle.manifest.name.clone().unwrap_or_default();
+        if own != self.module {
+            let module = self.module.clone();
+            return Err(ModuleError::OtherModule { own, module });
         }
-        compile(
-            &source.sandbox,
-            &self.module,
-            bundle.bytes,
-            &bundle.manifest,
-        )
-        .await
+        let (sandbox, module) = (&source.sandbox, &self.module);
+        compile(sandbox, module, bundle.bytes, &bundle.manifest).await
     }
 }

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use chicory_signature::with_causes;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use super::catalog::{Catalog, LoadReport};
+use super::catalog::{Catalog, LoadReport, Refusal};
+use super::error::ModuleError;
 use super::manifest::Manifest;
 use super::trust::Trust;
 
@@ -107,7 +109,10 @@ impl ModuleDir {
                 Some(name)
             }
             Err(reason) => {
-                report.refused.push((file.display().to_string(), reason));
+                report.refused.push(Refusal {
+                    file: file.clone(),
+                    reason,
+                });
                 before
             }
         };
@@ -177,21 +182,20 @@ fn log(report: &LoadReport) {
     for name in &report.loaded {
         tracing::info!(module = %name, "loaded the changed module; tasks at work end on the version before");
     }
-    for (file, reason) in &report.refused {
-        tracing::warn!(%file, %reason, "refused the module; the version before stays, where there is one");
+    for Refusal { file, reason } in &report.refused {
+        let reason = with_causes(reason);
+        tracing::warn!(file = %file.display(), %reason, "refused the module; the version before stays, where there is one");
     }
 }
 
-async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String, String> {
-    let wasm = tokio::fs::read(file)
-        .await
-        .map_err(|error| format!("can't be read: {error}"))?;
-    let manifest = Manifest::beside(file, &wasm).map_err(|error| error.to_string())?;
+async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String, ModuleError> {
+    let wasm = tokio::fs::read(file).await?;
+    let manifest = Manifest::beside(file, &wasm)?;
     let name = manifest.name.clone().unwrap_or_else(|| stem(file));
     let mut signature = file.as_os_str().to_owned();
     signature.push(".minisig");
     let signature = std::fs::read_to_string(signature).ok();
-    (trust.check(&name, &wasm, signature.as_deref())).map_err(|error| error.to_string())?;
+    trust.check(&name, &wasm, signature.as_deref())?;
     catalog.load(&name, wasm, manifest).await?;
     Ok(name)
 }

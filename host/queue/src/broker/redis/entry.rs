@@ -72,7 +72,7 @@ fn read(fields: Fields, lease: Lease, deliveries: u32) -> Delivery {
     let task_id = match (fields.task_id, &payload) {
         (Some(id), _) => id,
         // The Python system leaves it out when a message becomes due.
-        (None, Payload::Message(message)) => message.id.clone(),
+        (None, Payload::Message(message)) => message.id.to_string(),
         (None, Payload::Unreadable(_)) => String::new(),
     };
     Delivery {

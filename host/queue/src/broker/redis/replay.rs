@@ -18,7 +18,7 @@ pub(super) async fn replay(
     };
     let message = replayed(queue, &found.letter.id, &found.data, options)?;
     let mut command = REPLAY.command(&[&broker.keys.stream(queue), &broker.keys.dlq(queue)]);
-    command.arg(&found.letter.id).arg(&message.id);
+    command.arg(&found.letter.id).arg(&*message.id);
     write_json(&mut command, &message);
     let replayed: u64 = broker.connection.call(&REPLAY, &command).await?;
     Ok(replayed == 1)

@@ -42,7 +42,7 @@ impl RedisResults {
     }
 
     /// Writes states and results, and tells those who wait.
-    pub(super) async fn write(&self, records: &[&ResultRecord]) -> Result<(), BrokerError> {
+    pub(super) async fn write(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
         if records.is_empty() {
             return Ok(());
         }
@@ -77,7 +77,7 @@ impl RedisResults {
     }
 
     /// Adds a state, a result and the channel of an inbox.
-    pub(super) fn add(&self, command: &mut Cmd, record: &ResultRecord) {
+    pub(super) fn add(&self, command: &mut Cmd, record: &ResultRecord<'_>) {
         command
             .arg(record.state.name())
             .arg(record.body.as_deref().unwrap_or_default());
@@ -88,7 +88,7 @@ impl RedisResults {
     }
 
     /// On a Cluster each key may be on another node. All commands are under way at once.
-    async fn write_one_by_one(&self, records: &[&ResultRecord]) -> Result<(), BrokerError> {
+    async fn write_one_by_one(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
         let writes = records.iter().flat_map(|record| {
             let state = self.set(self.keys.state(&record.task_id), record.state.name());
             let result = record
@@ -106,7 +106,7 @@ impl RedisResults {
                 .flatten()
                 .filter_map(|channel| {
                     let mut command = cmd("PUBLISH");
-                    command.arg(channel).arg(record.body.as_ref()?);
+                    command.arg(channel).arg(record.body.as_deref()?);
                     Some(command)
                 })
         });
@@ -143,7 +143,7 @@ impl RedisResults {
 
 #[async_trait]
 impl Results for RedisResults {
-    async fn store(&self, records: &[ResultRecord]) -> Result<(), BrokerError> {
+    async fn store(&self, records: &[ResultRecord<'_>]) -> Result<(), BrokerError> {
         self.write(&records.iter().collect::<Vec<_>>()).await
     }
 

@@ -17,7 +17,7 @@ use crate::{BrokerError, Lease, ResultRecord, SettleRequest, Settled, Settlement
 struct Section<'a> {
     lease: &'a Lease,
     places: Vec<usize>,
-    members: Vec<&'a SettleRequest>,
+    members: Vec<&'a SettleRequest<'a>>,
 }
 
 /// A script's answer: which of the call's deliveries had lost their leases, and each section's reclaims.
@@ -25,10 +25,10 @@ type Answer = (Vec<usize>, Vec<Option<u64>>);
 
 pub(super) async fn settle(
     broker: &RedisBroker,
-    batch: &[SettleRequest],
+    batch: &[SettleRequest<'_>],
 ) -> Result<Vec<Settled>, BrokerError> {
     if !broker.results_in_step {
-        let records: Vec<&ResultRecord> = batch
+        let records: Vec<&ResultRecord<'_>> = batch
             .iter()
             .filter_map(|settle| settle.record.as_ref())
             .collect();
@@ -50,8 +50,8 @@ pub(super) async fn settle(
     Ok(answers)
 }
 
-fn sections(batch: &[SettleRequest]) -> impl Iterator<Item = Section<'_>> {
-    let steps = steps(batch.iter().map(|settle| &settle.lease));
+fn sections<'a>(batch: &'a [SettleRequest<'_>]) -> impl Iterator<Item = Section<'a>> {
+    let steps = steps(batch.iter().map(|settle| &*settle.lease));
     steps.into_iter().map(|(lease, places)| Section {
         lease,
         members: places.iter().map(|place| &batch[*place]).collect(),
@@ -100,13 +100,13 @@ async fn step(
 
 /// The result of a delivery that is complete with one that nobody asked to be sent, as most are: its id and
 /// its result say all.
-fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest) -> Option<&'a str> {
+fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a str> {
     let record = record(broker, settle).filter(|record| {
         !settle.lease.acknowledged
             && record.state == TaskState::Success
             && record.reply_to.is_none()
     })?;
-    match settle.settlement {
+    match &*settle.settlement {
         Settlement::Complete => record.body.as_deref(),
         _ => None,
     }
@@ -143,14 +143,14 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
 }
 
 /// What is written in the same step, where results are.
-fn record<'a>(broker: &RedisBroker, settle: &'a SettleRequest) -> Option<&'a ResultRecord> {
+fn record<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a ResultRecord<'a>> {
     settle.record.as_ref().filter(|_| broker.results_in_step)
 }
 
 /// What of a section begins with nothing but results is passed in fewer words; the order stays, since of two
 /// ends of one task the last one counts.
 fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
-    let every_lease = || section.members.iter().map(|settle| &settle.lease);
+    let every_lease = || section.members.iter().map(|settle| &*settle.lease);
     let leased = || every_lease().filter(|lease| !lease.acknowledged);
     let (low, high) = bounds(leased()).unwrap_or_default();
     let known = section.lease.reclaims;
@@ -180,8 +180,8 @@ fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
     }
 }
 
-fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest) {
-    let kind = match &settle.settlement {
+fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>) {
+    let kind = match &*settle.settlement {
         Settlement::Complete => "C",
         Settlement::Retry { .. } => "R",
         Settlement::DeadLetter { .. } => "D",
@@ -199,7 +199,7 @@ fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest) {
             command.arg("").arg("").arg("");
         }
     }
-    match &settle.settlement {
+    match &*settle.settlement {
         Settlement::Complete => {}
         Settlement::Retry { at, message } => {
             command.arg(at.as_seconds());
@@ -211,11 +211,11 @@ fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest) {
                 .arg(failed_at.to_string())
                 .arg(error)
                 .arg(settle.retries)
-                .arg(&settle.task_id)
-                .arg(&settle.task_name);
+                .arg(&*settle.task_id)
+                .arg(&*settle.task_name);
         }
         Settlement::Release => {
-            command.arg(&settle.raw[..]).arg(&settle.task_id);
+            command.arg(&settle.raw[..]).arg(&*settle.task_id);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{SettleRequest, Settled, Settlement, SqliteConfig};
 /// Settles the batch; one answer each, in order.
 pub(super) fn settle(
     connection: &Connection,
-    batch: &[SettleRequest],
+    batch: &[SettleRequest<'_>],
     config: &SqliteConfig,
     changes: &mut Changes,
 ) -> Result<Vec<Settled>, Fault> {
@@ -32,7 +32,7 @@ pub(super) fn settle(
                 results::put(connection, record, config.result_ttl, changes)?;
             }
             let queue = &*item.lease.queue;
-            if matches!(item.settlement, Settlement::DeadLetter { .. })
+            if matches!(&*item.settlement, Settlement::DeadLetter { .. })
                 && !given_up.contains(&queue)
             {
                 given_up.push(queue);
@@ -50,11 +50,11 @@ pub(super) fn settle(
 /// What follows on the removal of the message.
 fn apply(
     connection: &Connection,
-    item: &SettleRequest,
+    item: &SettleRequest<'_>,
     changes: &mut Changes,
 ) -> Result<(), Fault> {
     let queue = &item.lease.queue;
-    match &item.settlement {
+    match &*item.settlement {
         Settlement::Complete => (),
         Settlement::Retry { at, message } => {
             let data = message.encode();
