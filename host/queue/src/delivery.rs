@@ -15,7 +15,7 @@ pub struct Lease {
     /// The queue the message came from.
     pub queue: Arc<str>,
     /// The broker's id of the entry.
-    pub entry: Arc<str>,
+    pub entry: Box<str>,
     /// Who holds the lease.
     pub consumer: Arc<str>,
     /// Whether the entry was acknowledged before the task ran (at most once). Then there is no lease to
@@ -28,9 +28,13 @@ pub struct Lease {
 
 /// What a delivery carries.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages; a delivery is moved a few times, and an allocation costs more"
+)]
 pub enum Payload {
-    /// A message. Boxed, since a delivery is moved a dozen times, which costs more than an allocation.
-    Message(Box<TaskMessage>),
+    /// A message.
+    Message(TaskMessage),
     /// Bytes that are not a message.
     Unreadable(UnreadableMessage),
 }
