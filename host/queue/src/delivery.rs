@@ -15,7 +15,7 @@ pub struct Lease {
     /// The queue the message came from.
     pub queue: Arc<str>,
     /// The broker's id of the entry.
-    pub entry: Arc<str>,
+    pub entry: Box<str>,
     /// Who holds the lease.
     pub consumer: Arc<str>,
     /// Whether the entry was acknowledged before the task ran (at most once): then there is no lease
@@ -28,10 +28,13 @@ pub struct Lease {
 
 /// What a delivery carries.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages; a delivery is moved a few times, and an allocation costs more"
+)]
 pub enum Payload {
-    /// A message. In a box, since a delivery is moved a dozen times on its way, which costs more than
-    /// an allocation.
-    Message(Box<TaskMessage>),
+    /// A message.
+    Message(TaskMessage),
     /// Bytes that are none.
     Unreadable(UnreadableMessage),
 }

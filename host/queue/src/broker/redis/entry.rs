@@ -66,7 +66,7 @@ fn read(fields: Fields, lease: Lease, deliveries: u32) -> Delivery {
         )),
     };
     let payload = match payload {
-        Ok(message) => Payload::Message(Box::new(message)),
+        Ok(message) => Payload::Message(message),
         Err(error) => Payload::Unreadable(error),
     };
     let task_id = match (fields.task_id, &payload) {

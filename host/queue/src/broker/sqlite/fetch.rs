@@ -141,7 +141,7 @@ impl Leased {
                 reclaims: None,
             },
             payload: match TaskMessage::decode(&raw) {
-                Ok(message) => Payload::Message(Box::new(message)),
+                Ok(message) => Payload::Message(message),
                 Err(error) => Payload::Unreadable(error),
             },
             raw,
