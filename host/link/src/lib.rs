@@ -20,14 +20,15 @@
 //!     (core instance $b (instantiate $code (with "a" (instance $a))))
 //!     (func (export "answer") (result u32) (canon lift (core func $b "answer"))))"#)?;
 //!
-//! match link(&component)? {
-//!     Linking::Linked { component, modules } => {
+//! match link(&component) {
+//!     Ok(Linking::Linked { component, modules }) => {
 //!         println!("{modules} modules became one, in {} bytes", component.len());
 //! #       assert_eq!(modules, 3);
 //!     }
-//!     Linking::Nothing => println!("there is nothing to link"),
+//!     Ok(Linking::Nothing) => println!("there is nothing to link"),
+//!     Err(error) => println!("it stays as it is: {error}"),
 //! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), wat::Error>(())
 //! ```
 
 mod component;
@@ -68,14 +69,6 @@ pub enum Linking {
 }
 
 /// Links the core modules of `component`. The same bytes give the same bytes.
-///
-/// ```
-/// use chicory_link::{Linking, link};
-///
-/// let component = wat::parse_str("(component (core module))")?;
-/// assert!(matches!(link(&component)?, Linking::Nothing));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 ///
 /// # Errors
 /// Says why the component can't be linked. It can be used as it is.
