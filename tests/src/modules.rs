@@ -206,23 +206,11 @@ mod tests {
     }
 
     /// Circles that are still to be opened: crate, the module that they stand in, their modules. None may be added.
-    const KNOWN: [(&str, &str, &str); 8] = [
-        ("host/queue", "", "broker registry"),
+    const KNOWN: [(&str, &str, &str); 4] = [
         ("host/queue", "broker::redis", "connection server"),
         ("host/queue", "broker::sqlite", "enqueue registry wakes"),
-        ("host/runtime", "", "codegen load"),
-        (
-            "host/runtime",
-            "",
-            "grant guest_api invocation module state",
-        ),
-        ("host/worker", "", "bundle manifest"),
-        (
-            "host/worker",
-            "",
-            "catalog execute fleet heartbeat lane shift",
-        ),
-        ("host/worker", "", "fetch reclaim"),
+        ("host/worker", "duty", "fetch reclaim"),
+        ("host/worker", "sandbox", "bundle manifest"),
     ];
 
     #[test]
