@@ -18,16 +18,21 @@ GUEST_TARGET := target/guests/sdk
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
 
-.PHONY: all demo test test-languages gates sdks setup guests bench bench-micro budget clean-guests
+.PHONY: all program demo demo-guests test test-languages gates sdks setup guests bench bench-micro budget clean-guests
 
-all: guests
-	cargo build --locked -p chicory-cli
+all: guests program
 
+program:
+	+cargo build --locked -p chicory-cli
+
+# What the demo runs is made beside the program that runs it: the last crates are compiled one after the other.
 demo:
-	scripts/setup wasm c linker
-	scripts/guests demo
-	cargo build --locked -p chicory-cli
+	$(MAKE) --no-print-directory --jobs=2 demo-guests program
 	$(CHICORY) demo --modules $(GUESTS) $${REDIS_URL:+--broker "$$REDIS_URL"}
+
+demo-guests:
+	scripts/setup wasm c
+	+scripts/guests demo
 
 # The program is built first, since the suite drives the real one; with the tests, so that both share
 # one build of the dependencies.
@@ -66,16 +71,16 @@ guests:
 	scripts/guests
 
 bench:
-	scripts/setup redis linker
+	scripts/setup redis
 	cargo build --locked --release -p chicory-cli
 	target/release/chicory bench
 
 bench-micro:
-	scripts/setup redis linker
+	scripts/setup redis
 	cargo bench --locked --workspace --bench calls --bench messages --bench scripts
 
 budget:
-	scripts/setup redis valgrind linker
+	scripts/setup redis valgrind
 	BUDGET=record cargo test --locked --workspace --test budget
 
 clean-guests:
