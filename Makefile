@@ -23,7 +23,7 @@ unexport RUST_BACKTRACE
 all: guests program
 
 program:
-	+cargo build --locked -p chicory-cli
+	cargo build --locked -p chicory-cli
 
 # What the demo runs is made beside the program that runs it: the last crates are compiled one after the other.
 demo:
@@ -32,7 +32,7 @@ demo:
 
 demo-guests:
 	scripts/setup wasm c
-	+scripts/guests demo
+	scripts/guests demo
 
 # The program is built first, since the suite drives the real one; with the tests, so that both share
 # one build of the dependencies.
