@@ -58,6 +58,7 @@ gates:
 			--target-dir $(GUEST_TARGET) -- -D warnings || exit 1; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	scripts/direction
+	scripts/package
 
 # The SDKs' own tests, without WebAssembly.
 sdks:

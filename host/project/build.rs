@@ -1,6 +1,8 @@
 //! Puts the templates of `chicory new` and the SDKs' sources into the program.
 //!
-//! Must not know what is in them: it leaves out what is built, and what only the SDKs' own tests need.
+//! `sdk` and `wit` are links to the sources, which `cargo package` follows. It packs no folder with a Cargo.toml, so
+//! these are called Cargo.toml.in here. Must not know what is in the files: it leaves out what is built, and what only
+//! the SDKs' own tests need.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -28,32 +30,25 @@ const LEFT_OUT: [&str; 12] = [
 fn main() {
     let here = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    let mut text = String::new();
-    let contract = here.join("../../wit/task.wit");
+    let contract = here.join("wit/task.wit");
     println!("cargo:rerun-if-changed={}", contract.display());
+    let mut text = String::new();
     for (name, folder, left_out, contracts) in [
-        ("TEMPLATES", here.join("templates"), &[][..], &[][..]),
-        (
-            "SDKS",
-            here.join("../../guest-sdk"),
-            &LEFT_OUT[..],
-            &CONTRACTS[..],
-        ),
+        ("TEMPLATES", "templates", &[][..], &[][..]),
+        ("SDKS", "sdk", &LEFT_OUT[..], &CONTRACTS[..]),
     ] {
+        let folder = here.join(folder);
         let mut files = Vec::new();
         collect(&folder, left_out, &mut files);
         files.sort();
-        let _ = writeln!(
-            text,
-            "/// Files of `{}`.",
-            folder.file_name().expect("a name").display()
-        );
         let _ = writeln!(text, "static {name}: &[File] = &[");
         let found = files.iter().map(|file| {
             let below = file.strip_prefix(&folder).expect("it was found there");
-            (below, file)
+            (unpacked(below), file)
         });
-        let given = contracts.iter().map(|place| (Path::new(place), &contract));
+        let given = contracts
+            .iter()
+            .map(|place| (PathBuf::from(place), &contract));
         for (below, file) in found.chain(given) {
             let _ = writeln!(
                 text,
@@ -65,6 +60,14 @@ fn main() {
         text.push_str("];\n");
     }
     fs::write(out.join("embedded.rs"), text).expect("OUT_DIR can be written to");
+}
+
+/// The name that a file has in a project.
+fn unpacked(below: &Path) -> PathBuf {
+    match below.file_name() {
+        Some(name) if name == "Cargo.toml.in" => below.with_file_name("Cargo.toml"),
+        _ => below.to_owned(),
+    }
 }
 
 fn collect(folder: &Path, left_out: &[&str], files: &mut Vec<PathBuf>) {

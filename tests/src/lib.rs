@@ -43,6 +43,10 @@ fn collect(folder: &Path, name: &str, ending: &str, found: &mut Vec<Source>) {
     for entry in entries.filter_map(Result::ok) {
         let file = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{name}/{file}");
+        // A link's files are checked where they are.
+        if entry.path().is_symlink() {
+            continue;
+        }
         if entry.path().is_dir() {
             if file != "target" {
                 collect(&entry.path(), &path, ending, found);

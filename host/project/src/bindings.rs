@@ -12,7 +12,7 @@ use crate::ProjectError;
 use crate::project::Project;
 
 /// The package that every task may import, so that no project needs a copy.
-const TASK: &str = include_str!("../../../wit/task.wit");
+const TASK: &str = include_str!("../wit/task.wit");
 
 /// Where they are in the project.
 pub(crate) const FOLDER: &str = "build/bindings";

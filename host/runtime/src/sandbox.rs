@@ -66,6 +66,46 @@ impl Default for SandboxConfig {
 }
 
 /// Loads modules and runs their tasks. A clone is the same sandbox.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use chicory_runtime::{
+///     How, Invocation, LoadRequest, ModuleSettings, Sandbox, SandboxConfig,
+/// };
+/// use serde_json::{Map, json};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sandbox = Sandbox::new(SandboxConfig {
+///     concurrency: 4,
+///     ..SandboxConfig::default()
+/// })?;
+/// // Usually read from a file that `chicory build` made.
+/// let wasm = wat::parse_str(r#"(component
+///     (core module $m (func (export "add") (param i32 i32) (result i32)
+///         (i32.add (local.get 0) (local.get 1))))
+///     (core instance $i (instantiate $m))
+///     (func (export "add") (param "a" u32) (param "b" u32) (result u32)
+///         (canon lift (core func $i "add"))))"#)?;
+/// let module = sandbox
+///     .load(LoadRequest {
+///         name: "sums".into(),
+///         wasm,
+///         settings: ModuleSettings::default(),
+///     })
+///     .await?;
+///
+/// // Each call runs in an instance of its own.
+/// let task = module.task("add").expect("the module exports it");
+/// let invocation = Invocation::new(Arc::clone(task), vec![json!(1), json!(2)], Map::new());
+/// match sandbox.run(invocation).await.how {
+///     How::Returned(result) => assert_eq!(result.get(), "3"),
+///     other => panic!("{other}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Sandbox {
     inner: Arc<Inner>,
