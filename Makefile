@@ -11,7 +11,7 @@
 
 GUESTS := target/guests/examples
 CHICORY := target/debug/chicory
-# Rust workspaces of guests and of what guests use. Here they are checked and tested as host code, with one set of libraries.
+# Rust workspaces of guests and their SDK. Linted and tested as host code, they share one build of their libraries.
 GUEST_WORKSPACES := examples tests/guests guest-sdk/rust
 GUEST_TARGET := target/guests/sdk
 
@@ -25,7 +25,7 @@ all: guests program
 program:
 	cargo build --locked -p chicory-cli
 
-# What the demo runs is made beside the program that runs it: the last crates are compiled one after the other.
+# Guests and program are built side by side: the last crates of the program leave a core idle.
 demo:
 	$(MAKE) --no-print-directory --jobs=2 demo-guests program
 	$(CHICORY) demo --modules $(GUESTS) $${REDIS_URL:+--broker "$$REDIS_URL"}

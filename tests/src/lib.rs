@@ -71,8 +71,8 @@ impl Source {
     }
 
     /// Functions that are too long: name and lines. Relies on the formatter: a function ends with the
-    /// first closing brace that stands as far to the right as the function's first line, or, without a body, with the
-    /// semicolon of the parenthesis that stands there.
+    /// first closing brace that stands as far to the right as the function's first line, or, without a body, at a
+    /// closing parenthesis in that column and its semicolon.
     pub fn long_functions(&self) -> Vec<(String, usize)> {
         let lines: Vec<&str> = self.text.lines().collect();
         let mut found = Vec::new();
