@@ -57,6 +57,8 @@ gates:
 		cargo clippy --locked --workspace --all-targets --manifest-path $$workspace/Cargo.toml \
 			--target-dir $(GUEST_TARGET) -- -D warnings || exit 1; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	# Alone, because in the workspace other crates' features would bring the sandbox along.
+	cargo check --locked -p chicory-embedder-native --all-targets
 	scripts/direction
 	scripts/package
 

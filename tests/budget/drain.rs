@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_queue::{Connected, SystemClock, TaskMessage};
+use chicory_queue::{Connected, TaskMessage};
 use chicory_runtime::{Sandbox, SandboxConfig};
 use chicory_testing::RedisServer;
 use chicory_testing::components::assemble;
@@ -57,7 +57,6 @@ pub(crate) fn costs() -> Vec<(&'static str, f64)> {
 struct Place {
     server: RedisServer,
     connected: Connected,
-    sandbox: Sandbox,
     catalog: Arc<Catalog>,
 }
 
@@ -70,14 +69,13 @@ impl Place {
             ..SandboxConfig::default()
         });
         let sandbox = sandbox.expect("a pool can be reserved");
-        let catalog = Catalog::new(sandbox.clone());
+        let catalog = Catalog::new(sandbox);
         let wasm = assemble(MODULE);
         let loaded = catalog.load("bench", wasm, Manifest::default()).await;
         loaded.expect("the module is valid");
         Self {
             server,
             connected,
-            sandbox,
             catalog,
         }
     }
@@ -88,9 +86,7 @@ impl Place {
         let before = self.counts();
         let worker = Worker::new(
             self.connected.clone(),
-            Arc::new(self.sandbox.clone()),
-            Arc::clone(&self.catalog),
-            Arc::new(SystemClock),
+            Arc::clone(&self.catalog) as _,
             WorkerConfig {
                 concurrency: CONCURRENCY,
                 threads: 1,

@@ -46,7 +46,7 @@ fn at_most_once_acknowledges_before_and_loses_with_the_worker() {
     let next = site.worker(&[]);
     let (id, ..) = at_work(&site);
     next.line_about("done", &id);
-    assert_eq!((next.count("took over"), next.tasks("done")), (0, vec![id]));
+    assert_eq!((next.count("reclaimed"), next.tasks("done")), (0, vec![id]));
     assert!(site.run(&["result", &lost]).fails(4).contains("STARTED"));
 }
 
@@ -206,27 +206,14 @@ fn cleanup_interval_and_stale_workers_timeout() {
         .set("CHICORY_WORKER_STALE_WORKERS_TIMEOUT", "0.2");
     site.enqueue(&["demo.noop"]);
     let mut redis = site.connection();
-    redis::cmd("XGROUP")
-        .arg(&["CREATE", STREAM, "chicory-workers", "0"])
-        .exec(&mut redis)
-        .unwrap();
+    let group = |verb, argument| {
+        let words = ["XGROUP", verb, STREAM, "chicory-workers", argument];
+        site.redis.query::<()>(&words);
+    };
+    group("CREATE", "0");
     for consumer in ["holds-one", "holds-none"] {
-        let read = [
-            "GROUP",
-            "chicory-workers",
-            consumer,
-            "COUNT",
-            "1",
-            "STREAMS",
-            STREAM,
-            ">",
-        ];
-        redis::cmd("XREADGROUP")
-            .arg(&read)
-            .exec(&mut redis)
-            .unwrap();
-        let create = ["CREATECONSUMER", STREAM, "chicory-workers", consumer];
-        redis::cmd("XGROUP").arg(&create).exec(&mut redis).unwrap();
+        site.read_as(consumer, 1);
+        group("CREATECONSUMER", consumer);
     }
     redis
         .sadd::<_, _, ()>("chicory:workers", "long-gone")

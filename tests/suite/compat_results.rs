@@ -80,20 +80,18 @@ fn backend_db_shares_results_with_the_python_system() {
 
 #[test]
 fn backend_result_ttl() {
-    let site = Site::new().set("CHICORY_BACKEND_REDIS_RESULT_TTL", "77");
-    let id = add(&site);
-    let ttl: i64 = site
-        .connection()
-        .ttl(format!("chicory:result:{id}"))
-        .unwrap();
+    let ttl_with = |setting| {
+        let site = Site::new().set("CHICORY_BACKEND_REDIS_RESULT_TTL", setting);
+        let id = add(&site);
+        let ttl: i64 = site
+            .connection()
+            .ttl(format!("chicory:result:{id}"))
+            .unwrap();
+        ttl
+    };
+    let ttl = ttl_with("77");
     assert!((1..=77).contains(&ttl), "{ttl}");
-    let site = Site::new().set("CHICORY_BACKEND_REDIS_RESULT_TTL", "0");
-    let id = add(&site);
-    let ttl: i64 = site
-        .connection()
-        .ttl(format!("chicory:result:{id}"))
-        .unwrap();
-    assert_eq!(ttl, -1, "never expires");
+    assert_eq!(ttl_with("0"), -1, "never expires");
 }
 
 #[test]

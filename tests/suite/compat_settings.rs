@@ -148,32 +148,16 @@ fn block_ms() {
     }
 }
 
-/// A consumer that is none of ours takes a message and is never heard of again.
+/// A consumer that isn't a worker takes a message and never settles it.
 #[test]
 fn claim_min_idle_ms() {
     let site = Site::new().set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "300");
     let id = site.enqueue(&["demo.add", "20", "22"]);
-    let mut redis = site.connection();
-    redis::cmd("XGROUP")
-        .arg(&["CREATE", STREAM, "chicory-workers", "0"])
-        .exec(&mut redis)
-        .unwrap();
-    let read = [
-        "GROUP",
-        "chicory-workers",
-        "ghost",
-        "COUNT",
-        "9",
-        "STREAMS",
-        STREAM,
-        ">",
-    ];
-    redis::cmd("XREADGROUP")
-        .arg(&read)
-        .exec(&mut redis)
-        .unwrap();
+    let create = ["XGROUP", "CREATE", STREAM, "chicory-workers", "0"];
+    site.redis.query::<()>(&create);
+    site.read_as("ghost", 9);
     let worker = site.worker(&[]);
-    worker.line_about("took over", &id);
+    worker.line_about("reclaimed", &id);
     assert_eq!(site.wait_for(&id)["result"], 42);
     assert_eq!(worker.tasks_once("done", 1), [id]);
 }

@@ -27,7 +27,7 @@ fn ten_thousand_due_at_once_run_once_each() {
         .collect();
     assert_eq!(done.len(), batch.size);
     assert_each_once(&done);
-    for message in ["took over", "the lease was lost"] {
+    for message in ["reclaimed", "the lease was lost"] {
         assert!(
             workers.iter().all(|worker| worker.count(message) == 0),
             "{message}"
@@ -57,7 +57,7 @@ fn a_task_of_ten_lease_times_runs_once() {
     let mut expected = ids.to_vec();
     expected.sort_unstable();
     assert_eq!(done, expected);
-    assert!(workers.iter().all(|worker| worker.count("took over") == 0));
+    assert!(workers.iter().all(|worker| worker.count("reclaimed") == 0));
     assert_eq!(
         site.connection()
             .xlen::<_, usize>("chicory:stream:default")

@@ -28,7 +28,7 @@ fn under_load_what_is_at_work_ends_and_another_worker_does_the_rest() {
     assert!(first.ended().success());
     first.read_to_the_end();
     assert_eq!(pending(&site), 0, "nothing is left to a lease's end");
-    assert_eq!(first.count("took over"), 0);
+    assert_eq!(first.count("reclaimed"), 0);
 
     let mut second = site.worker(&[]);
     Batch::until_empty(&site);
@@ -74,7 +74,7 @@ fn shutdown_timeout_gives_back_what_does_not_end_without_a_charge() {
             assert_eq!(second.line_about("done", &Batch::id(number))["attempt"], 1);
         }
         assert_eq!(
-            second.count("took over"),
+            second.count("reclaimed"),
             0,
             "a lease that was given back needs not expire"
         );

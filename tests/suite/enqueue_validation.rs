@@ -69,7 +69,7 @@ fn what_does_not_fit_is_refused_and_what_fits_names_the_version() {
         ),
         (
             &["sums.add", "1", "2", "--pin", &"cd".repeat(32)],
-            "to which the message is pinned",
+            "the message is pinned to version",
         ),
     ] {
         let ran = site.run(&[&["enqueue"], args].concat());

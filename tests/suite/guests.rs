@@ -186,5 +186,5 @@ fn a_worker_survives_all_of_them() {
         );
     }
     assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
-    assert_eq!(worker.count("took over"), 0);
+    assert_eq!(worker.count("reclaimed"), 0);
 }

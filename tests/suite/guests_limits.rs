@@ -204,5 +204,5 @@ fn others_are_served_meanwhile() {
             .json();
         assert_eq!(sum["result"], json!(number + 1));
     }
-    assert_eq!(worker.count("took over"), 0);
+    assert_eq!(worker.count("reclaimed"), 0);
 }

@@ -65,7 +65,7 @@ fn ten_kills_lose_nothing_of_twenty_thousand_tasks() {
     assert_each_once(&done);
     let taken_over: Vec<_> = workers
         .iter()
-        .flat_map(|worker| worker.tasks("took over"))
+        .flat_map(|worker| worker.tasks("reclaimed"))
         .collect();
     let others: Vec<_> = taken_over
         .iter()

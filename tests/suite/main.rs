@@ -37,6 +37,7 @@ mod program_supervisor;
 mod project;
 mod project_languages;
 mod project_native;
+mod task_names;
 mod trust;
 mod typed_client;
 mod web;

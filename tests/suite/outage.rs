@@ -32,7 +32,7 @@ fn a_server_that_keeps_its_file_loses_nothing() {
     site.redis.start_again();
     Batch::until_empty(&site);
     batch.assert_all_added(&site);
-    let about_tasks = ["the lease was lost", "took over"]
+    let about_tasks = ["the lease was lost", "reclaimed"]
         .map(|message| worker.count(message))
         .iter()
         .sum::<usize>();
@@ -99,19 +99,21 @@ fn a_worker_waits_for_its_server() {
 fn scripts_and_groups_are_made_again() {
     let site = Site::new();
     let worker = site.worker(&[]);
-    let mut redis = site.connection();
     let run = || {
         let id = site.enqueue(&["demo.noop"]);
         worker.line_about("done", &id);
     };
     run();
-    redis::cmd("SCRIPT").arg("FLUSH").exec(&mut redis).unwrap();
+    site.redis.query::<()>(&["SCRIPT", "FLUSH"]);
     run();
-    redis::cmd("XGROUP")
-        .arg(&["DESTROY", "chicory:stream:default", "chicory-workers"])
-        .exec(&mut redis)
-        .unwrap();
+    let destroy = [
+        "XGROUP",
+        "DESTROY",
+        "chicory:stream:default",
+        "chicory-workers",
+    ];
+    site.redis.query::<()>(&destroy);
     run();
-    redis::cmd("FLUSHALL").exec(&mut redis).unwrap();
+    site.redis.query::<()>(&["FLUSHALL"]);
     run();
 }

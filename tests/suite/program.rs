@@ -324,7 +324,7 @@ fn the_embedded_broker() {
     worker.kill();
     site.deploy("infinite-loop");
     let next = site.worker(&[]);
-    next.line_about("took over", &taken_over);
+    next.line_about("reclaimed", &taken_over);
     let result: Value = site.wait_for(&taken_over);
     assert!(
         result["error"].as_str().unwrap().starts_with("Timeout: "),

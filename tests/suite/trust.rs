@@ -87,11 +87,20 @@ fn a_key_for_some_names_leaves_others_alone() {
     let site = site(&[("acme.*", &trusted)], false);
     let _worker = site.worker(&[]);
     deploy(&site, "other", &answering(1), &[]).ok();
-    let unsigned = deploy(&site, "ours", &answering(1), &["--name", "acme.tools"]);
-    assert!(
-        unsigned.fails(1).contains("it is not signed"),
-        "{unsigned:?}"
-    );
+    for name in ["acme.tools", "Acme.Tools"] {
+        let unsigned = deploy(&site, "ours", &answering(1), &["--name", name]);
+        assert!(
+            unsigned.fails(1).contains("it is not signed"),
+            "{unsigned:?}"
+        );
+    }
+}
+
+#[test]
+fn a_pattern_that_no_module_can_match_is_wrong_configuration() {
+    let site = site(&[("acme.*.tools", &key())], false);
+    let refused = site.run(&["worker"]);
+    assert!(refused.fails(2).contains("\"acme.*.tools\""), "{refused:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chicory_queue::{
     CanaryTerms, DeployRefused, ForgetRequest, ModuleRecord, RetentionRule, RolledOut,
-    RolloutError, RolloutRequest, Stage, Target, Version, delete_unnamed,
+    RolloutError, RolloutRequest, RolloutTarget, Stage, Version, delete_unnamed,
 };
 use chicory_signature::compare;
 use serde::Serialize;
@@ -86,7 +86,7 @@ impl Admin {
         tell: impl FnMut(&Stage),
     ) -> Result<Deployed, AdminError> {
         let version = self.upload(candidate, &options.by).await?;
-        let target = Target::Deploy(Box::new(version.clone()));
+        let target = RolloutTarget::Deploy(Box::new(version.clone()));
         let changes = |record: &ModuleRecord| changes(record, &version);
         let rolled = self.roll_out(&candidate.name, &target, changes, options, tell);
         let rolled = match rolled.await {
@@ -108,7 +108,7 @@ impl Admin {
     pub(crate) async fn roll_out(
         &self,
         module: &str,
-        target: &Target,
+        target: &RolloutTarget,
         changes: impl Fn(&ModuleRecord) -> Vec<String>,
         options: &RolloutOptions,
         tell: impl FnMut(&Stage),
@@ -140,7 +140,7 @@ impl Admin {
     fn request(&self, options: &RolloutOptions) -> RolloutRequest {
         let now = self.clock.now();
         RolloutRequest {
-            id: uuid::Uuid::now_v7().to_string(),
+            id: chicory_queue::new_id(),
             by: options.by.clone(),
             now,
             expires_at: now.after(options.timeout),

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use chicory_queue::{
-    Activation, AuditEntry, CanaryCounts, ModuleRecord, Phase, Timestamp, WorkerReport,
+    Activation, AuditEntry, CanaryCounts, ModuleRecord, Phase, Timestamp, WorkerReport, find_module,
 };
 use serde::Serialize;
 
@@ -189,12 +189,12 @@ impl Admin {
         Ok(rows)
     }
 
-    /// One module's record.
+    /// One module's record, by its name in any spelling.
     ///
     /// # Errors
     /// [`AdminError::NoModule`] names those that are deployed; or the broker can't be reached.
     pub async fn record(&self, module: &str) -> Result<ModuleRecord, AdminError> {
-        if let Some(record) = self.connected.registry.module(module).await? {
+        if let Some(record) = find_module(self.connected.registry.as_ref(), module).await? {
             return Ok(record);
         }
         let known = self.modules().await?;

@@ -2,7 +2,7 @@
 //!
 //! Must not know how a roll-out goes.
 
-use chicory_queue::{AuditEntry, ModuleRecord, Stage, Target};
+use chicory_queue::{AuditEntry, ModuleRecord, RolloutTarget, Stage};
 use serde::Serialize;
 
 use crate::{Admin, AdminError, Deployed, RolloutOptions};
@@ -36,9 +36,9 @@ impl Admin {
         tell: impl FnMut(&Stage),
     ) -> Result<RolledBack, AdminError> {
         let record = self.record(module).await?;
+        let module = record.name.clone();
         if record.canary.is_some() && to.is_none() {
             let digest = self.end_canary(record, &options.by).await?;
-            let module = module.to_owned();
             return Ok(RolledBack::CanaryEnded { module, digest });
         }
         // Messages that the version before does not take run on the version that they were checked against.
@@ -47,8 +47,8 @@ impl Admin {
             allow_breaking: true,
             ..options.clone()
         };
-        let target = Target::RollBack(to);
-        let rolled = self.roll_out(module, &target, |_| Vec::new(), &options, tell);
+        let target = RolloutTarget::RollBack(to);
+        let rolled = self.roll_out(&module, &target, |_| Vec::new(), &options, tell);
         Ok(RolledBack::Deployed(rolled.await?))
     }
 

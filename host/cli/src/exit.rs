@@ -150,7 +150,10 @@ mod tests {
         assert_eq!(of(anyhow::Error::from(closed).context("line 1")), 3);
         let closed = RegistryError::from(BrokerError::Closed);
         assert_eq!(of(closed.into()), 3);
-        assert_eq!(of(EnqueueError::UnknownTask(String::new()).into()), 2);
+        assert_eq!(
+            of(EnqueueError::UnknownTask(chicory_signature::UnknownTask::no_module("", [])).into()),
+            2
+        );
         assert_eq!(of(ConfigError::Conflict(String::new()).into()), 2);
         assert_eq!(of(CommandError::NotEnded(String::new()).into()), 4);
         assert_eq!(of(CommandError::Failed(String::new()).into()), 1);

@@ -4,6 +4,7 @@
 
 use chicory_admin::{AdminError, UploadError};
 use chicory_project::ProjectError;
+use chicory_queue::{DeployRefused, EnqueueError};
 
 /// What to do about an error; none where the error says it all.
 pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
@@ -16,6 +17,9 @@ fn of_cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<UploadError>() {
         return of_upload(error);
+    }
+    if let Some(error) = error.downcast_ref::<EnqueueError>() {
+        return of_enqueue(error);
     }
     of_admin(error.downcast_ref()?)
 }
@@ -44,8 +48,35 @@ fn of_admin(error: &AdminError) -> Option<String> {
         AdminError::NoModule { known, .. } if known.is_empty() => {
             "`chicory deploy PATH` deploys one".into()
         }
+        AdminError::Refused(refused) => return of_refused(refused),
         _ => return None,
     })
+}
+
+fn of_refused(refused: &DeployRefused) -> Option<String> {
+    Some(match refused {
+        DeployRefused::CanaryServes { module, .. } => {
+            format!("`chicory rollback {module}` ends the canary")
+        }
+        DeployRefused::Breaking { .. } => "keep these as they are, or deploy with --allow-breaking: then messages that were checked against the active version still run on it".into(),
+        DeployRefused::BreakingCanary { .. } | DeployRefused::NothingActive { .. } => {
+            "deploy it without --canary".into()
+        }
+        DeployRefused::NoVersion { module, .. } => {
+            format!("`chicory modules show {module}` lists the versions that are kept")
+        }
+        DeployRefused::Names(_) => "--name deploys a module under another name".into(),
+        _ => return None,
+    })
+}
+
+fn of_enqueue(error: &EnqueueError) -> Option<String> {
+    match error {
+        EnqueueError::UnknownVersion { .. } => {
+            Some("`chicory modules show` lists the versions that are kept".into())
+        }
+        _ => None,
+    }
 }
 
 fn of_project(error: &ProjectError) -> Option<&'static str> {

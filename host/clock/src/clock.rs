@@ -25,6 +25,18 @@ impl Clock for SystemClock {
 }
 
 /// A clock that stands still until it is moved, for tests.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use chicory_clock::{Clock, ManualClock, Timestamp};
+///
+/// let start = Timestamp::parse("2026-01-24T10:30:00Z")?;
+/// let clock = ManualClock::new(start);
+/// clock.advance(Duration::from_millis(1500));
+/// assert_eq!(clock.now().since(start).as_millis(), 1500);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 

@@ -1,4 +1,4 @@
-//! A component's outermost level: its core modules, their instances, and what is made of them.
+//! The outermost level of a component: its core modules, their instances, and what is built from them.
 //!
 //! Must not know what is in a module.
 
@@ -10,7 +10,7 @@ use wasmparser::{
 use crate::error::LinkError;
 use crate::kind::{Kind, PerKind};
 
-/// What linking has to know of a component.
+/// What linking needs to know about a component.
 #[derive(Debug, Default)]
 pub(crate) struct Component<'a> {
     pub(crate) modules: Vec<&'a [u8]>,
@@ -21,20 +21,20 @@ pub(crate) struct Component<'a> {
     pub(crate) lifted: Vec<(Kind, u32)>,
 }
 
-/// Where something in a core index space comes from.
+/// Where an item in a core index space comes from.
 #[derive(Clone, Debug)]
 enum Item<'a> {
     Export {
         instance: u32,
         name: &'a str,
     },
-    /// A canonical function, with what its options name.
+    /// A canonical function, with the items that its options refer to.
     Canonical {
         names: Vec<(Kind, u32)>,
     },
 }
 
-/// Where it comes from in the end, behind bundles of other instances' exports.
+/// Where it comes from originally, behind instances that only bundle exports of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Origin<'a> {
     /// An export of an instantiated module.
@@ -43,7 +43,7 @@ pub(crate) enum Origin<'a> {
     Canonical(u32),
 }
 
-/// A piece of the component, in its order.
+/// A piece of the component, in file order.
 pub(crate) enum Piece<'a> {
     /// A core module.
     Module(&'a [u8]),
@@ -70,7 +70,7 @@ pub(crate) fn pieces(component: &[u8]) -> Result<Vec<Piece<'_>>, LinkError> {
         };
         let at = inner.as_ref().map(|range| range.start);
         let at = at.or_else(|| payload.as_section().map(|(_, range)| range.start));
-        // What has no place of its own (a version, an end) is not needed.
+        // Payloads without a range of their own (a version, an end) are not needed.
         if at.is_none_or(|at| at < end_of_inner) {
             continue;
         }
@@ -89,7 +89,7 @@ pub(crate) fn pieces(component: &[u8]) -> Result<Vec<Piece<'_>>, LinkError> {
     Ok(pieces)
 }
 
-/// The bytes of a range that the parser has given.
+/// The bytes of a range that the parser has reported.
 pub(crate) fn slice<'a>(bytes: &'a [u8], range: &std::ops::Range<u64>) -> &'a [u8] {
     let place = |at: u64| usize::try_from(at).unwrap_or(bytes.len());
     &bytes[place(range.start)..place(range.end)]
@@ -154,7 +154,7 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// Where an item comes from, behind all bundles.
+    /// Where an item comes from originally.
     pub(crate) fn origin(&self, kind: Kind, index: u32) -> Result<Origin<'a>, LinkError> {
         match self.items[kind].get(index as usize) {
             Some(Item::Export { instance, name }) => self.export(*instance, name),
@@ -163,7 +163,7 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// Where an instance's export comes from, behind all bundles.
+    /// Where an instance's export comes from originally.
     pub(crate) fn export(&self, instance: u32, name: &'a str) -> Result<Origin<'a>, LinkError> {
         match self.instances.get(instance as usize) {
             Some(Instance::Instantiate { .. }) => Ok(Origin::Export { instance, name }),
@@ -178,7 +178,7 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// What the options of a canonical function name.
+    /// The items that the options of a canonical function refer to.
     pub(crate) fn named_by(&self, canonical: u32) -> &[(Kind, u32)] {
         match self.items[Kind::Function].get(canonical as usize) {
             Some(Item::Canonical { names }) => names,
@@ -186,7 +186,7 @@ impl<'a> Component<'a> {
         }
     }
 
-    /// What all canonical functions name, those that lift as well.
+    /// The items that all canonical functions refer to, including those that lift.
     pub(crate) fn all_named(&self) -> impl Iterator<Item = (Kind, u32)> + '_ {
         let lowered = self.items[Kind::Function]
             .iter()
@@ -198,7 +198,7 @@ impl<'a> Component<'a> {
     }
 }
 
-/// The core items that a canonical function names.
+/// The core items that a canonical function refers to.
 pub(crate) fn named(function: &CanonicalFunction) -> Vec<(Kind, u32)> {
     use CanonicalFunction as F;
     let mut names = Vec::new();
@@ -239,7 +239,7 @@ pub(crate) fn named(function: &CanonicalFunction) -> Vec<(Kind, u32)> {
     names
 }
 
-/// Linking renumbers the modules, which nothing else may name.
+/// Linking renumbers the modules, so nothing else may refer to them.
 fn no_module_values(payload: &Payload<'_>) -> Result<(), LinkError> {
     match payload {
         Payload::ComponentImportSection(section) => {

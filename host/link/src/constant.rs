@@ -1,4 +1,5 @@
-//! Values that are known before anything runs: of constant expressions, and of globals that nobody sets.
+//! Values that are known before anything runs: those of constant expressions, and of globals that are never
+//! set.
 //!
 //! Must not know how a module is encoded.
 
@@ -20,7 +21,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// The instruction that gives it.
+    /// The instruction that produces it.
     pub(crate) fn instruction(self) -> Instruction<'static> {
         match self {
             Value::I32(value) => Instruction::I32Const(value),
@@ -31,7 +32,7 @@ impl Value {
     }
 }
 
-/// The value of a constant expression, if it is a number and all globals in it are known.
+/// The value of a constant expression, if it is a number and all its globals are known.
 pub(crate) fn evaluate(
     expression: &ConstExpr<'_>,
     known: impl Fn(u32) -> Option<Value>,
@@ -73,15 +74,15 @@ fn calculate(operator: &Operator<'_>, left: Value, right: Value) -> Option<Value
     }
 }
 
-/// The globals whose values are known, and stay.
+/// The globals whose values are known and don't change.
 #[derive(Debug, Default)]
 pub(crate) struct Constants {
-    /// By member, and by its own index.
+    /// By member, then by the member's own index.
     values: Vec<Vec<Option<Value>>>,
 }
 
 impl Constants {
-    /// Those that start with a known number, and that no code sets which can run.
+    /// Those that start with a known number and are not set by any code that can run.
     pub(crate) fn of(group: &Group<'_>, used: &Used) -> Constants {
         let mut constants = Constants::default();
         for (place, member) in group.members.iter().enumerate() {

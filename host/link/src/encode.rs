@@ -1,4 +1,4 @@
-//! The linked module's bytes: each member's parts again, with the numbers of the layout.
+//! The bytes of the linked module: the parts of each member, renumbered as in the layout.
 //!
 //! Must not know the component around it.
 
@@ -19,16 +19,16 @@ use crate::kind::Kind;
 use crate::layout::Layout;
 use crate::used::Used;
 
-/// The one module that the linked one imports from.
+/// The name of the only module that the linked one imports from.
 pub(crate) const HOST: &str = "host";
 
-/// A module that does what the members did together.
+/// A module that does what its members did together.
 #[derive(Debug)]
 pub(crate) struct Linked {
     pub(crate) bytes: Vec<u8>,
-    /// The canonical functions it imports from [`HOST`], under their numbers here.
+    /// The canonical functions that it imports from [`HOST`], named by their position here.
     pub(crate) imports: Vec<u32>,
-    /// The names under which it exports what the rest of the component takes.
+    /// The names of its exports that the rest of the component uses.
     pub(crate) exports: BTreeMap<Local, String>,
 }
 
@@ -86,7 +86,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// Types and imports, which are no member's.
+    /// Types and imports, which belong to no member.
     fn begin(&mut self, layout: &Layout) -> Result<(), ReencodeError> {
         for ty in &layout.types {
             let ty = wasm_encoder::reencode::RoundtripReencoder
@@ -167,7 +167,7 @@ impl Parts {
     }
 }
 
-/// A member's numbers become the layout's.
+/// Replaces a member's numbers by the layout's.
 struct Renumber<'g, 'a> {
     group: &'g Group<'a>,
     layout: &'g Layout,
@@ -240,8 +240,8 @@ impl Reencode for Renumber<'_, '_> {
         utils::instruction(self, operator)
     }
 
-    /// One constant where the value is known, since that is what makes an image of a memory or a table
-    /// when the module is compiled, in place of code that fills it each time.
+    /// A single constant if the value is known. Only then does the compiler make an image of a memory or a
+    /// table, instead of code that fills it each time.
     fn const_expr(
         &mut self,
         expression: wasmparser::ConstExpr<'_>,

@@ -1,4 +1,4 @@
-//! Which instances are linked, and what each of their imports is.
+//! Which instances are linked, and what each of their imports refers to.
 //!
 //! Must not know how a module is encoded.
 
@@ -17,27 +17,27 @@ pub(crate) struct Group<'a> {
     pub(crate) members: Vec<Member<'a>>,
     /// By the index of the instance.
     places: HashMap<u32, usize>,
-    /// The others, which take something made of the members. By the index of the instance.
+    /// The other instances, which import something built from the members. By the index of the instance.
     pub(crate) late: HashMap<u32, Library<'a>>,
 }
 
-/// One instance among those that become one.
+/// One of the instances that become one.
 pub(crate) struct Member<'a> {
     pub(crate) library: Library<'a>,
-    /// What it imports.
+    /// What its imports refer to.
     pub(crate) resolved: PerKind<Vec<Resolved>>,
 }
 
-/// What an import is.
+/// What an import refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Resolved {
-    /// Something that a member defines itself.
+    /// An item that a member defines itself.
     Member(Local),
     /// A canonical function, by its index in the component.
     Canonical(u32),
 }
 
-/// Something that a member has, by the member's own index.
+/// An item of a member, by the member's own index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Local {
     pub(crate) member: usize,
@@ -46,10 +46,11 @@ pub(crate) struct Local {
 }
 
 impl<'a> Group<'a> {
-    /// Takes every instance that needs nothing made of the others.
+    /// Takes every instance that doesn't import anything built from the others.
     ///
-    /// `wit-component` makes the host's functions of the guest's memory and allocator, and a last module puts
-    /// them into a table: that one stays by itself, since functions made of a module can't be its imports.
+    /// `wit-component` builds the host's functions from the guest's memory and allocator, and a last module
+    /// puts them into a table. That module stays separate, because functions built from a module can't be its
+    /// imports.
     pub(crate) fn of(component: &Component<'a>) -> Result<Group<'a>, LinkError> {
         let mut group = Group::default();
         let mut written_late = BTreeSet::new();
@@ -77,14 +78,15 @@ impl<'a> Group<'a> {
         Ok(group)
     }
 
-    /// Whether one fills another's table or memory: what makes instantiation expensive.
+    /// Whether one member fills another's table or memory, which makes instantiation expensive.
     pub(crate) fn is_dynamic(&self) -> bool {
         self.members.iter().any(|member| {
             filled(&member.library).any(|(kind, index)| index < member.library.imported(kind))
         })
     }
 
-    /// Linking runs no code between the members, so none may have any that runs by itself.
+    /// Whether a module runs code when it is instantiated. The linked module can't run code between its
+    /// members.
     pub(crate) fn starts(&self) -> bool {
         let members = self.members.iter().map(|member| &member.library);
         members
@@ -92,7 +94,7 @@ impl<'a> Group<'a> {
             .any(|library| library.starts)
     }
 
-    /// What the imports are, or nothing if one is made of another instance.
+    /// What the imports refer to, or `None` if one is built from another instance.
     fn resolve_imports(
         &self,
         component: &Component<'a>,
@@ -119,7 +121,7 @@ impl<'a> Group<'a> {
         Ok(Some(resolved))
     }
 
-    /// What a member exports, or nothing if the export isn't a member's.
+    /// What an export refers to, or `None` if the export isn't a member's.
     fn resolve(&self, origin: Origin<'a>) -> Result<Option<Resolved>, LinkError> {
         let Origin::Export { instance, name } = origin else {
             return Ok(None);
@@ -138,7 +140,7 @@ impl<'a> Group<'a> {
         })))
     }
 
-    /// What a member's own index means in the end: what it imports is somebody else's.
+    /// What a member's own index refers to, which for an import is another member's item.
     pub(crate) fn resolve_local(&self, local: Local) -> Resolved {
         let resolved = &self.members[local.member].resolved[local.kind];
         // An import was followed to its definition when its member joined.
@@ -146,7 +148,7 @@ impl<'a> Group<'a> {
         import.unwrap_or(Resolved::Member(local))
     }
 
-    /// The member's thing that something in the component comes from, if it is one's.
+    /// The member's item that something in the component comes from, if it is a member's.
     pub(crate) fn local(&self, origin: Origin<'a>) -> Result<Option<Local>, LinkError> {
         Ok(self.resolve(origin)?.and_then(|resolved| match resolved {
             Resolved::Member(local) => Some(local),
@@ -154,7 +156,7 @@ impl<'a> Group<'a> {
         }))
     }
 
-    /// The canonical function that a member imports and exports again.
+    /// The canonical function that a member imports and re-exports.
     pub(crate) fn canonical(&self, origin: Origin<'a>) -> Result<Option<u32>, LinkError> {
         Ok(self.resolve(origin)?.and_then(|resolved| match resolved {
             Resolved::Canonical(function) => Some(function),
@@ -162,7 +164,7 @@ impl<'a> Group<'a> {
         }))
     }
 
-    /// All that the rest of the component takes from the members.
+    /// Everything that the rest of the component takes from the members.
     pub(crate) fn exposed(&self, component: &Component<'a>) -> Result<BTreeSet<Local>, LinkError> {
         let mut exposed = BTreeSet::new();
         for (kind, index) in component.all_named() {
@@ -197,7 +199,7 @@ impl<'a> Group<'a> {
     }
 }
 
-/// What an instance gets for an import.
+/// What an instance is given for an import.
 pub(crate) fn argument<'a>(
     component: &Component<'a>,
     instance: u32,
@@ -232,7 +234,8 @@ fn filled<'l>(library: &'l Library<'_>) -> impl Iterator<Item = (Kind, u32)> + '
     tables.chain(memories)
 }
 
-/// A member is instantiated before all late ones: it must not write over what one of them has written.
+/// Members are instantiated before all late instances, so a member must not overwrite what a late one has
+/// written.
 fn in_order(member: &Member<'_>, written_late: &BTreeSet<Resolved>) -> Result<(), LinkError> {
     for (kind, index) in filled(&member.library) {
         let resolved = member.resolved[kind].get(index as usize);

@@ -1,4 +1,4 @@
-//! The five sorts of things that a core module has, imports and exports.
+//! The five kinds of items that a core module defines, imports and exports.
 //!
 //! Must not know modules.
 
@@ -7,7 +7,7 @@ use std::ops::{Index, IndexMut};
 use wasm_encoder::ExportKind;
 use wasmparser::{ExternalKind, TypeRef};
 
-/// A sort of thing, with an index space of its own.
+/// A kind of item, with an index space of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     Function,
@@ -26,7 +26,7 @@ impl Kind {
         Kind::Tag,
     ];
 
-    /// Of an import of this type.
+    /// The kind of an import of this type.
     pub(crate) fn of(ty: TypeRef) -> Kind {
         match ty {
             TypeRef::Func(_) | TypeRef::FuncExact(_) => Kind::Function,
@@ -80,7 +80,7 @@ impl<T> IndexMut<Kind> for PerKind<T> {
     }
 }
 
-/// A place in an index space, or how many there are.
+/// A position in an index space, or its length.
 pub(crate) fn index(count: usize) -> u32 {
     u32::try_from(count).expect("a module that was read has fewer than 2^32 of anything")
 }

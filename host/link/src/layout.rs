@@ -1,4 +1,4 @@
-//! The index spaces of the linked module: where everything of every member goes.
+//! The index spaces of the linked module: the position of each member's items.
 //!
 //! Must not know bytes.
 
@@ -12,16 +12,16 @@ use crate::group::{Group, Local, Resolved};
 use crate::kind::{Kind, PerKind, index};
 use crate::used::Used;
 
-/// Where things go.
+/// The positions of all items.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
-    /// Each type once, in order.
+    /// The types, without duplicates.
     pub(crate) types: Vec<FuncType>,
-    /// The types' places, by member and by its own index.
+    /// The positions of the types, by member and by the member's own index.
     pub(crate) type_places: Vec<Vec<u32>>,
-    /// The functions that are imported: canonical ones, with their types' places.
+    /// The imported functions: canonical functions, with the positions of their types.
     pub(crate) imports: Vec<(u32, u32)>,
-    /// The places of what members define, and of nothing else.
+    /// The positions of what members define.
     places: HashMap<Local, u32>,
     canonical: HashMap<u32, u32>,
     /// Where each member's element and data segments begin.
@@ -71,7 +71,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Whether a member's own thing is in the linked module.
+    /// Whether a member's own item is kept in the linked module.
     pub(crate) fn stays(&self, used: &Used, local: Local) -> bool {
         match local.kind {
             Kind::Function => used.functions.contains(&local),
@@ -112,7 +112,7 @@ impl Layout {
         }
     }
 
-    /// The place of what a member means by its own index.
+    /// The position of what a member's own index refers to.
     pub(crate) fn place(&self, group: &Group<'_>, local: Local) -> Result<u32, LinkError> {
         let place = match group.resolve_local(local) {
             Resolved::Member(local) => self.places.get(&local),

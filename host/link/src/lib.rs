@@ -1,8 +1,8 @@
-//! Chicory's linker: the core modules of a component become one.
+//! Chicory's linker: it merges the core modules of a component into one.
 //!
-//! Compilers that link dynamically leave a component of many modules, which share a memory and a table and import
-//! each other's functions by the thousand. All of that is done again for every sandbox. As one module, with all
-//! offsets known, its tables and its memory are images that are made once.
+//! Compilers that link dynamically produce components of many modules, which share a memory and a table and
+//! import thousands of each other's functions. All of this is linked again for every sandbox. In a single
+//! module all offsets are known, so its tables and its memory become images that are made once.
 //!
 //! Must not know languages, nor who runs the component.
 //!
@@ -56,7 +56,7 @@ use crate::layout::Layout;
 use crate::rebuild::rebuild;
 use crate::used::Used;
 
-/// What came of linking.
+/// The result of linking.
 #[derive(Debug)]
 pub enum Linking {
     /// A component that does the same with fewer modules.
@@ -66,7 +66,7 @@ pub enum Linking {
         /// How many modules became one.
         modules: usize,
     },
-    /// There is nothing to gain: no module fills another's table or memory.
+    /// There is nothing to gain, because no module fills another's table or memory.
     Nothing,
 }
 
@@ -86,7 +86,7 @@ pub fn link(component: &[u8]) -> Result<Linking, LinkError> {
     if !Parser::is_component(component) {
         return Ok(Linking::Nothing);
     }
-    // What follows relies on it: places are where they are said to be, and indices are of something.
+    // The rest relies on this: ranges are inside the file, and indices refer to something.
     validate(component)?;
     let pieces = pieces(component)?;
     let parts = Component::read(&pieces)?;

@@ -34,7 +34,7 @@ pub(crate) struct Library<'a> {
     pub(crate) names: HashMap<u32, &'a str>,
 }
 
-/// What it expects of another.
+/// What it imports from another module.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Import<'a> {
     pub(crate) module: &'a str,
@@ -135,7 +135,7 @@ fn all<'a, T: wasmparser::FromReader<'a>>(
     Ok(section.into_iter().collect::<Result<_, _>>()?)
 }
 
-/// The function type that a group of one stands for.
+/// The function type in a group of one.
 fn plain(group: &RecGroup) -> Result<FuncType, LinkError> {
     let unusual = "one of its modules has types that refer to types";
     let mut types = group.types();
@@ -157,7 +157,7 @@ fn is_simple(function: &FuncType) -> bool {
     })
 }
 
-/// Names that can't be read are left out: they only serve backtraces.
+/// Names that can't be read are left out, because only backtraces use them.
 fn function_names(sections: NameSectionReader<'_>) -> HashMap<u32, &str> {
     let mut names = HashMap::new();
     for section in sections {

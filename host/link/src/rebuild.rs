@@ -1,6 +1,6 @@
-//! The component again, with the linked module in place of its members.
+//! Writes the component again, with the linked module in place of its members.
 //!
-//! Only core items get new numbers, so all other sections are copied. Must not know what is in a module.
+//! Only core items are renumbered, so all other sections are copied. Must not know what is in a module.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -57,15 +57,15 @@ struct Rebuild<'r, 'a> {
     group: &'r Group<'a>,
     linked: &'r Linked,
     encoded: Encoded,
-    /// New numbers of what the canonical function at hand names, by the old ones.
+    /// New numbers of the items that the current canonical function refers to, by the old ones.
     numbers: PerKind<HashMap<u32, u32>>,
     /// The next number in each core index space.
     next: PerKind<u32>,
-    /// How many core functions the old component has had so far.
+    /// The number of core functions of the old component so far.
     functions_seen: u32,
     /// New numbers of canonical functions, by the old ones.
     canonical: HashMap<u32, u32>,
-    /// What was taken from an instance so far, and its number.
+    /// What has been taken from an instance so far, with its number.
     taken: BTreeMap<(u32, String), u32>,
     instances: u32,
     instances_seen: u32,
@@ -98,7 +98,7 @@ impl<'a> Rebuild<'_, 'a> {
                     self.canonical(function?)?;
                 }
             }
-            // Names of numbers that are others now.
+            // Names of items by their old numbers.
             Payload::CustomSection(section)
                 if matches!(section.as_known(), KnownCustom::ComponentName(_)) => {}
             other => {
@@ -163,7 +163,7 @@ impl<'a> Rebuild<'_, 'a> {
         Ok(())
     }
 
-    /// The new number of something, taken from its instance if that has not happened before.
+    /// The new number of an item, which is taken from its instance unless that has already been done.
     fn take(&mut self, kind: Kind, origin: Origin<'a>) -> Result<u32, ReencodeError> {
         let (instance, name) = match origin {
             Origin::Canonical(old) => return self.lowered(old),
@@ -199,7 +199,7 @@ impl<'a> Rebuild<'_, 'a> {
         })
     }
 
-    /// A canonical function that a member imports and exports again.
+    /// A canonical function that a member imports and re-exports.
     fn passed_on(&self, origin: Origin<'a>) -> Result<u32, ReencodeError> {
         match self.group.canonical(origin).map_err(user)? {
             Some(old) => self.lowered(old),
@@ -209,7 +209,7 @@ impl<'a> Rebuild<'_, 'a> {
         }
     }
 
-    /// The instance of the linked module, which is made when something of it is first needed.
+    /// The instance of the linked module, which is created when something from it is first needed.
     fn one(&mut self) -> Result<u32, ReencodeError> {
         if let Some(one) = self.one {
             return Ok(one);
@@ -227,7 +227,7 @@ impl<'a> Rebuild<'_, 'a> {
         Ok(one)
     }
 
-    /// Writes a module and its instance, whose number this is.
+    /// Writes a module and its instance, and returns the instance's number.
     fn instantiate(
         &mut self,
         module: &[u8],

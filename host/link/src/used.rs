@@ -1,6 +1,7 @@
-//! What can be reached once all modules are one: functions that are called, referred to or exposed.
+//! What is reachable once all modules are one: functions that are called, referred to or exposed.
 //!
-//! Libraries export all that they have, and most of it is never asked for. Must not know how a module is encoded.
+//! Libraries export everything they have, and most of it is never used. Must not know how a module is
+//! encoded.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,16 +12,16 @@ use crate::group::{Group, Local, Member, Resolved};
 use crate::kind::Kind;
 use crate::library::Library;
 
-/// What is reached.
+/// What is reachable.
 #[derive(Debug, Default)]
 pub(crate) struct Used {
     /// The members' own functions.
     pub(crate) functions: HashSet<Local>,
     /// Canonical functions of the component.
     pub(crate) canonical: BTreeSet<u32>,
-    /// Globals that are set by a function that is reached.
+    /// Globals that a reachable function sets.
     pub(crate) set: HashSet<Local>,
-    /// What the rest of the component takes.
+    /// What the rest of the component uses.
     pub(crate) exposed: BTreeSet<Local>,
 }
 
@@ -106,7 +107,7 @@ impl Search<'_, '_> {
     }
 }
 
-/// Functions that tables and globals refer to from the beginning.
+/// Functions that tables and globals refer to initially.
 fn rooted(library: &Library<'_>) -> Result<Vec<u32>, LinkError> {
     let mut functions = Vec::new();
     for element in &library.elements {

@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chicory_queue::{Advice, Failure, Outcome, RetryPolicy, TaskMessage, Terms, Timestamp, decide};
+use chicory_queue::{
+    Advice, DecideContext, Failure, Outcome, RetryPolicy, TaskMessage, Timestamp, decide,
+};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use serde_json::json;
 
@@ -36,7 +38,7 @@ fn coding(c: &mut Criterion) {
 
 fn deciding(c: &mut Criterion) {
     let (message, policy) = (small(), RetryPolicy::default());
-    let terms = Terms {
+    let terms = DecideContext {
         policy: &policy,
         dead_letters: true,
         canary: false,

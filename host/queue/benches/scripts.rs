@@ -2,10 +2,11 @@
 //!
 //! One figure is one verb on a whole batch, round trip included: the verb before it is not timed.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
-    Delivery, ResultRecord, Settle, Settlement, TaskMessage, TaskState, Timestamp,
+    Delivery, ResultRecord, SettleRequest, Settlement, TaskMessage, TaskState, Timestamp,
 };
 use chicory_testing::{Queue, RedisServer};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -15,13 +16,13 @@ use tokio::runtime::Runtime;
 const SIZES: [usize; 3] = [1, 16, 256];
 
 /// A queue on a server that ends with this value.
-struct Place {
+struct Bench {
     runtime: Runtime,
     queue: Queue,
     _server: RedisServer,
 }
 
-impl Place {
+impl Bench {
     fn new() -> Self {
         let runtime = Runtime::new().expect("threads can be started");
         let server = RedisServer::start();
@@ -45,24 +46,27 @@ fn messages(count: usize) -> Vec<TaskMessage> {
     (0..count).map(message).collect()
 }
 
-fn completions(deliveries: Vec<Delivery>) -> Vec<Settle> {
-    let completion = |delivery: Delivery| Settle {
+fn completions(deliveries: &[Delivery]) -> Vec<SettleRequest<'_>> {
+    deliveries.iter().map(completion).collect()
+}
+
+fn completion(delivery: &Delivery) -> SettleRequest<'_> {
+    let id = delivery.task_id.as_str();
+    let body = json!({"task_id": id, "state": "SUCCESS", "result": 42}).to_string();
+    SettleRequest {
         record: Some(ResultRecord {
-            task_id: delivery.task_id.clone(),
+            task_id: id.into(),
             state: TaskState::Success,
-            body: Some(
-                json!({"task_id": delivery.task_id, "state": "SUCCESS", "result": 42}).to_string(),
-            ),
+            body: Some(body.into()),
             reply_to: None,
         }),
-        lease: delivery.lease,
-        raw: delivery.raw,
-        task_id: delivery.task_id,
+        lease: Cow::Borrowed(&delivery.lease),
+        raw: Cow::Borrowed(&delivery.raw),
+        task_id: id.into(),
         task_name: "shop.add".into(),
         retries: 0,
-        settlement: Settlement::Complete,
-    };
-    deliveries.into_iter().map(completion).collect()
+        settlement: Cow::Owned(Settlement::Complete),
+    }
 }
 
 /// The verb of a cycle that is timed.
@@ -74,7 +78,7 @@ enum Verb {
 }
 
 /// Sends, takes and settles a batch; how long the verb took.
-async fn cycle(place: &Place, size: usize, timed: Verb) -> Duration {
+async fn cycle(bench: &Bench, size: usize, timed: Verb) -> Duration {
     let batch = messages(size);
     let mut taken = Duration::ZERO;
     let mut clock = |verb, begun: Instant| {
@@ -83,20 +87,20 @@ async fn cycle(place: &Place, size: usize, timed: Verb) -> Duration {
         }
     };
     let begun = Instant::now();
-    place.queue.enqueue(&batch).await;
+    bench.queue.enqueue(&batch).await;
     clock(Verb::Enqueue, begun);
     let begun = Instant::now();
-    let deliveries = place.fetch(size).await;
+    let deliveries = bench.fetch(size).await;
     clock(Verb::Fetch, begun);
-    let batch = completions(deliveries);
+    let batch = completions(&deliveries);
     let begun = Instant::now();
-    place.queue.settle_each(&batch).await;
+    bench.queue.settle_each(&batch).await;
     clock(Verb::Settle, begun);
     taken
 }
 
 fn verbs(c: &mut Criterion) {
-    let place = Place::new();
+    let bench = Bench::new();
     let mut group = c.benchmark_group("redis");
     for (name, verb) in [
         ("enqueue", Verb::Enqueue),
@@ -107,10 +111,10 @@ fn verbs(c: &mut Criterion) {
             group.throughput(Throughput::Elements(size as u64));
             group.bench_with_input(BenchmarkId::new(name, size), &size, |b, &size| {
                 b.iter_custom(|times| {
-                    place.runtime.block_on(async {
+                    bench.runtime.block_on(async {
                         let mut sum = Duration::ZERO;
                         for _ in 0..times {
-                            sum += cycle(&place, size, verb).await;
+                            sum += cycle(&bench, size, verb).await;
                         }
                         sum
                     })
@@ -122,17 +126,17 @@ fn verbs(c: &mut Criterion) {
 }
 
 fn promotion(c: &mut Criterion) {
-    let place = Place::new();
+    let bench = Bench::new();
     let size = 1000;
     let mut group = c.benchmark_group("redis");
     group.throughput(Throughput::Elements(size as u64));
     group.sample_size(10);
     group.bench_function(BenchmarkId::new("promote", size), |b| {
         b.iter_custom(|times| {
-            place.runtime.block_on(async {
+            bench.runtime.block_on(async {
                 let mut sum = Duration::ZERO;
                 for _ in 0..times {
-                    sum += promote(&place, size).await;
+                    sum += promote(&bench, size).await;
                 }
                 sum
             })
@@ -142,25 +146,25 @@ fn promotion(c: &mut Criterion) {
 }
 
 /// Sends a batch that is due in a moment, and promotes it then.
-async fn promote(place: &Place, size: usize) -> Duration {
+async fn promote(bench: &Bench, size: usize) -> Duration {
     let soon = Timestamp::now().after(Duration::from_millis(100));
     let mut batch = messages(size);
     for message in &mut batch {
         message.eta = Some(soon);
     }
-    place.queue.enqueue(&batch).await;
+    bench.queue.enqueue(&batch).await;
     tokio::time::sleep(soon.since(Timestamp::now()) + Duration::from_millis(2)).await;
     let begun = Instant::now();
-    let promoted = place
+    let promoted = bench
         .queue
         .connected
         .broker
-        .promote(&place.queue.name, size)
+        .promote(&bench.queue.name, size)
         .await;
     let taken = begun.elapsed();
     assert_eq!(promoted.expect("the server promotes").0, size);
-    let deliveries = place.fetch(size).await;
-    place.queue.settle_each(&completions(deliveries)).await;
+    let deliveries = bench.fetch(size).await;
+    bench.queue.settle_each(&completions(&deliveries)).await;
     taken
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Must not know which brokers there are, but for [`connect`], which picks one by configuration.
 
+#[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::fmt::Debug;
@@ -14,8 +16,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BrokerConfig, BrokerError, Clock, Delivery, Inspect, Lease, Registry, Results, Settle, Settled,
-    TaskMessage, Timestamp,
+    BrokerConfig, BrokerError, Clock, Delivery, Inspect, Lease, Registry, Results, SettleRequest,
+    Settled, TaskMessage, Timestamp,
 };
 
 /// What a consumer asks for.
@@ -70,7 +72,7 @@ pub trait Broker: Debug + Send + Sync {
 
     /// Applies settlements where the lease is still held, each with its result; those of one queue and consumer in
     /// the batch's order. One answer each, in order.
-    async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError>;
+    async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError>;
 
     /// Acknowledges before the task runs (at most once). One answer per lease, in order.
     async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;
@@ -104,12 +106,39 @@ pub struct Connected {
 
 /// Opens the broker that the configuration names. A server that is not there yet is an
 /// [`BrokerError::Unavailable`].
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use chicory_queue::{BrokerConfig, SystemClock, TaskMessage, connect};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let url = format!("sqlite:{}", folder.path().join("queue.db").display());
+/// // Or "redis://localhost:6379".
+/// let config = BrokerConfig::of_url(&url)?;
+/// let connected = connect(&config, Arc::new(SystemClock)).await?;
+/// connected.broker.enqueue("default", &[TaskMessage::new("demo.add")]).await?;
+/// assert_eq!(connected.inspect.stats("default").await?.ready(), 1);
+/// # Ok(())
+/// # }
+/// ```
 pub async fn connect(
     config: &BrokerConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Connected, BrokerError> {
     match config {
+        #[cfg(feature = "redis")]
         BrokerConfig::Redis(redis, results) => redis::connect(redis, results, clock).await,
+        #[cfg(feature = "sqlite")]
         BrokerConfig::Sqlite(sqlite) => sqlite::connect(sqlite, clock).await,
+        #[cfg(not(all(feature = "redis", feature = "sqlite")))]
+        _ => {
+            drop(clock);
+            Err(BrokerError::Invalid(
+                "this program was built without the configured broker: enable the feature `redis` or `sqlite` of chicory-queue".into(),
+            ))
+        }
     }
 }

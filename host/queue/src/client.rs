@@ -104,7 +104,10 @@ impl Client {
             checks.check(message).await?;
         }
         self.connected.broker.enqueue(queue, &messages).await?;
-        Ok(messages.into_iter().map(|message| message.id).collect())
+        Ok(messages
+            .into_iter()
+            .map(|message| message.id.into())
+            .collect())
     }
 
     /// A task's result; none where it has not ended, or the result is no longer kept.
@@ -160,7 +163,7 @@ impl Client {
     ) -> Result<Option<TaskResult>, EnqueueError> {
         let begun = Instant::now();
         let left = || timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
-        let reply = self.connected.results.expect(&message.id).await;
+        let reply = self.connected.results.inbox(&message.id).await;
         message.reply_to = reply.as_ref().map(|reply| reply.inbox().to_owned());
         let id = self.enqueue(queue, message).await?;
         if let Some(reply) = reply {

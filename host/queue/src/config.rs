@@ -2,21 +2,10 @@
 //!
 //! Must not know where settings come from.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::BrokerError;
-
-/// A text that logs and `Debug` must not show.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"***\"")
-    }
-}
+use crate::{BrokerError, Secret};
 
 /// Which broker, and how it is set.
 #[derive(Debug, Clone)]

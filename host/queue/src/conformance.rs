@@ -43,7 +43,7 @@ macro_rules! for_each_promise {
             lease::deliveries_are_counted,
             lease::reclaim_takes_at_most_its_limit,
             lease::an_extended_lease_is_kept,
-            lease::a_result_after_a_takeover_is_lost,
+            lease::a_result_after_a_reclaim_is_lost,
             lease::results_are_answered_one_by_one,
             lease::results_take_their_own_messages_along,
             settle::complete_removes_the_message,

@@ -6,7 +6,7 @@ use crate::{Advice, Failure, Outcome, RetryPolicy, Settlement, TaskMessage, Time
 
 /// What a decision rests on besides the outcome and the message.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
+pub struct DecideContext<'a> {
     /// The task's retry policy; the message's own goes before it.
     pub policy: &'a RetryPolicy,
     /// Whether messages given up on are kept as dead letters.
@@ -19,7 +19,7 @@ pub struct Terms<'a> {
 }
 
 /// What is to be done about a delivery of `message` that ended with `outcome`.
-pub fn decide(outcome: &Outcome, message: &TaskMessage, terms: Terms<'_>) -> Settlement {
+pub fn decide(outcome: &Outcome, message: &TaskMessage, terms: DecideContext<'_>) -> Settlement {
     match outcome {
         Outcome::Completed { .. } => Settlement::Complete,
         Outcome::Interrupted => Settlement::Release,
@@ -37,7 +37,7 @@ pub fn decide(outcome: &Outcome, message: &TaskMessage, terms: Terms<'_>) -> Set
     }
 }
 
-fn give_up(failure: &Failure, terms: Terms<'_>) -> Settlement {
+fn give_up(failure: &Failure, terms: DecideContext<'_>) -> Settlement {
     if terms.dead_letters {
         Settlement::DeadLetter {
             error: failure.describe(),
@@ -90,8 +90,8 @@ mod tests {
         })
     }
 
-    fn terms(policy: &RetryPolicy) -> Terms<'_> {
-        Terms {
+    fn terms(policy: &RetryPolicy) -> DecideContext<'_> {
+        DecideContext {
             policy,
             dead_letters: true,
             canary: false,
@@ -115,7 +115,7 @@ mod tests {
     fn a_failure_on_a_canary_is_not_charged_and_never_met_again() {
         let message = TaskMessage::new("m.f");
         let policy = RetryPolicy::none();
-        let given = Terms {
+        let given = DecideContext {
             canary: true,
             ..terms(&policy)
         };
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn without_dead_letters_a_failure_completes_the_message() {
         let policy = RetryPolicy::none();
-        let given = Terms {
+        let given = DecideContext {
             dead_letters: false,
             ..terms(&policy)
         };

@@ -2,6 +2,7 @@
 //!
 //! Must not know how a broker keeps any of it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -22,7 +23,7 @@ pub struct Lease {
     pub acknowledged: bool,
     /// How many leases of the queue had ever been taken over when it was read, where the broker counts
     /// that: while the count stands, nobody else can have this one. None is always right.
-    pub takeovers: Option<u64>,
+    pub reclaims: Option<u64>,
 }
 
 /// What a delivery carries.
@@ -50,6 +51,21 @@ pub struct Delivery {
     pub deliveries: u32,
 }
 
+impl Delivery {
+    /// The message; none where it can't be read.
+    pub fn message(&self) -> Option<&TaskMessage> {
+        match &self.payload {
+            Payload::Message(message) => Some(message),
+            Payload::Unreadable(_) => None,
+        }
+    }
+
+    /// The message's id, or what the entry says it is where the message can't be read.
+    pub fn message_id(&self) -> &str {
+        self.message().map_or(&self.task_id, |message| &message.id)
+    }
+}
+
 /// What is to be done about a delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settlement {
@@ -73,23 +89,39 @@ pub enum Settlement {
     Release,
 }
 
-/// A delivery, what is to be done about it, and the result to write with it.
+/// A delivery, what is to be done about it, and the result to write with it. Borrowed from whoever holds the delivery,
+/// so that settling copies nothing.
 #[derive(Debug, Clone)]
-pub struct Settle {
+pub struct SettleRequest<'a> {
     /// The delivery's lease.
-    pub lease: Lease,
+    pub lease: Cow<'a, Lease>,
     /// The delivered bytes.
-    pub raw: Bytes,
+    pub raw: Cow<'a, [u8]>,
     /// The message's id.
-    pub task_id: String,
+    pub task_id: Cow<'a, str>,
     /// The task's name; empty where unknown.
-    pub task_name: String,
+    pub task_name: Cow<'a, str>,
     /// Retries charged so far; goes into a dead letter.
     pub retries: u32,
     /// What to do.
-    pub settlement: Settlement,
+    pub settlement: Cow<'a, Settlement>,
     /// What clients waiting for the task are to see; written before the message is acknowledged.
-    pub record: Option<ResultRecord>,
+    pub record: Option<ResultRecord<'a>>,
+}
+
+impl SettleRequest<'_> {
+    /// The same with copies of what it borrows.
+    pub fn into_owned(self) -> SettleRequest<'static> {
+        SettleRequest {
+            lease: Cow::Owned(self.lease.into_owned()),
+            raw: Cow::Owned(self.raw.into_owned()),
+            task_id: Cow::Owned(self.task_id.into_owned()),
+            task_name: Cow::Owned(self.task_name.into_owned()),
+            retries: self.retries,
+            settlement: Cow::Owned(self.settlement.into_owned()),
+            record: self.record.map(ResultRecord::into_owned),
+        }
+    }
 }
 
 /// What became of a settlement, or of a lease's extension.

@@ -11,28 +11,35 @@ pub mod conformance;
 mod decide;
 mod delivery;
 mod error;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+mod fairness;
+mod id;
 mod inspect;
 mod message;
 mod outcome;
 mod policy;
 mod registry;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+mod replay;
 mod results;
+mod secret;
 mod validate;
 
 pub use broker::{Broker, Connected, FetchRequest, ReclaimRequest, Wake, connect};
 pub use chicory_clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use chicory_registry::{
     Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, Deployer,
-    ForgetRequest, Forgotten, ModuleRecord, Phase, Progress, Registry, RegistryError,
-    RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, Stage, Target, Verdict,
-    Version, WorkerReport, delete_unnamed, judge,
+    ForgetRequest, Forgotten, ModuleRecord, NoVersion, Phase, Progress, Registry, RegistryError,
+    RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, RolloutTarget, Stage,
+    TaskVersion, TaskVersions, Verdict, Version, WorkerReport, delete_unnamed, find_module, judge,
 };
-pub use chicory_signature::{Arguments, RawJson};
+pub use chicory_signature::{Arguments, RawJson, SharedStr};
 pub use client::{Base64, Call, CallError, Client, Started};
-pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
-pub use decide::{Terms, decide};
-pub use delivery::{Delivery, Lease, Payload, Settle, Settled, Settlement};
+pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, SqliteConfig};
+pub use decide::{DecideContext, decide};
+pub use delivery::{Delivery, Lease, Payload, SettleRequest, Settled, Settlement};
 pub use error::BrokerError;
+pub use id::new_id;
 pub use inspect::{
     Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats, ReplayOptions,
     ScanCursor, ScanPage, ScanPart,
@@ -41,6 +48,7 @@ pub use message::{FORMAT, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
 pub use results::{Reply, ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
+pub use secret::{Secret, mask_url};
 pub use validate::{Checks, EnqueueError, ValidationMode};
 
 /// How often a message may be delivered.

@@ -32,6 +32,16 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// A failure without a backtrace, about whose retry the policy decides.
+    pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            message: message.into(),
+            traceback: None,
+            advice: Advice::Policy,
+        }
+    }
+
     /// `Name: message`, as dead letters and results keep it.
     pub fn describe(&self) -> String {
         if self.message.is_empty() {

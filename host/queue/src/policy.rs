@@ -2,9 +2,9 @@
 //!
 //! A formula only. Must not know outcomes, messages or brokers.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
+use chicory_registry::stable_hash;
 use serde::{Deserialize, Serialize};
 
 /// How the delay grows from retry to retry.
@@ -79,15 +79,15 @@ impl RetryPolicy {
     /// Jitter comes from the message and the retry, not from chance, so that a decision can be
     /// computed again and be the same.
     pub fn delay(&self, retry: u32, id: &str) -> Duration {
-        let retry = f64::from(retry.max(1));
+        let number = f64::from(retry.max(1));
         let grown = match self.backoff {
             Backoff::Fixed => self.retry_delay,
-            Backoff::Linear => self.retry_delay * retry,
-            Backoff::Exponential => self.retry_delay * (retry - 1.0).exp2(),
+            Backoff::Linear => self.retry_delay * number,
+            Backoff::Exponential => self.retry_delay * (number - 1.0).exp2(),
         };
         let capped = grown.min(self.max_delay);
         let seconds = if self.jitter {
-            capped * (0.75 + 0.5 * spread(id, retry.to_bits()))
+            capped * (0.75 + 0.5 * spread(id, retry))
         } else {
             capped
         };
@@ -100,10 +100,9 @@ fn same_error(listed: &str, error: &str) -> bool {
 }
 
 /// A number in 0..1 that depends on the message and the retry alone.
-fn spread(id: &str, retry: u64) -> f64 {
-    let mut hasher = DefaultHasher::new();
-    (id, retry).hash(&mut hasher);
-    (hasher.finish() >> 11) as f64 / (1u64 << 53) as f64
+fn spread(id: &str, retry: u32) -> f64 {
+    let hash = stable_hash(id.bytes().chain(retry.to_le_bytes()));
+    (hash % 10_000) as f64 / 10_000.0
 }
 
 #[cfg(test)]
@@ -143,6 +142,22 @@ mod tests {
     fn a_misspelt_key_is_an_error() {
         let error = serde_json::from_str::<RetryPolicy>(r#"{"max_retry": 3}"#).unwrap_err();
         assert!(error.to_string().contains("max_retries"), "{error}");
+    }
+
+    #[test]
+    fn jitter_spreads_messages_and_retries() {
+        let policy = RetryPolicy::default();
+        let ids = (0..100).map(|number| format!("0193-{number:08x}"));
+        let mut delays: Vec<_> = ids.map(|id| policy.delay(1, &id)).collect();
+        delays.sort();
+        delays.dedup();
+        assert!(delays.len() > 90, "{}", delays.len());
+        let share =
+            |retry| policy.delay(retry, "a").as_secs_f64() / policy.delay(1, "a").as_secs_f64();
+        assert!(
+            (share(2) - 2.0).abs() > f64::EPSILON,
+            "the second delay has a jitter of its own"
+        );
     }
 
     proptest! {

@@ -2,7 +2,7 @@
 //!
 //! Must not know what is done with it.
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests;
 
 use std::ops::ControlFlow;
@@ -18,6 +18,55 @@ use crate::{BrokerError, Clock, Connected, Inspect, Results, ScanCursor, TaskMes
 
 impl Connected {
     /// Rolls versions out to the workers whose heartbeats are found here.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// use chicory_queue::{Client, RolloutRequest, SystemClock, Target, Timestamp, Version};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let url = format!("sqlite:{}", folder.path().join("queue.db").display());
+    /// # let wasm = b"\0asm";
+    /// let client = Client::open(&url).await?;
+    /// let connected = client.connected();
+    /// // The SHA-256 of the module's bytes.
+    /// let digest = "cd5d4935a48c0672cb06407bb443bc0087aff947c6b864bac886982c73b3027f";
+    /// connected.registry.put_blob(digest, wasm.as_slice().into()).await?;
+    ///
+    /// let now = Timestamp::now();
+    /// let version = Version {
+    ///     digest: digest.into(),
+    ///     size: wasm.len() as u64,
+    ///     version: Some("1.2.0".into()),
+    ///     tasks: Default::default(),
+    ///     manifest: Default::default(),
+    ///     deployed_by: "ada@laptop".into(),
+    ///     deployed_at: now,
+    ///     signature: None,
+    ///     source: None,
+    ///     retiring: false,
+    /// };
+    /// let request = RolloutRequest {
+    ///     id: "rollout-7".into(),
+    ///     by: version.deployed_by.clone(),
+    ///     now,
+    ///     expires_at: now.after(Duration::from_secs(60)),
+    ///     canary: None,
+    ///     allow_breaking: false,
+    /// };
+    /// let changes = |_: &_| Vec::new();
+    /// let done = connected
+    ///     .deployer(Arc::new(SystemClock))
+    ///     .roll_out("images", &Target::Deploy(Box::new(version)), changes, &request, |stage| println!("{stage:?}"))
+    ///     .await?;
+    /// // No worker runs here.
+    /// assert_eq!((done.workers, done.record.active.as_deref()), (0, Some(digest)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn deployer(&self, clock: Arc<dyn Clock>) -> Deployer {
         let workers = Arc::new(Workers(Arc::clone(&self.results)));
         Deployer::new(Arc::clone(&self.registry), workers, clock)
@@ -68,6 +117,10 @@ impl QueuedMessages for Queues<'_> {
 }
 
 impl QueuedMessage for TaskMessage {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     fn name(&self) -> &str {
         &self.name
     }
@@ -78,6 +131,10 @@ impl QueuedMessage for TaskMessage {
 
     fn checked_against(&self) -> Option<&str> {
         self.checked_against.as_deref()
+    }
+
+    fn no_canary(&self) -> bool {
+        self.no_canary
     }
 
     fn fits(&self, signature: &Signature) -> bool {

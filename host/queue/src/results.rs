@@ -2,6 +2,7 @@
 //!
 //! Must not know deliveries or leases.
 
+use std::borrow::Cow;
 use std::fmt::{self, Debug};
 use std::time::Duration;
 
@@ -78,15 +79,28 @@ pub struct TaskResult {
 
 /// What is written for a task.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ResultRecord {
+pub struct ResultRecord<'a> {
     /// The message's id.
-    pub task_id: String,
+    pub task_id: Cow<'a, str>,
     /// Its new state.
     pub state: TaskState,
     /// The stored form of a [`TaskResult`], as JSON; none where only the state changes.
-    pub body: Option<String>,
+    pub body: Option<Cow<'a, str>>,
     /// The message's `reply_to`: who is told of the end beside those who wait by the task's id.
-    pub reply_to: Option<String>,
+    pub reply_to: Option<Cow<'a, str>>,
+}
+
+impl ResultRecord<'_> {
+    /// The same with copies of what it borrows.
+    pub fn into_owned(self) -> ResultRecord<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        ResultRecord {
+            task_id: owned(self.task_id),
+            state: self.state,
+            body: self.body.map(owned),
+            reply_to: self.reply_to.map(owned),
+        }
+    }
 }
 
 /// The answer to a message that is about to be enqueued. Dropping it ends the listening.
@@ -155,7 +169,7 @@ impl WorkerInfo {
 #[async_trait]
 pub trait Results: Debug + Send + Sync {
     /// Writes states and results, and tells those who wait.
-    async fn store(&self, records: &[ResultRecord]) -> Result<(), BrokerError>;
+    async fn store(&self, records: &[ResultRecord<'_>]) -> Result<(), BrokerError>;
     /// A task's state; none where nothing is stored.
     async fn state(&self, task_id: &str) -> Result<Option<TaskState>, BrokerError>;
     /// A task's result; none where it has not ended, or is no longer kept.
@@ -166,9 +180,9 @@ pub trait Results: Debug + Send + Sync {
         task_id: &str,
         timeout: Option<Duration>,
     ) -> Result<Option<TaskResult>, BrokerError>;
-    /// Listens for the end of a task that is about to be enqueued, which is quicker than to wait by its id;
-    /// none where there is no such way, or not now.
-    async fn expect(&self, task_id: &str) -> Option<Reply>;
+    /// An inbox for the result of a task that is about to be enqueued, which is quicker than to wait by its
+    /// id; none where the store has no inboxes, or can't be reached now.
+    async fn inbox(&self, task_id: &str) -> Option<Reply>;
     /// Deletes a state and result; false where there was none.
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError>;
     /// Writes a heartbeat that lasts for `ttl`.

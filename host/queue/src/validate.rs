@@ -1,46 +1,45 @@
-//! Arguments checked before anything is queued, by the signatures of the versions that a fleet runs.
+//! Checks messages before anything is queued, by the signatures of the versions that a fleet runs.
 //!
-//! So a mistake is seen where somebody can mend it. A worker checks again: the version may change in
-//! between, and other producers check nothing. Must not know where messages go.
+//! So a mistake is reported to whoever can fix it. A worker checks again: the version may change in between,
+//! and other producers check nothing. Must not know where messages go.
 
 use std::collections::HashMap;
 
-use chicory_signature::{ValidationError, names};
+use chicory_signature::{LocalName, TaskName, UnknownTask, ValidationError, find_name, same_name};
 
-use crate::{BrokerError, ModuleRecord, Registry, TaskMessage, Version};
+use crate::{BrokerError, ModuleRecord, Registry, RegistryError, TaskMessage, Version};
 
-/// What is checked before a message is queued, by the registry of deployed modules. What a worker takes
-/// from a folder of its own the registry does not know.
+/// What is checked before a message is queued, by the registry of deployed modules. The registry doesn't know
+/// the modules that a worker loads from a folder of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ValidationMode {
     /// Nothing.
     None,
-    /// Arguments, where the task is known: they must fit the signature of the active version, or of the
-    /// version that the message is pinned to. A task that is not known passes.
+    /// The arguments of known tasks: they must fit the signature of the active version, or of the version that
+    /// the message is pinned to. An unknown task passes.
     #[default]
     Inputs,
-    /// The same, and a task that is not known is refused.
+    /// The same, and an unknown task is refused.
     Strict,
 }
 
 /// Why a message was not queued.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum EnqueueError {
     /// Its arguments don't fit the task.
-    #[error("ValidationError: task `{task}`: {error}")]
+    #[error("ValidationError: task `{task}`: {source}")]
     Arguments {
         /// The task.
         task: String,
         /// Which argument, what was expected, what was found.
-        error: ValidationError,
+        source: ValidationError,
     },
-    /// Nobody has deployed the task, which [`ValidationMode::Strict`] asks for.
+    /// Nobody has deployed the task, and [`ValidationMode::Strict`] requires that somebody has.
     #[error("TaskNotFound: {0}")]
-    UnknownTask(String),
+    UnknownTask(#[source] UnknownTask),
     /// The version that it is pinned to is not kept.
-    #[error(
-        "task `{task}`: no version {digest} is kept, to which the message is pinned; `chicory modules show` lists those that are"
-    )]
+    #[error("task `{task}`: the message is pinned to version {digest}, which is not kept")]
     UnknownVersion {
         /// The task.
         task: String,
@@ -52,22 +51,38 @@ pub enum EnqueueError {
     Broker(#[from] BrokerError),
 }
 
-/// The checks of one batch. Each module is looked up once, so it must not be kept for long.
+impl From<RegistryError> for EnqueueError {
+    fn from(error: RegistryError) -> Self {
+        Self::Broker(error.into())
+    }
+}
+
+/// The checks of one batch. Each module is looked up once, so don't keep it for long.
 #[derive(Debug)]
 pub struct Checks<'a> {
-    registry: &'a dyn Registry,
     mode: ValidationMode,
-    modules: HashMap<String, Option<ModuleRecord>>,
+    modules: Modules<'a>,
+}
+
+/// The modules that the messages of a batch name.
+#[derive(Debug)]
+struct Modules<'a> {
+    registry: &'a dyn Registry,
+    /// By their names as messages spell them; none for a name that no deployed module has.
+    found: HashMap<String, Option<ModuleRecord>>,
+    /// The names of all modules; read once a module isn't found by the name that a message has.
+    names: Option<Vec<String>>,
 }
 
 impl<'a> Checks<'a> {
     /// Checks against what is deployed now.
     pub fn new(registry: &'a dyn Registry, mode: ValidationMode) -> Self {
-        Self {
+        let modules = Modules {
             registry,
-            mode,
-            modules: HashMap::new(),
-        }
+            found: HashMap::new(),
+            names: None,
+        };
+        Self { mode, modules }
     }
 
     /// Checks a message, and notes in it the version that it was checked against, on which it can run
@@ -76,92 +91,98 @@ impl<'a> Checks<'a> {
     /// # Errors
     /// Says what is wrong with the message, or that the registry can't be reached.
     pub async fn check(&mut self, message: &mut TaskMessage) -> Result<(), EnqueueError> {
-        let mode = self.mode;
-        if mode == ValidationMode::None {
+        if self.mode == ValidationMode::None {
             return Ok(());
         }
-        let Some((module, task)) = self.module_of(&message.name).await? else {
-            return match mode {
-                ValidationMode::Strict => Err(self.no_module(&message.name).await?),
-                _ => Ok(()),
-            };
-        };
+        match self.fitting(message).await {
+            Ok(Some(digest)) => message.checked_against = Some(digest),
+            Ok(None) => {}
+            Err(EnqueueError::UnknownTask(_)) if self.mode != ValidationMode::Strict => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The digest of the version whose signature the arguments fit; none while the module's first version is
+    /// still on its way to the workers.
+    async fn fitting(&mut self, message: &TaskMessage) -> Result<Option<String>, EnqueueError> {
+        let (module, task) = self.modules.of(&message.name).await?;
         let version = match &message.pin {
             Some(digest) => pinned(module, digest).ok_or_else(|| EnqueueError::UnknownVersion {
-                task: message.name.clone(),
+                task: message.name.to_string(),
                 digest: digest.clone(),
             })?,
             None => match module.active_version() {
                 Some(active) => active,
-                // On its way to the workers for the first time.
-                None => return Ok(()),
+                None => return Ok(None),
             },
         };
-        let mut tasks = version.tasks.iter();
-        let Some((_, signature)) = tasks.find(|(known, _)| names(known, task)) else {
-            return match mode {
-                ValidationMode::Strict => Err(no_task(module, version, task)),
-                _ => Ok(()),
-            };
+        let Some((_, signature)) = find_name(&version.tasks, task.as_str()) else {
+            let unknown = UnknownTask::no_task(&module.name, task, version.tasks.keys());
+            return Err(EnqueueError::UnknownTask(unknown));
         };
-        let checked = signature.check(&message.arguments);
-        checked.map_err(|error| EnqueueError::Arguments {
-            task: message.name.clone(),
-            error,
-        })?;
-        message.checked_against = Some(version.digest.clone());
-        Ok(())
+        match signature.check(&message.arguments) {
+            Ok(()) => Ok(Some(version.digest.clone())),
+            Err(source) => Err(EnqueueError::Arguments {
+                task: message.name.to_string(),
+                source,
+            }),
+        }
     }
+}
 
-    /// The module with the longest name that the task's begins with, and the task's name inside it.
-    async fn module_of<'n>(
+impl Modules<'_> {
+    /// The deployed module that a name belongs to, and the task's name inside it.
+    async fn of<'n>(
         &mut self,
         name: &'n str,
-    ) -> Result<Option<(&ModuleRecord, &'n str)>, BrokerError> {
-        for (at, _) in name.rmatch_indices('.') {
-            let module = &name[..at];
-            if !self.modules.contains_key(module) {
-                let record = self.registry.module(module).await?;
-                self.modules.insert(module.to_owned(), record);
-            }
-            // Looked up again: a borrow that is returned from a loop would last for all of it.
-            if matches!(self.modules.get(module), Some(Some(_))) {
-                let record = self.modules.get(module).and_then(Option::as_ref);
-                return Ok(record.map(|record| (record, &name[at + 1..])));
+    ) -> Result<(&ModuleRecord, LocalName<'n>), EnqueueError> {
+        let parsed =
+            TaskName::parse(name).map_err(|error| EnqueueError::UnknownTask(error.into()))?;
+        let mut found = None;
+        for reading in parsed.readings() {
+            if self.is_deployed(reading.module).await? {
+                found = Some(reading);
+                break;
             }
         }
-        Ok(None)
+        let record = found
+            .and_then(|reading| Some((self.found.get(reading.module)?.as_ref()?, reading.task)));
+        match record {
+            Some(found) => Ok(found),
+            None => Err(EnqueueError::UnknownTask(UnknownTask::no_module(
+                name,
+                self.names.clone().unwrap_or_default(),
+            ))),
+        }
     }
 
-    async fn no_module(&self, name: &str) -> Result<EnqueueError, BrokerError> {
-        let (_, records) = self.registry.changed(0).await?;
-        let mut known: Vec<_> = records.into_iter().map(|record| record.name).collect();
-        known.sort_unstable();
-        Ok(EnqueueError::UnknownTask(format!(
-            "no module for {name:?} is deployed; there is {}",
-            listed(known.iter().map(String::as_str))
-        )))
+    async fn is_deployed(&mut self, module: &str) -> Result<bool, RegistryError> {
+        if !self.found.contains_key(module) {
+            let record = self.look_up(module).await?;
+            self.found.insert(module.to_owned(), record);
+        }
+        Ok(matches!(self.found.get(module), Some(Some(_))))
+    }
+
+    /// The record of the deployed module of this name, in whatever spelling.
+    async fn look_up(&mut self, module: &str) -> Result<Option<ModuleRecord>, RegistryError> {
+        let mut record = self.registry.module(module).await?;
+        if record.is_none() {
+            let names = match self.names.take() {
+                Some(names) => names,
+                None => self.registry.names().await?,
+            };
+            if let Some(spelled) = names.iter().find(|name| same_name(name, module)) {
+                record = self.registry.module(spelled).await?;
+            }
+            self.names = Some(names);
+        }
+        Ok(record.filter(ModuleRecord::is_deployed))
     }
 }
 
 /// A version that may be named by new messages.
 fn pinned<'a>(module: &'a ModuleRecord, digest: &str) -> Option<&'a Version> {
     module.version(digest).filter(|version| !version.retiring)
-}
-
-fn no_task(module: &ModuleRecord, version: &Version, task: &str) -> EnqueueError {
-    EnqueueError::UnknownTask(format!(
-        "module {:?} has no task {task:?}; it has {}",
-        module.name,
-        listed(version.tasks.keys().map(String::as_str))
-    ))
-}
-
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<_> = names.collect();
-    if names.is_empty() {
-        "none".into()
-    } else {
-        names.join(", ")
-    }
 }

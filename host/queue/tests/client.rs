@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 const QUEUE: &str = "default";
 
 /// A broker in a file, and a client of it.
-struct Place {
+struct Setup {
     client: Client,
     _file: SqliteFile,
 }
 
-impl Place {
+impl Setup {
     async fn new() -> Self {
         let file = SqliteFile::new();
         Self {
@@ -82,7 +82,7 @@ fn resize(task: &str, width: &Value) -> TaskMessage {
 
 #[tokio::test]
 async fn arguments_must_fit_the_active_version() {
-    let place = Place::new().await;
+    let place = Setup::new().await;
     place.deploy("images", &["string", "u8"]).await;
     let wrong = resize("images.re_size", &json!("wide"));
     let said = place.refusal(ValidationMode::Inputs, wrong.clone()).await;
@@ -103,7 +103,7 @@ async fn arguments_must_fit_the_active_version() {
 
 #[tokio::test]
 async fn a_pinned_message_is_checked_against_its_version() {
-    let place = Place::new().await;
+    let place = Setup::new().await;
     place.deploy("images", &["retiring", "string", "u8"]).await;
     let pinned = |width: Value, digest: &str| TaskMessage {
         pin: Some(digest.into()),
@@ -116,7 +116,7 @@ async fn a_pinned_message_is_checked_against_its_version() {
             .refusal(ValidationMode::Inputs, pinned(json!(1), digest))
             .await;
         assert!(
-            said.contains(&format!("no version {digest} is kept")),
+            said.contains(&format!("pinned to version {digest}, which is not kept")),
             "{said}"
         );
     }
@@ -124,7 +124,7 @@ async fn a_pinned_message_is_checked_against_its_version() {
 
 #[tokio::test]
 async fn only_a_strict_client_refuses_what_is_not_known() {
-    let place = Place::new().await;
+    let place = Setup::new().await;
     place.deploy("images", &["u8"]).await;
     place.deploy("images.more", &["string"]).await;
     for (task, said) in [
@@ -148,7 +148,7 @@ async fn only_a_strict_client_refuses_what_is_not_known() {
 
 #[tokio::test]
 async fn a_message_names_the_version_that_it_was_checked_against() {
-    let place = Place::new().await;
+    let place = Setup::new().await;
     place.deploy("images", &["string", "u8"]).await;
     for (task, checked) in [
         ("images.re-size", json!("u8-digest")),
@@ -179,7 +179,7 @@ async fn scanned(inspect: &dyn chicory_queue::Inspect, id: &str) -> TaskMessage 
 
 #[tokio::test]
 async fn a_typed_call_says_how_it_ended() {
-    let place = Place::new().await;
+    let place = Setup::new().await;
     place.deploy("images", &["u8"]).await;
     let client = &place.client;
     let call = || Call::<u32>::new("images.re-size").arg(9);
@@ -210,9 +210,9 @@ async fn a_typed_call_says_how_it_ended() {
         let body =
             json!({ "task_id": started.id, "state": state, "result": result, "error": error });
         let record = chicory_queue::ResultRecord {
-            task_id: started.id.clone(),
+            task_id: started.id.clone().into(),
             state: chicory_queue::TaskState::parse(state).unwrap(),
-            body: Some(body.to_string()),
+            body: Some(body.to_string().into()),
             reply_to: None,
         };
         client.connected().results.store(&[record]).await.unwrap();

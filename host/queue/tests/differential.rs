@@ -5,6 +5,7 @@
 
 mod operations;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,8 +14,8 @@ use std::time::Duration;
 use chicory_queue::conformance::{Open, Settings};
 use chicory_queue::{
     BrokerError, Clock, Connected, DeadLetter, DeadLetterRange, Delivery, FetchRequest, Lease,
-    ManualClock, Payload, RawJson, ReplayOptions, ResultRecord, Settle, Settlement, TaskMessage,
-    TaskState, Timestamp,
+    ManualClock, Payload, RawJson, ReplayOptions, ResultRecord, SettleRequest, Settlement,
+    TaskMessage, TaskState, Timestamp,
 };
 use chicory_testing::{RedisServer, SqliteFile};
 use operations::{CONSUMERS, Kind, QUEUES, Step, step};
@@ -62,9 +63,9 @@ impl Pair {
 
     fn message(&mut self) -> TaskMessage {
         let mut message = TaskMessage::new("suite.task");
-        message.id = format!("m{:04}", self.sent.len());
+        message.id = format!("m{:04}", self.sent.len()).into();
         message.arguments = vec![self.sent.len().into()].into();
-        self.sent.push(message.id.clone());
+        self.sent.push(message.id.to_string());
         message
     }
 
@@ -178,8 +179,8 @@ impl Pair {
             for (batch, delivery) in batches.iter_mut().zip(&pair) {
                 // One entry, one settlement: a batch is of different deliveries; of one consumer and one queue,
                 // since the order among those is not promised.
-                if batch.iter().all(|item: &Settle| {
-                    item.lease != delivery.lease
+                if batch.iter().all(|item: &SettleRequest<'_>| {
+                    *item.lease != delivery.lease
                         && item.lease.consumer == delivery.lease.consumer
                         && item.lease.queue == delivery.lease.queue
                 }) {
@@ -304,7 +305,7 @@ async fn dead(side: &Connected, queue: usize, index: usize, sent: &[String]) -> 
     }
 }
 
-fn settle(delivery: &Delivery, settlement: Settlement) -> Settle {
+fn settle(delivery: &Delivery, settlement: Settlement) -> SettleRequest<'static> {
     let id = &delivery.task_id;
     let (state, body) = match settlement {
         Settlement::Complete => (TaskState::Success, Some("SUCCESS")),
@@ -312,19 +313,19 @@ fn settle(delivery: &Delivery, settlement: Settlement) -> Settle {
         Settlement::Retry { .. } | Settlement::Release => (TaskState::Retry, None),
     };
     let body = body.map(|state| format!(r#"{{"task_id":"{id}","state":"{state}","result":[1]}}"#));
-    Settle {
-        lease: delivery.lease.clone(),
-        raw: delivery.raw.clone(),
-        task_id: id.clone(),
+    SettleRequest {
+        lease: Cow::Owned(delivery.lease.clone()),
+        raw: Cow::Owned(delivery.raw.to_vec()),
+        task_id: id.clone().into(),
         task_name: "suite.task".into(),
         retries: 2,
         record: (!matches!(settlement, Settlement::Release)).then(|| ResultRecord {
-            task_id: id.clone(),
+            task_id: id.clone().into(),
             state,
-            body,
+            body: body.map(Into::into),
             reply_to: None,
         }),
-        settlement,
+        settlement: Cow::Owned(settlement),
     }
 }
 

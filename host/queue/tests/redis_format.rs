@@ -96,7 +96,8 @@ async fn a_result_is_a_state_and_a_body_with_a_time_to_live() {
             .ttl(format!("chicory:result:{id}"));
         let (state, body, ttl): (String, String, i64) =
             pipe.query(&mut server.connection()).expect("a result");
-        assert_eq!((state.as_str(), Some(body)), ("SUCCESS", success(id).body));
+        let body = Some(body.into());
+        assert_eq!((state.as_str(), body), ("SUCCESS", success(id).body));
         assert!((3500..=3600).contains(&ttl), "{ttl}");
     }
 }
@@ -132,10 +133,10 @@ async fn an_inbox_hears_of_the_tasks_that_are_expected() {
     let results = &queue.connected.results;
     let mut replies = Vec::new();
     for id in ["a", "b"] {
-        replies.push(results.expect(id).await.expect("a subscription"));
+        replies.push(results.inbox(id).await.expect("a subscription"));
     }
     let answer = |id: &str| chicory_queue::ResultRecord {
-        reply_to: Some(replies[0].inbox().to_owned()),
+        reply_to: Some(replies[0].inbox().to_owned().into()),
         ..success(id)
     };
     let stored = [answer("nobody's"), answer("b"), answer("a")];

@@ -14,7 +14,8 @@ use super::{
     Rollout, RolloutRequest, Version,
 };
 
-/// Rolls versions out to the workers that are alive.
+/// Rolls versions out to the workers that are alive. `Connected::deployer` of chicory-queue makes one for the workers of
+/// a broker, and shows an example.
 pub struct Deployer {
     registry: Arc<dyn Registry>,
     fleet: Arc<dyn Fleet>,
@@ -23,7 +24,7 @@ pub struct Deployer {
 
 /// What is to be rolled out.
 #[derive(Debug, Clone)]
-pub enum Target {
+pub enum RolloutTarget {
     /// A version whose bytes are in the registry.
     Deploy(Box<Version>),
     /// A version that is kept: its digest or how it begins; none for the one before.
@@ -105,29 +106,42 @@ impl Deployer {
     pub async fn roll_out(
         &self,
         module: &str,
-        target: &Target,
+        target: &RolloutTarget,
         changes: impl Fn(&ModuleRecord) -> Vec<String>,
         request: &RolloutRequest,
         mut tell: impl FnMut(&Stage),
     ) -> Result<RolledOut, RolloutError> {
-        let begin = |record: ModuleRecord| match target {
-            Target::Deploy(version) => {
-                let changes = changes(&record);
-                record.begin(version.as_ref().clone(), changes, request)
-            }
-            Target::RollBack(to) => record.begin_rollback(to.as_deref(), request),
+        let others = self.records(request).await?;
+        let begin = |record: ModuleRecord| {
+            let begun = match target {
+                RolloutTarget::Deploy(version) => {
+                    let changes = changes(&record);
+                    record.begin(version.as_ref().clone(), changes, request)
+                }
+                RolloutTarget::RollBack(to) => record.begin_rollback(to.as_deref(), request),
+            };
+            begun.and_then(|begun| begun.beside(&others))
         };
         let is_begun = |record: &ModuleRecord| ours(record, request).is_some();
         let action = match target {
-            Target::Deploy(_) => "deploy",
-            Target::RollBack(_) => "rollback",
+            RolloutTarget::Deploy(_) => "deploy",
+            RolloutTarget::RollBack(_) => "rollback",
         };
         let record = self.step(module, request, begin, is_begun, action).await?;
         let Some(rollout) = ours(&record, request).cloned() else {
             unreachable!("it has just begun")
         };
-        let outcome = self.carry_out(module, &rollout, request, &mut tell).await;
-        if let Err(RolloutError::WorkersRefused(_) | RolloutError::NoAnswer { .. }) = &outcome {
+        // Of two modules that are deployed at the same time, each finds the other here.
+        let outcome = match record.beside(&self.records(request).await?) {
+            Ok(_) => self.carry_out(module, &rollout, request, &mut tell).await,
+            Err(refused) => Err(refused.into()),
+        };
+        if let Err(
+            RolloutError::WorkersRefused(_)
+            | RolloutError::NoAnswer { .. }
+            | RolloutError::Refused(DeployRefused::Names(_)),
+        ) = &outcome
+        {
             self.stop(module, request).await?;
         }
         outcome
@@ -212,6 +226,18 @@ impl Deployer {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// All records, once the registry can be read.
+    async fn records(&self, request: &RolloutRequest) -> Result<Vec<ModuleRecord>, RegistryError> {
+        loop {
+            match self.registry.changed(0).await {
+                Err(error) if error.is_transient() && self.clock.now() < request.expires_at => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                read => return read.map(|(_, records)| records),
             }
         }
     }

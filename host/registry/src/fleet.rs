@@ -18,12 +18,16 @@ pub trait Fleet: Send + Sync {
 
 /// What the registry needs to know of a queued message.
 pub trait QueuedMessage {
+    /// Its id, which no other message has.
+    fn id(&self) -> &str;
     /// The task's name.
     fn name(&self) -> &str;
     /// The digest of the version that it must run on.
     fn pin(&self) -> Option<&str>;
     /// The digest of the version that its arguments were checked against.
     fn checked_against(&self) -> Option<&str>;
+    /// Whether it has failed on a canary, and is to run on another version.
+    fn no_canary(&self) -> bool;
     /// Whether its arguments fit a task of this signature.
     fn fits(&self, signature: &Signature) -> bool;
 }

@@ -3,15 +3,40 @@
 //! A module's whole state is one [`ModuleRecord`]. It is changed by pure functions ([`transition`]) and
 //! stored by compare-and-set, so every store behaves the same and two deploys can't both win. Must not
 //! know what WebAssembly is: to the registry a module is bytes with a digest.
+//!
+//! ```
+//! use chicory_clock::Timestamp;
+//! use chicory_registry::{Canary, CanaryCounts, CanaryTerms, Verdict, judge};
+//!
+//! let since = Timestamp::parse("2026-01-24T10:30:00Z")?;
+//! let canary = Canary {
+//!     id: "rollout-7".into(),
+//!     digest: "9f86d081884c7d65".into(),
+//!     by: "ada@laptop".into(),
+//!     since,
+//!     terms: CanaryTerms { percent: 5.0, margin: 2.0, hold: 60.0, min_tasks: 20 },
+//! };
+//! let mut counts = CanaryCounts { canary_ok: 40, active_ok: 960, active_failed: 3, ..Default::default() };
+//! let minute_later = since.after(std::time::Duration::from_secs(60));
+//! assert_eq!(judge(&canary, &counts, since), Verdict::Wait);
+//! assert_eq!(judge(&canary, &counts, minute_later), Verdict::Promote);
+//!
+//! counts.canary_failed = 4;
+//! assert!(matches!(judge(&canary, &counts, minute_later), Verdict::RollBack(_)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+mod beside;
 mod canary;
 mod deployer;
 mod error;
 mod fleet;
 mod forget;
+mod hash;
 mod needed;
 mod record;
 mod refused;
+mod route;
 pub mod stored;
 #[cfg(test)]
 mod tests;
@@ -25,15 +50,18 @@ use chicory_clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+pub use self::beside::find_module;
 pub use self::canary::{CanaryCounts, Verdict, judge};
-pub use self::deployer::{Deployer, RolledOut, RolloutError, Stage, Target};
+pub use self::deployer::{Deployer, RolledOut, RolloutError, RolloutTarget, Stage};
 pub use self::error::{RegistryError, StoreError};
 pub use self::fleet::{Fleet, QueuedMessage, QueuedMessages, Visit};
 pub use self::forget::{ForgetRequest, Forgotten, delete_unnamed, forget};
+pub use self::hash::stable_hash;
 pub use self::record::{
     Activation, Canary, CanaryTerms, ModuleRecord, Phase, Rollout, RolloutRequest, Version,
 };
 pub use self::refused::DeployRefused;
+pub use self::route::{NoVersion, TaskVersion, TaskVersions};
 pub use self::transition::RetentionRule;
 
 /// A line of the log of everything that changed what a fleet runs.
@@ -86,7 +114,10 @@ pub trait Registry: Debug + Send + Sync {
     /// Forgets the bytes under a digest.
     async fn delete_blob(&self, digest: &str) -> Result<(), RegistryError>;
 
-    /// A module's record.
+    /// The names of all modules that have a record.
+    async fn names(&self) -> Result<Vec<String>, RegistryError>;
+
+    /// A module's record, by the name that it was deployed by.
     async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError>;
 
     /// The records that changed after the registry's revision `since` (0 for all of them), and the

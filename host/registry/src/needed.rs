@@ -5,7 +5,9 @@
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use super::{ModuleRecord, QueuedMessage, QueuedMessages, RegistryError, Version};
+use chicory_signature::TaskName;
+
+use super::{ModuleRecord, QueuedMessage, QueuedMessages, RegistryError, TaskVersions};
 
 /// Those of the candidates (digests) that a message needs: one that names it, as its `pin` or as what it
 /// was checked against; or one that names none, and whose arguments fit no version that stays.
@@ -41,30 +43,25 @@ fn needed_by(
             .cloned()
             .collect();
     }
-    // As workers choose: the active version, or else the newest that served.
-    let served = |version: &&Version| {
-        record.active.as_deref() == Some(&version.digest) || record.has_served(&version.digest)
+    let Some(task) = task_in(record, message) else {
+        return Vec::new();
     };
-    let fitting = record.versions.iter().rev().filter(served);
-    let mut fitting = fitting.filter(|version| takes(version, &record.name, message));
-    match fitting.next() {
-        Some(newest) => fitting
-            .chain([newest])
-            .all(|version| candidates.contains(&version.digest))
-            .then(|| newest.digest.clone())
-            .into_iter()
-            .collect(),
-        None => Vec::new(),
+    let fitting = |versions: &TaskVersions| {
+        let version = versions.choose(message).ok()?;
+        message
+            .fits(&version.signature)
+            .then(|| version.digest.clone())
+    };
+    if fitting(&TaskVersions::without(record, task, candidates)).is_some() {
+        return Vec::new();
     }
+    let chosen = fitting(&TaskVersions::of(record, task));
+    let needed = chosen.filter(|digest| candidates.contains(digest));
+    needed.into_iter().collect()
 }
 
-/// Whether the version has the message's task, and takes its arguments.
-fn takes(version: &Version, module: &str, message: &dyn QueuedMessage) -> bool {
-    let Some(task) = (message.name().strip_prefix(module)).and_then(|rest| rest.strip_prefix('.'))
-    else {
-        return false;
-    };
-    let spelled = task.replace('_', "-");
-    let signature = (version.tasks.get(task)).or_else(|| version.tasks.get(&spelled));
-    signature.is_some_and(|signature| message.fits(signature))
+/// The name of the message's task inside the module, if it can be one of the module's.
+fn task_in<'a>(record: &ModuleRecord, message: &'a dyn QueuedMessage) -> Option<&'a str> {
+    let name = TaskName::parse(message.name()).ok()?;
+    Some(name.inside(&record.name)?.as_str())
 }

@@ -8,6 +8,8 @@ use chicory_signature::Signature;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::hash::stable_hash;
+
 use chicory_clock::Timestamp;
 
 /// Everything about one module.
@@ -169,6 +171,16 @@ pub struct RolloutRequest {
 }
 
 impl ModuleRecord {
+    /// A module that has one version, which is active. For one that no registry keeps.
+    pub fn of_one(name: &str, version: Version) -> Self {
+        Self {
+            name: name.to_owned(),
+            active: Some(version.digest.clone()),
+            versions: vec![version],
+            ..Self::default()
+        }
+    }
+
     /// The version with this digest.
     pub fn version(&self, digest: &str) -> Option<&Version> {
         self.versions
@@ -198,14 +210,7 @@ impl ModuleRecord {
 impl Canary {
     /// Whether the message of this id is among the canary's share. The same on every worker.
     pub fn takes(&self, message_id: &str) -> bool {
-        // FNV-1a: the same in every build and on every machine, unlike the standard library's hashers.
-        let hash = message_id
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-        // The low bits of FNV are its best mixed ones once folded.
-        let bucket = (hash ^ (hash >> 32)) % 10_000;
+        let bucket = stable_hash(message_id.bytes()) % 10_000;
         #[expect(clippy::cast_precision_loss, reason = "below 10,000")]
         let bucket = bucket as f64;
         bucket < self.terms.percent * 100.0

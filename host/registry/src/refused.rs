@@ -1,15 +1,17 @@
 //! Why a roll-out can't begin or go on, in words for whoever deploys.
 //!
-//! Must not know when.
+//! Must not know when it is found, nor the program's flags: the program adds what to do about it.
 
 use chicory_clock::Timestamp;
+use chicory_signature::NameConflict;
 
 /// Why a roll-out can't begin, or go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DeployRefused {
     /// Another one is under way.
     #[error(
-        "{by} is rolling out {} of module {module:?} since {since}: wait for its end, or until {until}, when it is given up",
+        "{by} has been rolling out {} of module {module:?} since {since}: wait for its end, or until {until}, when it is given up",
         short(digest)
     )]
     Busy {
@@ -26,7 +28,7 @@ pub enum DeployRefused {
     },
     /// A canary serves.
     #[error(
-        "{} is a canary of module {module:?}: wait until it is promoted, or end it by `chicory rollback {module}`",
+        "{} is a canary of module {module:?}: wait until it is promoted, or roll it back",
         short(digest)
     )]
     CanaryServes {
@@ -36,7 +38,7 @@ pub enum DeployRefused {
         digest: String,
     },
     /// It serves already.
-    #[error("{} is the active version of module {module:?} already", short(digest))]
+    #[error("{} is already the active version of module {module:?}", short(digest))]
     Active {
         /// The module.
         module: String,
@@ -45,7 +47,7 @@ pub enum DeployRefused {
     },
     /// Messages made for the active version may not fit.
     #[error(
-        "the new version of module {module:?} does not take what the active one takes:\n{}\nkeep these as they are, or deploy with --allow-breaking: then messages checked against the active version still run on it",
+        "the new version of module {module:?} does not take what the active one takes:\n{}",
         listed(changes)
     )]
     Breaking {
@@ -56,7 +58,7 @@ pub enum DeployRefused {
     },
     /// A canary shares messages with the active version.
     #[error(
-        "a canary of module {module:?} must take what the active version takes, since any message may meet it:\n{}\ndeploy it without --canary",
+        "a canary of module {module:?} must take what the active version takes, since any message may meet it:\n{}",
         listed(changes)
     )]
     BreakingCanary {
@@ -66,17 +68,13 @@ pub enum DeployRefused {
         changes: Vec<String>,
     },
     /// There is nothing that a canary could be compared with.
-    #[error(
-        "module {module:?} has no active version to compare a canary with: deploy it without --canary"
-    )]
+    #[error("module {module:?} has no active version to compare a canary with")]
     NothingActive {
         /// The module.
         module: String,
     },
     /// No such version.
-    #[error(
-        "module {module:?} has no version {digest}; `chicory modules show {module}` lists them"
-    )]
+    #[error("module {module:?} has no version {digest}")]
     NoVersion {
         /// The module.
         module: String,
@@ -89,6 +87,9 @@ pub enum DeployRefused {
         /// The module.
         module: String,
     },
+    /// A name would be ambiguous beside a module that is deployed.
+    #[error(transparent)]
+    Names(#[from] NameConflict),
     /// Somebody else has ended the roll-out.
     #[error("the roll-out of module {module:?} is over: it expired, or somebody else ended it")]
     Over {

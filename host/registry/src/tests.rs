@@ -78,7 +78,7 @@ fn of_two_deploys_the_second_is_told_of_the_first() {
         .begin(version("two", 1), vec![], &request("s", 1))
         .unwrap_err();
     assert!(
-        refused.to_string().contains("me is rolling out one"),
+        refused.to_string().contains("me has been rolling out one"),
         "{refused}"
     );
     // One whose author has gone is no obstacle.
@@ -120,7 +120,8 @@ fn what_breaks_messages_is_refused_with_the_list() {
         |request: &RolloutRequest| record.clone().begin(version("two", 1), changes(), request);
     let refused = begin(&request("r", 1)).unwrap_err().to_string();
     assert!(
-        refused.contains("- `f` is gone") && refused.contains("--allow-breaking"),
+        refused.contains("does not take what the active one takes")
+            && refused.contains("- `f` is gone"),
         "{refused}"
     );
     let wanted = RolloutRequest {

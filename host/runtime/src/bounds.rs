@@ -1,8 +1,8 @@
-//! What a module may be made of: one cheap pass over its sections, before anything is compiled.
+//! Limits on what a module may contain, checked in one cheap pass over its sections before anything is
+//! compiled.
 //!
-//! A compiler's work can grow much faster than the bytes it is given. What no honest module comes near
-//! is refused here, with the figure; what passes and still costs too much meets the compiler's own limits.
-//! Must not know the engine.
+//! A compiler's work can grow much faster than its input. No honest module comes near these limits. One that
+//! passes and still costs too much is stopped by the compiler's own limits. Must not know the engine.
 
 use wasmparser::{Parser, Payload};
 
@@ -16,9 +16,9 @@ const FUNCTION_BYTES: u64 = 1 << 20;
 const NESTING: u64 = 10;
 /// Components and modules.
 const MODULES: u64 = 500;
-/// Types, and what defines them, in all its sections together.
+/// Types and their definitions, in all sections together.
 const TYPES: u64 = 100_000;
-/// Imports, exports, instances and aliases, in all its sections together.
+/// Imports, exports, instances and aliases, in all sections together.
 const ITEMS: u64 = 500_000;
 
 /// Why a module isn't compiled.
@@ -26,21 +26,21 @@ const ITEMS: u64 = 500_000;
 pub(crate) enum Unfit {
     /// It can't be read.
     Damaged(DamagedModule),
-    /// It has more of something than any module may have.
+    /// It has more of something than a module may have.
     Excess {
         /// Of what, in the plural.
         what: &'static str,
         /// How many, at least.
         found: u64,
-        /// How many are taken.
+        /// How many are allowed.
         allowed: u64,
     },
 }
 
-/// Looks at `wasm`, a component or a core module.
+/// Checks `wasm`, a component or a core module.
 pub(crate) fn check(wasm: &[u8]) -> Result<(), Unfit> {
     if !Parser::is_component(wasm) && !Parser::is_core_wasm(wasm) {
-        // Whoever wraps it says what it should be.
+        // Wrapping it reports what it should be.
         return Ok(());
     }
     let mut counts = Counts::default();
@@ -151,7 +151,7 @@ mod tests {
         let fine = wat::parse_str(nested(10)).unwrap();
         assert!(check(&fine).is_ok());
         assert_eq!(excess(&nested(11)), ("levels of nesting", NESTING));
-        // Side by side, they are not deep.
+        // Modules side by side are not nested.
         let side_by_side = format!("(component {})", "(core module)".repeat(100));
         assert!(check(&wat::parse_str(side_by_side).unwrap()).is_ok());
     }

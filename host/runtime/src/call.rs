@@ -79,7 +79,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
     ended(how, &monitor, usage(&task, &monitor, &store))
 }
 
-/// What the call used, but for the wall clock's time, which is not over yet.
+/// What the call used, except for the wall clock, which is still running.
 fn usage(task: &Task, monitor: &Monitor, store: &Store<CallState>) -> Usage {
     let left = |limit: u64| Some(limit.saturating_sub(store.get_fuel().ok()?));
     Usage {
@@ -149,7 +149,7 @@ fn open(task: &Task, state: CallState) -> wasmtime::Result<Store<CallState>> {
     Ok(store)
 }
 
-/// Asked at every tick of a guest that is computing: stop it, or let others have the thread.
+/// Called at every tick while a guest computes: stops it, or lets others use the thread.
 fn tick(state: &CallState) -> wasmtime::Result<UpdateDeadline> {
     if Instant::now() >= state.deadline {
         return Err(Stop::Timeout.into());
@@ -187,7 +187,7 @@ enum Halt {
     Cancelled,
 }
 
-/// What a call that waits is woken by, besides what it waits for. Most calls never wait.
+/// What wakes a waiting call, besides what it waits for. Most calls never wait.
 struct Alarms {
     deadline: Pin<Box<Sleep>>,
     cancelled: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
@@ -232,7 +232,7 @@ async fn drive<T>(
     .await
 }
 
-/// What a call that was not stopped from outside means.
+/// The ending of a call that was not stopped from outside.
 fn conclude(task: &Task, called: wasmtime::Result<Option<Val>>, store: &Store<CallState>) -> How {
     let state = store.data();
     let how = match (task.signature.kind, called) {
@@ -251,7 +251,7 @@ fn conclude(task: &Task, called: wasmtime::Result<Option<Val>>, store: &Store<Ca
     blame(how, state)
 }
 
-/// A panic's trap knows nothing of its message, which the guest has logged before.
+/// A panic's trap doesn't carry its message, which the guest has logged before.
 fn with_last_words(error: &wasmtime::Error, task: &Task, state: &CallState) -> How {
     let how = trap::ending(error, &task.limits);
     match (how, state.monitor.log().last_words()) {
@@ -262,7 +262,7 @@ fn with_last_words(error: &wasmtime::Error, task: &Task, state: &CallState) -> H
     }
 }
 
-/// An ending that follows from a refusal is told as that refusal.
+/// An ending caused by a refusal is reported as that refusal.
 fn blame(how: How, state: &CallState) -> How {
     if !matches!(
         how,

@@ -1,5 +1,5 @@
-//! A task's log while it runs: its own lines, what it writes to stdout and stderr, and what the
-//! host has to say; capped, and free of control characters.
+//! A task's log while it runs: its own lines, its output on stdout and stderr, and the host's remarks. Its
+//! size is limited, and it has no control characters.
 //!
 //! Must not know where the log goes afterwards.
 
@@ -10,16 +10,16 @@ use chicory_signature::{printable, printable_up_to};
 use crate::ended::{Level, LogLine, LogSource, Note, Observer};
 use crate::limits::ResolvedLimits;
 
-/// What a line costs besides its text, so that empty lines are not free.
+/// What a line counts besides its text, so that empty lines are not free.
 const LINE_COST: u64 = 16;
 
-/// Progress reports that follow one another faster than this are dropped.
+/// Progress reports that follow each other faster than this are dropped.
 const PROGRESS_GAP: Duration = Duration::from_millis(50);
 
-/// The most that is passed on of what a guest says about its progress.
+/// Maximum length of a progress message, in bytes.
 const PROGRESS_BYTES: usize = 4096;
 
-/// The end of a program's output that an error shows, in bytes.
+/// How much of the end of a program's output an error shows, in bytes.
 const TAIL: usize = 2048;
 
 /// Which of its standard streams a guest writes to.
@@ -86,7 +86,7 @@ impl CallLog {
         }
     }
 
-    /// Adds what the guest said through `chicory:task/log`.
+    /// Adds what the guest logged through `chicory:task/log`.
     pub(crate) fn say(&mut self, level: Level, message: &str) {
         for line in message.lines() {
             if !self.log.take(line.len() as u64 + LINE_COST) {
@@ -96,7 +96,7 @@ impl CallLog {
         }
     }
 
-    /// Adds what the guest wrote to a standard stream; lines appear once they are whole.
+    /// Adds what the guest wrote to a standard stream. Lines appear once they are complete.
     pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) {
         if let (Stream::Stdout, Some(result)) = (stream, &mut self.result) {
             if result.budget.take(bytes.len() as u64) {
@@ -142,19 +142,19 @@ impl CallLog {
         });
     }
 
-    /// Notes that the guest was refused something, with the line that would grant it.
+    /// Records that the guest was refused something, with the line that would grant it.
     pub(crate) fn deny(&mut self, message: String) {
         self.say_as_host(Level::Warn, &message);
         self.denied.get_or_insert(message);
     }
 
-    /// What the guest was refused first, if it was refused anything.
+    /// The first thing that the guest was refused.
     pub(crate) fn denied(&self) -> Option<&str> {
         self.denied.as_deref()
     }
 
-    /// What the guest said last of what went wrong: errors in its log, or lines to stderr. A panic's
-    /// message, as a rule.
+    /// The guest's last words about an error: error lines in its log, or lines on stderr. Usually a panic's
+    /// message.
     pub(crate) fn last_words(&mut self) -> Option<String> {
         const MOST: usize = 8;
         self.end_line(Stream::Stderr);
@@ -230,7 +230,7 @@ impl CallLog {
         self.add(level, source, &String::from_utf8_lossy(line));
     }
 
-    /// Adds what the host has to say about the call.
+    /// Adds a remark of the host.
     pub(crate) fn say_as_host(&mut self, level: Level, message: &str) {
         for line in message.lines() {
             if !self.log.take(line.len() as u64 + LINE_COST) {

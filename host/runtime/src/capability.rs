@@ -19,7 +19,7 @@ mod task;
 
 use std::fmt;
 
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, InstancePre, Linker};
 
 pub(crate) use self::contract::Setup;
 use self::contract::{Access, Capability};
@@ -147,23 +147,24 @@ impl Capabilities {
         Ok(setups.into())
     }
 
-    /// Links the imports, which must have been found granted.
+    /// Links a component's imports, which must have been found granted.
     pub(crate) fn link(
         &self,
-        linker: &mut Linker<CallState>,
+        component: &Component,
         imports: &[String],
-    ) -> wasmtime::Result<()> {
+    ) -> wasmtime::Result<InstancePre<CallState>> {
+        let mut linker = Linker::new(component.engine());
         let mut linked: Vec<Import<'_>> = Vec::new();
         for import in imports.iter().map(|name| Import::parse(name)) {
             // Compatible versions of an interface are linked once.
             if let Some(capability) = self.find(import)
                 && !linked.iter().any(|other| other.fits(import))
             {
-                capability.link(linker, import.interface)?;
+                capability.link(&mut linker, import.interface, component)?;
                 linked.push(import);
             }
         }
-        Ok(())
+        linker.instantiate_pre(component)
     }
 
     fn find(&self, import: Import<'_>) -> Option<&dyn Capability> {

@@ -1,4 +1,4 @@
-//! A module's machine code: kept from an earlier time, or made now, here or in a process for it.
+//! A module's machine code: from the cache, or compiled now, in this process or a separate one.
 //!
 //! Must not know grants or tasks.
 
@@ -16,10 +16,10 @@ use crate::engine::{Engines, Needs, fingerprint};
 use crate::error::{InvalidModule, LoadError};
 use crate::request::ModuleSource;
 
-/// How many times longer than its processor time a compilation in a process of its own may last: tasks go
-/// before it, so on a busy machine it waits for most of the time.
+/// How many times longer than its CPU time a compilation in a separate process may take. Tasks have priority
+/// over it, so on a busy machine it mostly waits.
 const BUSY: u32 = 4;
-/// What is left to the rest, beside that process, before a load is given up.
+/// Extra time for the other steps before loading is given up.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// A module's code in memory, ready to be linked.
@@ -32,13 +32,13 @@ pub(crate) struct MachineCode {
 pub(crate) struct Codegen {
     pub(crate) engines: Arc<Engines>,
     pub(crate) cache: Option<DiskCache>,
-    /// Without one, compiling happens in this process, and only its time is limited.
+    /// Without one, modules are compiled in this process, and only the time is limited.
     pub(crate) compiler: Option<Compiler>,
     pub(crate) timeout: Duration,
 }
 
 impl Codegen {
-    /// After how long a step of loading is given up, if it hasn't ended by itself.
+    /// How long a step of loading may take before it is given up.
     pub(crate) fn patience(&self) -> Duration {
         match self.compiler {
             Some(_) => BUSY * self.timeout + GRACE,
@@ -46,7 +46,7 @@ impl Codegen {
         }
     }
 
-    /// What the cache has. Takes no compilation, so it needs no turn.
+    /// The cached code, if there is any. Nothing is compiled, so it needs no turn.
     pub(crate) fn kept(&self, source: &ModuleSource) -> Option<MachineCode> {
         let cache = self.cache.as_ref()?;
         // Whether it needs async is known only once it is a component: look for both.
@@ -61,7 +61,7 @@ impl Codegen {
         })
     }
 
-    /// Compiles it, unless another process with the same cache does so just now.
+    /// Compiles it, or waits for another process with the same cache that is compiling it.
     pub(crate) fn make(&self, source: &ModuleSource) -> Result<MachineCode, LoadError> {
         let deadline = Instant::now() + BUSY * self.timeout;
         bounds::check(&source.wasm).map_err(|unfit| unfit.of(source))?;
@@ -113,8 +113,8 @@ impl Codegen {
             .ok()
     }
 
-    /// Its place in the cache. The fingerprint is the plain engine's, so that no other has to be made for
-    /// a look; what differs between the engines of one sandbox is in the name.
+    /// Its file name in the cache. The fingerprint is the plain engine's, so that a lookup needn't create
+    /// other engines; the name tells the engines of one sandbox apart.
     fn file(&self, source: &ModuleSource, needs: Needs) -> Option<String> {
         let plain = self.engines.get(Needs::default()).ok()?;
         let fuel = if needs.fuel { "-fuel" } else { "" };
@@ -160,7 +160,7 @@ impl Unfit {
     }
 }
 
-/// Makes a component of code that this host compiled.
+/// Makes a component from code that this host compiled.
 fn trusted(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the code comes from this host's own compiler, or from the cache, which gives only bytes
     // that carry a MAC under this host's own key, and where this host writes nothing but what its

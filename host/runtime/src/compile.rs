@@ -1,4 +1,4 @@
-//! From WebAssembly to machine code: make a component of it, then compile that.
+//! From WebAssembly to machine code: makes a component of it, then compiles that.
 //!
 //! The same in a worker and in the process that compiles for it. Must not know caches or limits.
 
@@ -23,7 +23,7 @@ pub(crate) struct Produced {
 pub(crate) enum NotCompiled {
     /// The module is wrong: what is, and what to do.
     Refused(String),
-    /// The memory that compiling may take was not enough.
+    /// The memory limit of the compiler was not enough.
     OutOfMemory,
     /// It was not done in time.
     TooSlow,

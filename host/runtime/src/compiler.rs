@@ -1,6 +1,6 @@
-//! Compiling in a process of its own, as the one who asks for it: starts it, hands it the module, and kills
-//! it when the time is up. So a module whose compilation explodes takes neither the host's memory nor,
-//! for longer than the limit, a processor; and a bug in the compiler is not the host's end.
+//! Compiling in a separate process, from the caller's side: starts the process, hands it the module, and
+//! kills it when its time is up. So a module whose compilation explodes doesn't take the host's memory, nor a
+//! processor for longer than the limit, and a bug in the compiler doesn't end the host.
 //!
 //! Must not know what is compiled. The other end is [`crate::confined`].
 
@@ -18,28 +18,44 @@ use serde::{Deserialize, Serialize};
 
 use crate::compile::{NotCompiled, Produced};
 
-/// The process' exit code where the module is at fault; its words are on stderr.
+/// The exit code when the module is at fault; the reason is on stderr.
 pub(crate) const REFUSED: u8 = 10;
-/// Its exit code where the memory didn't suffice.
+/// The exit code when the memory was not enough.
 pub(crate) const OUT_OF_MEMORY: u8 = 11;
-/// The most machine code that is taken. A large language runtime has 60 MiB.
+/// Maximum size of the machine code. A large language runtime has 60 MiB.
 pub(crate) const MAX_CODE: u64 = 512 << 20;
-/// The most that is read of what the process says.
+/// Maximum number of bytes read from the process's stderr.
 const MAX_WORDS: u64 = 16 << 10;
 
 /// A program that compiles modules for this sandbox: one that calls [`crate::serve_compiler`].
+///
+/// ```no_run
+/// use chicory_runtime::{Compiler, Sandbox, SandboxConfig};
+///
+/// // This program calls `serve_compiler` when its first argument is `compile`.
+/// let compiler = Compiler {
+///     program: std::env::current_exe()?,
+///     args: vec!["compile".into()],
+///     max_memory: 2 << 30,
+/// };
+/// let sandbox = Sandbox::new(SandboxConfig {
+///     compiler: Some(compiler),
+///     ..SandboxConfig::default()
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Compiler {
-    /// The program; of the same build as this one, since it makes code for this one's engine.
+    /// The program. It must be of the same build as this one, because it makes code for this one's engine.
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
-    /// The memory that it may take, in bytes.
+    /// Its memory limit, in bytes.
     pub max_memory: u64,
 }
 
-/// What the process is told, as a line of JSON; the module follows until the end of its input. It answers
-/// with one byte, whether the module needs async, and the machine code.
+/// What the process is told, as one line of JSON, before the module. It answers with the machine code and a
+/// last byte that says whether the module needs async.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
     /// The code counts fuel.
@@ -48,7 +64,7 @@ pub(crate) struct Order {
     pub(crate) source_lines: bool,
     /// Bytes.
     pub(crate) max_memory: u64,
-    /// Seconds of all its threads together, after which the kernel ends it.
+    /// CPU seconds, summed over its threads, after which the kernel ends it.
     pub(crate) cpu_seconds: u64,
 }
 
@@ -62,13 +78,13 @@ impl Drop for Process {
     }
 }
 
-/// Half of the processors, so that as much is left to tasks.
+/// Half of the processors; the other half is left to tasks.
 fn threads() -> usize {
     thread::available_parallelism().map_or(1, |all| (all.get() / 2).max(1))
 }
 
 impl Compiler {
-    /// Compiles `wasm`, for `cpu` of all threads together, and until `deadline` at most.
+    /// Compiles `wasm`, within `cpu` (summed over all threads) and before `deadline`.
     pub(crate) fn run(
         &self,
         wasm: &[u8],
@@ -96,14 +112,15 @@ impl Compiler {
         converse(process, &order, wasm, left)
     }
 
-    /// Without this process' environment, which may have secrets.
+    /// Starts it without this process's environment, which may contain secrets.
     fn start(&self) -> io::Result<Process> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.args)
             .env_clear()
             .env("RAYON_NUM_THREADS", threads().to_string())
-            // Otherwise this allocator's first step takes a GiB, used or not, which the limit counts.
+            // Otherwise this allocator starts by reserving a GiB, which the limit counts whether it is used
+            // or not.
             .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -123,7 +140,7 @@ fn converse(
     let stdout = process.0.stdout.take().expect(pipes);
     let stderr = process.0.stderr.take().expect(pipes);
     thread::scope(|scope| {
-        // If it doesn't take all of the module, its end says why.
+        // If it doesn't read all of the module, its exit status says why.
         scope.spawn(move || drop(feed(stdin, order, wasm)));
         let words = scope.spawn(move || read(stderr, MAX_WORDS));
         let (sender, answer) = mpsc::channel();
@@ -134,7 +151,7 @@ fn converse(
             return Err(NotCompiled::TooSlow);
         }
         let status = process.0.wait();
-        // Its children, if it had any, would hold the streams open.
+        // Its children, if it had any, would keep the streams open.
         drop(process);
         let words = words.join().unwrap_or_default();
         match status {
@@ -151,7 +168,7 @@ fn feed(mut stdin: ChildStdin, order: &Order, wasm: &[u8]) -> io::Result<()> {
     stdin.write_all(wasm)
 }
 
-/// Up to `limit` bytes; the rest is read and forgotten, so that the writer can end.
+/// Up to `limit` bytes. The rest is read and dropped, so that the writer can finish.
 fn read(mut stream: impl Read, limit: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     let _ = (&mut stream).take(limit).read_to_end(&mut bytes);
@@ -180,7 +197,7 @@ fn produced(mut answer: Vec<u8>) -> Result<Produced, NotCompiled> {
 fn failure(status: ExitStatus, words: &str) -> NotCompiled {
     let code = status.code();
     let words = words.trim();
-    // The second is how Rust ends a program that gets no memory.
+    // The second is what Rust prints when an allocation fails.
     if code == Some(OUT_OF_MEMORY.into()) || words.contains("memory allocation of ") {
         return NotCompiled::OutOfMemory;
     }
@@ -207,7 +224,7 @@ mod tests {
             args: vec!["-c".into(), script.into()],
             max_memory: 1 << 30,
         };
-        // More than a pipe holds: a process that reads nothing must not stop us.
+        // More than a pipe holds: a process that reads nothing must not block us.
         let deadline = Instant::now() + patience;
         compiler.run(&vec![7; 200_000], true, false, SOON, deadline)
     }
@@ -241,7 +258,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("pid");
         let script = format!("echo $$ >{}; exec /bin/sleep 600", file.display());
-        // Until it has said who it is, it can't be looked for.
+        // It can't be looked for before it has written its process id.
         let mut patience = Duration::from_millis(100);
         let pid = loop {
             let ended = run(&script, patience);

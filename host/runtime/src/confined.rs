@@ -1,5 +1,5 @@
-//! Compiling in a process of its own, as that process: limits itself, then reads a module from its standard input
-//! and writes machine code to its standard output.
+//! Compiling in a separate process, from that process's side: limits itself, then reads a module from
+//! standard input and writes machine code to standard output.
 //!
 //! Must not know who started it, nor caches. The other end is [`crate::compiler`].
 
@@ -12,16 +12,16 @@ use crate::compile::{NotCompiled, compile};
 use crate::compiler::{OUT_OF_MEMORY, Order, REFUSED};
 use crate::engine::{Needs, compiling_engine};
 
-/// How much lower than others' the priority is: where a task and a compilation want a processor, the task has it.
+/// The process's niceness: when a task and a compilation want the same processor, the task gets it.
 const NICE: i32 = 10;
 
-/// What a program does that [`crate::Compiler`] names: compiles one module, from standard input to standard
-/// output. The words of an error are on stderr.
+/// The main function of the program that a [`crate::Compiler`] starts: compiles one module from standard
+/// input to standard output. Errors are written to stderr.
 pub fn serve_compiler() -> ExitCode {
     match serve(io::stdin().lock(), io::stdout().lock()) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(NotCompiled::OutOfMemory)) => OUT_OF_MEMORY.into(),
-        // The module alone may be more than there is.
+        // The module alone may be larger than the memory.
         Err(error) if error.kind() == io::ErrorKind::OutOfMemory => OUT_OF_MEMORY.into(),
         Ok(Err(NotCompiled::Refused(why))) => {
             eprintln!("{why}");
@@ -59,12 +59,12 @@ fn serve(mut input: impl BufRead, mut output: impl Write) -> io::Result<Result<(
     Ok(Ok(()))
 }
 
-/// Takes from this process what a compilation doesn't need, before it sees a byte of the module.
+/// Takes away what a compilation doesn't need, before the first byte of the module is read.
 fn confine(order: &Order) -> io::Result<()> {
-    // What may be written to, not the address space: allocators and threads reserve much more of that
-    // than they use, and the program itself is mapped as well.
+    // Writable memory, not address space: allocators and threads reserve much more address space than they
+    // use, and the program itself is mapped too.
     limit(Resource::Data, order.max_memory)?;
-    // One second between the signal that tells of it and the one that can't be mistaken for anything.
+    // One second between the signal that warns and the one that kills.
     limit(Resource::Cpu, order.cpu_seconds + 1)?;
     let cpu = getrlimit(Resource::Cpu);
     let current = cpu.maximum.map(|most| most.min(order.cpu_seconds));
@@ -76,7 +76,7 @@ fn confine(order: &Order) -> io::Result<()> {
     Ok(())
 }
 
-/// Sets a limit, or keeps the lower one that this process was started with.
+/// Sets a limit, or keeps a lower one that this process was started with.
 fn limit(resource: Resource, most: u64) -> io::Result<()> {
     let before = getrlimit(resource);
     let most = before.maximum.map_or(most, |before| before.min(most));

@@ -2,13 +2,15 @@
 //!
 //! Must not know where the message came from.
 
+use chicory_signature::SharedStr;
+
 /// What a task may learn about its message through `chicory:task/context`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskContext {
     /// The message's id, the same at every attempt.
-    pub id: String,
+    pub id: SharedStr,
     /// The task's full name, as the producer wrote it.
-    pub name: String,
+    pub name: SharedStr,
     /// Earlier retries of this message.
     pub retries: u32,
     /// Retries that the policy allows.

@@ -1,11 +1,11 @@
-//! Finds the tasks among a component's exports, and says of the other functions why they are none.
+//! Finds the tasks among a component's exports, and says why its other functions are not tasks.
 //!
 //! Must not know settings, nor how a task is called.
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex};
 
-use chicory_signature::{Kind, Signature};
+use chicory_signature::{Kind, LocalName, Signature, same_name};
 
 use crate::types::{field, shape};
 
@@ -80,7 +80,8 @@ impl Discovery {
         if is_called_by_its_builder(name, func) {
             return Err("componentize-py calls it once, while it builds the module".into());
         }
-        if self.tasks.iter().any(|task| task.name == name) {
+        LocalName::parse(name).map_err(|error| error.to_string())?;
+        if self.tasks.iter().any(|task| same_name(&task.name, name)) {
             return Err("another export has the same name".into());
         }
         let param = |(name, ty): (&str, _)| {

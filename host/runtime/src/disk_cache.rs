@@ -1,8 +1,8 @@
 //! Compiled modules on local disk, so that a restart needn't compile again.
 //!
-//! Loading compiled code is trusting it, so each file carries a keyed MAC over its name and bytes;
-//! the key is made at random and stays in the directory, readable by its owner alone. A file that
-//! doesn't check is ignored, and written anew. Must not know what is compiled.
+//! Loading compiled code means trusting it, so each file carries a keyed MAC over its name and bytes. The key
+//! is random and stays in the directory, readable only by its owner. A file whose MAC doesn't match is
+//! ignored, and written again. Must not know what is compiled.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -21,7 +21,7 @@ pub(crate) struct DiskCache {
 }
 
 impl DiskCache {
-    /// Opens the directory, and makes it and its key where they are missing.
+    /// Opens the directory. Creates it and its key if they are missing.
     pub(crate) fn open(dir: &Path) -> io::Result<DiskCache> {
         fs::create_dir_all(dir)?;
         Ok(DiskCache {
@@ -30,7 +30,7 @@ impl DiskCache {
         })
     }
 
-    /// The bytes stored under this name, if they are there and are what was stored.
+    /// The bytes stored under this name, if they are there and unchanged.
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
         let mut bytes = fs::read(self.dir.join(name)).ok()?;
         let at = bytes.len().checked_sub(MAC_BYTES)?;
@@ -51,11 +51,11 @@ impl DiskCache {
         Ok(())
     }
 
-    /// Waits until nobody else, in any process, holds this name, and holds it.
+    /// Waits until no other process or thread has locked this name, and locks it.
     pub(crate) fn lock(&self, name: &str) -> io::Result<CacheLock> {
         let path = self.dir.join(name).with_extension("lock");
         let file = File::create(&path)?;
-        // The kernel gives it back when a process ends, however it does.
+        // The kernel releases it when the process ends, for whatever reason.
         file.lock()?;
         Ok(CacheLock { path, _file: file })
     }
@@ -70,7 +70,7 @@ impl DiskCache {
     }
 }
 
-/// A name that is held, until this is dropped.
+/// A locked name. Dropping this unlocks it.
 pub(crate) struct CacheLock {
     path: PathBuf,
     _file: File,
@@ -78,13 +78,13 @@ pub(crate) struct CacheLock {
 
 impl Drop for CacheLock {
     fn drop(&mut self) {
-        // Whoever waits for this file gets it still; whoever comes later makes a new one, and finds
-        // what was stored meanwhile.
+        // Those that are waiting for this file still get it. Later ones create a new file, and find what was
+        // stored in the meantime.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// The directory's key. Of several processes that start at once, all get the one that was first.
+/// The directory's key. When several processes start at once, all use the key of the first.
 fn key(dir: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let path = dir.join("key");
     loop {
@@ -100,11 +100,11 @@ fn key(dir: &Path) -> io::Result<[u8; KEY_BYTES]> {
     }
 }
 
-/// Writes a new key beside its place, and links it there unless another process was first.
+/// Writes a new key to a temporary file, and links it into place unless another process was first.
 fn write_key(dir: &Path, path: &Path) -> io::Result<()> {
     let mut key = [0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(io::Error::from)?;
-    // A named temporary file is readable by its owner alone.
+    // A named temporary file is readable only by its owner.
     let mut file = tempfile::NamedTempFile::new_in(dir)?;
     file.write_all(&key)?;
     match file.persist_noclobber(path) {

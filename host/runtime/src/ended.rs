@@ -1,28 +1,27 @@
-//! How a call ended, in the runtime's words, with what it used and what it said.
+//! How a call ended, in the runtime's terms, with what it used and what it logged.
 //!
-//! Must not know what an ending means for a queue: whether to try again is decided elsewhere.
+//! Must not know what an ending means for a queue: whether to retry is decided elsewhere.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_signature::ValidationError;
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+pub use chicory_signature::{Level, LogLine, LogSource, Note, Usage};
 use serde_json::value::RawValue;
 
-/// Everything there is to say about one finished call.
+/// The report of one finished call.
 #[derive(Debug)]
 pub struct Ended {
     /// The ending itself.
     pub how: How,
-    /// What the call used, whatever its ending.
+    /// What the call used, however it ended.
     pub usage: Usage,
     /// The task's log: its own lines, and what it wrote to stdout and stderr, in order.
     pub log: Vec<LogLine>,
 }
 
-/// The ways in which a call ends. What a guest does is a value, never an `Err`.
+/// The ways in which a call can end. What a guest does is a value, never an `Err`.
 #[derive(Debug)]
 pub enum How {
     /// The task returned; its result as JSON.
@@ -32,18 +31,18 @@ pub enum How {
         /// The guest's own case name in WIT's spelling, the name in its
         /// `chicory:task/types.failure`, or `TaskError`.
         name: String,
-        /// What the guest says about it.
+        /// The guest's description of it.
         message: String,
-        /// Where in the guest's source it happened, if the guest says so.
+        /// Where in the guest's source it happened, if the guest says where.
         traceback: Option<String>,
-        /// What the guest says about trying again.
+        /// The guest's advice about retrying.
         retry: Advice,
         /// The whole error as JSON.
         details: Box<RawValue>,
     },
-    /// A command-line program ended with another exit code than 0.
+    /// A command-line program ended with an exit code other than 0.
     Exited {
-        /// The exit code; WASI 0.2 has only 0 and 1, and a program's other codes become 1.
+        /// The exit code. WASI 0.2 has only 0 and 1; any other code of a program becomes 1.
         code: i32,
         /// The end of what it wrote to stdout.
         stdout: String,
@@ -95,24 +94,24 @@ pub enum How {
     },
     /// The caller cancelled the call.
     Cancelled,
-    /// The host could not do its work: nothing is known about the task.
+    /// The host could not do its work. Nothing is known about the task.
     HostFailed(String),
 }
 
-/// What a guest says about trying again.
+/// A guest's advice about retrying.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Advice {
-    /// Nothing: the retry policy decides alone.
+    /// None: the retry policy decides.
     #[default]
     Policy,
-    /// Try again, after this long if it says so.
+    /// Retry, after this delay if one is given.
     RetryAfter(Option<Duration>),
-    /// Never try again.
+    /// Never retry.
     Never,
 }
 
 impl How {
-    /// The error's stable name, which retry policies match and dead letters carry; none if the task
+    /// The error's stable name, which retry policies match and dead letters carry. `None` if the task
     /// returned.
     pub fn error_name(&self) -> Option<&str> {
         Some(match self {
@@ -130,7 +129,7 @@ impl How {
         })
     }
 
-    /// The ending for people: a sentence, with a backtrace below it where there is one.
+    /// The ending for people: a sentence, followed by a backtrace if there is one.
     pub fn message(&self) -> String {
         self.to_string()
     }
@@ -174,112 +173,12 @@ fn write_below(f: &mut fmt::Formatter<'_>, backtrace: Option<&str>) -> fmt::Resu
     backtrace.map_or(Ok(()), |text| write!(f, "\n{text}"))
 }
 
-/// What one call used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// From the start of the call to its end.
-    pub wall: Duration,
-    /// The part of `wall` in which the sandbox was on a thread; waiting is not in it.
-    pub cpu: Duration,
-    /// The largest sum over the guest's memories, in bytes.
-    pub peak_memory: u64,
-    /// Fuel used, where the task has a fuel limit.
-    pub fuel: Option<u64>,
-}
-
-/// As `wall_ms`, `cpu_ms`, `peak_memory_bytes`, and `fuel` where there is some.
-impl Serialize for Usage {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = if self.fuel.is_some() { 4 } else { 3 };
-        let mut out = serializer.serialize_struct("Usage", fields)?;
-        out.serialize_field("wall_ms", &milliseconds(self.wall))?;
-        out.serialize_field("cpu_ms", &milliseconds(self.cpu))?;
-        out.serialize_field("peak_memory_bytes", &self.peak_memory)?;
-        match self.fuel {
-            Some(fuel) => out.serialize_field("fuel", &fuel)?,
-            None => out.skip_field("fuel")?,
-        }
-        out.end()
-    }
-}
-
-/// Milliseconds with three digits after the point.
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1000.0
-}
-
-/// One line of a task's log, free of control characters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LogLine {
-    /// How much it matters.
-    pub level: Level,
-    /// Where it came from.
-    pub source: LogSource,
-    /// The text, without a line end.
-    pub message: String,
-}
-
-/// How much a log line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-#[expect(missing_docs, reason = "the usual five")]
-pub enum Level {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-/// Where a log line came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogSource {
-    /// `chicory:task/log`.
-    Guest,
-    /// A line that the guest wrote to its standard output.
-    Stdout,
-    /// A line that the guest wrote to its standard error.
-    Stderr,
-    /// The host, about the call.
-    Host,
-}
-
-/// What a running call tells whoever watches it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Note {
-    /// A line was added to the log.
-    Log(LogLine),
-    /// The task reported how far it is.
-    Progress {
-        /// From 0 to 100.
-        percent: f64,
-        /// What the task says about it, free of control characters.
-        message: Option<String>,
-    },
-}
-
 /// Called for each [`Note`], on the sandbox's thread: it must be quick, and must not block.
 pub type Observer = Arc<dyn Fn(Note) + Send + Sync>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn usage_is_written_in_milliseconds_and_bytes() {
-        let usage = Usage {
-            wall: Duration::from_micros(12_345),
-            cpu: Duration::from_micros(1500),
-            peak_memory: 65_536,
-            fuel: None,
-        };
-        let json = serde_json::to_string(&usage).unwrap();
-        assert_eq!(
-            json,
-            r#"{"wall_ms":12.345,"cpu_ms":1.5,"peak_memory_bytes":65536}"#
-        );
-    }
 
     #[test]
     fn endings_have_stable_names_and_sentences() {

@@ -1,7 +1,7 @@
-//! Engines: how guests are compiled and where their memories live, and the clock that stops them.
+//! Engines: how guests are compiled, where their memories live, and the clock that stops them.
 //!
-//! There are up to four, since fuel and the component model's async cost every call a little: a
-//! module gets the plainest one that can run it. Must not know tasks, grants or JSON.
+//! There are up to four, because fuel and the component model's async make every call a little slower: a
+//! module gets the plainest engine that can run it. Must not know tasks, grants or JSON.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock, Weak};
@@ -13,29 +13,29 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
-/// How often a guest is asked whether it should stop, and made to yield to the executor.
+/// How often a guest is checked for its limits and made to yield to the executor.
 const TICK: Duration = Duration::from_millis(2);
 
-/// Core instances, memories and tables that one component may have. A language runtime with
-/// dynamic linking has tens of instances and tables, and one memory.
+/// Maximum number of core instances, memories and tables of one component. A language runtime with dynamic
+/// linking has tens of instances and tables, and one memory.
 const INSTANCES: u32 = 100;
 const MEMORIES: u32 = 4;
 const TABLES: u32 = 40;
 
-/// A call's stack: wasm may use half of it, the host's functions the rest. It is cleared after each call:
-/// the uppermost part, which most calls don't leave, by writing zeros; the rest is given back to the
-/// kernel, which takes the longer the larger it is.
+/// A call's stack: wasm may use half of it, and host functions the rest. It is cleared after each call. The
+/// top, which most calls never leave, is overwritten with zeros; the rest is returned to the kernel, which
+/// takes longer the larger it is.
 const STACK: usize = 1 << 20;
 const STACK_KEPT: usize = 16 << 10;
 
-/// Bytes of a memory that are copied back from its image after a call; more is given back to the kernel.
+/// How many bytes of a memory are restored from its image after a call. The rest is returned to the kernel.
 pub(crate) const MEMORY_KEPT: usize = 4 << 20;
 
-/// Regions that are given back to the kernel at a time: one system call for all of them, where the
-/// kernel knows it. Nothing is used again before.
+/// How many regions are returned to the kernel at a time, in one system call if the kernel supports it.
+/// Nothing is reused before that.
 const GIVEN_BACK: usize = 8;
 
-/// What a module needs of its engine.
+/// What a module needs from its engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
     /// Counting fuel.
@@ -44,14 +44,14 @@ pub(crate) struct Needs {
     pub(crate) concurrency: bool,
 }
 
-/// The engines of one sandbox, each made when first needed.
+/// The engines of one sandbox, each created when it is first needed.
 pub(crate) struct Engines {
     size: PoolSize,
     pub(crate) source_lines: bool,
     made: [OnceLock<Engine>; 4],
 }
 
-/// What the pools are made for.
+/// The size of the pools.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PoolSize {
     /// Calls at the same time.
@@ -61,8 +61,8 @@ pub(crate) struct PoolSize {
 }
 
 impl Engines {
-    /// Makes the plain engine, and starts the thread that ticks. It stops when the engines are dropped.
-    /// With `source_lines`, backtraces read the modules' DWARF.
+    /// Creates the plain engine, and starts the thread that ticks until the engines are dropped. With
+    /// `source_lines`, backtraces read the modules' DWARF.
     pub(crate) fn start(size: PoolSize, source_lines: bool) -> wasmtime::Result<Arc<Engines>> {
         let engines = Arc::new(Engines {
             size,
@@ -81,7 +81,7 @@ impl Engines {
     pub(crate) fn get(&self, needs: Needs) -> wasmtime::Result<&Engine> {
         let slot = &self.made[usize::from(needs.fuel) + 2 * usize::from(needs.concurrency)];
         if slot.get().is_none() {
-            // Two callers at once may both make one; the second is dropped again.
+            // Two callers at once may both create one; the second is dropped.
             let _ = slot.set(Engine::new(&configure(
                 self.size,
                 needs,
@@ -105,7 +105,7 @@ impl Engines {
     }
 }
 
-/// A number that changes whenever compiled code of this engine would not be understood by another.
+/// A number that differs between engines that can't use each other's compiled code.
 pub(crate) fn fingerprint(engine: &Engine) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -124,7 +124,7 @@ fn tick(engines: &Weak<Engines>) {
     }
 }
 
-/// An engine that compiles for those with these needs and runs nothing, so it has no pool.
+/// An engine that compiles for engines with these needs. It runs nothing, so it has no pool.
 pub(crate) fn compiling_engine(needs: Needs, source_lines: bool) -> wasmtime::Result<Engine> {
     Engine::new(&generating(needs, source_lines))
 }
@@ -135,7 +135,7 @@ fn configure(size: PoolSize, needs: Needs, source_lines: bool) -> Config {
     config
 }
 
-/// All that decides what code is made.
+/// All settings that influence the generated code.
 fn generating(needs: Needs, source_lines: bool) -> Config {
     let mut config = Config::new();
     config
@@ -145,7 +145,7 @@ fn generating(needs: Needs, source_lines: bool) -> Config {
         .async_stack_zeroing(true)
         .async_stack_size(STACK)
         .cranelift_opt_level(OptLevel::Speed)
-        // Reading a hostile module's DWARF at a trap could take seconds; to workers, names suffice.
+        // Reading a hostile module's DWARF at a trap could take seconds. For workers, names are enough.
         .wasm_backtrace_details(if source_lines {
             WasmBacktraceDetails::Enable
         } else {
@@ -175,8 +175,9 @@ fn pool(size: PoolSize) -> PoolingAllocationConfig {
         .max_component_instance_size(4 << 20)
         .table_elements(100_000)
         .max_memory_size(size.memory)
-        // Resetting a slot is cheaper than giving it back to the kernel, and another module's costs a mapping.
-        // The pool splits these among threads, and each has the slots of all modules that it runs.
+        // Resetting a slot is cheaper than returning it to the kernel, and using another module's slot costs
+        // a mapping. The pool divides these among threads, and each thread keeps slots of all modules that it
+        // runs.
         .max_unused_warm_slots(size.calls.saturating_mul(4))
         .linear_memory_keep_resident(MEMORY_KEPT)
         .table_keep_resident(8 << 10)

@@ -1,4 +1,4 @@
-//! What can keep a sandbox from starting, or a module from being loaded.
+//! Why a sandbox can't be started, or a module can't be loaded.
 //!
 //! Must not know what a guest does once it runs: that is an `Ended`.
 
@@ -12,7 +12,7 @@ use crate::limits::LimitError;
 use crate::section::DamagedModule;
 use crate::settings::GrantError;
 
-/// The sandbox can't be made on this machine, or with these settings.
+/// A sandbox can't be started on this machine or with these settings.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
@@ -47,7 +47,7 @@ pub enum LoadError {
         /// Each import, with the line that would grant it.
         needs: Vec<Need>,
     },
-    /// It imports what no grant can give.
+    /// It imports something that no grant can give.
     #[error(
         "module `{module}` can't be loaded: it imports {}, which this host doesn't have; \
          it has chicory:task 0.1 and of WASI 0.2 cli, clocks, filesystem, http, io and random{}",
@@ -61,7 +61,7 @@ pub enum LoadError {
         /// The interfaces that the embedder has registered.
         own: Vec<String>,
     },
-    /// Its manifest asks for something impossible.
+    /// Its manifest asks for something that is not possible.
     #[error("module `{module}` can't be loaded: its manifest is wrong")]
     Settings {
         /// The module's name.
@@ -77,9 +77,9 @@ pub enum LoadError {
         /// What is wrong, and what to do.
         source: InvalidModule,
     },
-    /// It is larger than this worker takes.
+    /// It is larger than this worker accepts.
     #[error(
-        "module `{module}` can't be loaded: it has {size} bytes, and this worker takes modules up to {limit}"
+        "module `{module}` can't be loaded: it has {size} bytes, and this worker accepts modules of up to {limit}"
     )]
     TooLarge {
         /// The module's name.
@@ -89,9 +89,9 @@ pub enum LoadError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// It has more of something than any module may have: such modules are made to keep compilers busy.
+    /// It has more of something than a module may have. Such modules are made to keep compilers busy.
     #[error(
-        "module `{module}` can't be loaded: it has {found} {what}, and modules are taken with up to {allowed}"
+        "module `{module}` can't be loaded: it has {found} {what}, and at most {allowed} are allowed"
     )]
     TooComplex {
         /// The module's name.
@@ -103,7 +103,7 @@ pub enum LoadError {
         /// How many are allowed.
         allowed: u64,
     },
-    /// It takes more memory to compile than this worker gives.
+    /// Compiling it takes more memory than this worker allows.
     #[error(
         "module `{module}` can't be loaded: compiling it takes more than {} MiB of memory", limit >> 20
     )]
@@ -113,7 +113,7 @@ pub enum LoadError {
         /// The limit, in bytes.
         limit: u64,
     },
-    /// It takes longer to compile than this worker waits.
+    /// Compiling it takes longer than this worker allows.
     #[error("module `{module}` can't be loaded: compiling it took longer than {limit:?}")]
     TooSlow {
         /// The module's name.
@@ -123,7 +123,7 @@ pub enum LoadError {
     },
 }
 
-/// A setting of a module's manifest that the sandbox can't follow.
+/// A setting in a module's manifest that the sandbox can't apply.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
@@ -138,7 +138,7 @@ pub enum SettingsError {
     UnknownTask(String),
 }
 
-/// A module that is at fault itself.
+/// A module that can't be used, whatever its settings are.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidModule {
@@ -151,10 +151,10 @@ pub enum InvalidModule {
     /// Compiling or loading it made this program panic.
     #[error("compiling it crashed")]
     Crashed(#[source] Box<dyn Error + Send + Sync>),
-    /// The engine doesn't take its machine code.
+    /// The engine refuses its machine code.
     #[error("its machine code can't be used")]
     MachineCode(#[source] Box<dyn Error + Send + Sync>),
-    /// What it imports can't be linked with what there is.
+    /// Its imports don't match what the host has.
     #[error("it can't be linked")]
     NotLinked(#[source] Box<dyn Error + Send + Sync>),
     /// None of its exports is a task.

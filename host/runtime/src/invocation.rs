@@ -26,10 +26,10 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// A call with these arguments, and nothing to be known, watched or cancelled.
+    /// A call with these arguments, with no context but the task's name, no observer and no way to cancel it.
     pub fn new(task: Arc<Task>, arguments: Arguments) -> Self {
         let context = TaskContext {
-            name: task.name().to_owned(),
+            name: task.name().into(),
             ..TaskContext::default()
         };
         Invocation {

@@ -1,4 +1,4 @@
-//! Chicory's sandbox: a component in, an [`Invocation`] in, an [`Ended`] out.
+//! Chicory's sandbox: it takes a component and an [`Invocation`], and returns an [`Ended`].
 //!
 //! A [`Sandbox`] loads modules and calls their exported functions with JSON, each call in a fresh
 //! instance that is thrown away after it, with no capability that its manifest doesn't grant, and
@@ -39,7 +39,7 @@ mod types;
 mod wrap;
 
 pub use capability::{HostInterface, InterfaceError, Need};
-pub use chicory_signature::{Arguments, RawJson, Signature, ValidationError};
+pub use chicory_signature::{Arguments, RawJson, SharedStr, Signature, ValidationError};
 pub use compiler::Compiler;
 pub use confined::serve_compiler;
 pub use context::TaskContext;

@@ -1,10 +1,10 @@
-//! Limits on the sum over all of a guest's memories, and over all of its tables.
+//! Limits on the total size of a guest's memories, and of its tables.
 //!
 //! wasmtime's own limits count each memory by itself. Must not know what a refusal leads to.
 
 use wasmtime::ResourceLimiter;
 
-/// Counts what the memories and tables of one store hold.
+/// Counts the size of one store's memories and tables.
 #[derive(Debug)]
 pub(crate) struct Limiter {
     memory: Count,
@@ -37,7 +37,7 @@ impl Limiter {
         self.memory.held
     }
 
-    /// Which limit the guest last ran into, as a sentence.
+    /// The limit that the guest hit last, as a sentence.
     pub(crate) fn refusal(&self) -> Option<String> {
         let memory = self.memory.refused.map(|asked| {
             format!(
@@ -64,7 +64,7 @@ impl Count {
             self.refused = Some(held);
             return false;
         }
-        // A growth above the guest's own maximum fails after this; it must not be counted.
+        // Growing beyond the guest's own maximum fails after this, so it must not be counted.
         let possible = maximum.is_none_or(|maximum| desired <= maximum);
         if possible {
             self.held = held;
@@ -80,7 +80,7 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        // A refusal is an answer that the guest may handle; the sandbox counts only if it then fails.
+        // A refusal is an answer that the guest may handle. It matters only if the guest then fails.
         Ok(self.memory.grow(current, desired, maximum))
     }
 

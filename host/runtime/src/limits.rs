@@ -8,29 +8,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::size::Bytes;
 
-/// Limits as a manifest gives them; what is absent comes from the level above.
+/// Limits as a manifest gives them. A missing one comes from the level above.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Wall clock, in seconds. Default 300.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,
-    /// Time on a thread, in seconds; waiting is not counted. Unlimited by default.
+    /// CPU time in seconds, without waiting. Unlimited by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_time: Option<f64>,
-    /// Sum over all memories, in bytes or as `"64MiB"`. Default: what the worker allows.
+    /// All memories together, in bytes or as `"64MiB"`. Default: what the worker allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Bytes>,
-    /// Sum over all tables, in elements. Default 100,000.
+    /// All tables together, in elements. Default 100,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table_elements: Option<u64>,
-    /// Fuel, about one unit per instruction. Off by default; it makes the guest slower.
+    /// Fuel, about one unit per instruction. Off by default, because counting it makes the guest slower.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fuel: Option<u64>,
-    /// Standard output and error together. Default 1 MiB; what is above is dropped.
+    /// Standard output and error together. Default 1 MiB; the rest is dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub output_bytes: Option<Bytes>,
-    /// Lines of `chicory:task/log`. Default 1 MiB; what is above is dropped.
+    /// Lines of `chicory:task/log`. Default 1 MiB; the rest is dropped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log_bytes: Option<Bytes>,
     /// Arguments as JSON. Default 16 MiB.
@@ -39,14 +39,14 @@ pub struct Limits {
     /// The result as JSON. Default 16 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_bytes: Option<Bytes>,
-    /// What one call from the guest to the host, or the task's result, may make the host allocate.
-    /// Default 128 MiB. A value counts as it is in the host, a byte of a `list<u8>` as some 40 bytes.
+    /// How much memory of the host one call from the guest to the host, or the task's result, may take.
+    /// Default 128 MiB. Values count with their size in the host: a byte of a `list<u8>` is about 40 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_call_bytes: Option<Bytes>,
 }
 
 impl Limits {
-    /// These limits, with `fallback` where they say nothing.
+    /// These limits, and those of `fallback` for what they don't set.
     #[must_use]
     pub fn or(&self, fallback: &Limits) -> Limits {
         Limits {
@@ -64,16 +64,16 @@ impl Limits {
     }
 }
 
-/// The limits in force for one task, resolved once at load.
+/// The limits that apply to one task, resolved once when its module is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvedLimits {
     /// Wall clock.
     pub timeout: Duration,
-    /// Time on a thread.
+    /// CPU time.
     pub cpu_time: Option<Duration>,
-    /// Sum over all memories, in bytes.
+    /// All memories together, in bytes.
     pub memory: u64,
-    /// Sum over all tables, in elements.
+    /// All tables together, in elements.
     pub table_elements: u64,
     /// Units of fuel.
     pub fuel: Option<u64>,
@@ -93,7 +93,7 @@ pub struct ResolvedLimits {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitError {
-    /// More memory than this worker has for a task.
+    /// More memory than a task may have on this worker.
     #[error(
         "memory = {asked} bytes is above this worker's limit of {ceiling} bytes; lower it, or raise the worker's max_memory"
     )]
@@ -135,7 +135,7 @@ impl ResolvedLimits {
         }
     }
 
-    /// Fills in the defaults. `ceiling` is the most memory that a task of this worker can have.
+    /// Fills in the defaults. `ceiling` is the maximum memory of a task on this worker.
     ///
     /// # Errors
     /// Names the limit that can't be set, and what is allowed.

@@ -1,13 +1,13 @@
-//! From machine code to a module that is ready to run: check imports against grants, link, find the
-//! tasks.
+//! From machine code to a module that is ready to run: checks imports against grants, links, finds the tasks.
 //!
-//! Blocking, and not quick: for threads that may block. Must not know who asks.
+//! Blocking and slow, so it runs on threads that may block. Must not know who asks.
 
 use std::sync::Arc;
 
+use chicory_signature::same_name;
 use wasmtime::Engine;
+use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, Linker};
 
 use crate::capability::{Capabilities, Imports};
 use crate::codegen::{Codegen, MachineCode};
@@ -39,7 +39,7 @@ struct Compiled {
 }
 
 impl Loader {
-    /// Takes a module that isn't too large, with its code where that is kept.
+    /// Accepts a module that isn't too large, and looks for its code in the cache.
     pub(crate) fn begin(
         &self,
         request: LoadRequest,
@@ -57,7 +57,7 @@ impl Loader {
         Ok((source, kept))
     }
 
-    /// Makes a module that may run.
+    /// Links a module whose imports are granted.
     pub(crate) fn load(
         &self,
         source: ModuleSource,
@@ -84,13 +84,9 @@ impl Loader {
             module: name.clone(),
             source: InvalidModule::NotLinked(error.into()),
         };
-        let mut linker = Linker::new(compiled.component.engine());
-        let linked = capabilities.link(&mut linker, &compiled.imports);
-        linked.map_err(invalid)?;
+        let linked = capabilities.link(&compiled.component, &compiled.imports);
         let loaded = Arc::new(Loaded {
-            pre: linker
-                .instantiate_pre(&compiled.component)
-                .map_err(invalid)?,
+            pre: linked.map_err(invalid)?,
             name: name.clone(),
             needs: compiled.needs,
             setups,
@@ -135,8 +131,10 @@ impl Loader {
         discovery: Discovery,
         settings: &ModuleSettings,
     ) -> Result<Vec<Arc<Task>>, SettingsError> {
-        let same = |a: &str, b: &str| chicory_signature::names(a, b);
-        let known = |name: &String| discovery.tasks.iter().any(|task| same(&task.name, name));
+        let known = |name: &String| {
+            let mut tasks = discovery.tasks.iter();
+            tasks.any(|task| same_name(&task.name, name))
+        };
         if let Some(unknown) = settings.task_limits.keys().find(|name| !known(name)) {
             return Err(SettingsError::UnknownTask(unknown.clone()));
         }
@@ -145,7 +143,7 @@ impl Loader {
             let own = settings
                 .task_limits
                 .iter()
-                .find(|(name, _)| same(&found.name, name))
+                .find(|(name, _)| same_name(&found.name, name))
                 .map_or(&none, |(_, own)| own);
             let limits = ResolvedLimits::resolve(&own.or(&settings.limits), self.max_memory)?;
             Ok(Arc::new(Task::new(loaded, found, limits)))
@@ -191,13 +189,13 @@ impl Compiled {
     }
 }
 
-/// Whether there is nothing to link: a guest's own types appear among its imports.
+/// Whether there is nothing to link. A guest's own types appear among its imports too.
 fn only_types(engine: &Engine, import: &ComponentItem) -> bool {
     match import {
         ComponentItem::Type(_) => true,
         ComponentItem::ComponentInstance(instance) => {
             let mut exports = instance.exports(engine).peekable();
-            // An empty one says nothing about what the interface would give.
+            // An empty one says nothing about what the interface has.
             exports.peek().is_some()
                 && exports.all(|(_, export)| matches!(export.ty, ComponentItem::Type(_)))
         }

@@ -1,4 +1,4 @@
-//! A loaded module and its tasks: everything about them that is known before the first call.
+//! A loaded module and its tasks: everything that is known before the first call.
 //!
 //! Must not know how a call is run.
 
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chicory_signature::{Arguments, Signature, ValidationError};
+use chicory_signature::{Arguments, Signature, ValidationError, canonical};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use crate::capability::{Need, Setup};
@@ -20,18 +20,20 @@ use crate::state::CallState;
 pub struct Module {
     pub(crate) loaded: Arc<Loaded>,
     tasks: Vec<Arc<Task>>,
+    /// By the canonical form of their names.
     by_name: HashMap<String, usize>,
     description: Description,
 }
 
-/// A module for people: what it offers, and what it needs. All that [`crate::Sandbox::inspect`] tells.
+/// A description of a module for people: what it offers and what it needs. The result of
+/// [`crate::Sandbox::inspect`].
 #[derive(Clone, Debug)]
 pub struct Description {
-    /// The name under which it was loaded.
+    /// The name that it was loaded with.
     pub name: String,
-    /// SHA-256 of the WebAssembly that was given, in hexadecimal.
+    /// SHA-256 of the WebAssembly it was loaded from, in hexadecimal.
     pub digest: String,
-    /// Size of the WebAssembly that was given, in bytes.
+    /// Size of the WebAssembly it was loaded from, in bytes.
     pub size: usize,
     /// Names of its tasks, each with its type.
     pub tasks: Vec<(String, Signature)>,
@@ -39,9 +41,9 @@ pub struct Description {
     pub not_tasks: Vec<(String, String)>,
     /// Everything that it imports.
     pub imports: Vec<String>,
-    /// What it can't run without: granted by default, or by the manifest.
+    /// What must be granted before it can run, by default or by the manifest.
     pub needs: Vec<Need>,
-    /// What it imports that is there and refuses every use: sockets.
+    /// Interfaces that it imports and that refuse every use: sockets.
     pub closed: Vec<String>,
 }
 
@@ -73,7 +75,7 @@ impl Module {
         let by_name = tasks
             .iter()
             .enumerate()
-            .map(|(index, task)| (key(&task.name), index))
+            .map(|(index, task)| (canonical(&task.name).into_owned(), index))
             .collect();
         Module {
             loaded,
@@ -83,22 +85,22 @@ impl Module {
         }
     }
 
-    /// The name under which it was loaded.
+    /// The name that it was loaded with.
     pub fn name(&self) -> &str {
         &self.loaded.name
     }
 
-    /// SHA-256 of the WebAssembly that was given, in hexadecimal.
+    /// SHA-256 of the WebAssembly it was loaded from, in hexadecimal.
     pub fn digest(&self) -> &str {
         &self.description.digest
     }
 
-    /// Size of the WebAssembly that was given, in bytes.
+    /// Size of the WebAssembly it was loaded from, in bytes.
     pub fn size(&self) -> usize {
         self.description.size
     }
 
-    /// Bytes of memory that its compiled code takes while it is loaded.
+    /// Size of its compiled code in memory, in bytes.
     pub fn code_size(&self) -> usize {
         let image = self.loaded.pre.component().image_range();
         image.end.addr() - image.start.addr()
@@ -109,12 +111,12 @@ impl Module {
         self.tasks.iter()
     }
 
-    /// The task of this name, `function` or `interface.function`, in kebab-case or `snake_case`.
+    /// The task of this name, `function` or `interface.function`, in any spelling.
     pub fn task(&self, name: &str) -> Option<&Arc<Task>> {
         let index = self
             .by_name
             .get(name)
-            .or_else(|| self.by_name.get(&key(name)))?;
+            .or_else(|| self.by_name.get(&*canonical(name)))?;
         self.tasks.get(*index)
     }
 
@@ -128,12 +130,12 @@ impl Module {
         &self.description.not_tasks
     }
 
-    /// What it can't run without: granted by default, or by the manifest.
+    /// What must be granted before it can run, by default or by the manifest.
     pub fn needs(&self) -> &[Need] {
         &self.description.needs
     }
 
-    /// All of it, for people.
+    /// A description for people.
     pub fn description(&self) -> &Description {
         &self.description
     }
@@ -146,11 +148,6 @@ impl fmt::Debug for Module {
             .field("digest", &self.digest())
             .finish_non_exhaustive()
     }
-}
-
-/// A name as it is looked up.
-fn key(name: &str) -> String {
-    name.to_ascii_lowercase().replace('_', "-")
 }
 
 impl Task {
@@ -179,7 +176,7 @@ impl Task {
         &self.loaded.name
     }
 
-    /// The limits in force.
+    /// The limits that apply to it.
     pub fn limits(&self) -> &ResolvedLimits {
         &self.limits
     }
@@ -189,11 +186,10 @@ impl Task {
         &self.signature
     }
 
-    /// The same task with limits of its own, which go before those it has.
+    /// The same task with other limits, which take precedence over those it has.
     ///
-    /// # Errors
-    /// Names the limit that can't be set, and what is allowed. Fuel can be limited only where the module
-    /// was loaded with a limit of fuel.
+    /// # Errors Names the limit that can't be set, and what is allowed. Fuel can be limited only if the
+    /// module was loaded with a limit on fuel.
     pub fn limited(&self, limits: &Limits) -> Result<Arc<Task>, LimitError> {
         if limits.fuel.is_some() && !self.loaded.needs.fuel {
             return Err(LimitError::Uncounted);
@@ -208,7 +204,7 @@ impl Task {
         }))
     }
 
-    /// Whether these arguments fit, without a call.
+    /// Checks whether these arguments fit, without calling the task.
     ///
     /// # Errors
     /// Says which argument doesn't fit, is missing, or is not known.

@@ -1,7 +1,7 @@
-//! What the host watches about one running call: its clock, its time on a thread, its log.
+//! What the host tracks about one running call: its clock, its CPU time, its log.
 //!
-//! Shared between the store, its streams and the future that drives them. Must not know what
-//! happens when a limit is passed.
+//! Shared by the store, its streams and the future that drives them. Must not know what happens when a limit
+//! is exceeded.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,7 +38,7 @@ impl Monitor {
         self.start
     }
 
-    /// Runs one poll of the call, and counts its time.
+    /// Runs one poll of the call and measures its time.
     pub(crate) fn timed<T>(&self, poll: impl FnOnce() -> T) -> T {
         let before = nanoseconds(self.start.elapsed());
         self.since.store(before, Ordering::Relaxed);
@@ -50,7 +50,7 @@ impl Monitor {
         polled
     }
 
-    /// Time spent in polls, with the current one.
+    /// Time spent in polls, including the current one.
     pub(crate) fn cpu(&self) -> Duration {
         let current = match self.since.load(Ordering::Relaxed) {
             IDLE => 0,

@@ -1,4 +1,4 @@
-//! What a task's own error means: its name, its message, and what it says about trying again.
+//! What a task's own error means: its name, its message, and its advice about retrying.
 //!
 //! Must not know the retry policy.
 
@@ -11,7 +11,7 @@ use crate::ended::{Advice, How};
 use crate::lift::lift;
 use chicory_signature::{Case, Field, Shape};
 
-/// The name of errors that have no name of their own.
+/// The name of errors without a name of their own.
 const UNNAMED: &str = "TaskError";
 
 /// The ending of a task that returned `err`.
@@ -80,7 +80,7 @@ fn message(val: &Val) -> Option<String> {
     }
 }
 
-/// Whether a record is `chicory:task/types.failure`, by the same reasoning as for `task-error`.
+/// Whether a record is `chicory:task/types.failure`, recognised in the same way as `task-error`.
 fn is_failure(fields: &[Field]) -> bool {
     let [name, message, traceback, retry] = fields else {
         return false;
@@ -103,7 +103,7 @@ fn is_failure(fields: &[Field]) -> bool {
             ]
 }
 
-/// Name, message and advice of a `failure`. One without a name is called as those that have none.
+/// Name, message and advice of a `failure`. One with an empty name gets the default name.
 fn failure(fields: &[(String, Val)]) -> (String, String, Advice) {
     let name = text_at(fields, "name").filter(|name| !name.is_empty());
     let retry = fields.iter().find_map(|(_, val)| match val {
@@ -135,8 +135,8 @@ fn text_at(fields: &[(String, Val)], name: &str) -> Option<String> {
     }
 }
 
-/// Whether a variant is `chicory:task/types.task-error`. A component's types have no names, but
-/// nothing else has these cases with these payloads.
+/// Whether a variant is `chicory:task/types.task-error`. A component's types have no names, but no other type
+/// has these cases with these payloads.
 fn is_task_error(cases: &[Case]) -> bool {
     let shape = |name: &str| {
         cases

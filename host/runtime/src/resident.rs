@@ -1,10 +1,11 @@
 //! Keeps what large guests write to in memory from one call to the next.
 //!
-//! After a call, wasmtime asks the kernel which pages were written to and copies those back from the module's
-//! image, but it takes the answer in 32 regions at most: what lies behind the 32nd is given back to the kernel, and
-//! faulted in again by the next call. An interpreter writes to hundreds of pages all over its heap. So the pages
-//! between those are made the process's own as well, the smallest gaps first, until the regions are few enough:
-//! a page more to copy costs a tenth of a fault, and nothing is given back. No content is changed.
+//! After a call, wasmtime asks the kernel which pages were written to and restores those from the module's
+//! image. But it accepts only 32 regions of pages: what lies beyond the 32nd is returned to the kernel, and
+//! the next call faults it in again. An interpreter writes to hundreds of pages all over its heap. So the
+//! pages in the gaps between them are made private to the process as well, the smallest gaps first, until
+//! there are few enough regions: restoring one more page costs a tenth of a page fault, and nothing is
+//! returned. No content changes.
 //!
 //! Must not know what a guest is, nor which memory is whose.
 
@@ -21,31 +22,32 @@ use nix::sys::mman::{MmapAdvise, madvise};
 use nix::sys::resource::{UsageWho, getrusage};
 use wasmtime::PoolingAllocationConfig;
 
-/// Whether the kernel says what was written to: without that, memory is given back whatever is done here.
+/// Whether the kernel reports written pages. Without that, memory is returned to it whatever is done here.
 static SCANS: LazyLock<bool> = LazyLock::new(PoolingAllocationConfig::is_pagemap_scan_available);
-/// Looks that brought something, after which they become rare as well: each memory needs one or two, and where
-/// there are always more faults, nothing here helps.
+/// After this many useful looks, further ones become rare too: each memory needs one or two, and if there are
+/// always more faults, this doesn't help.
 const MOST_LOOKS: u64 = 1024;
-/// Guests with less memory have too few pages for any of this.
+/// Guests with less memory have too few pages to need this.
 const LARGE: u64 = 2 << 20;
-/// A call with fewer page faults is as good as it gets.
+/// A call with fewer page faults can't be improved.
 const FEW_FAULTS: i64 = 32;
-/// Regions that wasmtime takes from the kernel's answer (`MAX_REGIONS` in its `pagemap.rs`).
+/// The number of regions that wasmtime accepts from the kernel (`MAX_REGIONS` in its `pagemap.rs`).
 const REGIONS: usize = 32;
-/// Regions that are aimed at: no two calls write to the same pages.
+/// The number of regions to aim at. It is lower, because no two calls write to the same pages.
 const AIM: usize = 30;
 const PAGE: u64 = 4096;
-/// How `/proc/self/maps` calls the memories that began as an image.
+/// The name in `/proc/self/maps` of memories that began as an image.
 const IMAGE: &str = "/memfd:wasm-memory-image";
 
-/// What is known of one module's calls.
+/// What is known about one module's calls.
 #[derive(Debug, Default)]
 pub(crate) struct Residency {
     large: AtomicBool,
     pace: Mutex<Pace>,
 }
 
-/// When to look again: after the first call with many faults, and ever more rarely while looking brings nothing.
+/// When to look again: after the first call with many faults, then less and less often while looking doesn't
+/// help.
 #[derive(Debug, Default)]
 struct Pace {
     skip: u64,
@@ -54,12 +56,12 @@ struct Pace {
 }
 
 impl Residency {
-    /// Before a call: the faults of this thread so far, where they are worth counting.
+    /// Before a call: this thread's page faults so far, if they are worth counting.
     pub(crate) fn before(&self) -> Option<i64> {
         (self.large.load(Ordering::Relaxed) && *SCANS).then(faults)
     }
 
-    /// After a call that ended with so much memory, and before that is reset.
+    /// After a call that ended with this much memory, and before the memory is reset.
     pub(crate) fn after(&self, before: Option<i64>, memory: u64, kept: usize) {
         let Some(before) = before else {
             if memory >= LARGE {
@@ -70,7 +72,7 @@ impl Residency {
         if faults() - before < FEW_FAULTS {
             return;
         }
-        // Whoever finds another thread looking has nothing to add.
+        // If another thread is already looking, there is nothing to add.
         let Ok(mut pace) = self.pace.try_lock() else {
             return;
         };
@@ -97,7 +99,7 @@ impl Pace {
     }
 }
 
-/// This thread's page faults so far that needed no disk; always 0 where the system doesn't count them.
+/// This thread's page faults so far that needed no disk access. Always 0 on systems that don't count them.
 fn faults() -> i64 {
     #[cfg(target_os = "linux")]
     let faults = getrusage(UsageWho::RUSAGE_THREAD).map_or(0, |usage| usage.minor_page_faults());
@@ -106,8 +108,8 @@ fn faults() -> i64 {
     faults
 }
 
-/// Closes gaps in every memory that was written to in too many places; how many pages that took. A
-/// memory of which more than `kept` bytes would be copied stays as it is.
+/// Closes gaps in every memory that was written to in too many places, and returns the number of pages this
+/// took. A memory of which more than `kept` bytes would be restored stays as it is.
 fn close_gaps(kept: usize) -> io::Result<u64> {
     let pagemap = File::open("/proc/self/pagemap")?;
     let mut closed = 0;
@@ -125,7 +127,7 @@ fn close_gaps(kept: usize) -> io::Result<u64> {
     Ok(closed)
 }
 
-/// Where this process has memories that began as a module's image.
+/// The address ranges of memories that began as a module's image.
 fn memories() -> io::Result<Vec<Range<u64>>> {
     let mut found = Vec::new();
     for line in BufReader::new(File::open("/proc/self/maps")?).lines() {
@@ -134,7 +136,7 @@ fn memories() -> io::Result<Vec<Range<u64>>> {
     Ok(found)
 }
 
-/// The addresses of a line of `/proc/self/maps`, if it is a memory that can be written to.
+/// The address range in a line of `/proc/self/maps`, if it is a writable memory.
 fn memory(line: &str) -> Option<Range<u64>> {
     if !line.contains(IMAGE) || !line.contains(" rw-p ") {
         return None;
@@ -144,8 +146,8 @@ fn memory(line: &str) -> Option<Range<u64>> {
     Some(address(start)?..address(end)?)
 }
 
-/// Which pages of a memory are the process's own: the others are still the image's, or were never touched.
-/// See `Documentation/admin-guide/mm/pagemap.rst` of Linux.
+/// Which pages of a memory are private to the process. The others still belong to the image, or were never
+/// touched. See Linux's `Documentation/admin-guide/mm/pagemap.rst`.
 fn own_pages(pagemap: &File, memory: &Range<u64>) -> io::Result<Vec<bool>> {
     const PRESENT: u64 = 1 << 63;
     const OF_A_FILE: u64 = 1 << 61;
@@ -171,7 +173,8 @@ fn regions(marked: &[bool]) -> Vec<Range<u64>> {
     found
 }
 
-/// The smallest gaps whose closing leaves `regions` regions, as far as no more than `pages` pages are then in use.
+/// The smallest gaps that must be closed to leave `regions` regions, as long as no more than `pages` pages
+/// are then in use.
 fn gaps(written: &[Range<u64>], regions: usize, pages: u64) -> Vec<Range<u64>> {
     let mut gaps: Vec<_> = written
         .windows(2)
@@ -187,13 +190,13 @@ fn gaps(written: &[Range<u64>], regions: usize, pages: u64) -> Vec<Range<u64>> {
     affordable.collect()
 }
 
-/// Elsewhere nothing is ever found to be done.
+/// On other systems there is never anything to do.
 #[cfg(not(target_os = "linux"))]
 fn make_own(_: u64, _: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes pages the process's own, as writing to each would, without changing any.
+/// Makes pages private to the process, as writing to each of them would, without changing their content.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the kernel's own way; see below")]
 fn make_own(address: u64, length: u64) -> io::Result<()> {
@@ -203,8 +206,9 @@ fn make_own(address: u64, length: u64) -> io::Result<()> {
     let Some(start) = std::ptr::NonNull::new(std::ptr::without_provenance_mut(address)) else {
         return Ok(());
     };
-    // SAFETY: MADV_POPULATE_WRITE changes no byte of any mapping, whoever's it is and whoever is writing to it, so it
-    // is harmless even where the memory was replaced since it was looked up. It fails for what is not mapped.
+    // SAFETY: MADV_POPULATE_WRITE changes no byte of any mapping, whoever owns it or writes to it, so it is
+    // harmless even if the memory was replaced after it was looked up. It fails for memory that is not
+    // mapped.
     unsafe { madvise(start, length, MmapAdvise::MADV_POPULATE_WRITE) }.map_err(io::Error::from)
 }
 
@@ -260,7 +264,7 @@ mod tests {
         assert_eq!(map, content);
     }
 
-    /// A file, mapped as an image is.
+    /// A file that is mapped like an image.
     #[expect(unsafe_code, reason = "a mapping that lives as long as the tests")]
     fn private(file: &File, length: usize) -> &'static [u8] {
         use nix::sys::mman::{MapFlags, ProtFlags, mmap};

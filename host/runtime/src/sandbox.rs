@@ -26,26 +26,27 @@ use crate::request::{LoadRequest, ModuleSource};
 /// How a sandbox is sized.
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
-    /// Calls at the same time; more wait for a place. Bounds the address space, some 16 GiB each.
+    /// Maximum number of calls at the same time; more wait. It determines the address space, about 16 GiB for
+    /// each.
     pub concurrency: usize,
-    /// The most memory that any task can have, in bytes.
+    /// Maximum memory of a task, in bytes.
     pub max_memory: u64,
-    /// Where compiled modules are kept; without it, they are compiled at every start.
+    /// The directory for compiled modules. Without one, modules are compiled at every start.
     pub cache_dir: Option<PathBuf>,
-    /// The largest module that is taken, in bytes.
+    /// Maximum size of a module, in bytes.
     pub max_module_bytes: usize,
-    /// The program that compiles, in processes of its own with limits. Without one, compiling happens
-    /// in this process: for modules of one's own.
+    /// The program that compiles, in separate processes with limits. Without one, modules are compiled in
+    /// this process, which is for trusted modules only.
     pub compiler: Option<Compiler>,
-    /// How long a compilation may take: with a compiler, processor time, and four times as long by the
-    /// clock, since it runs with a low priority; without one, by the clock.
+    /// How long a compilation may take: with a compiler, CPU time, and four times as much wall time, because
+    /// it runs with a low priority; without one, wall time.
     pub compile_timeout: Duration,
-    /// Compilations at the same time; more wait.
+    /// Maximum number of compilations at the same time; more wait.
     pub parallel_compilations: usize,
-    /// Whether backtraces have files and lines, where a module has them (DWARF). Only for modules of
-    /// one's own: a hostile one's could keep the host busy.
+    /// Whether backtraces show files and lines, if a module has them (DWARF). For trusted modules only: a
+    /// hostile module's DWARF could keep the host busy.
     pub source_lines: bool,
-    /// Interfaces that this program implements, for modules to import.
+    /// Interfaces that this program implements and modules may import.
     pub host_interfaces: Vec<HostInterface>,
 }
 
@@ -65,7 +66,7 @@ impl Default for SandboxConfig {
     }
 }
 
-/// Loads modules and runs their tasks. A clone is the same sandbox.
+/// Loads modules and runs their tasks. Clones share the same sandbox.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -73,7 +74,7 @@ impl Default for SandboxConfig {
 /// use chicory_runtime::{
 ///     How, Invocation, LoadRequest, ModuleSettings, Sandbox, SandboxConfig,
 /// };
-/// use serde_json::{Map, json};
+/// use serde_json::json;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -98,7 +99,7 @@ impl Default for SandboxConfig {
 ///
 /// // Each call runs in an instance of its own.
 /// let task = module.task("add").expect("the module exports it");
-/// let invocation = Invocation::new(Arc::clone(task), vec![json!(1), json!(2)], Map::new());
+/// let invocation = Invocation::new(Arc::clone(task), vec![json!(1), json!(2)].into());
 /// match sandbox.run(invocation).await.how {
 ///     How::Returned(result) => assert_eq!(result.get(), "3"),
 ///     other => panic!("{other}"),
@@ -150,7 +151,7 @@ impl Sandbox {
         })
     }
 
-    /// What was found on this machine, for the start-up log.
+    /// What the sandbox found on this machine, for the start-up log.
     pub fn describe(&self) -> String {
         self.inner.loader.codegen.engines.describe()
     }
@@ -184,7 +185,7 @@ impl Sandbox {
         }
     }
 
-    /// A module's code. Only what has to be compiled waits for a turn.
+    /// A module's code. Only a compilation waits for its turn.
     async fn compiled(
         &self,
         request: LoadRequest,
@@ -197,7 +198,7 @@ impl Sandbox {
         };
         let turn = Arc::clone(&self.inner.compilations).acquire_owned().await;
         self.apart(name, move |loader| {
-            // A compilation that is given up keeps its turn until it is really over.
+            // A compilation that was given up keeps its turn until it has really ended.
             let _turn = turn;
             let code = loader.codegen.make(&source)?;
             Ok((source, code))
@@ -205,7 +206,7 @@ impl Sandbox {
         .await
     }
 
-    /// Does a part of loading apart from the threads that run tasks.
+    /// Does a part of loading on a thread that runs no tasks.
     async fn apart<T: Send + 'static>(
         &self,
         module: String,

@@ -1,4 +1,4 @@
-//! Custom sections of a module: what its author put beside the code.
+//! Custom sections of a module: what its author stored beside the code.
 //!
 //! Must not know what a section means.
 
@@ -12,9 +12,9 @@ use wasmparser::{Parser, Payload};
 #[error("it is damaged")]
 pub struct DamagedModule(#[source] pub(crate) wasmparser::BinaryReaderError);
 
-/// The contents of all custom sections of this name, in the order of the file, each ended by a line
-/// feed: those of a component itself, and those of the modules and components inside it. Nothing for
-/// bytes that are not WebAssembly.
+/// The contents of all custom sections of this name, in file order, each followed by a line feed: those of
+/// the component itself and of the modules and components inside it. Empty for bytes that are not
+/// WebAssembly.
 ///
 /// # Errors
 /// Says where the WebAssembly is damaged.
@@ -35,8 +35,8 @@ pub fn custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, DamagedModule>
     Ok(found)
 }
 
-/// The contents of a custom section of this name of the module or component itself, not of what is
-/// inside it; the last one, where there are several.
+/// The contents of the last custom section of this name in the module or component itself, ignoring what is
+/// inside it.
 ///
 /// # Errors
 /// Says where the WebAssembly is damaged.
@@ -48,7 +48,7 @@ pub fn own_custom_section(wasm: &[u8], name: &str) -> Result<Option<Vec<u8>>, Da
     Ok(found)
 }
 
-/// The same WebAssembly without the custom sections of this name of the module or component itself.
+/// The same WebAssembly without the custom sections of this name in the module or component itself.
 ///
 /// # Errors
 /// Says where the WebAssembly is damaged.
@@ -63,7 +63,7 @@ pub fn without_custom_section(wasm: &[u8], name: &str) -> Result<Vec<u8>, Damage
     Ok(rest)
 }
 
-/// The same WebAssembly with a custom section more, at its end.
+/// The same WebAssembly with one more custom section at its end.
 pub fn with_custom_section(mut wasm: Vec<u8>, name: &str, contents: &[u8]) -> Vec<u8> {
     let section = CustomSection {
         name: name.into(),
@@ -80,7 +80,7 @@ struct SectionRange {
     contents: Range<usize>,
 }
 
-/// Looks at the custom sections of this name at the outermost level, in order.
+/// Visits the custom sections of this name at the outermost level, in order.
 fn own_sections(
     wasm: &[u8],
     name: &str,
@@ -90,7 +90,7 @@ fn own_sections(
         return Ok(());
     }
     let mut depth = 0_usize;
-    // The end of the section before: sections follow one another without a gap.
+    // The end of the previous section: sections follow each other without a gap.
     let mut before = 0;
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(DamagedModule)?;

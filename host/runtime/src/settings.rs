@@ -1,4 +1,4 @@
-//! What a module's manifest says about its sandbox: what it may touch, and its limits.
+//! What a module's manifest says about its sandbox: what it may access, and its limits.
 //!
 //! Must not know how a grant is linked.
 
@@ -9,38 +9,38 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
 
-/// A module's part of the manifest that concerns the sandbox.
+/// The part of a module's manifest that concerns the sandbox.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModuleSettings {
-    /// What the module may touch. What is not granted is not linked.
+    /// What the module may access. What is not granted is not linked.
     pub grants: Grants,
     /// Limits of every task of the module.
     pub limits: Limits,
-    /// Limits of single tasks, by their name inside the module; they go before `limits`.
+    /// Limits of single tasks, by their name inside the module. They take precedence over `limits`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub task_limits: BTreeMap<String, Limits>,
 }
 
-/// What a module may touch.
+/// What a module may access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Grants {
-    /// Environment variables that the guest sees. It never sees the host's.
+    /// The guest's environment variables. It never sees the host's.
     pub env: BTreeMap<String, String>,
-    /// Clocks; on by default, since language runtimes need them.
+    /// Clocks. On by default, because language runtimes need them.
     pub clocks: bool,
-    /// Random numbers; on by default, since language runtimes need them.
+    /// Random numbers. On by default, because language runtimes need them.
     pub random: bool,
-    /// Standard input and output; on by default. Output goes into the task's log.
+    /// Standard input and output. On by default. Output goes to the task's log.
     pub stdio: bool,
-    /// Hosts that the guest may call over HTTP: `example.com`, `*.example.com`,
-    /// `example.com:8080`, `127.0.0.1:8080`. Without a port, 80 and 443.
+    /// Hosts that the guest may call over HTTP: `example.com`, `*.example.com`, `example.com:8080`,
+    /// `127.0.0.1:8080`. Without a port, ports 80 and 443.
     pub http: Vec<String>,
     /// Directories of the host that the guest sees.
     pub dirs: Vec<DirGrant>,
-    /// Interfaces that the embedder implements: see [`HostInterface`](crate::HostInterface). Of all
-    /// versions, unless one is written.
+    /// Interfaces that the embedder implements, see [`HostInterface`](crate::HostInterface). A name without a
+    /// version grants all versions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub interfaces: Vec<String>,
 }

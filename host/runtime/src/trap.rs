@@ -24,12 +24,12 @@ pub(crate) fn exit_code(error: &Error) -> Option<i32> {
     error.downcast_ref::<I32Exit>().map(|exit| exit.0)
 }
 
-/// Whether it is what a panic or an abort comes to.
+/// Whether it is the trap of a panic or an abort.
 pub(crate) fn is_panic(error: &Error) -> bool {
     error.downcast_ref::<Trap>() == Some(&Trap::UnreachableCodeReached)
 }
 
-/// How a call ended that wasmtime calls an error.
+/// The ending of a call for which wasmtime gave an error.
 pub(crate) fn ending(error: &Error, limits: &ResolvedLimits) -> How {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         let backtrace = backtrace(error);
@@ -57,7 +57,7 @@ pub(crate) fn ending(error: &Error, limits: &ResolvedLimits) -> How {
     }
 }
 
-/// The cause, and a backtrace below it.
+/// The cause, followed by a backtrace.
 fn describe(error: &Error) -> String {
     let cause = error.root_cause().to_string();
     let mut text = cause
@@ -73,7 +73,7 @@ fn describe(error: &Error) -> String {
     text
 }
 
-/// The guest's functions, innermost first, one a line, with their names and without addresses.
+/// The names of the guest's functions, innermost first, one per line, without addresses.
 fn backtrace(error: &Error) -> Option<String> {
     let trace = error.downcast_ref::<WasmBacktrace>()?;
     let lines: Vec<_> = trace

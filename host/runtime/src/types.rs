@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use chicory_signature::{Case, Field, Outcome, Shape, Target};
 use wasmtime::component::{Type, Val};
 
-/// Reads a component's type. The error names the kind of type that JSON can't carry.
+/// Reads a component's type. The error names the kind of type that JSON can't express.
 pub(crate) fn shape(ty: &Type) -> Result<Shape, &'static str> {
     let boxed = |ty: &Type| shape(ty).map(Box::new);
     Ok(match ty {
@@ -73,7 +73,7 @@ fn case(name: &str, ty: Option<&Type>) -> Result<Case, &'static str> {
     })
 }
 
-/// JSON becomes values that the sandbox passes on.
+/// Makes values for the sandbox from JSON.
 pub(crate) struct Vals;
 
 impl Target for Vals {

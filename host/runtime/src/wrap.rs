@@ -1,4 +1,4 @@
-//! Makes a component of what was given: a component as it is, a core module by wrapping it.
+//! Makes a component: keeps a component as it is, and wraps a core module.
 //!
 //! Must not know the engine.
 
@@ -15,7 +15,7 @@ use wit_component::ComponentEncoder;
 
 pub use self::error::ComponentError;
 
-/// The component, and what it needs of its engine.
+/// The component, and what it needs from its engine.
 #[derive(Debug)]
 pub(crate) struct Wrapped {
     pub(crate) bytes: Vec<u8>,
@@ -36,7 +36,7 @@ pub(crate) fn wrap(wasm: Vec<u8>) -> Result<Wrapped, ComponentError> {
     Ok(Wrapped { bytes, concurrency })
 }
 
-/// Makes a component of a core module, as loading it does; a component stays as it is.
+/// Makes a component from a core module, as loading it does. A component stays as it is.
 ///
 /// # Errors
 /// Says what is wrong with `wasm`, and what to do.
@@ -44,7 +44,7 @@ pub fn to_component(wasm: Vec<u8>) -> Result<Vec<u8>, ComponentError> {
     wrap(wasm).map(|wrapped| wrapped.bytes)
 }
 
-/// What a core module shows about itself.
+/// What a core module reveals about itself.
 #[derive(Debug, Default)]
 struct Core {
     typed: bool,

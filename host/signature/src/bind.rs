@@ -7,8 +7,9 @@ use std::borrow::Cow;
 use crate::arguments::Arguments;
 use crate::error::{Lowered, ValidationError, at, wrong};
 use crate::lower::{Named, value};
+use crate::name::same_name;
 use crate::reader::Reader;
-use crate::shape::{Field, names};
+use crate::shape::Field;
 use crate::target::Target;
 
 /// A command-line program's arguments and its standard input.
@@ -39,7 +40,7 @@ pub fn bind<T: Target>(
     let mut kwargs = Reader::new(arguments.kwargs());
     kwargs.open(b'{');
     named.fill::<T, _>(&mut slots[given.len()..], &mut kwargs, keep, |key| {
-        if given.iter().any(|param| names(&param.name, key)) {
+        if given.iter().any(|param| same_name(&param.name, key)) {
             return at(
                 wrong("is given by position as well"),
                 &format!("kwargs.{key}"),

@@ -1,22 +1,22 @@
-//! Whether a new version of a task takes what an older one took, and returns what it returned.
+//! Whether a new version of a task accepts what the old one accepted, and returns what it returned.
 //!
-//! The rule for parameters: every list of arguments that fits the old signature fits the new one, by
-//! position and by name. For results: whoever reads what the old one returned can read what the new one
-//! returns, as long as he passes over fields that he does not know. Conservative: what is not known to
-//! be safe is a change. Must not know values.
+//! The rule for parameters: arguments that fit the old signature fit the new one, by position and by name. For
+//! results: a reader of the old version's results can read the new version's, if it ignores unknown fields.
+//! Conservative: what isn't known to be safe counts as a change. Must not know values.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::name::{find_name, same_name};
 use crate::shape::{Case, Field, Outcome, Shape};
 use crate::signature::{Kind, Signature};
 
-/// Something that messages made for the old version may not fit.
+/// A difference because of which messages made for the old version may not fit the new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Where, such as parameter `width`; the task's name before it where several are compared.
+    /// Where, such as parameter `width`; preceded by the task's name when several tasks are compared.
     pub place: String,
-    /// What it is now and what it was.
+    /// What is there now, and what was there.
     pub what: String,
 }
 
@@ -26,30 +26,32 @@ impl fmt::Display for Change {
     }
 }
 
-/// What is incompatible between the tasks of two versions: nothing for new tasks.
+/// What is incompatible between the tasks of two versions. New tasks are always compatible.
 pub fn compare(
     old: &BTreeMap<String, Signature>,
     new: &BTreeMap<String, Signature>,
 ) -> Vec<Change> {
-    let changes = old.iter().flat_map(|(name, before)| match new.get(name) {
-        None => vec![Change {
-            place: format!("task `{name}`"),
-            what: "is gone".into(),
-        }],
-        Some(now) => {
-            let changes = compatible(before, now).into_iter();
-            changes
-                .map(|change| Change {
-                    place: format!("task `{name}`: {}", change.place),
-                    ..change
-                })
-                .collect()
-        }
-    });
+    let changes = old
+        .iter()
+        .flat_map(|(name, before)| match find_name(new, name) {
+            None => vec![Change {
+                place: format!("task `{name}`"),
+                what: "is gone".into(),
+            }],
+            Some((_, now)) => {
+                let changes = compatible(before, now).into_iter();
+                changes
+                    .map(|change| Change {
+                        place: format!("task `{name}`: {}", change.place),
+                        ..change
+                    })
+                    .collect()
+            }
+        });
     changes.collect()
 }
 
-/// What is incompatible between two signatures of a task; nothing where the new one takes the old one's place.
+/// What is incompatible between two signatures of a task; nothing if the new one can replace the old one.
 pub fn compatible(old: &Signature, new: &Signature) -> Vec<Change> {
     if old.kind != new.kind {
         let name = |kind| match kind {
@@ -84,7 +86,7 @@ fn params(old: &[Field], new: &[Field]) -> Vec<Change> {
         let place = format!("parameter `{}`", before.name);
         match new.get(index) {
             None => changes.push(change(place, "is gone")),
-            // By position it would meet another meaning, by name none.
+            // An argument by position would get another meaning; one by name wouldn't be found.
             Some(now) if !same_name(&now.name, &before.name) => {
                 changes.push(change(place, format!("is called `{}` now", now.name)));
             }
@@ -102,10 +104,6 @@ fn params(old: &[Field], new: &[Field]) -> Vec<Change> {
         }
     }
     changes
-}
-
-fn same_name(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other)
 }
 
 /// Whether every JSON value that fits `old` fits `new`.
@@ -127,7 +125,7 @@ fn takes(old: &Shape, new: &Shape) -> bool {
         (Shape::Enum(old), Shape::Enum(new)) | (Shape::Flags(old), Shape::Flags(new)) => {
             has_all(new, old)
         }
-        // Null is none whatever is inside, so what took null before would mean something else.
+        // Null means `none` whatever is inside, so a type that accepted null would now read it differently.
         (old, Shape::Option(new)) => !takes_null(old) && takes(old, new),
         (Shape::Result(old), Shape::Result(new)) => takes_outcome(old, new),
         _ => false,
@@ -176,8 +174,8 @@ fn has_all(all: &[String], some: &[String]) -> bool {
         .all(|one| all.iter().any(|name| same_name(name, one)))
 }
 
-/// Whether a reader of what a task of the type `old` returned can read what one of the type `new` returns.
-/// Of a result, its `ok` is what is stored; an error is text by the time that anybody reads it.
+/// Whether a reader of results of type `old` can read results of type `new`. Only the `ok` of a WIT `result` is
+/// stored; an error is stored as text.
 fn returns(old: &Shape, new: &Shape) -> bool {
     let stored = |shape: &Shape| match shape {
         Shape::Result(outcome) => outcome.ok.clone(),
@@ -190,8 +188,8 @@ fn returns(old: &Shape, new: &Shape) -> bool {
     }
 }
 
-/// Whether a reader of values of `old` can read those of `new`. Names are written as they are in WIT, so
-/// that letters of another case are another name to him.
+/// Whether a reader of values of `old` can read those of `new`. Names are written as they are in WIT, so a reader
+/// doesn't recognise one whose case has changed.
 fn reads(old: &Shape, new: &Shape) -> bool {
     if widens(new, old) {
         return true;
@@ -233,7 +231,7 @@ fn reads_payload(old: Option<&Shape>, new: Option<&Shape>) -> bool {
     }
 }
 
-/// Whether every value of `narrow` is one of `wide`, both without types inside.
+/// Whether every value of `narrow` is also one of `wide`. Looks only at the types themselves, not inside them.
 fn widens(narrow: &Shape, wide: &Shape) -> bool {
     use Shape::{Bytes, Char, F32, F64, List, S8, S16, S32, S64, String, U8, U16, U32, U64};
     match (narrow, wide) {
@@ -246,7 +244,7 @@ fn widens(narrow: &Shape, wide: &Shape) -> bool {
         | (S32, S64 | F64)
         | (F32, F64)
         | (Char, String) => true,
-        // An array of numbers is taken for bytes; bytes are written as base64, which no list takes.
+        // An array of numbers is accepted as bytes, but bytes are written as base64, which no list accepts.
         (List(item), Bytes) => **item == U8,
         _ => false,
     }

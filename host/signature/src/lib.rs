@@ -1,8 +1,8 @@
-//! What a task takes and returns: its types, whether arguments fit them, and whether a new version's
-//! types take what an older one's took.
+//! What a task is called, and what it takes and returns: its types, whether arguments fit them, and whether a new
+//! version still accepts what the old one accepted.
 //!
-//! The one thing that the queue and the sandbox share, so that a producer checks arguments as the worker
-//! does. Must not know queues or WebAssembly.
+//! The queue and the sandbox share this crate and nothing else, so that a producer checks messages exactly as the
+//! worker does. Must not know queues or WebAssembly.
 //!
 //! ```
 //! use chicory_signature::{Arguments, Signature};
@@ -32,12 +32,16 @@ mod compatible;
 mod error;
 mod json;
 mod lower;
+mod name;
+mod note;
 mod number;
 mod reader;
 mod shape;
+mod shared;
 mod signature;
 mod target;
 mod text;
+mod usage;
 
 pub use arguments::{Arguments, ArgumentsError};
 pub use bind::{CommandLine, bind, bind_command};
@@ -45,7 +49,15 @@ pub use compatible::{Change, compare, compatible};
 pub use error::ValidationError;
 pub use json::{JsonError, MAX_DEPTH, RawJson};
 pub use lower::lower;
-pub use shape::{Case, Field, Outcome, Shape, listed, names};
+pub use name::{
+    LocalName, MAX_LOCAL_NAME, MAX_MODULE_NAME, MAX_TASK_NAME, ModulePattern, NameConflict,
+    NameError, Named, Offer, Reading, TaskName, UnknownTask, canonical, check_module_name,
+    conflict, find_name, same_name,
+};
+pub use note::{Level, LogLine, LogSource, Note};
+pub use shape::{Case, Field, Outcome, Shape, listed};
+pub use shared::SharedStr;
 pub use signature::{Kind, Signature};
 pub use target::Target;
 pub use text::{printable, printable_up_to, with_causes};
+pub use usage::Usage;

@@ -11,9 +11,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::error::{Lowered, ValidationError, at, wrong};
 use crate::json::RawJson;
+use crate::name::same_name;
 use crate::number::{self, Misfit};
 use crate::reader::Reader;
-use crate::shape::{Case, Field, Outcome, Shape, names};
+use crate::shape::{Case, Field, Outcome, Shape};
 use crate::target::Target;
 
 /// Converts one value.
@@ -223,7 +224,7 @@ impl Named<'_> {
         let mut next = 0;
         while json.more() {
             let key = json.key().map_err(|error| at(error, self.place))?;
-            let is_named = |field: &Field| names(&field.name, &key);
+            let is_named = |field: &Field| same_name(&field.name, &key);
             let index = match self.fields.get(next) {
                 Some(field) if is_named(field) => next,
                 _ => (self.fields.iter().position(is_named)).ok_or_else(|| unknown(&key))?,
@@ -262,7 +263,7 @@ impl Named<'_> {
 
 fn variant<T: Target>(shape: &Shape, cases: &[Case], json: &mut Reader<'_>) -> Lowered<T::Value> {
     by_case(shape, json, |name, given| {
-        let Some(case) = cases.iter().find(|case| names(&case.name, name)) else {
+        let Some(case) = cases.iter().find(|case| same_name(&case.name, name)) else {
             return Err(wrong(format!("expected {shape}, got the case `{name}`")));
         };
         let payload = payload_of::<T>(name, case.payload.as_ref(), given)?;
@@ -325,7 +326,7 @@ fn payload_of<T: Target>(
 
 fn known_name<'k>(shape: &Shape, known: &'k [String], json: &mut Reader<'_>) -> Lowered<&'k str> {
     let given = text(shape, json)?;
-    let found = known.iter().find(|name| names(name, &given));
+    let found = known.iter().find(|name| same_name(name, &given));
     found
         .map(String::as_str)
         .ok_or_else(|| wrong(format!("expected {shape}, got `{given}`")))

@@ -1,5 +1,5 @@
-//! WIT types as the conversions need them: names resolved, nothing to look up per call; written as WIT
-//! text for people, and as JSON for the registry.
+//! WIT types as the conversions need them: with names resolved, so that a call looks nothing up. Written as WIT
+//! text for people and as JSON for the registry.
 //!
 //! Must not know values.
 
@@ -67,16 +67,6 @@ pub struct Outcome {
     /// Its type where it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub err: Option<Shape>,
-}
-
-/// Whether `given` is WIT's name `wit`, in kebab-case or `snake_case`. WIT tells names apart without
-/// regard to case, so this does as well.
-pub fn names(wit: &str, given: &str) -> bool {
-    wit.len() == given.len()
-        && wit
-            .bytes()
-            .zip(given.bytes())
-            .all(|(wit, given)| wit.eq_ignore_ascii_case(&given) || (wit == b'-' && given == b'_'))
 }
 
 impl Display for Shape {
@@ -204,11 +194,5 @@ mod tests {
             err: Some(Shape::Bool),
         }));
         assert_eq!(unit.to_string(), "result<_, bool>");
-    }
-
-    #[test]
-    fn names_may_be_kebab_or_snake() {
-        assert!(names("max-width", "max-width") && names("max-width", "max_width"));
-        assert!(!names("max-width", "maxwidth") && !names("maxwidth", "max_width"));
     }
 }

@@ -17,7 +17,7 @@ use crate::target::Check;
 pub struct Signature {
     /// How it takes its arguments.
     pub kind: Kind,
-    /// By position, each with its name; none for a command.
+    /// Its parameters in order; none for a command.
     #[serde(default)]
     pub params: Box<[Field]>,
     /// What it returns, if anything.
@@ -36,10 +36,10 @@ pub enum Kind {
 }
 
 impl Signature {
-    /// Whether these arguments fit: what a worker would say, without a call.
+    /// Checks whether these arguments fit, as a worker does before a call.
     ///
     /// # Errors
-    /// Says which argument does not fit, and why.
+    /// Which argument doesn't fit, and why.
     pub fn check(&self, arguments: &Arguments) -> Result<(), ValidationError> {
         match self.kind {
             Kind::Function => bind::<Check>(&self.params, arguments).map(drop),
@@ -49,7 +49,7 @@ impl Signature {
 }
 
 impl fmt::Display for Signature {
-    /// As WIT text, such as `func(a: u32, b: u32) -> result<u32, string>`; a command's in the words of a shell.
+    /// As WIT text, such as `func(a: u32, b: u32) -> result<u32, string>`; a command's as a shell's usage line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::Function => {

@@ -2,12 +2,13 @@
 //!
 //! Must not know which broker it is.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{
     BrokerConfig, BrokerError, Connected, Delivery, FetchRequest, QueueStats, ReclaimRequest,
-    ResultRecord, Settle, Settled, Settlement, SystemClock, TaskMessage, TaskState,
+    ResultRecord, SettleRequest, Settled, Settlement, SystemClock, TaskMessage, TaskState,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -84,12 +85,13 @@ impl Queue {
 
     /// Settles all of these in the same way.
     pub async fn settle(&self, deliveries: &[Delivery], what: &Settlement) -> Vec<Settled> {
-        let batch: Vec<Settle> = deliveries.iter().map(|one| settle(one, what)).collect();
+        let batch: Vec<SettleRequest<'_>> =
+            deliveries.iter().map(|one| settle(one, what)).collect();
         self.settle_each(&batch).await
     }
 
     /// Settles each as it says.
-    pub async fn settle_each(&self, batch: &[Settle]) -> Vec<Settled> {
+    pub async fn settle_each(&self, batch: &[SettleRequest<'_>]) -> Vec<Settled> {
         self.connected.broker.settle(batch).await.expect("settle")
     }
 
@@ -106,7 +108,7 @@ impl Queue {
 /// A message with this id.
 pub fn message(id: &str) -> TaskMessage {
     let mut message = TaskMessage::new("suite.task");
-    id.clone_into(&mut message.id);
+    message.id = id.into();
     message
 }
 
@@ -118,34 +120,37 @@ pub fn messages(prefix: &str, count: usize) -> Vec<TaskMessage> {
 }
 
 /// The settlement of a delivery, without a result.
-pub fn settle(delivery: &Delivery, what: &Settlement) -> Settle {
-    Settle {
-        lease: delivery.lease.clone(),
-        raw: delivery.raw.clone(),
-        task_id: delivery.task_id.clone(),
+pub fn settle(delivery: &Delivery, what: &Settlement) -> SettleRequest<'static> {
+    SettleRequest {
+        lease: Cow::Owned(delivery.lease.clone()),
+        raw: Cow::Owned(delivery.raw.to_vec()),
+        task_id: delivery.task_id.clone().into(),
         task_name: "suite.task".into(),
         retries: 2,
-        settlement: what.clone(),
+        settlement: Cow::Owned(what.clone()),
         record: None,
     }
 }
 
 /// The settlement of a delivery whose task returned 1, with its result.
-pub fn completion(delivery: &Delivery) -> Settle {
-    Settle {
+pub fn completion(delivery: &Delivery) -> SettleRequest<'static> {
+    SettleRequest {
         record: Some(success(&delivery.task_id)),
         ..settle(delivery, &Settlement::Complete)
     }
 }
 
 /// What is written for a task that returned 1.
-pub fn success(task_id: &str) -> ResultRecord {
+pub fn success(task_id: &str) -> ResultRecord<'static> {
     ResultRecord {
-        task_id: task_id.to_owned(),
+        task_id: task_id.to_owned().into(),
         state: TaskState::Success,
-        body: Some(format!(
-            r#"{{"task_id":"{task_id}","state":"SUCCESS","result":1,"error":null,"traceback":null}}"#
-        )),
+        body: Some(
+            format!(
+                r#"{{"task_id":"{task_id}","state":"SUCCESS","result":1,"error":null,"traceback":null}}"#
+            )
+            .into(),
+        ),
         reply_to: None,
     }
 }

@@ -130,6 +130,23 @@ impl Site {
         });
     }
 
+    /// Reads as a consumer that isn't a worker, and leaves the messages unsettled.
+    pub fn read_as(&self, consumer: &str, count: u32) {
+        let (stream, group) = ("chicory:stream:default", "chicory-workers");
+        let count = count.to_string();
+        self.redis.query::<()>(&[
+            "XREADGROUP",
+            "GROUP",
+            group,
+            consumer,
+            "COUNT",
+            &count,
+            "STREAMS",
+            stream,
+            ">",
+        ]);
+    }
+
     /// Waits until a message of the default queue has been handed to a worker.
     pub fn until_delivered(&self) {
         until("a message with a worker", || {

@@ -1,60 +1,192 @@
-//! One delivery on its way through the worker.
+//! One delivery on its way through the worker: fetched, ready, started, concluded.
 //!
-//! Must not know who moves it on.
+//! All phases share one [`Attempt`], and read the message and the lease through it. Must not know who moves it on.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use chicory_queue::{Delivery, Lease, Settle, TaskMessage};
-use chicory_runtime::Usage;
+use chicory_queue::{
+    Delivery, Failure, Lease, ResultRecord, RetryPolicy, SettleRequest, Settlement, TaskMessage,
+};
+use chicory_signature::Usage;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::sandbox::CatalogTask;
+use crate::observer::{AttemptEnded, AttemptInfo};
+use crate::result::StateChange;
+use crate::runner::{Runnable, TaskNotFound};
 
-/// A delivery and the task that its message names, or why there is none here.
+/// A delivery that was fetched, and is not settled yet.
 pub(crate) struct Attempt {
     pub(crate) delivery: Delivery,
-    pub(crate) task: Result<Arc<CatalogTask>, String>,
-    /// The catalog's state that the task was found in.
+    /// The task found when it was fetched.
+    pub(crate) found: Found,
+    pub(crate) fetched_at: Instant,
+    /// Its place among the deliveries in hand.
+    pub(crate) slot: usize,
+    /// When its lease was last renewed, in milliseconds since it was fetched.
+    renewed: AtomicU64,
+    /// Whether clients have been told that it is running.
+    announced: AtomicBool,
+    max_retries: AtomicU32,
+}
+
+/// What a message was resolved to.
+#[derive(Clone)]
+pub(crate) struct Found {
+    /// The task; none where the message can't be read.
+    pub(crate) task: Option<Result<Arc<dyn Runnable>, TaskNotFound>>,
+    /// The runner's generation before it was asked.
     pub(crate) generation: u64,
 }
 
-/// An attempt that has ended and is to be settled.
-pub(crate) struct Finished {
-    pub(crate) ticket: u64,
-    pub(crate) settle: Settle,
-    pub(crate) report: Report,
+/// An attempt that may start.
+pub(crate) struct Ready {
+    pub(crate) attempt: Arc<Attempt>,
+    pub(crate) permit: OwnedSemaphorePermit,
 }
 
-/// What is told about an attempt beyond its settlement.
-pub(crate) struct Report {
-    /// The failure, as `Name: message`.
-    pub(crate) error: Option<String>,
+/// An attempt that has started.
+pub(crate) struct Started {
+    pub(crate) attempt: Arc<Attempt>,
+    /// What runs; none where there is nothing to run.
+    pub(crate) task: Option<Arc<dyn Runnable>>,
+    pub(crate) at: Instant,
+}
+
+/// An attempt that has ended, with what was decided about it.
+pub(crate) struct Concluded {
+    pub(crate) attempt: Arc<Attempt>,
+    pub(crate) settlement: Settlement,
+    /// What clients are to see.
+    pub(crate) change: Option<StateChange>,
+    pub(crate) failure: Option<Failure>,
     pub(crate) duration: Duration,
     pub(crate) usage: Option<Usage>,
 }
 
-/// An attempt that has begun, with what its conclusion needs.
-pub(crate) struct Case {
-    pub(crate) ticket: u64,
-    pub(crate) lease: Lease,
-    pub(crate) raw: Bytes,
-    pub(crate) message: Box<TaskMessage>,
-    pub(crate) task: Option<Arc<CatalogTask>>,
-    pub(crate) begun: Instant,
+impl Attempt {
+    /// An attempt at a delivery.
+    pub(crate) fn new(delivery: Delivery, found: Found, fetched_at: Instant) -> Self {
+        Self {
+            delivery,
+            found,
+            fetched_at,
+            slot: usize::MAX,
+            renewed: AtomicU64::new(0),
+            announced: AtomicBool::new(false),
+            max_retries: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.delivery.lease
+    }
+
+    /// The message; none where it can't be read.
+    pub(crate) fn message(&self) -> Option<&TaskMessage> {
+        self.delivery.message()
+    }
+
+    /// The task found when it was fetched.
+    pub(crate) fn task(&self) -> Option<&Arc<dyn Runnable>> {
+        self.found.task.as_ref()?.as_ref().ok()
+    }
+
+    /// Whether nobody wants to see states and results.
+    pub(crate) fn ignores_result(&self, task: Option<&Arc<dyn Runnable>>) -> bool {
+        self.message().is_some_and(|message| message.ignore_result)
+            || task.is_some_and(|task| task.profile().ignore_result)
+    }
+
+    /// What observers are told of it.
+    pub(crate) fn info(&self) -> AttemptInfo<'_> {
+        info(&self.delivery)
+    }
+
+    /// How long ago its lease's time last began.
+    pub(crate) fn lease_age(&self) -> Duration {
+        let renewed = Duration::from_millis(self.renewed.load(Ordering::Relaxed));
+        self.fetched_at.elapsed().saturating_sub(renewed)
+    }
+
+    /// Its lease's time has begun anew, not before `asked`.
+    pub(crate) fn renewed(&self, asked: Instant) {
+        let since = asked.saturating_duration_since(self.fetched_at);
+        let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        self.renewed.store(since, Ordering::Relaxed);
+    }
+
+    /// Whether this is the first time that it is announced.
+    pub(crate) fn announce(&self) -> bool {
+        !self.announced.swap(true, Ordering::Relaxed)
+    }
+
+    /// The retries that the policy in force allows.
+    pub(crate) fn max_retries(&self) -> u32 {
+        self.max_retries.load(Ordering::Relaxed)
+    }
+
+    /// Sets the retries in force, by the message's policy or the task's.
+    pub(crate) fn set_policy(&self, task: &RetryPolicy) {
+        let own = self.message().and_then(|message| message.retry.as_ref());
+        let most = own.unwrap_or(task).max_retries;
+        self.max_retries.store(most, Ordering::Relaxed);
+    }
 }
 
-/// A delivery that may start.
-pub(crate) struct Ready {
-    pub(crate) ticket: u64,
-    pub(crate) attempt: Attempt,
-    pub(crate) permit: OwnedSemaphorePermit,
+impl Concluded {
+    /// What the broker is asked to do about it.
+    pub(crate) fn request(&self) -> SettleRequest<'_> {
+        let delivery = &self.attempt.delivery;
+        let message = delivery.message();
+        let reply_to = message.and_then(|message| message.reply_to.as_deref());
+        let record = self.change.as_ref().map(|change| ResultRecord {
+            task_id: Cow::Borrowed(delivery.message_id()),
+            state: change.state,
+            body: change.body.as_deref().map(Cow::Borrowed),
+            reply_to: reply_to.map(Cow::Borrowed),
+        });
+        SettleRequest {
+            lease: Cow::Borrowed(&delivery.lease),
+            raw: Cow::Borrowed(&delivery.raw),
+            task_id: Cow::Borrowed(delivery.message_id()),
+            task_name: Cow::Borrowed(message.map_or("", |message| &message.name)),
+            retries: message.map_or(0, |message| message.retries),
+            settlement: Cow::Borrowed(&self.settlement),
+            record,
+        }
+    }
+
+    /// What observers are told of it once it is settled.
+    pub(crate) fn ended(&self, applied: bool) -> AttemptEnded<'_> {
+        AttemptEnded {
+            attempt: self.attempt.info(),
+            failure: self.failure.as_ref(),
+            settlement: &self.settlement,
+            applied,
+            duration: self.duration,
+            usage: self.usage.as_ref(),
+        }
+    }
 }
 
 impl Ready {
-    /// Whether it is worth more to run it than to hand it on.
+    /// Whether running it takes less time than waking another thread for it.
     pub(crate) fn is_brief(&self) -> bool {
-        self.attempt.task.as_ref().is_ok_and(|task| task.is_brief())
+        (self.attempt.task()).is_some_and(|task| task.profile().is_brief())
+    }
+}
+
+/// What observers are told of an attempt at this delivery.
+pub(crate) fn info(delivery: &Delivery) -> AttemptInfo<'_> {
+    let message = delivery.message();
+    AttemptInfo {
+        task_id: delivery.message_id(),
+        task_name: message.map(|message| message.name.as_str()),
+        queue: &delivery.lease.queue,
+        attempt: message.map_or(0, |message| message.retries) + 1,
+        deliveries: delivery.deliveries,
     }
 }

@@ -23,8 +23,6 @@ pub struct WorkerConfig {
     pub dead_letters: bool,
     /// Hand-outs of one message after which it is given up on as `LeaseExpired`.
     pub max_deliveries: u32,
-    /// A lease's time, as the broker has it.
-    pub lease: Duration,
     /// The longest wait for new messages in one fetch.
     pub block: Duration,
     /// Time between heartbeats.
@@ -50,7 +48,6 @@ impl Default for WorkerConfig {
             delivery_mode: DeliveryMode::AtLeastOnce,
             dead_letters: true,
             max_deliveries: 5,
-            lease: Duration::from_secs(30),
             block: Duration::from_secs(5),
             heartbeat_interval: Duration::from_secs(10),
             heartbeat_ttl: Duration::from_secs(30),

@@ -4,46 +4,46 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use chicory_queue::{BrokerError, Clock, Connected, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::WorkerConfig;
-use crate::attempt::{Finished, Ready};
+use crate::attempt::{Concluded, Ready};
 use crate::health::Health;
-use crate::held::HeldDeliveries;
-use crate::observer::Events;
+use crate::held::HeldAttempts;
+use crate::observer::{Log, Observer};
 use crate::runner::Runner;
-use crate::sandbox::Catalog;
 
 /// The shared state of one run of a worker.
 pub(crate) struct WorkerContext {
     pub(crate) config: WorkerConfig,
     pub(crate) connected: Connected,
-    pub(crate) catalog: Arc<Catalog>,
     pub(crate) runner: Arc<dyn Runner>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) events: Events,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) queues: Vec<Arc<str>>,
     pub(crate) consumer: Arc<str>,
-    /// One permit per task that may be at work.
+    /// How long a lease lasts, as the broker says.
+    pub(crate) lease: Duration,
+    /// One permit per task that may run.
     pub(crate) permits: Arc<Semaphore>,
-    pub(crate) held: HeldDeliveries,
-    /// The threads of the sandboxes.
-    pub(crate) sandboxes: tokio::runtime::Handle,
+    pub(crate) held: HeldAttempts,
+    /// The threads that run tasks.
+    pub(crate) threads: tokio::runtime::Handle,
     /// To the lanes.
     pub(crate) ready: async_channel::Sender<Ready>,
-    pub(crate) finished: async_channel::Sender<Vec<Finished>>,
-    /// Cancelled when no sandbox is at work any more.
+    /// To be settled.
+    pub(crate) concluded: async_channel::Sender<Vec<Concluded>>,
+    /// Cancelled when no task is running any more.
     pub(crate) closing: CancellationToken,
     /// Cancelled when a part of the worker has panicked.
     pub(crate) broken: CancellationToken,
     pub(crate) counts: Counts,
     pub(crate) health: Health,
     pub(crate) started_at: Timestamp,
-    /// Whether it serves what the registry says.
-    pub(crate) in_fleet: bool,
 }
 
 /// Counters for heartbeats and the summary.
@@ -63,13 +63,25 @@ impl WorkerContext {
     pub(crate) fn note<T>(&self, answer: Result<T, BrokerError>) -> Option<T> {
         match answer {
             Ok(value) => {
-                self.health.ok(&self.events);
+                if self.health.ok() {
+                    self.tell(|observer| observer.broker_back());
+                }
                 Some(value)
             }
             Err(error) => {
-                self.health.failed(&error, &self.events);
+                if self.health.failed() {
+                    self.tell(|observer| observer.broker_lost(&error));
+                }
                 None
             }
+        }
+    }
+
+    /// Writes to the log, and tells the observer if there is one.
+    pub(crate) fn tell(&self, what: impl Fn(&dyn Observer)) {
+        what(&Log);
+        if let Some(observer) = &self.observer {
+            what(&**observer);
         }
     }
 }

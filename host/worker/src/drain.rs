@@ -1,18 +1,16 @@
-//! The end of what is still running when the worker stops.
+//! What becomes of tasks that are still running when the worker stops.
 //!
-//! Order: no new deliveries; tasks at work get `shutdown_timeout`; sandboxes still at work are
-//! dropped; what ended is settled; what did not is released, without a charge.
+//! Order: no new deliveries; running tasks get `shutdown_timeout`; those still running are dropped; outcomes are
+//! settled; the rest is released, without a charge.
 
 use std::time::Duration;
 
-use chicory_queue::{Outcome, Settle, Settlement};
-
+use crate::attempt::Concluded;
 use crate::context::WorkerContext;
-use crate::held::Held;
-use crate::sandbox::translate;
+use crate::execute::interrupt;
 use crate::stop::{Phase, Stop};
 
-/// Waits until nothing is at work, the timeout is over, or a stop at once is asked for.
+/// Waits until no task is running, the timeout is over, or a stop at once is asked for.
 pub(crate) async fn wait_for_tasks(context: &WorkerContext, stop: &Stop, timeout: Duration) {
     tokio::select! {
         () = context.held.empty() => {}
@@ -21,16 +19,21 @@ pub(crate) async fn wait_for_tasks(context: &WorkerContext, stop: &Stop, timeout
     }
 }
 
-/// Gives back what is still held. Says how many tasks that were.
+/// Settles what is still held as interrupted. Returns the number of tasks.
 pub(crate) async fn release_rest(context: &WorkerContext) -> usize {
-    let rest: Vec<Settle> = context.held.take_all().into_iter().map(give_back).collect();
+    let rest = context.held.take_all().into_iter();
+    let rest: Vec<Concluded> = rest.map(|attempt| interrupt(context, attempt)).collect();
     if rest.is_empty() {
         return 0;
     }
-    match tokio::time::timeout(RELEASE_TIMEOUT, context.connected.broker.settle(&rest)).await {
-        Ok(Ok(_)) => tracing::info!(released = rest.len(), "gave back the tasks still at work"),
+    let batch: Vec<_> = rest.iter().map(Concluded::request).collect();
+    match tokio::time::timeout(RELEASE_TIMEOUT, context.connected.broker.settle(&batch)).await {
+        Ok(Ok(_)) => tracing::info!(
+            released = rest.len(),
+            "released the tasks that were running"
+        ),
         Ok(Err(error)) => {
-            tracing::warn!(%error, tasks = rest.len(), "could not give back tasks; their leases expire");
+            tracing::warn!(%error, tasks = rest.len(), "could not release tasks; their leases expire");
         }
         Err(_) => tracing::warn!(
             tasks = rest.len(),
@@ -42,24 +45,3 @@ pub(crate) async fn release_rest(context: &WorkerContext) -> usize {
 
 /// A broker that is gone must not keep a worker from ending.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// At least once: released. At most once: it may not run again, so its result says what happened.
-fn give_back(held: Held) -> Settle {
-    let record = held.lease.acknowledged.then(|| {
-        let outcome = Outcome::Failed(translate::cancelled());
-        translate::record(&held.task_id, None, &outcome, &Settlement::Complete, None)
-    });
-    Settle {
-        settlement: match record {
-            Some(_) => Settlement::Complete,
-            None => Settlement::Release,
-        },
-        record: record.filter(|_| !held.ignore_result),
-        lease: held.lease,
-        raw: held.raw,
-        task_id: held.task_id,
-        // Only dead letters say it.
-        task_name: String::new(),
-        retries: held.retries,
-    }
-}

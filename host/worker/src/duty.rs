@@ -4,6 +4,7 @@
 
 pub(crate) mod clean;
 pub(crate) mod fetch;
+#[cfg(feature = "sandbox")]
 pub(crate) mod follow;
 pub(crate) mod heartbeat;
 pub(crate) mod promote;

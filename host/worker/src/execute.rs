@@ -1,91 +1,98 @@
-//! Begins one delivery's call in a sandbox, and says what is to be done about its end.
+//! Starts one attempt, and decides what is to be done about its outcome.
 //!
-//! The path of every task: resolve (done at fetch), run, translate, decide. Must not talk to a broker, nor
-//! know who waits for the call: [`crate::lane`] does.
+//! The path of every task: resolve (done at fetch), run, decide. Must not talk to a broker, nor know who waits for
+//! the call: [`crate::lane`] does.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chicory_queue::{
-    Advice, Failure, Outcome, Payload, RetryPolicy, Settle, Settlement, TaskMessage, Terms, decide,
+    Advice, DecideContext, Delivery, Failure, Outcome, Payload, RetryPolicy, Settlement,
+    TaskMessage, decide,
 };
-use chicory_runtime::{Invocation, Task, TaskContext, Usage};
+use chicory_signature::LogLine;
 
-use crate::attempt::{Attempt, Case, Finished, Report};
+use crate::attempt::{Attempt, Concluded, Found, Started};
 use crate::context::WorkerContext;
-use crate::runner::Running;
-use crate::sandbox::{CatalogTask, translate};
+use crate::result::state_change;
+use crate::runner::{Ended, Runnable, Running};
+use crate::{Call, TaskNotFound};
 
-/// How an attempt begins.
-pub(crate) enum Begun {
-    /// In a sandbox.
-    Running(Running),
-    /// With the loading of its code: [`begin_cold`] goes on.
-    Cold,
-    /// With its end: there is nothing that a sandbox could run.
-    Over(Outcome),
+/// What this worker has for a delivery.
+pub(crate) fn find(context: &WorkerContext, delivery: &Delivery) -> Found {
+    // Before the look, so that a change in between is noticed when the attempt starts.
+    let generation = context.runner.generation();
+    let task = match &delivery.payload {
+        Payload::Message(message) => Some(context.runner.resolve(message)),
+        Payload::Unreadable(_) => None,
+    };
+    Found { task, generation }
 }
 
-/// Begins the attempt: nothing has run yet when this returns.
-pub(crate) fn begin(context: &WorkerContext, ticket: u64, attempt: Attempt) -> (Case, Begun) {
-    let begun = Instant::now();
-    let Attempt {
-        delivery,
-        task,
-        generation,
-    } = attempt;
-    let (message, task, how) = match delivery.payload {
-        Payload::Unreadable(reason) => {
-            let failure = failure("UnreadableMessage", reason.to_string(), Advice::Never);
-            let over = Begun::Over(Outcome::Failed(failure));
-            (nameless(delivery.task_id), None, over)
-        }
-        Payload::Message(message) => {
-            // What starts after a new version serves runs on it, whenever it was fetched.
-            let task = if context.catalog.generation() == generation {
-                task
-            } else {
-                context.catalog.resolve(&message)
+/// Starts the attempt: nothing has run yet when this returns. Where there is nothing to run, its outcome is known.
+pub(crate) fn start(
+    context: &WorkerContext,
+    attempt: Arc<Attempt>,
+) -> (Started, Result<Running, Outcome>) {
+    let at = Instant::now();
+    if let Some(observer) = &context.observer {
+        observer.started(attempt.info());
+    }
+    // What starts after a new version serves runs on it, whenever it was fetched.
+    let found = if context.runner.generation() == attempt.found.generation {
+        attempt.found.task.clone()
+    } else {
+        find(context, &attempt.delivery).task
+    };
+    let running = run(context, &attempt, found.as_ref());
+    let task = found.and_then(Result::ok);
+    (
+        Started { attempt, task, at },
+        running.map_err(Outcome::Failed),
+    )
+}
+
+/// The call that the message asks for, or the failure that stands for it.
+fn run(
+    context: &WorkerContext,
+    attempt: &Arc<Attempt>,
+    found: Option<&Result<Arc<dyn Runnable>, TaskNotFound>>,
+) -> Result<Running, Failure> {
+    let Some(found) = found else {
+        return Err(unreadable(&attempt.delivery));
+    };
+    let (deliveries, limit) = (attempt.delivery.deliveries, context.config.max_deliveries);
+    if deliveries > limit {
+        let text = format!(
+            "handed out {deliveries} times and never settled, so it may be what ends its workers (max_deliveries is {limit})"
+        );
+        return Err(failure("LeaseExpired", text, Advice::Never));
+    }
+    match found {
+        Err(missing) => Err(failure("TaskNotFound", missing.to_string(), Advice::Policy)),
+        Ok(task) => {
+            attempt.set_policy(&task.profile().policy);
+            let call = Call {
+                attempt: Arc::clone(attempt),
+                observer: context.observer.clone(),
             };
-            let how = run(context, delivery.deliveries, &message, task.as_ref());
-            (message, task.ok(), how.unwrap_or_else(Begun::Over))
+            Ok(Arc::clone(task).run(call))
         }
-    };
-    let case = Case {
-        ticket,
-        lease: delivery.lease,
-        raw: delivery.raw,
-        message,
-        task,
-        begun,
-    };
-    (case, how)
-}
-
-/// Loads the code of a case that could not begin without it, and begins it.
-pub(crate) async fn begin_cold(context: &WorkerContext, case: &mut Case) -> Begun {
-    let Some(task) = case.task.clone() else {
-        unreachable!("only a task can be cold")
-    };
-    match task.load().await {
-        Ok(code) => start(context, &case.message, &task, code),
-        Err(reason) => Begun::Over(Outcome::Failed(refused(&task, &reason))),
     }
 }
 
-/// What follows from the end of a call.
-pub(crate) fn conclude(
-    context: &WorkerContext,
-    case: Case,
-    ended: chicory_runtime::Ended,
-) -> Finished {
-    log_lines(&case.message, &ended.log);
-    finish(
-        context,
-        case,
-        &translate::outcome(ended.how),
-        Some(ended.usage),
-    )
+fn unreadable(delivery: &Delivery) -> Failure {
+    let reason = match &delivery.payload {
+        Payload::Unreadable(reason) => reason.to_string(),
+        Payload::Message(_) => unreachable!("a message is resolved"),
+    };
+    failure("UnreadableMessage", reason, Advice::Never)
+}
+
+/// What a task acknowledged before it ran leaves when its worker stops.
+fn cancelled() -> Failure {
+    let text = "the worker stopped while the task was running; at most once, it is not run again";
+    failure("Cancelled", text.into(), Advice::Never)
 }
 
 fn failure(name: &str, message: String, advice: Advice) -> Failure {
@@ -97,164 +104,96 @@ fn failure(name: &str, message: String, advice: Advice) -> Failure {
     }
 }
 
-/// Stands for a message that can't be read, so that it is settled as any other.
-fn nameless(task_id: String) -> Box<TaskMessage> {
-    Box::new(TaskMessage {
-        id: task_id,
-        ..TaskMessage::default()
-    })
-}
-
-/// The call that the message asks for, or the failure that stands for it.
-fn run(
-    context: &WorkerContext,
-    deliveries: u32,
-    message: &TaskMessage,
-    task: Result<&Arc<CatalogTask>, &String>,
-) -> Result<Begun, Outcome> {
-    let limit = context.config.max_deliveries;
-    if deliveries > limit {
-        let text = format!(
-            "handed out {deliveries} times and never settled, so it may be what ends its workers (max_deliveries is {limit})"
-        );
-        return Err(Outcome::Failed(failure(
-            "LeaseExpired",
-            text,
-            Advice::Never,
-        )));
+/// What follows from the end of a call.
+pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) -> Concluded {
+    let Started { attempt, task, at } = started;
+    let Ended {
+        outcome,
+        usage,
+        log,
+    } = ended;
+    let duration = at.elapsed();
+    log_lines(&attempt, &log);
+    if let Some(task) = &task {
+        task.profile().took(duration);
+        task.concluded(&outcome);
     }
-    let task = task.map_err(|reason| {
-        let missing = failure("TaskNotFound", reason.clone(), Advice::Policy);
-        Outcome::Failed(missing)
-    })?;
-    match task.loaded() {
-        None => Ok(Begun::Cold),
-        Some(Ok(code)) => Ok(start(context, message, task, code)),
-        Some(Err(reason)) => Err(Outcome::Failed(refused(task, &reason))),
-    }
-}
-
-fn start(
-    context: &WorkerContext,
-    message: &TaskMessage,
-    task: &CatalogTask,
-    code: Arc<Task>,
-) -> Begun {
-    let invocation = invocation(context, message, task, code);
-    Begun::Running(context.runner.run(invocation))
-}
-
-/// This worker can't have the task's code. Another may, so the policy's retries go on.
-fn refused(task: &CatalogTask, reason: &str) -> Failure {
-    let text = format!("version {} can't be used here: {reason}", task.digest());
-    failure("ModuleRefused", text, Advice::Policy)
-}
-
-fn invocation(
-    context: &WorkerContext,
-    message: &TaskMessage,
-    task: &CatalogTask,
-    code: Arc<Task>,
-) -> Invocation {
-    let policy = message.retry.as_ref().unwrap_or(&task.policy);
-    let max_retries = policy.max_retries;
-    Invocation {
-        context: TaskContext {
-            id: message.id.clone(),
-            name: message.name.clone(),
-            retries: message.retries,
-            max_retries,
-            last_error: message.last_error.clone(),
-            tenant: None,
-        },
-        observer: context.events.observer(message),
-        arguments: message.arguments.clone(),
-        task: code,
-        cancel: None,
+    let none = RetryPolicy::none();
+    let terms = DecideContext {
+        policy: task.as_ref().map_or(&none, |task| &task.profile().policy),
+        // A message nobody can read is somebody's work: kept whatever the setting.
+        dead_letters: context.config.dead_letters || attempt.message().is_none(),
+        canary: task.as_ref().is_some_and(|task| task.is_canary()),
+        now: context.clock.now(),
+    };
+    let settlement = settlement(&attempt, &outcome, terms);
+    let change = if attempt.ignores_result(task.as_ref()) {
+        None
+    } else {
+        state_change(&attempt.delivery, &outcome, &settlement, usage.as_ref())
+    };
+    Concluded {
+        attempt,
+        settlement,
+        change,
+        failure: failure_of(outcome),
+        duration,
+        usage,
     }
 }
 
-fn log_lines(message: &TaskMessage, lines: &[chicory_runtime::LogLine]) {
-    for line in lines {
-        tracing::info!(
-            target: "chicory::task", task_id = %message.id, task = %message.name, attempt = message.retries + 1,
-            level = ?line.level, "{}", line.message
-        );
+/// What follows for an attempt that is still running when its worker stops. At least once, the message is released.
+/// At most once it may not run again, so its result says what happened; that is no dead letter, since nothing is
+/// wrong with the message.
+pub(crate) fn interrupt(context: &WorkerContext, attempt: Arc<Attempt>) -> Concluded {
+    let outcome = if attempt.lease().acknowledged {
+        Outcome::Failed(cancelled())
+    } else {
+        Outcome::Interrupted
+    };
+    let terms = DecideContext {
+        policy: &RetryPolicy::none(),
+        dead_letters: false,
+        canary: false,
+        now: context.clock.now(),
+    };
+    let settlement = settlement(&attempt, &outcome, terms);
+    let change = if attempt.ignores_result(attempt.task()) {
+        None
+    } else {
+        state_change(&attempt.delivery, &outcome, &settlement, None)
+    };
+    Concluded {
+        settlement,
+        change,
+        failure: failure_of(outcome),
+        duration: attempt.fetched_at.elapsed(),
+        usage: None,
+        attempt,
     }
 }
 
-fn error(outcome: &Outcome) -> Option<String> {
+fn settlement(attempt: &Attempt, outcome: &Outcome, terms: DecideContext<'_>) -> Settlement {
+    match attempt.message() {
+        Some(message) => decide(outcome, message, terms),
+        // It has no policy and no retries.
+        None => decide(outcome, &TaskMessage::default(), terms),
+    }
+}
+
+fn failure_of(outcome: Outcome) -> Option<Failure> {
     match outcome {
-        Outcome::Failed(failure) => Some(failure.describe()),
+        Outcome::Failed(failure) => Some(failure),
         Outcome::Completed { .. } | Outcome::Interrupted => None,
     }
 }
 
-/// Tells the task how an attempt at it went, and counts it where its module has a canary.
-fn note(task: Option<&CatalogTask>, outcome: &Outcome, duration: Duration) {
-    if let Some(task) = task {
-        task.took(duration);
-    }
-    if let Some(trial) = task.and_then(|task| task.trial.as_ref()) {
-        trial.counters.count(trial.canary, outcome);
-    }
-}
-
-/// Decides, and puts together all that the settlement needs.
-pub(crate) fn finish(
-    context: &WorkerContext,
-    case: Case,
-    outcome: &Outcome,
-    usage: Option<Usage>,
-) -> Finished {
-    let Case {
-        ticket,
-        lease,
-        raw,
-        message,
-        task,
-        begun,
-    } = case;
-    let none = RetryPolicy::none();
-    let terms = Terms {
-        policy: task.as_ref().map_or(&none, |task| &task.policy),
-        // A message nobody can read is somebody's work: kept whatever the setting.
-        dead_letters: context.config.dead_letters || message.name.is_empty(),
-        canary: task.as_ref().is_some_and(|task| task.is_canary()),
-        now: context.clock.now(),
-    };
-    let settlement = decide(outcome, &message, terms);
-    let duration = begun.elapsed();
-    note(task.as_deref(), outcome, duration);
-    let ignored = message.ignore_result || task.as_ref().is_some_and(|task| task.ignore_result);
-    let record = match settlement {
-        Settlement::Release => None,
-        _ if ignored => None,
-        _ => Some(translate::record(
-            &message.id,
-            message.reply_to,
-            outcome,
-            &settlement,
-            usage.as_ref(),
-        )),
-    };
-    let report = Report {
-        error: error(outcome),
-        duration,
-        usage,
-    };
-    let settle = Settle {
-        lease,
-        raw,
-        task_id: message.id,
-        task_name: message.name,
-        retries: message.retries,
-        settlement,
-        record,
-    };
-    Finished {
-        ticket,
-        settle,
-        report,
+fn log_lines(attempt: &Attempt, lines: &[LogLine]) {
+    for line in lines {
+        let info = attempt.info();
+        tracing::info!(
+            target: "chicory::task", task_id = %info.task_id, task = %info.task_name.unwrap_or_default(),
+            attempt = info.attempt, level = ?line.level, "{}", line.message
+        );
     }
 }

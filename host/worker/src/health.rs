@@ -1,33 +1,23 @@
-//! Whether the broker can be reached.
+//! Whether the broker can be reached, noticed once per change by whichever duty sees it first.
 //!
-//! Must not know who asks it for what.
+//! Must not know who asks the broker for what.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chicory_queue::BrokerError;
-
-use crate::observer::{Events, WorkerEvent};
-
-/// Whether the broker can be reached, said once per change by whichever duty sees it first.
+/// Whether the broker can be reached.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     lost: AtomicBool,
 }
 
 impl Health {
-    pub(crate) fn ok(&self, events: &Events) {
-        if self.lost.load(Ordering::Relaxed) && self.lost.swap(false, Ordering::AcqRel) {
-            tracing::info!("the broker is back");
-            events.send(|| WorkerEvent::BrokerBack);
-        }
+    /// The broker has answered. Says whether that is new.
+    pub(crate) fn ok(&self) -> bool {
+        self.lost.load(Ordering::Relaxed) && self.lost.swap(false, Ordering::AcqRel)
     }
 
-    pub(crate) fn failed(&self, error: &BrokerError, events: &Events) {
-        if !self.lost.swap(true, Ordering::AcqRel) {
-            tracing::warn!(%error, "the broker can't be used; tasks at work go on, and it is tried again");
-            events.send(|| WorkerEvent::BrokerLost {
-                reason: error.to_string(),
-            });
-        }
+    /// The broker has failed. Says whether that is new.
+    pub(crate) fn failed(&self) -> bool {
+        !self.lost.swap(true, Ordering::AcqRel)
     }
 }

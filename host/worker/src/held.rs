@@ -2,58 +2,75 @@
 //!
 //! Must not know what any duty does with them.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use chicory_queue::{Delivery, Lease};
+use chicory_queue::Lease;
 use tokio::sync::Notify;
 
-/// A delivery in hand: fetched, and not settled yet.
-#[derive(Debug, Clone)]
-pub(crate) struct Held {
-    pub(crate) lease: Lease,
-    pub(crate) raw: Bytes,
-    pub(crate) task_id: String,
-    pub(crate) retries: u32,
-    pub(crate) ignore_result: bool,
-    /// When the lease's time last began.
-    pub(crate) leased_at: Instant,
-    pub(crate) fetched_at: Instant,
-    /// Whether clients have been told that it is at work.
-    pub(crate) announced: bool,
-}
+use crate::attempt::Attempt;
 
-/// All deliveries in hand, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct HeldDeliveries {
-    by_ticket: Mutex<BTreeMap<u64, Held>>,
-    next: AtomicU64,
+/// All attempts in hand.
+#[derive(Default)]
+pub(crate) struct HeldAttempts {
+    slots: Mutex<Slots>,
     emptied: Notify,
 }
 
-impl HeldDeliveries {
-    /// One lock for a whole batch. Returns the first delivery's ticket; the others follow it.
-    pub(crate) fn insert(&self, batch: impl ExactSizeIterator<Item = Held>) -> u64 {
-        let first = self.next.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        self.lock().extend((first..).zip(batch));
-        first
+/// Attempts by slot. Slots are used again, so that holding one allocates nothing once there are enough.
+#[derive(Default)]
+struct Slots {
+    attempts: Vec<Option<Arc<Attempt>>>,
+    free: Vec<usize>,
+}
+
+impl Slots {
+    fn insert(&mut self, mut attempt: Attempt) -> Arc<Attempt> {
+        attempt.slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.attempts.push(None);
+                self.attempts.len() - 1
+            }
+        };
+        let slot = attempt.slot;
+        let attempt = Arc::new(attempt);
+        self.attempts[slot] = Some(Arc::clone(&attempt));
+        attempt
     }
 
-    pub(crate) fn remove(&self, tickets: impl Iterator<Item = u64>) {
-        let mut held = self.lock();
-        for ticket in tickets {
-            held.remove(&ticket);
+    fn remove(&mut self, slot: usize) {
+        if self.attempts.get_mut(slot).and_then(Option::take).is_some() {
+            self.free.push(slot);
         }
-        if held.is_empty() {
+    }
+
+    fn len(&self) -> usize {
+        self.attempts.len() - self.free.len()
+    }
+}
+
+impl HeldAttempts {
+    /// Holds a whole batch, under one lock.
+    pub(crate) fn insert(&self, batch: impl Iterator<Item = Attempt>) -> Vec<Arc<Attempt>> {
+        let mut slots = self.lock();
+        batch.map(|attempt| slots.insert(attempt)).collect()
+    }
+
+    /// Lets go of a batch that is settled.
+    pub(crate) fn remove<'a>(&self, batch: impl Iterator<Item = &'a Attempt>) {
+        let mut slots = self.lock();
+        for attempt in batch {
+            slots.remove(attempt.slot);
+        }
+        if slots.len() == 0 {
             self.emptied.notify_waiters();
         }
     }
 
-    pub(crate) fn take_all(&self) -> Vec<Held> {
-        std::mem::take(&mut *self.lock()).into_values().collect()
+    /// Lets go of all.
+    pub(crate) fn take_all(&self) -> Vec<Arc<Attempt>> {
+        let slots = std::mem::take(&mut *self.lock());
+        slots.attempts.into_iter().flatten().collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -62,56 +79,32 @@ impl HeldDeliveries {
 
     /// Whether this very delivery is in hand already.
     pub(crate) fn has(&self, lease: &Lease) -> bool {
-        self.lock()
-            .values()
-            .any(|held| held.lease.entry == lease.entry && held.lease.queue == lease.queue)
+        let held = |attempt: &Attempt| {
+            let own = attempt.lease();
+            own.entry == lease.entry && own.queue == lease.queue
+        };
+        self.lock().attempts.iter().flatten().any(|one| held(one))
     }
 
-    /// Looks at each delivery, oldest first, until `look` returns false.
-    pub(crate) fn look(&self, mut look: impl FnMut(u64, &mut Held) -> bool) {
-        for (ticket, held) in self.lock().iter_mut() {
-            if !look(*ticket, held) {
-                return;
-            }
-        }
-    }
-
-    pub(crate) fn with(&self, ticket: u64, change: impl FnOnce(&mut Held)) {
-        if let Some(held) = self.lock().get_mut(&ticket) {
-            change(held);
-        }
+    /// Those that `wanted` picks.
+    pub(crate) fn pick(&self, wanted: impl Fn(&Attempt) -> bool) -> Vec<Arc<Attempt>> {
+        let slots = self.lock();
+        let held = slots.attempts.iter().flatten();
+        held.filter(|attempt| wanted(attempt)).cloned().collect()
     }
 
     pub(crate) async fn empty(&self) {
         loop {
             let emptied = self.emptied.notified();
-            if self.lock().is_empty() {
+            if self.len() == 0 {
                 return;
             }
             emptied.await;
         }
     }
 
-    /// No code panics under this lock; were it to happen, the map would still be whole.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Held>> {
-        self.by_ticket
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Held {
-    pub(crate) fn new(delivery: &Delivery, retries: u32, ignore_result: bool) -> Self {
-        let now = Instant::now();
-        Self {
-            lease: delivery.lease.clone(),
-            raw: delivery.raw.clone(),
-            task_id: delivery.task_id.clone(),
-            retries,
-            ignore_result,
-            leased_at: now,
-            fetched_at: now,
-            announced: false,
-        }
+    /// No code panics under this lock; were it to happen, the slots would still be whole.
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,30 +1,43 @@
-//! Chicory's worker: the joint of queue and sandbox, and the duties around it.
+//! Chicory's worker: it fetches messages, runs their tasks and settles them, with the duties around that.
 //!
-//! Must not know Redis or `SQLite`, nor how a sandbox works inside.
+//! Tasks are found and run by a [`Runner`]: sandboxed modules (a `Catalog`, with the feature `sandbox`) or closures of
+//! this program ([`NativeTasks`]). Must not know Redis or `SQLite`, nor how a sandbox works inside.
 
 mod alarm;
 mod attempt;
 mod backoff;
+mod call;
 mod config;
 mod context;
 mod drain;
 mod duty;
+mod error;
 mod execute;
 mod health;
 mod held;
 mod lane;
+mod native;
 mod observer;
+mod result;
 mod runner;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 mod stop;
 mod worker;
 
+pub use call::Call;
+pub use chicory_signature::{Level, LogLine, Note, Usage};
 pub use config::WorkerConfig;
-pub use observer::{Said, TaskEnd, WorkerEvent};
-pub use runner::{FnRunner, Runner, Running};
+pub use error::WorkerError;
+pub use native::NativeTasks;
+pub use observer::{
+    AttemptEnd, AttemptEnded, AttemptInfo, EventChannel, Observer, Said, WorkerEvent,
+};
+pub use runner::{Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskProfile};
+#[cfg(feature = "sandbox")]
 pub use sandbox::{
     Bundle, Catalog, CatalogTask, Fleet, FleetConfig, LoadReport, Manifest, ManifestError,
-    ModuleDir, TaskSettings, Trust, TrustError, digest, outcome,
+    ModuleDir, ModuleError, Refusal, ResolveError, TaskSettings, Trust, TrustError, digest,
 };
 pub use stop::Stop;
 pub use worker::{Summary, Worker};

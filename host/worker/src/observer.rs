@@ -1,119 +1,107 @@
-//! The one stream of what happens in a worker, which logs, the demo, metrics and tests read.
+//! What a worker tells those who watch it: logs, metrics, terminals, tests.
 //!
-//! Must not know its readers.
+//! Must not know its observers.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod channel;
+mod log;
+
 use std::time::Duration;
 
-use chicory_queue::{Settlement, TaskMessage};
-use chicory_runtime::{Note, Observer, Usage};
-use tokio::sync::broadcast;
+use chicory_queue::{Failure, Settlement};
+use chicory_signature::{Note, Usage};
 
-/// Something that happened in a worker.
-#[derive(Debug, Clone)]
-pub enum WorkerEvent {
+pub use self::channel::{AttemptEnd, EventChannel, Said, WorkerEvent};
+pub(crate) use self::log::Log;
+use crate::Summary;
+
+/// Told of everything that happens in a worker, on the thread where it happens and before anything else does: so
+/// nothing is lost, and each method must be quick and must not block.
+///
+/// All methods do nothing by default. A worker without an observer pays for the test that there is none.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use chicory_worker::{AttemptEnded, Observer};
+///
+/// /// Counts failures by nothing but their number.
+/// #[derive(Default)]
+/// struct Failures(AtomicU64);
+///
+/// impl Observer for Failures {
+///     fn ended(&self, end: &AttemptEnded<'_>) {
+///         if end.failure.is_some() {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+/// ```
+pub trait Observer: Send + Sync + 'static {
     /// The worker serves its queues.
-    Started,
-    /// A task at work has logged a line or reported its progress.
-    Said(Box<Said>),
-    /// A try has ended and is settled (or its lease was lost).
-    Ended(Box<TaskEnd>),
+    fn serving(&self) {}
+    /// Deliveries were fetched, and are about to start.
+    fn fetched(&self, deliveries: usize) {
+        let _ = deliveries;
+    }
+    /// A delivery was reclaimed after its lease had expired; it is about to start.
+    fn reclaimed(&self, attempt: AttemptInfo<'_>) {
+        let _ = attempt;
+    }
+    /// An attempt is about to run.
+    fn started(&self, attempt: AttemptInfo<'_>) {
+        let _ = attempt;
+    }
+    /// A running task has logged a line or reported its progress.
+    fn said(&self, attempt: AttemptInfo<'_>, note: &Note) {
+        let _ = (attempt, note);
+    }
+    /// An attempt has ended and is settled, or its lease was lost.
+    fn ended(&self, end: &AttemptEnded<'_>) {
+        let _ = end;
+    }
     /// The broker can't be reached.
-    BrokerLost {
-        /// What the broker said.
-        reason: String,
-    },
-    /// The broker is back.
-    BrokerBack,
+    fn broker_lost(&self, reason: &chicory_queue::BrokerError) {
+        let _ = reason;
+    }
+    /// The broker can be reached again.
+    fn broker_back(&self) {}
     /// The worker fetches no more.
-    Draining,
+    fn draining(&self) {}
     /// The worker has stopped.
-    Stopped,
+    fn stopped(&self, summary: Summary) {
+        let _ = summary;
+    }
 }
 
-/// What a task said while it ran.
-#[derive(Debug, Clone)]
-pub struct Said {
+/// Which attempt something is about.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct AttemptInfo<'a> {
     /// The message's id.
-    pub task_id: String,
-    /// The task's name.
-    pub task_name: String,
-    /// Counted from 1.
-    pub attempt: u32,
-    /// The line, or how far the task is.
-    pub note: Note,
-}
-
-/// How a try ended.
-#[derive(Debug, Clone)]
-pub struct TaskEnd {
-    /// The message's id.
-    pub task_id: String,
-    /// The task's name.
-    pub task_name: String,
+    pub task_id: &'a str,
+    /// The task's name; none where the message can't be read.
+    pub task_name: Option<&'a str>,
     /// The queue it came from.
-    pub queue: String,
+    pub queue: &'a str,
     /// Counted from 1.
     pub attempt: u32,
-    /// The failure, as `Name: message`.
-    pub error: Option<String>,
+    /// How often the message has been delivered, this time included: more than once after lost leases.
+    pub deliveries: u32,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct AttemptEnded<'a> {
+    /// Which attempt.
+    pub attempt: AttemptInfo<'a>,
+    /// Why it failed, if it did.
+    pub failure: Option<&'a Failure>,
     /// What was done about it.
-    pub settlement: Settlement,
-    /// False where somebody else had the message by then.
+    pub settlement: &'a Settlement,
+    /// False where the lease was lost: somebody else has the message by now, or it is gone.
     pub applied: bool,
-    /// From the start of the sandbox to its end.
+    /// From the start of the task to its end.
     pub duration: Duration,
-    /// What the try used.
-    pub usage: Option<Usage>,
-}
-
-/// Sends to whoever listens; costs next to nothing where nobody ever did.
-#[derive(Debug, Clone)]
-pub(crate) struct Events {
-    sender: broadcast::Sender<WorkerEvent>,
-    /// Whether there ever was a listener: asked without the channel's lock.
-    listened: Arc<AtomicBool>,
-}
-
-impl Events {
-    pub(crate) fn new() -> Self {
-        Self {
-            sender: broadcast::channel(4096).0,
-            listened: Arc::default(),
-        }
-    }
-
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<WorkerEvent> {
-        self.listened.store(true, Ordering::Relaxed);
-        self.sender.subscribe()
-    }
-
-    /// Builds the event only for a listener.
-    pub(crate) fn send(&self, event: impl FnOnce() -> WorkerEvent) {
-        if self.listened.load(Ordering::Relaxed) && self.sender.receiver_count() > 0 {
-            // An error means that the last listener has just gone.
-            let _ = self.sender.send(event());
-        }
-    }
-
-    /// Passes on what the task of `message` says, if there may be a listener.
-    pub(crate) fn observer(&self, message: &TaskMessage) -> Option<Observer> {
-        if !self.listened.load(Ordering::Relaxed) {
-            return None;
-        }
-        let events = self.clone();
-        let (id, name) = (message.id.clone(), message.name.clone());
-        let attempt = message.retries + 1;
-        Some(Arc::new(move |note| {
-            events.send(|| {
-                WorkerEvent::Said(Box::new(Said {
-                    task_id: id.clone(),
-                    task_name: name.clone(),
-                    attempt,
-                    note,
-                }))
-            });
-        }))
-    }
+    /// What the attempt used, where it ran in a sandbox.
+    pub usage: Option<&'a Usage>,
 }

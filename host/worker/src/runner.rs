@@ -1,30 +1,188 @@
-//! Who runs an invocation: the sandbox, or a closure in tests.
+//! What a worker runs: tasks that it finds by a message, and calls.
 //!
-//! Must not know queues.
+//! The catalog of sandboxed modules is one runner, native tasks are another. Must not know how a message is
+//! fetched or settled.
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use chicory_runtime::{Ended, Invocation, Sandbox};
+use chicory_queue::{DeliveryMode, Outcome, RetryPolicy, TaskMessage};
+use chicory_signature::{LogLine, Usage};
 
-/// A call that goes on whenever it is polled.
+use crate::Call;
+
+/// A call that goes on whenever it is polled. It must not block the thread that polls it.
 pub type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
-/// Runs one invocation to its end.
+/// Finds the tasks that messages name. Looked up for each message, so it should take no lock.
 pub trait Runner: Send + Sync + 'static {
-    /// What the guest does is in the answer; this never fails.
-    fn run(&self, invocation: Invocation) -> Running;
-}
+    /// The task that this message runs.
+    ///
+    /// # Errors
+    /// Where this worker has no such task. The message's retry policy decides what follows.
+    fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound>;
 
-impl Runner for Sandbox {
-    fn run(&self, invocation: Invocation) -> Running {
-        let sandbox = self.clone();
-        Box::pin(async move { sandbox.run(invocation).await })
+    /// A number that changes whenever [`Runner::resolve`] may give another answer than before. A message that was
+    /// fetched before a change is resolved again when it starts.
+    fn generation(&self) -> u64 {
+        0
+    }
+
+    /// The modules that it serves from a registry, each with its version's digest, for those who watch the fleet;
+    /// none where it follows no registry.
+    fn deployed(&self) -> Option<Vec<(String, Arc<str>)>> {
+        None
     }
 }
 
-/// A closure as a runner.
-pub struct FnRunner<F>(pub F);
+/// A task, as one version of its code has it.
+pub trait Runnable: Send + Sync + 'static {
+    /// How it is delivered and retried.
+    fn profile(&self) -> &TaskProfile;
+
+    /// Runs one call to its end. What the task does is in the answer; a panic ends the worker.
+    fn run(self: Arc<Self>, call: Call) -> Running;
+
+    /// Whether it is a canary: its failures are not charged to the message.
+    fn is_canary(&self) -> bool {
+        false
+    }
+
+    /// Told of every outcome of an attempt at it.
+    fn concluded(&self, outcome: &Outcome) {
+        let _ = outcome;
+    }
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What its end means for the message.
+    pub outcome: Outcome,
+    /// What it used, where that is measured.
+    pub usage: Option<Usage>,
+    /// What the task has logged.
+    pub log: Vec<LogLine>,
+}
+
+impl From<Outcome> for Ended {
+    /// An end without usage or log.
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            usage: None,
+            log: Vec::new(),
+        }
+    }
+}
+
+/// This worker has no such task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct TaskNotFound {
+    reason: String,
+}
+
+impl TaskNotFound {
+    /// With the reason, as a sentence that says what there is instead.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+        }
+    }
+}
+
+/// How a task is delivered and retried.
+#[derive(Debug)]
+pub struct TaskProfile {
+    /// What its failures lead to, unless the message has a policy of its own.
+    pub policy: RetryPolicy,
+    /// The worker's setting where missing.
+    pub delivery_mode: Option<DeliveryMode>,
+    /// Whether states and results are left out.
+    pub ignore_result: bool,
+    /// Whether the last attempt was shorter than it takes to wake another thread.
+    brief: AtomicBool,
+}
+
+impl Default for TaskProfile {
+    /// No retries, the worker's delivery mode, results kept.
+    fn default() -> Self {
+        Self::new(RetryPolicy::none())
+    }
+}
+
+impl TaskProfile {
+    /// With this retry policy, the worker's delivery mode, and results kept.
+    pub fn new(policy: RetryPolicy) -> Self {
+        Self {
+            policy,
+            delivery_mode: None,
+            ignore_result: false,
+            brief: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes how long an attempt took.
+    pub(crate) fn took(&self, duration: Duration) {
+        let brief = duration < BRIEF;
+        // Written where it changes: all threads read it.
+        if self.brief.load(Ordering::Relaxed) != brief {
+            self.brief.store(brief, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the last attempt was shorter than it takes to wake another thread.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.brief.load(Ordering::Relaxed)
+    }
+}
+
+impl Clone for TaskProfile {
+    /// The same settings; how long an attempt takes is learned anew.
+    fn clone(&self) -> Self {
+        Self {
+            policy: self.policy.clone(),
+            brief: AtomicBool::new(false),
+            ..*self
+        }
+    }
+}
+
+/// Less than it takes to wake another thread and to hear of the end.
+const BRIEF: Duration = Duration::from_micros(150);
+
+/// One closure as every task: for tests, and for workers that find their tasks by other means.
+///
+/// ```
+/// use chicory_queue::Outcome;
+/// use chicory_worker::{Call, FnRunner};
+///
+/// let echo = FnRunner::new(|call: Call| async move {
+///     Outcome::Completed { result: format!("{:?}", call.name()) }
+/// });
+/// ```
+pub struct FnRunner<F>(Arc<FnTask<F>>);
+
+struct FnTask<F> {
+    profile: TaskProfile,
+    run: F,
+}
+
+impl<F, Fut> FnRunner<F>
+where
+    F: Fn(Call) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Outcome> + Send + 'static,
+{
+    /// A closure that runs every task, whatever its name.
+    pub fn new(run: F) -> Self {
+        let profile = TaskProfile::default();
+        Self(Arc::new(FnTask { profile, run }))
+    }
+}
 
 impl<F> fmt::Debug for FnRunner<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -34,10 +192,25 @@ impl<F> fmt::Debug for FnRunner<F> {
 
 impl<F, Fut> Runner for FnRunner<F>
 where
-    F: Fn(Invocation) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Ended> + Send + 'static,
+    F: Fn(Call) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Outcome> + Send + 'static,
 {
-    fn run(&self, invocation: Invocation) -> Running {
-        Box::pin((self.0)(invocation))
+    fn resolve(&self, _: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
+        Ok(Arc::clone(&self.0) as Arc<dyn Runnable>)
+    }
+}
+
+impl<F, Fut> Runnable for FnTask<F>
+where
+    F: Fn(Call) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Outcome> + Send + 'static,
+{
+    fn profile(&self) -> &TaskProfile {
+        &self.profile
+    }
+
+    fn run(self: Arc<Self>, call: Call) -> Running {
+        let running = (self.run)(call);
+        Box::pin(async move { running.await.into() })
     }
 }

@@ -5,16 +5,28 @@
 
 mod bundle;
 mod catalog;
+mod error;
 mod fleet;
 mod manifest;
 mod module_dir;
-pub(crate) mod translate;
+mod translate;
 mod trust;
 
+use crate::Worker;
+use crate::duty::follow::follow;
+
 pub use bundle::{Bundle, digest};
-pub use catalog::{Catalog, CatalogTask, LoadReport};
+pub use catalog::{Catalog, CatalogTask, LoadReport, Refusal, ResolveError};
+pub use error::ModuleError;
 pub use fleet::{Fleet, FleetConfig};
 pub use manifest::{Manifest, ManifestError, TaskSettings};
 pub use module_dir::ModuleDir;
-pub use translate::outcome;
 pub use trust::{Trust, TrustError};
+
+impl Worker {
+    /// Makes it serve what the registry says, as far as it is not in the catalog already.
+    #[must_use]
+    pub fn in_fleet(self, fleet: Fleet) -> Self {
+        self.with_duty(|context| follow(fleet, context))
+    }
+}

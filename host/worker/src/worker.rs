@@ -6,184 +6,254 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
 use async_channel::Receiver;
-use chicory_queue::{Clock, Connected};
-use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, broadcast};
+use chicory_queue::{Clock, Connected, SystemClock};
+use futures::future::BoxFuture;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarm::watched;
-use crate::attempt::{Finished, Ready};
+use crate::attempt::{Concluded, Ready};
 use crate::context::{Counts, WorkerContext};
 use crate::drain::{release_rest, wait_for_tasks};
-use crate::duty::{clean, fetch, follow, heartbeat, promote, renew, settle};
+use crate::duty::{clean, fetch, heartbeat, promote, renew, settle};
 use crate::health::Health;
-use crate::held::HeldDeliveries;
+use crate::held::HeldAttempts;
 use crate::lane;
-use crate::observer::Events;
 use crate::stop::Phase;
-use crate::{Catalog, Fleet, Runner, Stop, WorkerConfig, WorkerEvent};
+use crate::{Observer, Runner, Stop, WorkerConfig, WorkerError};
 
 /// Takes messages from queues and runs them, until it is stopped.
+///
+/// ```
+/// use std::sync::Arc;
+/// use chicory_queue::{BrokerConfig, Failure, SqliteConfig, SystemClock, TaskMessage, connect};
+/// use chicory_worker::{Call, NativeTasks, Stop, Worker, WorkerConfig};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let folder = tempfile::tempdir()?;
+/// let broker = BrokerConfig::Sqlite(SqliteConfig::new(folder.path().join("queue.db")));
+/// let connected = connect(&broker, Arc::new(SystemClock)).await?;
+///
+/// let tasks = NativeTasks::new().add("greet.hello", |call: Call| async move {
+///     let (name,): (String,) = call.args()?;
+///     Ok::<_, Failure>(format!("Hello, {name}"))
+/// });
+/// let worker = Worker::new(connected.clone(), Arc::new(tasks), WorkerConfig::default());
+/// let stop = Stop::new();
+/// let serving = tokio::spawn(worker.run(stop.clone()));
+///
+/// let message = TaskMessage::new("greet.hello").args(["Ada".into()]);
+/// connected.broker.enqueue("default", std::slice::from_ref(&message)).await?;
+/// let result = connected.results.wait(&message.id, None).await?.expect("it waits until there is one");
+/// assert_eq!(result.result, Some("Hello, Ada".into()));
+///
+/// stop.drain();
+/// assert_eq!(serving.await??.processed, 1);
+/// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub struct Worker {
     connected: Connected,
     runner: Arc<dyn Runner>,
-    catalog: Arc<Catalog>,
     clock: Arc<dyn Clock>,
     config: WorkerConfig,
-    events: Events,
-    fleet: Option<Fleet>,
+    observer: Option<Arc<dyn Observer>>,
+    duties: Vec<Duty>,
 }
+
+/// A duty beside those of every worker; it runs until it is dropped.
+type Duty = Box<dyn FnOnce(Arc<WorkerContext>) -> BoxFuture<'static, ()> + Send>;
 
 /// What a worker did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Summary {
-    /// Tries that ended.
+    /// Attempts that ended.
     pub processed: u64,
-    /// Tries that failed.
+    /// Attempts that failed.
     pub failed: u64,
-    /// Tasks given back unfinished.
+    /// Tasks released unfinished.
     pub released: usize,
 }
 
 impl Worker {
-    /// A worker that has not started.
-    pub fn new(
-        connected: Connected,
-        runner: Arc<dyn Runner>,
-        catalog: Arc<Catalog>,
-        clock: Arc<dyn Clock>,
-        config: WorkerConfig,
-    ) -> Self {
+    /// A worker that has not started, on the system's clock.
+    pub fn new(connected: Connected, runner: Arc<dyn Runner>, config: WorkerConfig) -> Self {
         Self {
             connected,
             runner,
-            catalog,
-            clock,
+            clock: Arc::new(SystemClock),
             config,
-            events: Events::new(),
-            fleet: None,
+            observer: None,
+            duties: Vec::new(),
         }
     }
 
-    /// Makes it serve what the registry says, as far as it is not in the catalog already.
+    /// The same by another clock.
     #[must_use]
-    pub fn in_fleet(mut self, fleet: Fleet) -> Self {
-        self.fleet = Some(fleet);
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
-    /// What happens from now on. A reader who is too slow is told how much it missed.
-    pub fn events(&self) -> broadcast::Receiver<WorkerEvent> {
-        self.events.subscribe()
+    /// Tells `observer` of everything that happens, in place of one given before.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
     }
 
-    /// Serves until `stop` is used, then stops in order.
+    /// Adds a duty.
+    #[cfg(feature = "sandbox")]
+    pub(crate) fn with_duty<F, Fut>(mut self, duty: F) -> Self
+    where
+        F: FnOnce(Arc<WorkerContext>) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.duties
+            .push(Box::new(move |context| Box::pin(duty(context))));
+        self
+    }
+
+    /// Serves until `stop` is used, then stops in order. A broker that is away is waited for.
     ///
     /// # Errors
-    /// When threads for sandboxes can't be started, and when a part of the worker has panicked: what it had in hand is
-    /// then taken over by others, once the leases have expired. A broker that is away is waited for.
-    pub async fn run(mut self, stop: Stop) -> anyhow::Result<Summary> {
-        let sandboxes = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(self.config.threads.max(1))
+    /// When the threads that run tasks can't be started, and when a part of the worker has panicked: other workers
+    /// then reclaim what it held, once the leases have expired.
+    pub async fn run(mut self, stop: Stop) -> Result<Summary, WorkerError> {
+        let threads = self.config.threads.max(1);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
             .thread_name("sandbox")
             .enable_all()
             .build()
-            .context("can't start the threads for sandboxes")?;
-        let threads = self.config.threads.max(1);
-        let fleet = self.fleet.take();
-        let (context, ready, finished) = self.context(fleet.is_some(), sandboxes.handle().clone());
+            .map_err(WorkerError::Threads)?;
+        let duties = std::mem::take(&mut self.duties);
+        let (context, ready, concluded) = self.context(runtime.handle().clone());
         let context = Arc::new(context);
         start_lanes(&context, &ready, threads);
-        let broken = || context.broken.clone();
-        let interrupt = CancellationToken::new();
-        let fetch = fetch::fetch(Arc::clone(&context), interrupt.clone());
-        let fetching = tokio::spawn(watched(broken(), fetch));
-        let settle = settle::settle(Arc::clone(&context), finished);
-        let settling = tokio::spawn(watched(broken(), settle));
-        let mut takers = JoinSet::new();
-        takers.spawn(watched(broken(), promote::promote(Arc::clone(&context))));
-        takers.spawn(watched(broken(), clean::clean(Arc::clone(&context))));
-        if let Some(fleet) = fleet {
-            takers.spawn(watched(
-                broken(),
-                follow::follow(fleet, Arc::clone(&context)),
-            ));
-        }
-        let mut keepers = JoinSet::new();
-        keepers.spawn(watched(broken(), renew::renew(Arc::clone(&context))));
-        keepers.spawn(watched(
-            broken(),
-            heartbeat::heartbeat(Arc::clone(&context)),
-        ));
-        context.events.send(|| WorkerEvent::Started);
-
+        let serving = Serving::start(&context, concluded, duties);
+        context.tell(|observer| observer.serving());
         tokio::select! {
             () = stop.reached(Phase::Draining) => {}
             () = context.broken.cancelled() => {
-                fetching.abort();
-                settling.abort();
-                sandboxes.shutdown_background();
-                bail!("a part of the worker has panicked, as said above; what it had in hand is taken over once its leases expire");
+                serving.abort();
+                runtime.shutdown_background();
+                return Err(WorkerError::Panicked);
             }
         }
-        context.events.send(|| WorkerEvent::Draining);
-        interrupt.cancel();
-        takers.shutdown().await;
-        // The fetch returns what it was just given, and that is started: it has its permits.
-        let _ = fetching.await;
-        heartbeat::beat(&context, false).await;
-        wait_for_tasks(&context, &stop, context.config.shutdown_timeout).await;
-        tokio::task::spawn_blocking(move || sandboxes.shutdown_timeout(INTERRUPT_TIMEOUT)).await?;
-        let released = finish(&context, settling).await;
-        keepers.shutdown().await;
+        context.tell(|observer| observer.draining());
+        let released = serving.stop(&context, &stop, runtime).await?;
         sign_off(&context).await;
-        context.events.send(|| WorkerEvent::Stopped);
-        Ok(Summary {
+        let summary = Summary {
             processed: context.counts.processed.load(Ordering::Relaxed),
             failed: context.counts.failed.load(Ordering::Relaxed),
             released,
-        })
+        };
+        context.tell(|observer| observer.stopped(summary));
+        Ok(summary)
     }
 
     fn context(
         self,
-        in_fleet: bool,
-        sandboxes: Handle,
-    ) -> (WorkerContext, Receiver<Ready>, Receiver<Vec<Finished>>) {
+        threads: Handle,
+    ) -> (WorkerContext, Receiver<Ready>, Receiver<Vec<Concluded>>) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let (ready, readies) = async_channel::unbounded();
-        // Room for a few round trips of ends: more would let a broker that is away pile them up.
-        let (finished, ends) = async_channel::bounded(BATCHES);
+        // Room for a few round trips of outcomes: more would let them pile up while a broker is away.
+        let (concluded, outcomes) = async_channel::bounded(BATCHES);
         let context = WorkerContext {
-            queues: self
-                .config
-                .queues
-                .iter()
+            queues: (self.config.queues.iter())
                 .map(|queue| Arc::from(queue.as_str()))
                 .collect(),
             consumer: Arc::from(self.config.worker_id.as_str()),
+            lease: self.connected.broker.lease_duration(),
             permits: Arc::new(Semaphore::new(concurrency)),
-            held: HeldDeliveries::default(),
+            held: HeldAttempts::default(),
             closing: CancellationToken::new(),
             broken: CancellationToken::new(),
             counts: Counts::default(),
             health: Health::default(),
             started_at: self.clock.now(),
-            in_fleet,
-            sandboxes,
+            threads,
             connected: self.connected,
-            catalog: self.catalog,
             runner: self.runner,
             clock: self.clock,
-            events: self.events,
+            observer: self.observer,
             config: self.config,
             ready,
-            finished,
+            concluded,
         };
-        (context, readies, ends)
+        (context, readies, outcomes)
+    }
+}
+
+/// The duties at work.
+struct Serving {
+    interrupt: CancellationToken,
+    fetching: tokio::task::JoinHandle<()>,
+    settling: tokio::task::JoinHandle<()>,
+    /// They bring new work, and end first.
+    takers: JoinSet<()>,
+    /// They are needed until everything is settled.
+    keepers: JoinSet<()>,
+}
+
+impl Serving {
+    fn start(
+        context: &Arc<WorkerContext>,
+        concluded: Receiver<Vec<Concluded>>,
+        duties: Vec<Duty>,
+    ) -> Self {
+        let shared = || Arc::clone(context);
+        let broken = || context.broken.clone();
+        let interrupt = CancellationToken::new();
+        let fetch = fetch::fetch(shared(), interrupt.clone());
+        let settle = settle::settle(shared(), concluded);
+        let mut takers = JoinSet::new();
+        takers.spawn(watched(broken(), promote::promote(shared())));
+        takers.spawn(watched(broken(), clean::clean(shared())));
+        for duty in duties {
+            takers.spawn(watched(broken(), duty(shared())));
+        }
+        let mut keepers = JoinSet::new();
+        keepers.spawn(watched(broken(), renew::renew(shared())));
+        keepers.spawn(watched(broken(), heartbeat::heartbeat(shared())));
+        Self {
+            interrupt,
+            fetching: tokio::spawn(watched(broken(), fetch)),
+            settling: tokio::spawn(watched(broken(), settle)),
+            takers,
+            keepers,
+        }
+    }
+
+    fn abort(&self) {
+        self.fetching.abort();
+        self.settling.abort();
+    }
+
+    /// Ends the duties in order. Returns the number of tasks that were released unfinished.
+    async fn stop(
+        mut self,
+        context: &Arc<WorkerContext>,
+        stop: &Stop,
+        runtime: Runtime,
+    ) -> Result<usize, WorkerError> {
+        self.interrupt.cancel();
+        self.takers.shutdown().await;
+        // The fetch returns what it was just given, and that is started: it has its permits.
+        let _ = self.fetching.await;
+        heartbeat::beat(context, false).await;
+        wait_for_tasks(context, stop, context.config.shutdown_timeout).await;
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(INTERRUPT_TIMEOUT))
+            .await
+            .map_err(|_| WorkerError::Panicked)?;
+        let released = finish(context, self.settling).await;
+        self.keepers.shutdown().await;
+        Ok(released)
     }
 }
 
@@ -194,18 +264,18 @@ fn start_lanes(context: &Arc<WorkerContext>, ready: &Receiver<Ready>, count: usi
             lane::lane(Arc::clone(context), ready.clone()),
         );
         // Without the executor's budget: a lane looks at the clock itself.
-        context.sandboxes.spawn(tokio::task::unconstrained(lane));
+        context.threads.spawn(tokio::task::unconstrained(lane));
     }
 }
 
-/// Batches of ends that may wait to be settled.
+/// Batches of outcomes that may wait to be settled.
 const BATCHES: usize = 64;
 /// Sandboxes yield every few milliseconds; one that does not by then is not waited for.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(1);
-/// What ended in the last moments has this long to be settled.
+/// The time to settle what ended in the last moments.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Settles what has ended, then gives back the rest.
+/// Settles what has ended, then releases the rest.
 async fn finish(context: &Arc<WorkerContext>, settling: tokio::task::JoinHandle<()>) -> usize {
     context.closing.cancel();
     let abort = settling.abort_handle();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use chicory_project::client;
-use chicory_queue::ModuleRecord;
+use chicory_queue::find_module;
 use chicory_signature::Signature;
 use clap::Args;
 use serde_json::json;
@@ -64,11 +64,12 @@ async fn of_file(file: &Path, context: &Context) -> anyhow::Result<Found> {
 
 async fn of_registry(name: &str, context: &Context) -> anyhow::Result<Found> {
     let registry = context.connect().await?.registry;
-    let record = registry.module(name).await?;
-    let active = record.as_ref().and_then(ModuleRecord::active_version);
-    match active {
+    let record = find_module(registry.as_ref(), name)
+        .await?
+        .unwrap_or_default();
+    match record.active_version() {
         Some(version) => Ok(Found {
-            name: name.to_owned(),
+            name: record.name.clone(),
             digest: version.digest.clone(),
             tasks: version.tasks.clone(),
         }),

@@ -17,10 +17,11 @@ use std::time::{Duration, Instant};
 use chicory_queue::{
     BrokerConfig, Connected, DeadLetterRange, ReplayOptions, SqliteConfig, TaskMessage, Timestamp,
 };
-use chicory_worker::{Catalog, ModuleDir, Stop, WorkerConfig, WorkerEvent};
+use chicory_signature::with_causes;
+use chicory_worker::{Catalog, EventChannel, ModuleDir, Stop, Worker, WorkerConfig, WorkerEvent};
 use clap::Args;
 use serde_json::json;
-use tokio::sync::broadcast;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Context;
 use super::worker::serve;
@@ -98,8 +99,9 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
             sandbox.describe()
         ),
     )?;
-    let worker = serve::assemble(stage.connected.clone(), sandbox, loaded.catalog, worker);
-    let mut events = worker.events();
+    let (observer, mut events) = EventChannel::new();
+    let worker = Worker::new(stage.connected.clone(), loaded.catalog, worker)
+        .observed_by(Arc::new(observer));
     let stop = Stop::new();
     let serving = tokio::spawn(worker.run(stop.clone()));
     let played = stage.play(&cases, &mut events, context).await;
@@ -125,8 +127,12 @@ fn check_deployed(cases: &[Case], loaded: &serve::Loaded) -> Result<(), CommandE
         return Ok(());
     };
     let reason = match loaded.report.refused.first() {
-        Some((file, reason)) => format!("{file} was refused: {reason}"),
-        None => reason,
+        Some(refusal) => format!(
+            "{} was refused: {}",
+            refusal.file.display(),
+            with_causes(&refusal.reason)
+        ),
+        None => reason.to_string(),
     };
     Err(CommandError::Usage(format!(
         "the task {} is missing: {reason}; `scripts/guests examples` builds the modules",
@@ -171,7 +177,7 @@ impl Stage {
     async fn play(
         &self,
         cases: &[Case],
-        events: &mut broadcast::Receiver<WorkerEvent>,
+        events: &mut UnboundedReceiver<WorkerEvent>,
         context: &Context,
     ) -> anyhow::Result<(Played, Vec<String>)> {
         let now = Timestamp::now();
@@ -189,7 +195,8 @@ impl Stage {
                 self.queue
             ),
         )?;
-        let ids: Vec<String> = messages.into_iter().map(|message| message.id).collect();
+        let ids = messages.into_iter().map(|message| message.id.into());
+        let ids: Vec<String> = ids.collect();
         let ends = observe::until_ended(events, &ids, begun, context.output).await?;
         let mut rows = Vec::new();
         for (case, id) in cases.iter().zip(&ids) {
@@ -207,7 +214,7 @@ impl Stage {
         &self,
         cases: &[Case],
         ids: &[String],
-        events: &mut broadcast::Receiver<WorkerEvent>,
+        events: &mut UnboundedReceiver<WorkerEvent>,
         context: &Context,
     ) -> anyhow::Result<Row> {
         let found = cases

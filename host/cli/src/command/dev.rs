@@ -7,15 +7,17 @@ mod say;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
 use chicory_project::{BuildRequest, Changes, Project, watch};
 use chicory_queue::{BrokerConfig, Connected, SqliteConfig};
 use chicory_runtime::{Sandbox, SandboxConfig};
-use chicory_worker::{Catalog, ModuleDir, Stop, WorkerConfig, WorkerEvent};
+use chicory_signature::with_causes;
+use chicory_worker::{Catalog, EventChannel, ModuleDir, Stop, Worker, WorkerConfig, WorkerEvent};
 use clap::Args;
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Context;
 use super::build::{made, relative};
@@ -59,8 +61,9 @@ pub(crate) async fn run(args: DevArgs, context: &Context) -> anyhow::Result<Exit
         dead_letters: true,
         ..serve::worker_config(&context.config, &broker)
     };
-    let worker = serve::assemble(connected.clone(), sandbox, catalog.clone(), settings);
-    let mut events = worker.events();
+    let (observer, mut events) = EventChannel::new();
+    let worker =
+        Worker::new(connected.clone(), catalog.clone(), settings).observed_by(Arc::new(observer));
     tokio::select! {
         () = loader.reload(true) => {}
         () = signals.next() => return Ok(ExitCode::SUCCESS),
@@ -96,7 +99,7 @@ pub(crate) async fn run(args: DevArgs, context: &Context) -> anyhow::Result<Exit
 /// Shows what tasks do, and reloads at changes, until a signal.
 async fn follow(
     loader: &mut Loader,
-    events: &mut Receiver<WorkerEvent>,
+    events: &mut UnboundedReceiver<WorkerEvent>,
     changes: &mut Changes,
     connected: &Connected,
     signals: &mut StopSignals,
@@ -146,7 +149,7 @@ impl Loader {
             Ok(_) => match self.dir.refresh().await {
                 Err(error) => Err(error.to_string()),
                 Ok(report) => match report.refused.first() {
-                    Some((_, reason)) => Err(reason.clone()),
+                    Some(refusal) => Err(with_causes(&refusal.reason)),
                     None => Ok(!report.loaded.is_empty()),
                 },
             },
@@ -168,17 +171,14 @@ impl Loader {
     }
 }
 
-async fn show(event: Result<WorkerEvent, RecvError>, connected: &Connected) -> anyhow::Result<()> {
+async fn show(event: Option<WorkerEvent>, connected: &Connected) -> anyhow::Result<()> {
     match event {
-        Ok(WorkerEvent::Said(said)) => write_line(&say::said(&said)),
-        Ok(WorkerEvent::Ended(end)) => {
+        Some(WorkerEvent::Said(said)) => write_line(&say::said(&said)),
+        Some(WorkerEvent::Ended(end)) => {
             let stored = connected.results.result(&end.task_id).await?;
             write_line(&say::ended(&end, stored.as_ref()))
         }
-        Err(RecvError::Lagged(missed)) => {
-            write_line(&format!("[dev] {missed} lines were too fast to be shown"))
-        }
-        Ok(_) => Ok(()),
-        Err(RecvError::Closed) => anyhow::bail!("the worker has stopped by itself"),
+        Some(_) => Ok(()),
+        None => anyhow::bail!("the worker has stopped by itself"),
     }
 }

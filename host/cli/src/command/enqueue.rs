@@ -180,7 +180,7 @@ fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<Tas
     }
     match args.id.as_deref() {
         Some("") => return Err(CommandError::Usage("--id is empty".into()).into()),
-        Some(id) => id.clone_into(&mut message.id),
+        Some(id) => message.id = id.into(),
         None => {}
     }
     message.arguments = args.call.arguments()?;

@@ -216,8 +216,7 @@ fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String>
     }
     let written = |value: Value| to_raw_value(&value).map_err(|error| error.to_string());
     if fields.get("id").is_none_or(|id| id.get() == "null") {
-        let id = uuid::Uuid::new_v4().to_string();
-        fields.insert("id".into(), written(id.into())?);
+        fields.insert("id".into(), written(chicory_queue::new_id().into())?);
     }
     if !fields.contains_key("ignore_result") && defaults.ignore_result {
         fields.insert("ignore_result".into(), written(true.into())?);

@@ -96,8 +96,8 @@ fn show(detail: &QueueDetail) -> String {
             let message = delayed.message.as_ref();
             [
                 delayed.due.to_string(),
-                message.map_or_else(|| "(unreadable)".into(), |message| message.name.clone()),
-                message.map_or_else(String::new, |message| message.id.clone()),
+                message.map_or_else(|| "(unreadable)".into(), |message| message.name.to_string()),
+                message.map_or_else(String::new, |message| message.id.to_string()),
                 message.map_or_else(String::new, |message| message.retries.to_string()),
             ]
         });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use chicory_runtime::{Ended, How, Invocation, LogSource, Module, Note, Task};
+use chicory_signature::TaskName;
 use clap::Args;
 use serde_json::json;
 
@@ -65,12 +66,10 @@ pub(crate) async fn run(args: RunArgs, context: &Context) -> anyhow::Result<()> 
 
 /// The task of this name, which may start with the module's.
 fn find(module: &Module, name: &str) -> Result<Arc<Task>, CommandError> {
-    let inside = name
-        .strip_prefix(module.name())
-        .and_then(|rest| rest.strip_prefix('.'));
+    let inside = || TaskName::parse(name).ok()?.inside(module.name());
     let task = module
         .task(name)
-        .or_else(|| inside.and_then(|name| module.task(name)));
+        .or_else(|| module.task(inside()?.as_str()));
     task.cloned().ok_or_else(|| {
         let names: Vec<&str> = module.tasks().map(|task| task.name()).collect();
         CommandError::Usage(format!(

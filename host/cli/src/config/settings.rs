@@ -169,13 +169,7 @@ fn distance(from: &str, to: &str) -> usize {
 
 /// A URL without what stands before its `@` and after its `?`; any other text as it is.
 pub(crate) fn without_password(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return text.to_owned();
-    };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    // A password may hold a slash, so that all up to the last `@` counts.
-    let rest = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    format!("{scheme}://{rest}")
+    chicory_queue::mask_url(text).unwrap_or_else(|| text.to_owned())
 }
 
 #[cfg(test)]

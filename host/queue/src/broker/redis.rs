@@ -10,7 +10,6 @@ mod enqueue;
 mod entry;
 mod fault;
 mod fetch;
-mod hot;
 mod inspect;
 mod keys;
 mod lease;
@@ -18,6 +17,7 @@ mod link;
 mod messages;
 mod promote;
 mod reclaim;
+mod reclaims;
 mod registry;
 mod replay;
 mod results;
@@ -27,7 +27,7 @@ mod server;
 mod settle;
 mod subscribe;
 mod subscription;
-mod takeovers;
+mod topology;
 mod wait;
 
 use std::sync::Arc;
@@ -39,13 +39,13 @@ use tokio::sync::mpsc;
 use self::connection::Connection;
 use self::fetch::Readers;
 use self::keys::{Keys, RegistryKeys};
+use self::reclaims::Reclaims;
 use self::registry::RedisRegistry;
 use self::results::RedisResults;
 use self::server::Server;
-use self::takeovers::Takeovers;
 use crate::{
     Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Inspect, Lease, ReclaimRequest,
-    RedisConfig, Results, ResultsConfig, Settle, Settled, TaskMessage, Timestamp, Wake,
+    RedisConfig, Results, ResultsConfig, SettleRequest, Settled, TaskMessage, Timestamp, Wake,
 };
 
 /// The broker, and what operators ask of it.
@@ -54,7 +54,7 @@ struct RedisBroker {
     connection: Arc<Connection>,
     readers: Readers,
     keys: Keys,
-    takeovers: Takeovers,
+    reclaims: Reclaims,
     results: Arc<RedisResults>,
     /// Whether results are written in the same step as settlements: same server, no Cluster.
     results_in_step: bool,
@@ -86,18 +86,18 @@ pub(super) async fn connect(
         own.ready().await?;
         own
     };
-    let cluster = connection.server().is_cluster();
+    let topology = connection.server().topology();
     let results = Arc::new(RedisResults::new(results_connection, results));
     let registry = RedisRegistry::new(
         Arc::clone(&connection),
-        RegistryKeys::new(&config.key_prefix, cluster),
+        RegistryKeys::new(&config.key_prefix, topology),
     );
     let broker = Arc::new(RedisBroker {
-        keys: Keys::new(&config.key_prefix, cluster),
+        keys: Keys::new(&config.key_prefix, topology),
         readers: Readers::default(),
-        takeovers: Takeovers::default(),
+        reclaims: Reclaims::default(),
         results: Arc::clone(&results),
-        results_in_step: shared && !cluster,
+        results_in_step: shared && topology.keys_are_together(),
         connection,
         clock,
         group: config.consumer_group.clone(),
@@ -132,7 +132,7 @@ impl Broker for RedisBroker {
         lease::extend(self, leases).await
     }
 
-    async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError> {
+    async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError> {
         settle::settle(self, batch).await
     }
 

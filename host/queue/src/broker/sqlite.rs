@@ -23,7 +23,6 @@ mod thread;
 mod wakes;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -32,10 +31,11 @@ use tokio::sync::mpsc;
 use self::enqueue::Encoded;
 use self::fetch::Claim;
 use self::thread::Thread;
-use self::wakes::{Wakes, Watch};
+use self::wakes::{FileWatch, Wakes};
+use crate::fairness::Rotation;
 use crate::{
-    Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Lease, ReclaimRequest, Settle,
-    Settled, SqliteConfig, TaskMessage, Timestamp, Wake,
+    Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Lease, ReclaimRequest,
+    SettleRequest, Settled, SqliteConfig, TaskMessage, Timestamp, Wake,
 };
 
 /// Opens the file, creating it where it is missing.
@@ -60,8 +60,7 @@ struct Sqlite {
     wakes: Arc<Wakes>,
     clock: Arc<dyn Clock>,
     config: SqliteConfig,
-    /// Where the next fetch over several queues begins.
-    turn: AtomicUsize,
+    rotation: Rotation,
 }
 
 impl Sqlite {
@@ -81,29 +80,25 @@ impl Sqlite {
             .map_err(|_| BrokerError::Closed)?
             .map_err(|fault: fault::Fault| fault.at(&place))?;
         let wakes = Arc::new(Wakes::default());
-        let mut watch = Watch::new(wakes.clone());
+        let mut watch = FileWatch::new(wakes.clone());
         Ok(Self {
             writer: Thread::start(writer, place.clone(), move |file| watch.look(file))?,
             reader: Thread::start(reader, place, |_| None)?,
             wakes,
             clock,
             config: config.clone(),
-            turn: AtomicUsize::new(0),
+            rotation: Rotation::default(),
         })
-    }
-
-    /// The queues in the order of this turn, each first as often as the others.
-    fn take_turn(&self, queues: &[Arc<str>]) -> Vec<Arc<str>> {
-        let mut queues = queues.to_vec();
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let first = turn.checked_rem(queues.len()).unwrap_or(0);
-        queues.rotate_left(first);
-        queues
     }
 
     async fn lease(&self, request: &FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
         let claim = Claim {
-            queues: self.take_turn(request.queues),
+            queues: self
+                .rotation
+                .next(request.queues)
+                .into_iter()
+                .cloned()
+                .collect(),
             consumer: request.consumer.clone(),
             limit: request.limit,
             lease: self.config.lease,
@@ -188,8 +183,10 @@ impl Broker for Sqlite {
             .await
     }
 
-    async fn settle(&self, batch: &[Settle]) -> Result<Vec<Settled>, BrokerError> {
-        let (batch, config) = (batch.to_vec(), self.config.clone());
+    async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError> {
+        let config = self.config.clone();
+        let batch = batch.iter().cloned().map(SettleRequest::into_owned);
+        let batch: Vec<_> = batch.collect();
         self.writer
             .write(&self.wakes, move |file, changes| {
                 settle::settle(file, &batch, &config, changes)

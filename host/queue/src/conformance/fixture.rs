@@ -2,6 +2,7 @@
 //!
 //! Must not assert anything about brokers; what a promise expects, it says itself.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     BrokerError, Clock, Connected, Delivery, FetchRequest, ManualClock, RawJson, ReclaimRequest,
-    ResultRecord, Settle, Settled, Settlement, TaskMessage, TaskState, Timestamp,
+    ResultRecord, SettleRequest, Settled, Settlement, SharedStr, TaskMessage, TaskState, Timestamp,
 };
 
 /// No promise takes nearly as long; what takes longer does not come.
@@ -126,7 +127,7 @@ impl Fixture {
         delivery
     }
 
-    pub(super) async fn settle(&self, settle: Settle) -> Settled {
+    pub(super) async fn settle(&self, settle: SettleRequest<'_>) -> Settled {
         let answers = self.connected.broker.settle(&[settle]).await;
         let answers = answers.expect("settle");
         assert_eq!(answers.len(), 1, "one answer for each settlement");
@@ -220,7 +221,7 @@ pub(super) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// A message with this id.
-pub(super) fn message(id: impl Into<String>) -> TaskMessage {
+pub(super) fn message(id: impl Into<SharedStr>) -> TaskMessage {
     let mut message = TaskMessage::new("suite.task");
     message.id = id.into();
     message
@@ -262,32 +263,32 @@ pub(super) fn carried(delivery: &Delivery) -> &TaskMessage {
 }
 
 /// The settlement of a delivery, without a result.
-pub(super) fn settle(delivery: &Delivery, settlement: Settlement) -> Settle {
-    Settle {
-        lease: delivery.lease.clone(),
-        raw: delivery.raw.clone(),
-        task_id: delivery.task_id.clone(),
+pub(super) fn settle(delivery: &Delivery, settlement: Settlement) -> SettleRequest<'static> {
+    SettleRequest {
+        lease: Cow::Owned(delivery.lease.clone()),
+        raw: Cow::Owned(delivery.raw.to_vec()),
+        task_id: delivery.task_id.clone().into(),
         task_name: "suite.task".into(),
         retries: 3,
-        settlement,
+        settlement: Cow::Owned(settlement),
         record: None,
     }
 }
 
 /// The settlement of a message given up on.
-pub(super) fn give_up(delivery: &Delivery, failed_at: Timestamp) -> Settle {
+pub(super) fn give_up(delivery: &Delivery, failed_at: Timestamp) -> SettleRequest<'static> {
     let error = "Broken: it is".to_owned();
     settle(delivery, Settlement::DeadLetter { error, failed_at })
 }
 
 /// What is written for a task that returned 42.
-pub(super) fn success(task_id: &str) -> ResultRecord {
+pub(super) fn success(task_id: &str) -> ResultRecord<'static> {
     ResultRecord {
-        task_id: task_id.to_owned(),
+        task_id: task_id.to_owned().into(),
         state: TaskState::Success,
         body: Some(format!(
             r#"{{"task_id":"{task_id}","state":"SUCCESS","result":42,"error":null,"traceback":null}}"#
-        )),
+        ).into()),
         reply_to: None,
     }
 }

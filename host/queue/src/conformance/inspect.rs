@@ -111,7 +111,7 @@ async fn scanned<F: Future<Output = ()>>(
     let mut cursor = Some(ScanCursor::default());
     while let Some(from) = cursor {
         let page = inspect.scan(&fixture.queue, from).await.expect("scan");
-        met.extend(page.messages.into_iter().map(|message| message.id));
+        met.extend(page.messages.into_iter().map(|message| message.id.into()));
         cursor = page.next;
         if let Some(meanwhile) = meanwhile.take() {
             meanwhile().await;
@@ -139,7 +139,11 @@ pub async fn a_scan_meets_every_message(fixture: &Fixture) {
     other.expect("enqueue");
 
     let mut expected: BTreeSet<_> = ["dead".to_owned(), "held".to_owned()].into();
-    expected.extend(late.into_iter().chain(ready).map(|message| message.id));
+    expected.extend(
+        late.into_iter()
+            .chain(ready)
+            .map(|message| message.id.into()),
+    );
     assert_eq!(scanned(fixture, || async {}).await, expected);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fixture::{
     Fixture, Settings, eventually, ids, message, messages, sent, settle, success,
 };
-use crate::{Delivery, Settle, Settled, Settlement};
+use crate::{Delivery, SettleRequest, Settled, Settlement};
 
 /// As long as its time is not over.
 pub async fn a_held_lease_is_not_taken_over(fixture: &Fixture) {
@@ -109,7 +109,7 @@ pub async fn an_extended_lease_is_kept(fixture: &Fixture) {
 
 /// Whatever a broker remembers about leases: a result that comes after another consumer took its delivery over
 /// is not written, however many settlements went well before.
-pub async fn a_result_after_a_takeover_is_lost(fixture: &Fixture) {
+pub async fn a_result_after_a_reclaim_is_lost(fixture: &Fixture) {
     warm_up(fixture).await;
     fixture.enqueue(&messages("m", 3)).await;
     let lost = fixture.fetch("one", 3).await;
@@ -211,10 +211,10 @@ async fn warm_up(fixture: &Fixture) {
     }
 }
 
-fn results(deliveries: &[Delivery]) -> Vec<Settle> {
+fn results(deliveries: &[Delivery]) -> Vec<SettleRequest<'static>> {
     deliveries
         .iter()
-        .map(|delivery| Settle {
+        .map(|delivery| SettleRequest {
             record: Some(success(&delivery.task_id)),
             ..settle(delivery, Settlement::Complete)
         })

@@ -143,6 +143,9 @@ pub async fn changes_are_listed_by_revision(fixture: &Fixture) {
 
     let (revision, records) = registry.changed(0).await.expect("changed");
     assert_eq!(names(&records), ["pdf", "mail"]);
+    let mut all = registry.names().await.expect("names");
+    all.sort_unstable();
+    assert_eq!(all, ["mail", "pdf"]);
     assert_eq!(revision, mail.revision);
     let (_, records) = registry.changed(first).await.expect("changed");
     assert_eq!(names(&records), ["pdf", "mail"]);

@@ -9,9 +9,9 @@ use super::fixture::{
 };
 use crate::{Client, ResultRecord, Settlement, TaskState, Timestamp, ValidationMode, WorkerInfo};
 
-fn state_only(task_id: &str, state: TaskState) -> ResultRecord {
+fn state_only(task_id: &str, state: TaskState) -> ResultRecord<'static> {
     ResultRecord {
-        task_id: task_id.into(),
+        task_id: task_id.to_owned().into(),
         state,
         body: None,
         reply_to: None,
@@ -34,7 +34,7 @@ pub async fn states_and_results_are_kept(fixture: &Fixture) {
     let mut record = success("m");
     record.body = record
         .body
-        .map(|body| body.replace('}', r#","usage":{"wall_ms":3}}"#));
+        .map(|body| body.replace('}', r#","usage":{"wall_ms":3}}"#).into());
     let records = [record, success("other")];
     results.store(&records).await.expect("store");
     let result = results.result("m").await.expect("result");
@@ -112,7 +112,9 @@ pub async fn a_run_is_answered(fixture: &Fixture) {
             })
             .await;
             let answer = ResultRecord {
-                reply_to: carried(&delivery).reply_to.clone().filter(|_| round < 3),
+                reply_to: (carried(&delivery).reply_to.clone())
+                    .filter(|_| round < 3)
+                    .map(Into::into),
                 ..success(&id)
             };
             let mut done = settle(&delivery, Settlement::Complete);

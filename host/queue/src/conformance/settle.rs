@@ -9,7 +9,7 @@ use super::fixture::{
     success,
 };
 use crate::{
-    Clock, RawJson, ReplayOptions, ResultRecord, Settle, Settled, Settlement, TaskMessage,
+    Clock, RawJson, ReplayOptions, ResultRecord, SettleRequest, Settled, Settlement, TaskMessage,
     TaskState, Timestamp,
 };
 
@@ -70,10 +70,10 @@ fn every_kind(fixture: &Fixture) -> [Settlement; 4] {
 pub async fn only_the_holder_settles(fixture: &Fixture) {
     let delivery = fixture.deliver(&message("m"), "one").await;
     let mut foreign = settle(&delivery, Settlement::Complete);
-    foreign.lease.consumer = "two".into();
+    foreign.lease.to_mut().consumer = "two".into();
     assert_eq!(fixture.settle(foreign).await, Settled::LeaseLost);
     let mut elsewhere = settle(&delivery, Settlement::Complete);
-    elsewhere.lease.queue = "elsewhere".into();
+    elsewhere.lease.to_mut().queue = "elsewhere".into();
     assert_eq!(fixture.settle(elsewhere).await, Settled::LeaseLost);
     assert_eq!(fixture.stats().await.pending, 1);
 }
@@ -83,7 +83,7 @@ pub async fn a_batch_is_answered_in_order(fixture: &Fixture) {
     fixture.enqueue(&messages("m", 8)).await;
     let deliveries = fixture.fetch("one", 8).await;
     let mut kinds = every_kind(fixture).into_iter().cycle();
-    let batch: Vec<Settle> = deliveries
+    let batch: Vec<SettleRequest<'_>> = deliveries
         .iter()
         .flat_map(|delivery| {
             let once = settle(delivery, kinds.next().expect("a cycle"));

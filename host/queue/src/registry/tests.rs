@@ -1,5 +1,6 @@
 //! Nothing is forgotten that a message needs, wherever the message is.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Activation, AuditEntry, BrokerConfig, Connected, FetchRequest, ForgetRequest, Forgotten,
-    ModuleRecord, RetentionRule, Settle, Settlement, SqliteConfig, SystemClock, TaskMessage,
+    ModuleRecord, RetentionRule, SettleRequest, Settlement, SqliteConfig, SystemClock, TaskMessage,
     Timestamp, Version, connect,
 };
 
@@ -21,7 +22,7 @@ const RULE: RetentionRule = RetentionRule { count: 1, age: 0.0 };
 
 /// Where a message is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Place {
+enum MessageState {
     Ready,
     Leased,
     Delayed,
@@ -31,7 +32,7 @@ enum Place {
 /// What a message is like.
 #[derive(Debug, Clone)]
 struct Sent {
-    place: Place,
+    place: MessageState,
     ours: bool,
     arg: usize,
     pin: Option<usize>,
@@ -110,7 +111,7 @@ fn message(sent: &Sent) -> TaskMessage {
     let mut message = TaskMessage::new(name).args([arg(sent.arg)]);
     message.pin = sent.pin.map(digest);
     message.checked_against = sent.checked.map(digest);
-    if sent.place == Place::Delayed {
+    if sent.place == MessageState::Delayed {
         message.eta = Some(Timestamp::now().after(Duration::from_hours(1)));
     }
     message
@@ -130,7 +131,10 @@ async fn filled(record: &ModuleRecord, sent: &[Sent]) -> (TempDir, Connected) {
         put.await.expect("put");
     }
     let queue = |number: usize| ["one", "two"][number % 2];
-    for places in [[Place::Leased, Place::Dead], [Place::Ready, Place::Delayed]] {
+    for places in [
+        [MessageState::Leased, MessageState::Dead],
+        [MessageState::Ready, MessageState::Delayed],
+    ] {
         for (number, sent) in sent.iter().enumerate() {
             if places.contains(&sent.place) {
                 let messages = [message(sent)];
@@ -143,8 +147,8 @@ async fn filled(record: &ModuleRecord, sent: &[Sent]) -> (TempDir, Connected) {
     (folder, connected)
 }
 
-async fn move_on(connected: &Connected, queue: &str, place: Place) {
-    if !matches!(place, Place::Leased | Place::Dead) {
+async fn move_on(connected: &Connected, queue: &str, place: MessageState) {
+    if !matches!(place, MessageState::Leased | MessageState::Dead) {
         return;
     }
     let request = FetchRequest {
@@ -155,17 +159,17 @@ async fn move_on(connected: &Connected, queue: &str, place: Place) {
         interrupt: &CancellationToken::new(),
     };
     let deliveries = connected.broker.fetch(request).await.expect("fetch");
-    if place == Place::Dead {
-        let settle = Settle {
-            lease: deliveries[0].lease.clone(),
-            raw: deliveries[0].raw.clone(),
-            task_id: deliveries[0].task_id.clone(),
-            task_name: String::new(),
+    if place == MessageState::Dead {
+        let settle = SettleRequest {
+            lease: Cow::Borrowed(&deliveries[0].lease),
+            raw: Cow::Borrowed(&deliveries[0].raw),
+            task_id: deliveries[0].task_id.as_str().into(),
+            task_name: "".into(),
             retries: 0,
-            settlement: Settlement::DeadLetter {
+            settlement: Cow::Owned(Settlement::DeadLetter {
                 error: "Broken: it is".into(),
                 failed_at: NOW,
-            },
+            }),
             record: None,
         };
         connected.broker.settle(&[settle]).await.expect("settle");
@@ -252,10 +256,10 @@ async fn check(made: &[Made], active: usize, sent: &[Sent]) {
 
 fn sent(versions: usize) -> impl Strategy<Value = Sent> {
     let place = prop_oneof![
-        Just(Place::Ready),
-        Just(Place::Leased),
-        Just(Place::Delayed),
-        Just(Place::Dead)
+        Just(MessageState::Ready),
+        Just(MessageState::Leased),
+        Just(MessageState::Delayed),
+        Just(MessageState::Dead)
     ];
     let named = || proptest::option::weighted(0.2, 0..versions);
     (place, any::<bool>(), 0..3_usize, named(), named()).prop_map(

@@ -1,6 +1,6 @@
 //! `wasi:clocks`, granted by default, since language runtimes need clocks.
 
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView, WasiClocksView as _};
 use wasmtime_wasi::p2::bindings::clocks;
 
@@ -23,7 +23,12 @@ impl Capability for Clocks {
         Access::by("[grants] clocks = true", grants.clocks)
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "wasi:clocks/wall-clock" => clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, view),
             "wasi:clocks/monotonic-clock" => {

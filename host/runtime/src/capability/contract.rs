@@ -2,7 +2,7 @@
 //!
 //! Must not know which capabilities there are.
 
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 
 use super::import::Import;
 use crate::settings::{GrantError, Grants};
@@ -16,8 +16,13 @@ pub(super) trait Capability: Send + Sync {
     /// What a guest needs before one of its interfaces is linked.
     fn access(&self, interface: &str, grants: &Grants) -> Access;
 
-    /// Links one of its interfaces.
-    fn link(&self, linker: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()>;
+    /// Links one of its interfaces, for a component that imports it.
+    fn link(
+        &self,
+        linker: &mut Linker<CallState>,
+        interface: &str,
+        component: &Component,
+    ) -> wasmtime::Result<()>;
 
     /// Checks what the manifest grants of it, and answers with what each call of a module needs that
     /// imports it. The error names the grant and what is allowed.

@@ -1,6 +1,6 @@
 //! `wasi:filesystem`: directories of the host that a manifest grants.
 
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtxView, WasiFilesystemView as _};
 use wasmtime_wasi::p2::bindings::filesystem;
@@ -24,7 +24,12 @@ impl Capability for Dirs {
         Access::Free
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "wasi:filesystem/types" => {
                 filesystem::types::add_to_linker::<_, WasiFilesystem>(l, view)

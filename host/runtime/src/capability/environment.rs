@@ -1,7 +1,7 @@
 //! `wasi:cli/environment` and `wasi:cli/exit`: arguments, the variables that a manifest grants, and the end
 //! of a program.
 
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::p2::bindings::cli;
 
@@ -24,7 +24,12 @@ impl Capability for Environment {
         Access::Free
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "wasi:cli/environment" => {
                 cli::environment::add_to_linker::<_, WasiCli>(l, |call| call.wasi().cli())

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use wasmtime::component::{Linker, LinkerInstance};
+use wasmtime::component::{Component, Linker, LinkerInstance};
 
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
@@ -148,7 +148,7 @@ impl Capability for HostInterface {
         Access::by(format!("[grants] interfaces = [\"{interface}\"]"), granted)
     }
 
-    fn link(&self, linker: &mut Linker<CallState>, _: &str) -> wasmtime::Result<()> {
+    fn link(&self, linker: &mut Linker<CallState>, _: &str, _: &Component) -> wasmtime::Result<()> {
         (self.link)(linker)
     }
 

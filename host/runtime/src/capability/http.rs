@@ -1,8 +1,7 @@
-//! `wasi:http`: outbound requests to listed hosts, and to no private address unless the list names it.
+//! `wasi:http`: outbound requests to listed hosts, and never to a private address unless the list names it.
 //!
-//! A name is resolved once, and the connection goes to the address that was checked, so that a
-//! second answer of the name server can't lead elsewhere. The task's deadline bounds every request.
-//! Must not know tasks.
+//! A name is resolved once, and the connection goes to the address that was checked, so that a second DNS
+//! answer can't lead elsewhere. The task's deadline limits every request. Must not know tasks.
 
 mod address;
 
@@ -20,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::runtime::{self, AbortOnDropJoinHandle};
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::p2::bindings as web;
@@ -40,10 +39,10 @@ pub(super) struct Http;
 
 const INTERFACES: [&str; 2] = ["wasi:http/types", "wasi:http/outgoing-handler"];
 
-/// Connections that one task may have open at a time.
+/// Maximum number of open connections of one task.
 const MAX_CONNECTIONS: usize = 32;
 
-/// How long a connection may take to be made, and an answer to begin, unless the guest says less.
+/// Maximum time to connect, and to wait for an answer to begin. A guest may set less.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 type Done = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -67,7 +66,12 @@ impl Capability for Http {
         )
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "wasi:http/types" => web::http::types::add_to_linker::<_, WasiHttp>(
                 l,
@@ -93,7 +97,7 @@ impl Capability for Http {
     }
 }
 
-/// What one call has of HTTP.
+/// The HTTP state of one call.
 struct HttpState {
     ctx: WasiHttpCtx,
     gate: Gate,
@@ -108,7 +112,7 @@ fn view(call: &mut CallState) -> WasiHttpCtxView<'_> {
     }
 }
 
-/// What one call may reach.
+/// What one call may connect to.
 struct Gate {
     grants: Arc<[HostGrant]>,
     monitor: Arc<Monitor>,
@@ -125,7 +129,7 @@ impl Gate {
         }
     }
 
-    /// Where the request goes, if that is granted.
+    /// The request's destination, if it is granted.
     fn admit(&self, uri: &Uri) -> Result<Destination, Error> {
         let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?;
         let tls = uri.scheme() == Some(&Scheme::HTTPS);
@@ -202,7 +206,7 @@ impl Destination {
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(wire)).await?;
         let connection = runtime::spawn(async move { connection.await.map_err(Error::from) });
-        // The scheme and the authority belong in a request only if it goes to a proxy.
+        // Only requests to a proxy have a scheme and an authority.
         let path = request
             .uri()
             .path_and_query()
@@ -230,7 +234,7 @@ impl Destination {
         Ok(Box::new(tls))
     }
 
-    /// The addresses of the host that may be reached.
+    /// The addresses of the host that the guest may reach.
     async fn resolve(&self) -> Result<Vec<SocketAddr>, Error> {
         let found: Vec<SocketAddr> = match address(&self.host) {
             Some(address) => vec![SocketAddr::new(address, self.port)],
@@ -275,7 +279,7 @@ async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
     Err(last)
 }
 
-/// Drives a connection until its answer is read, and holds its place among the task's connections.
+/// Drives a connection until its answer has been read, and holds its permit until then.
 fn drive(
     connection: AbortOnDropJoinHandle<Result<(), Error>>,
     permit: OwnedSemaphorePermit,
@@ -372,7 +376,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_that_leads_to_a_private_address_is_refused_unless_the_address_is_named() {
-        // As if the name server gave a loopback address for a name that is granted.
+        // As if DNS gave a loopback address for a granted name.
         let gate = gate(&["*.test"]);
         let destination = Destination {
             host: "localhost".into(),

@@ -1,6 +1,6 @@
 //! `wasi:io`: streams and waiting, which other interfaces use.
 
-use wasmtime::component::{HasData, Linker, ResourceTable};
+use wasmtime::component::{Component, HasData, Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::io;
 
 use super::contract::{Access, Capability};
@@ -28,7 +28,12 @@ impl Capability for Io {
         Access::Free
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "wasi:io/error" => io::error::add_to_linker::<_, Table>(l, CallState::table),
             "wasi:io/poll" => io::poll::add_to_linker::<_, Table>(l, CallState::table),

@@ -1,6 +1,6 @@
 //! `wasi:random`, granted by default, since language runtimes need random numbers.
 
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::p2::bindings::random;
 use wasmtime_wasi::random::{WasiRandom, WasiRandomView as _};
 
@@ -30,7 +30,12 @@ impl Capability for Random {
         Access::by("[grants] random = true", grants.random)
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "wasi:random/random" => {
                 random::random::add_to_linker::<_, WasiRandom>(l, |call| call.wasi().random())

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
-use wasmtime::component::Linker;
+use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream, WasiCli, WasiCliCtxView, WasiCliView as _};
 use wasmtime_wasi::p2::bindings::cli;
 use wasmtime_wasi::p2::pipe::MemoryInputPipe;
@@ -49,7 +49,12 @@ impl Capability for Stdio {
         Access::by("[grants] stdio = true", grants.stdio)
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "wasi:cli/stdin" => cli::stdin::add_to_linker::<_, WasiCli>(l, view),
             "wasi:cli/stdout" => cli::stdout::add_to_linker::<_, WasiCli>(l, view),

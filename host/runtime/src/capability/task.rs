@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::{Component, HasSelf, Linker};
 
 use super::contract::{Access, Capability};
 use super::import::Import;
@@ -18,8 +18,7 @@ mod bindings {
     wasmtime::component::bindgen!({ path: "wit", world: "chicory:task/imports" });
 }
 
-/// What only Chicory has. Every guest may use it: it tells about the call, and is heard where its caller
-/// listens.
+/// Chicory's own interfaces, which every guest may use: they describe the call, and report to its caller.
 pub(super) struct Task;
 
 const INTERFACES: [&str; 4] = [
@@ -38,7 +37,12 @@ impl Capability for Task {
         Access::Free
     }
 
-    fn link(&self, l: &mut Linker<CallState>, interface: &str) -> wasmtime::Result<()> {
+    fn link(
+        &self,
+        l: &mut Linker<CallState>,
+        interface: &str,
+        _: &Component,
+    ) -> wasmtime::Result<()> {
         match interface {
             "chicory:task/context" => context::add_to_linker::<_, HasSelf<_>>(l, |call| call),
             "chicory:task/log" => log::add_to_linker::<_, HasSelf<_>>(l, |call| call),
@@ -51,11 +55,11 @@ impl Capability for Task {
 
 impl context::Host for CallState {
     fn id(&mut self) -> String {
-        self.context.id.clone()
+        self.context.id.to_string()
     }
 
     fn name(&mut self) -> String {
-        self.context.name.clone()
+        self.context.name.to_string()
     }
 
     fn retries(&mut self) -> u32 {

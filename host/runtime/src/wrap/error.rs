@@ -24,7 +24,7 @@ pub enum ComponentError {
         /// A module that it imports from and that WASI doesn't have.
         imports_from: Option<String>,
     },
-    /// They are a program by Go's compiler that has no memory for WASI's adapter.
+    /// They are a Go program without memory for WASI's adapter.
     #[error(
         "it is a Go program without room for WASI's adapter in its memory, which Go would \
          write over; build it with `chicory build`"

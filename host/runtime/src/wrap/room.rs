@@ -1,8 +1,8 @@
-//! Room in a Go program's memory for the WASI adapter, which needs some of its own.
+//! Reserves memory for the WASI adapter in a Go program.
 //!
-//! Go takes all that the memory grows by for its heap, so the adapter can't grow it: it would be written
-//! over. `chicory build` gives a program an array for the adapter, and a mark that says where; an added
-//! function hands it out. Must not know what the adapter keeps there.
+//! Go uses all memory that is added for its heap, so the adapter can't grow the memory: Go would overwrite
+//! its data. `chicory build` adds an array for the adapter to a program, and a mark that says where it is;
+//! the function added here allocates from it. Must not know what the adapter keeps there.
 
 use std::convert::Infallible;
 
@@ -20,13 +20,13 @@ use super::error::ComponentError;
 
 /// The name by which the adapter's encoder finds the function.
 const ALLOCATE: &str = "cabi_realloc_adapter";
-/// Stands in the program's data before the array's address. The same as in `chicory build`.
+/// Precedes the array's address in the program's data. The same as in `chicory build`.
 const MARK: &[u8] = b"chicory: room for WASI's adapter";
-/// The array's length: a page each for the adapter's state and its stack, and a little for what is noted
-/// here and for alignment.
+/// The array's length: one page each for the adapter's state and its stack, and a few bytes for bookkeeping
+/// and alignment.
 const SIZE: u32 = (2 << 16) + 64;
 
-/// The module with a function that hands the room out, if it was made by Go.
+/// The module with a function that allocates from the array, if it was made by Go.
 pub(super) fn make(wasm: &[u8]) -> Result<Option<Vec<u8>>, ComponentError> {
     if !is_go(wasm) {
         return Ok(None);
@@ -45,7 +45,7 @@ pub(super) fn make(wasm: &[u8]) -> Result<Option<Vec<u8>>, ComponentError> {
     Ok(Some(module.finish()))
 }
 
-/// Where the program has an array for the adapter.
+/// The address of the program's array for the adapter.
 fn reserved(wasm: &[u8]) -> Result<Option<u32>, wasmparser::BinaryReaderError> {
     for payload in Parser::new(0).parse_all(wasm) {
         let Payload::DataSection(section) = payload? else {
@@ -56,7 +56,7 @@ fn reserved(wasm: &[u8]) -> Result<Option<u32>, wasmparser::BinaryReaderError> {
             let found = data.windows(MARK.len()).position(|bytes| bytes == MARK);
             if let Some(at) = found {
                 let mut address = [0; 4];
-                // A segment may end where only zeros are left.
+                // A segment may end early if only zeros are left.
                 let bytes = data[at + MARK.len()..].iter().take(address.len());
                 for (byte, found) in address.iter_mut().zip(bytes) {
                     *byte = *found;
@@ -68,7 +68,7 @@ fn reserved(wasm: &[u8]) -> Result<Option<u32>, wasmparser::BinaryReaderError> {
     Ok(None)
 }
 
-/// Go's compiler says so in the section `producers`.
+/// Go's compiler names itself in the section `producers`.
 fn is_go(wasm: &[u8]) -> bool {
     let sections = Parser::new(0).parse_all(wasm).filter_map(Result::ok);
     sections.into_iter().any(|payload| match payload {
@@ -88,13 +88,13 @@ fn tools(reader: wasmparser::BinaryReader<'_>) -> impl Iterator<Item = Producers
         .flat_map(|field| field.values.into_iter().filter_map(Result::ok))
 }
 
-/// Adds the room while a module is copied.
+/// Adds the function while a module is copied.
 #[derive(Default)]
 struct Room {
-    /// Where it begins and ends: addresses, which are i32 by their bits.
+    /// Where the array begins and ends: addresses, as the bits of an i32.
     begin: i32,
     end: i32,
-    /// The type and the index of the function that hands it out.
+    /// The type and the index of the function that allocates from it.
     kind: u32,
     imported: u32,
     function: u32,
@@ -158,8 +158,8 @@ impl Reencode for Room {
 }
 
 impl Room {
-    /// `(old, old size, alignment, size) -> place`: the next piece that is free, never one back. The first
-    /// bytes of the room say how much of it is taken.
+    /// `(old, old size, alignment, size) -> place`: returns the next free piece; nothing is ever freed. The
+    /// first bytes of the array hold how much of it is taken.
     fn allocate(&self) -> Function {
         const ALIGNMENT: u32 = 2;
         const SIZE: u32 = 3;
@@ -216,7 +216,7 @@ mod tests {
                 _ => None,
             });
         let last = exports.unwrap().unwrap();
-        // Behind the imported function and the program's own.
+        // After the imported function and the program's own.
         assert_eq!((last.name, last.index), (ALLOCATE, 2));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Must not know changes.
 
-use chicory_signature::{Case, Field, Shape, names};
+use chicory_signature::{Case, Field, Shape, same_name};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -118,7 +118,7 @@ pub(crate) fn seen(old: &Shape, value: Value) -> Value {
         (Shape::Record(fields), Value::Object(object)) => object
             .into_iter()
             .filter_map(|(key, value)| {
-                let field = fields.iter().find(|field| names(&field.name, &key))?;
+                let field = fields.iter().find(|field| same_name(&field.name, &key))?;
                 Some((key, seen(&field.shape, value)))
             })
             .collect(),
@@ -133,7 +133,7 @@ pub(crate) fn seen(old: &Shape, value: Value) -> Value {
         (Shape::Variant(cases), Value::Object(object)) => object
             .into_iter()
             .map(
-                |(name, value)| match cases.iter().find(|case| names(&case.name, &name)) {
+                |(name, value)| match cases.iter().find(|case| same_name(&case.name, &name)) {
                     Some(Case {
                         payload: Some(shape),
                         ..

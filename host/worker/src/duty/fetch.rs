@@ -1,34 +1,33 @@
-//! Duty: takes ready messages, never more than can start now, and hands them to the sandboxes.
+//! Duty: takes ready messages, never more than can start now, and hands them to the lanes.
 //!
-//! Under load it waits a moment for several permits, so that a round trip to the broker brings
-//! many deliveries; idle, it waits for one message with all permits. Since it then has them all, what is
-//! to be reclaimed is taken here as well, by [`Reclaim`], before the next fetch.
+//! Under load it waits a moment for several permits, so that a round trip to the broker brings many deliveries; idle,
+//! it waits for one message with all permits. It also reclaims expired leases, because it already holds the permits.
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chicory_queue::{Delivery, DeliveryMode, FetchRequest, Payload, Settled};
+use chicory_queue::{Delivery, DeliveryMode, FetchRequest, Settled};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
+use super::reclaim::Reclaim;
 use crate::attempt::{Attempt, Ready};
 use crate::backoff::Backoff;
 use crate::context::WorkerContext;
-use crate::duty::reclaim::Reclaim;
-use crate::held::Held;
-use crate::lane;
+use crate::{execute, lane};
 
-/// More than this in one reply brings nothing more, and makes replies long.
+/// Larger replies bring no more speed, and take long to read.
 const LARGEST_BATCH: usize = 256;
-/// How long a backlog may wait for more permits than one, and how often while the lanes have enough to do.
+/// How long a fetch waits for more permits than one when there is a backlog, and how often while the lanes have enough
+/// to do.
 const GATHER: Duration = Duration::from_millis(1);
 const GATHERINGS: usize = 10;
 
 /// Fetches until `interrupt` is cancelled.
 pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationToken) {
     let mut backoff = Backoff::new();
-    let mut reclaim = Reclaim::new(&context.config);
+    let mut reclaim = Reclaim::new(context.lease);
     let mut backlog = false;
     while let Some(mut permits) = permits(&context, backlog, &interrupt).await {
         reclaim.when_due(&context, &mut permits).await;
@@ -48,6 +47,11 @@ pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationTo
             Some(deliveries) => {
                 backoff.reset();
                 backlog = deliveries.len() * 2 > limit;
+                if let Some(observer) = &context.observer
+                    && !deliveries.is_empty()
+                {
+                    observer.fetched(deliveries.len());
+                }
                 hand_over(&context, deliveries, &mut permits).await;
             }
             None => tokio::select! {
@@ -94,8 +98,7 @@ fn count(permits: usize) -> u32 {
     u32::try_from(permits).unwrap_or(u32::MAX)
 }
 
-/// Starts the deliveries, each with one of the permits: in the sandboxes' threads, but for one that comes
-/// alone and is soon over.
+/// Starts the deliveries, each with one of the permits: in a lane, or here where one comes alone and is soon over.
 pub(crate) async fn hand_over(
     context: &Arc<WorkerContext>,
     deliveries: Vec<Delivery>,
@@ -104,22 +107,20 @@ pub(crate) async fn hand_over(
     if deliveries.is_empty() {
         return;
     }
-    let mut attempts: Vec<Attempt> = deliveries
-        .into_iter()
-        .map(|d| prepare(context, d))
-        .collect();
+    let now = Instant::now();
+    let find = |delivery: Delivery| {
+        let found = execute::find(context, &delivery);
+        Attempt::new(delivery, found, now)
+    };
+    let mut attempts: Vec<Attempt> = deliveries.into_iter().map(find).collect();
     acknowledge_first(context, &mut attempts).await;
-    let first = context.held.insert(attempts.iter().map(held));
+    let attempts = context.held.insert(attempts.into_iter());
     let alone = attempts.len() == 1;
-    for (ticket, attempt) in (first..).zip(attempts) {
+    for attempt in attempts {
         let Some(permit) = permits.split(1) else {
             return;
         };
-        let ready = Ready {
-            ticket,
-            attempt,
-            permit,
-        };
+        let ready = Ready { attempt, permit };
         if alone && ready.is_brief() {
             lane::run_here(context, ready).await;
         } else {
@@ -129,53 +130,24 @@ pub(crate) async fn hand_over(
     }
 }
 
-fn prepare(context: &WorkerContext, delivery: Delivery) -> Attempt {
-    // Before the look, so that a change in between is noticed when it begins.
-    let generation = context.catalog.generation();
-    let task = match &delivery.payload {
-        Payload::Message(message) => context.catalog.resolve(message),
-        Payload::Unreadable(_) => Err(String::new()),
-    };
-    Attempt {
-        delivery,
-        task,
-        generation,
-    }
-}
-
-fn held(attempt: &Attempt) -> Held {
-    let (retries, ignore) = match &attempt.delivery.payload {
-        Payload::Message(message) => (message.retries, message.ignore_result),
-        Payload::Unreadable(_) => (0, false),
-    };
-    let ignore = ignore || attempt.task.as_ref().is_ok_and(|task| task.ignore_result);
-    Held::new(&attempt.delivery, retries, ignore)
-}
-
 /// At most once: acknowledged before it runs. What can't be acknowledged does not run here.
 async fn acknowledge_first(context: &WorkerContext, attempts: &mut Vec<Attempt>) {
     let usual = context.config.delivery_mode;
     let at_most_once = |attempt: &mut Attempt| {
-        let task = attempt.task.as_ref();
-        task.is_ok_and(|task| task.delivery_mode.unwrap_or(usual) == DeliveryMode::AtMostOnce)
+        let mode = (attempt.task()).map(|task| task.profile().delivery_mode.unwrap_or(usual));
+        mode == Some(DeliveryMode::AtMostOnce)
     };
     let now: Vec<Attempt> = attempts.extract_if(.., at_most_once).collect();
     if now.is_empty() {
         return;
     }
-    let leases: Vec<_> = now
-        .iter()
-        .map(|attempt| attempt.delivery.lease.clone())
-        .collect();
+    let leases: Vec<_> = now.iter().map(|attempt| attempt.lease().clone()).collect();
     let answer = context.connected.broker.acknowledge(&leases).await;
     // Without an answer they may or may not be acknowledged: run none, and let leases expire.
     let settled = context.note(answer).unwrap_or_default();
-    attempts.extend(
-        now.into_iter()
-            .zip(settled)
-            .filter_map(|(mut attempt, settled)| {
-                attempt.delivery.lease.acknowledged = true;
-                (settled == Settled::Applied).then_some(attempt)
-            }),
-    );
+    let answered = now.into_iter().zip(settled);
+    attempts.extend(answered.filter_map(|(mut attempt, settled)| {
+        attempt.delivery.lease.acknowledged = true;
+        (settled == Settled::Applied).then_some(attempt)
+    }));
 }

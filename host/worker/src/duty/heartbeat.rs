@@ -47,10 +47,11 @@ pub(crate) async fn beat(context: &WorkerContext, is_running: bool) {
 
 /// The versions that a worker of a fleet serves, for those who look at the fleet.
 fn versions(context: &WorkerContext) -> Map<String, Value> {
-    if !context.in_fleet {
+    let Some(versions) = context.runner.deployed() else {
         return Map::new();
-    }
-    let versions = context.catalog.versions().into_iter();
-    let digests = versions.map(|(module, digest)| (module, Value::from(digest.as_ref())));
+    };
+    let digests = versions
+        .into_iter()
+        .map(|(module, digest)| (module, Value::from(digest.as_ref())));
     Map::from_iter([("modules".to_owned(), Value::Object(digests.collect()))])
 }

@@ -1,4 +1,4 @@
-//! Duty: takes over deliveries whose worker is gone, as far as there are permits to run them.
+//! Duty: reclaims deliveries whose worker is gone, as far as there are permits to run them. Done by `fetch`.
 //!
 //! How often a message may be handed out is decided where it is executed, not here.
 
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use chicory_queue::ReclaimRequest;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::WorkerConfig;
+use super::fetch::hand_over;
+use crate::attempt::info;
 use crate::context::WorkerContext;
-use crate::duty::fetch::hand_over;
 
 /// When to look for expired leases again.
 #[derive(Debug)]
@@ -20,9 +20,9 @@ pub(crate) struct Reclaim {
 }
 
 impl Reclaim {
-    /// Looks four times in a lease's time, but not all the time.
-    pub(crate) fn new(config: &WorkerConfig) -> Self {
-        let every = (config.lease / 4).clamp(Duration::from_millis(20), Duration::from_secs(10));
+    /// Looks four times while a lease lasts, within bounds.
+    pub(crate) fn new(lease: Duration) -> Self {
+        let every = (lease / 4).clamp(Duration::from_millis(20), Duration::from_secs(10));
         Self {
             every,
             next: Instant::now() + every,
@@ -34,7 +34,7 @@ impl Reclaim {
         self.next.saturating_duration_since(Instant::now())
     }
 
-    /// Where it is due, takes over what has expired, with as many of the permits as that needs.
+    /// Where it is due, reclaims what has expired, with as many of the permits as that needs.
     pub(crate) async fn when_due(
         &mut self,
         context: &Arc<WorkerContext>,
@@ -49,7 +49,7 @@ impl Reclaim {
                 // Due still: looked at again with the next permits.
                 return;
             }
-            take_over(context, queue, permits).await;
+            reclaim(context, queue, permits).await;
         }
         if permits.num_permits() > 0 {
             self.next = Instant::now() + self.every;
@@ -57,7 +57,7 @@ impl Reclaim {
     }
 }
 
-async fn take_over(
+async fn reclaim(
     context: &Arc<WorkerContext>,
     queue: &Arc<str>,
     permits: &mut OwnedSemaphorePermit,
@@ -69,13 +69,10 @@ async fn take_over(
     };
     let answer = context.connected.broker.reclaim(request).await;
     let mut deliveries = context.note(answer).unwrap_or_default();
-    // A lease of our own that ran out while the broker was away: the task is still at work here.
+    // A lease of our own that ran out while the broker was away: the task is still running here.
     deliveries.retain(|delivery| !context.held.has(&delivery.lease));
     for delivery in &deliveries {
-        tracing::warn!(
-            task_id = %delivery.task_id, entry = %delivery.lease.entry, deliveries = delivery.deliveries,
-            "took over a task whose lease had expired"
-        );
+        context.tell(|observer| observer.reclaimed(info(delivery)));
     }
     hand_over(context, deliveries, permits).await;
 }

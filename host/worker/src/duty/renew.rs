@@ -1,4 +1,4 @@
-//! Duty: keeps the leases of tasks at work, and tells clients of those that last.
+//! Duty: keeps the leases of running tasks, and tells clients of those that last.
 //!
 //! Must not know why a task takes long.
 
@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use chicory_queue::{Lease, ResultRecord, TaskState};
 
+use crate::attempt::Attempt;
 use crate::context::WorkerContext;
 
-/// A task at work for this long is announced as started; most end before, and cost nothing.
+/// A task that has run for this long is announced as started; most end before, and cost nothing.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs until it is dropped.
 pub(crate) async fn renew(context: Arc<WorkerContext>) {
-    let tick = (context.config.lease / 6).clamp(Duration::from_millis(10), Duration::from_secs(1));
+    let tick = (context.lease / 6).clamp(Duration::from_millis(10), Duration::from_secs(1));
     let mut ticks = tokio::time::interval(tick);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -24,50 +25,45 @@ pub(crate) async fn renew(context: Arc<WorkerContext>) {
     }
 }
 
-/// Extends the leases that are a third of their time old.
+/// Extends the leases that have lasted for a third of their time.
 async fn extend_old(context: &WorkerContext) {
-    let age = context.config.lease / 3;
-    let mut due: Vec<(u64, Lease)> = Vec::new();
-    context.held.look(|ticket, held| {
-        if held.leased_at.elapsed() >= age && !held.lease.acknowledged {
-            due.push((ticket, held.lease.clone()));
-        }
-        held.fetched_at.elapsed() >= age
-    });
+    let age = context.lease / 3;
+    let old = |attempt: &Attempt| !attempt.lease().acknowledged && attempt.lease_age() >= age;
+    let due = context.held.pick(old);
     if due.is_empty() {
         return;
     }
     // The time is taken before the call: a lease must never seem younger than it is.
     let asked = Instant::now();
-    let leases: Vec<Lease> = due.iter().map(|(_, lease)| lease.clone()).collect();
+    let leases: Vec<Lease> = due.iter().map(|attempt| attempt.lease().clone()).collect();
     let answer = context.connected.broker.extend(&leases).await;
     if context.note(answer).is_some() {
-        for (ticket, _) in due {
-            // One that was lost is known to be so when it is settled; asking again is of no use.
-            context.held.with(ticket, |held| held.leased_at = asked);
+        for attempt in due {
+            // A lost lease is noticed when the attempt is settled; asking again would not bring it back.
+            attempt.renewed(asked);
         }
     }
 }
 
 async fn announce(context: &WorkerContext) {
-    let mut records = Vec::new();
-    context.held.look(|_, held| {
-        let lasting = held.fetched_at.elapsed() >= ANNOUNCE_AFTER;
-        if lasting && !held.announced {
-            held.announced = true;
-            if !held.ignore_result && !held.task_id.is_empty() {
-                records.push(ResultRecord {
-                    task_id: held.task_id.clone(),
-                    state: TaskState::Started,
-                    body: None,
-                    reply_to: None,
-                });
-            }
-        }
-        lasting
-    });
-    if !records.is_empty() {
-        let answer = context.connected.results.store(&records).await;
-        context.note(answer);
+    let lasting =
+        |attempt: &Attempt| attempt.fetched_at.elapsed() >= ANNOUNCE_AFTER && attempt.announce();
+    let mut lasting = context.held.pick(lasting);
+    lasting
+        .retain(|attempt| attempt.message().is_some() && !attempt.ignores_result(attempt.task()));
+    if lasting.is_empty() {
+        return;
+    }
+    let records: Vec<_> = lasting.iter().map(|attempt| started(attempt)).collect();
+    let answer = context.connected.results.store(&records).await;
+    context.note(answer);
+}
+
+fn started(attempt: &Attempt) -> ResultRecord<'_> {
+    ResultRecord {
+        task_id: attempt.delivery.message_id().into(),
+        state: TaskState::Started,
+        body: None,
+        reply_to: None,
     }
 }

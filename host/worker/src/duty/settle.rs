@@ -1,96 +1,85 @@
-//! Duty: settles what has ended, as many at a time as have gathered during the last round trip. Two round
-//! trips may be under way, so that the broker has work while the next batch is put together.
+//! Duty: settles what has ended, as many attempts at a time as have gathered during the last round trip. Two round trips
+//! may be under way, so that the broker has work while the next batch is put together.
 //!
-//! A broker that is away is tried again until it answers: what has ended must not be lost.
+//! A broker that is away is tried again until it answers: an outcome must not be lost.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_channel::Receiver;
-use chicory_queue::{Settle, Settled, Settlement};
+use chicory_queue::{SettleRequest, Settled};
 use tokio::sync::Mutex;
 
-use crate::attempt::{Finished, Report};
+use crate::attempt::Concluded;
 use crate::backoff::Backoff;
 use crate::context::WorkerContext;
-use crate::observer::{TaskEnd, WorkerEvent};
 
 /// One script call should not hold up other clients of the server for long.
 const LARGEST_BATCH: usize = 256;
-/// A few ends wait so long for others, and so often, where nobody is kept from work by it: a round trip of their own
-/// would cost the machine more than a short task does.
+/// A few outcomes wait this long for others, this often, while the lanes have enough to do: a round trip of their own
+/// would cost more than a short task does.
 const FEW: usize = 16;
 const GATHER: Duration = Duration::from_millis(1);
 const GATHERINGS: usize = 10;
 
 /// Settles until the worker closes and nothing is left.
-pub(crate) async fn settle(context: Arc<WorkerContext>, finished: Receiver<Vec<Finished>>) {
-    // Only one batch gathers at a time: two would share the ends between them.
-    let finished = Mutex::new(finished);
-    let one = || batches(&context, &finished);
+pub(crate) async fn settle(context: Arc<WorkerContext>, concluded: Receiver<Vec<Concluded>>) {
+    // Only one batch gathers at a time: two would share the outcomes between them.
+    let concluded = Mutex::new(concluded);
+    let one = || batches(&context, &concluded);
     futures::future::join(one(), one()).await;
 }
 
 /// What has ended; none once the worker closes and nothing is left.
 async fn gather(
     context: &WorkerContext,
-    finished: &Receiver<Vec<Finished>>,
-) -> Option<Vec<Finished>> {
+    concluded: &Receiver<Vec<Concluded>>,
+) -> Option<Vec<Concluded>> {
     let mut gathered = tokio::select! {
         biased;
-        Ok(first) = finished.recv() => first,
+        Ok(first) = concluded.recv() => first,
         () = context.closing.cancelled() => return None,
     };
-    add_more(&mut gathered, finished);
+    add_more(&mut gathered, concluded);
     for _ in 0..GATHERINGS {
         if gathered.len() >= FEW || !context.has_stock() {
             break;
         }
         tokio::time::sleep(GATHER).await;
-        add_more(&mut gathered, finished);
+        add_more(&mut gathered, concluded);
     }
     Some(gathered)
 }
 
 /// Adds what has ended meanwhile.
-fn add_more(gathered: &mut Vec<Finished>, finished: &Receiver<Vec<Finished>>) {
+fn add_more(gathered: &mut Vec<Concluded>, concluded: &Receiver<Vec<Concluded>>) {
     while gathered.len() < LARGEST_BATCH
-        && let Ok(more) = finished.try_recv()
+        && let Ok(more) = concluded.try_recv()
     {
         gathered.extend(more);
     }
 }
 
 /// Settles one batch after the other.
-async fn batches(context: &WorkerContext, finished: &Mutex<Receiver<Vec<Finished>>>) {
+async fn batches(context: &WorkerContext, concluded: &Mutex<Receiver<Vec<Concluded>>>) {
     loop {
-        let gathered = gather(context, &*finished.lock().await).await;
+        let gathered = gather(context, &*concluded.lock().await).await;
         let Some(gathered) = gathered else {
             return;
         };
-        let mut tickets = Vec::with_capacity(gathered.len());
-        let mut batch = Vec::with_capacity(gathered.len());
-        let mut reports = Vec::with_capacity(gathered.len());
-        for Finished {
-            ticket,
-            settle,
-            report,
-        } in gathered
-        {
-            tickets.push(ticket);
-            batch.push(settle);
-            reports.push(report);
-        }
+        let batch: Vec<_> = gathered.iter().map(Concluded::request).collect();
         let answers = settle_all(context, &batch).await;
-        context.held.remove(tickets.into_iter());
-        for ((settle, report), answer) in batch.into_iter().zip(reports).zip(answers) {
-            tell(context, settle, report, answer == Settled::Applied);
+        drop(batch);
+        let attempts = gathered.iter().map(|one| &*one.attempt);
+        context.held.remove(attempts);
+        for (one, answer) in gathered.iter().zip(answers) {
+            tell(context, one, answer == Settled::Applied);
         }
     }
 }
 
-async fn settle_all(context: &WorkerContext, batch: &[Settle]) -> Vec<Settled> {
+async fn settle_all(context: &WorkerContext, batch: &[SettleRequest<'_>]) -> Vec<Settled> {
     let mut backoff = Backoff::new();
     loop {
         let answer = context.connected.broker.settle(batch).await;
@@ -101,51 +90,12 @@ async fn settle_all(context: &WorkerContext, batch: &[Settle]) -> Vec<Settled> {
     }
 }
 
-/// Counts and logs a try; builds its event only for a listener.
-fn tell(context: &WorkerContext, settle: Settle, report: Report, applied: bool) {
+/// Counts and tells how an attempt ended.
+fn tell(context: &WorkerContext, concluded: &Concluded, applied: bool) {
     context.counts.processed.fetch_add(1, Ordering::Relaxed);
-    if report.error.is_some() {
+    if concluded.failure.is_some() {
         context.counts.failed.fetch_add(1, Ordering::Relaxed);
     }
-    log(&settle, &report, applied);
-    context.events.send(|| {
-        WorkerEvent::Ended(Box::new(TaskEnd {
-            task_id: settle.task_id,
-            task_name: settle.task_name,
-            queue: settle.lease.queue.to_string(),
-            attempt: settle.retries + 1,
-            error: report.error,
-            settlement: settle.settlement,
-            applied,
-            duration: report.duration,
-            usage: report.usage,
-        }))
-    });
-}
-
-fn log(settle: &Settle, report: &Report, applied: bool) {
-    let (id, task, attempt) = (&settle.task_id, &settle.task_name, settle.retries + 1);
-    let took_ms = report.duration.as_secs_f64() * 1e3;
-    if !applied {
-        tracing::warn!(task_id = %id, %task, attempt, "the lease was lost: another worker has this task by now, or it was purged");
-        return;
-    }
-    let error = report.error.as_deref().unwrap_or_default();
-    match &settle.settlement {
-        Settlement::Complete if report.error.is_none() => {
-            tracing::info!(task_id = %id, %task, attempt, took_ms, "done");
-        }
-        Settlement::Complete => {
-            tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and given up on");
-        }
-        Settlement::Retry { at, .. } => {
-            tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, %at, "failed; to be retried");
-        }
-        Settlement::DeadLetter { .. } => {
-            tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and dead-lettered");
-        }
-        Settlement::Release => {
-            tracing::info!(task_id = %id, %task, attempt, "interrupted, and released");
-        }
-    }
+    let end = concluded.ended(applied);
+    context.tell(|observer| observer.ended(&end));
 }

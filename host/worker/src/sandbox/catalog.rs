@@ -9,21 +9,26 @@ mod route;
 mod version;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use chicory_queue::TaskMessage;
+use chicory_queue::{ModuleRecord, NoVersion, TaskMessage, Timestamp, Version};
 use chicory_runtime::{LoadRequest, Module, Sandbox};
-use chicory_signature::with_causes;
+use chicory_signature::{
+    LocalName, NameConflict, TaskName, UnknownTask, canonical, check_module_name,
+};
 
 pub(crate) use self::code::{Bring, Code, CodeCache};
 pub(crate) use self::counters::CanaryCounters;
 use self::route::Route;
-pub(crate) use self::route::{KeptVersion, Served};
+pub(crate) use self::route::Served;
 pub use self::version::CatalogTask;
-pub(crate) use self::version::LoadedVersion;
-use super::manifest::{Manifest, is_module_name};
+pub(crate) use self::version::{LoadedVersion, VersionCode};
+use super::error::ModuleError;
+use super::manifest::Manifest;
+use crate::runner::{Runnable, Runner, TaskNotFound};
 
 /// The tasks that this worker can run.
 pub struct Catalog {
@@ -31,14 +36,35 @@ pub struct Catalog {
     deployed: ArcSwap<Deployed>,
     /// Counts the changes.
     generation: AtomicU64,
+    /// Whether it serves what a registry says.
+    follows: AtomicBool,
 }
 
 /// One state of the catalog.
 #[derive(Default)]
 struct Deployed {
+    /// By the canonical form of their names.
     modules: HashMap<String, Arc<Served>>,
-    /// By full name, in WIT's spelling and in snake case.
+    /// By their full names, in the spellings that messages are likely to have and in canonical form.
     tasks: HashMap<String, Arc<Route>>,
+}
+
+/// Why a message meets no task on this worker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResolveError {
+    /// No task has this name.
+    #[error("on this worker, {0}")]
+    Unknown(#[from] UnknownTask),
+    /// No version of the task is for this message.
+    #[error(transparent)]
+    NoVersion(#[from] NoVersion),
+}
+
+impl From<UnknownTask> for Box<ResolveError> {
+    fn from(error: UnknownTask) -> Self {
+        Self::new(error.into())
+    }
 }
 
 /// What came of loading modules.
@@ -46,8 +72,17 @@ struct Deployed {
 pub struct LoadReport {
     /// Modules that were loaded, by name.
     pub loaded: Vec<String>,
-    /// What was refused (a file, or a name), and why.
-    pub refused: Vec<(String, String)>,
+    /// What was refused, and why.
+    pub refused: Vec<Refusal>,
+}
+
+/// A module that was refused.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The file it came from.
+    pub file: PathBuf,
+    /// Why.
+    pub reason: ModuleError,
 }
 
 impl Catalog {
@@ -57,6 +92,7 @@ impl Catalog {
             sandbox,
             deployed: ArcSwap::default(),
             generation: AtomicU64::new(0),
+            follows: AtomicBool::new(false),
         })
     }
 
@@ -68,44 +104,60 @@ impl Catalog {
     /// Compiles a module of this machine, and makes it the one that serves its name.
     ///
     /// # Errors
-    /// Says what is wrong with the module or its manifest; the version before stays active.
-    pub async fn load(&self, name: &str, wasm: Vec<u8>, manifest: Manifest) -> Result<(), String> {
-        let name = manifest.name.clone().unwrap_or_else(|| name.to_owned());
-        let module = compile(&self.sandbox, &name, wasm, &manifest).await?;
-        let served = Arc::new(Served::only(LoadedVersion::of_module(module, &manifest)));
-        self.change(|modules| {
-            modules.insert(name.clone(), Arc::clone(&served));
-        });
+    /// Says what is wrong with the module or its manifest, or beside which other module it can't be served; the
+    /// version before stays active.
+    pub async fn load(
+        &self,
+        name: &str,
+        wasm: Vec<u8>,
+        manifest: Manifest,
+    ) -> Result<(), ModuleError> {
+        let name = manifest.name.as_deref().unwrap_or(name);
+        let module = compile(&self.sandbox, name, wasm, &manifest).await?;
+        let served = Arc::new(self.local(name, module, &manifest));
+        if let Some(conflict) = self.conflict(&served.record) {
+            return Err(conflict.into());
+        }
+        self.serve(&[served]);
         Ok(())
     }
 
     /// Forgets a module; tasks of it at work go on.
     pub fn unload(&self, name: &str) {
         self.change(|modules| {
-            modules.remove(name);
+            modules.remove(&*canonical(name));
         });
     }
 
     /// What serves a module.
     pub(crate) fn served(&self, name: &str) -> Option<Arc<Served>> {
-        self.deployed.load().modules.get(name).cloned()
+        self.deployed.load().module(name).cloned()
     }
 
     /// Puts these in place of what served the modules before, all at once.
-    pub(crate) fn serve(&self, modules: &[(String, Arc<Served>)]) {
-        self.change(|serving| serving.extend(modules.iter().cloned()));
+    pub(crate) fn serve(&self, modules: &[Arc<Served>]) {
+        let named = modules.iter().map(|served| {
+            let name = canonical(&served.record.name).into_owned();
+            (name, Arc::clone(served))
+        });
+        let named: Vec<_> = named.collect();
+        self.change(|serving| serving.extend(named.iter().cloned()));
+    }
+
+    /// Why this module can't be served beside the others; none where it can.
+    pub(crate) fn conflict(&self, record: &ModuleRecord) -> Option<NameConflict> {
+        let deployed = self.deployed.load();
+        record.conflict_with(deployed.modules.values().map(|served| &served.record))
     }
 
     /// The modules of the registry, each with the digest of its active version.
     pub(crate) fn versions(&self) -> Vec<(String, Arc<str>)> {
         let deployed = self.deployed.load();
-        let served = deployed
-            .modules
-            .iter()
-            .filter(|(_, served)| served.deployed);
+        let served = deployed.modules.values().filter(|served| served.deployed);
         let mut versions: Vec<_> = served
-            .filter_map(|(name, served)| {
-                Some((name.clone(), Arc::clone(&served.active.as_ref()?.digest)))
+            .filter_map(|served| {
+                let active = served.active()?;
+                Some((served.record.name.clone(), Arc::clone(active.digest())))
             })
             .collect();
         versions.sort_unstable();
@@ -121,30 +173,26 @@ impl Catalog {
         self.deployed.rcu(|before| {
             let mut modules = before.modules.clone();
             change(&mut modules);
-            let tasks = modules
-                .iter()
-                .flat_map(|(name, served)| named_routes(name, served))
-                .collect();
+            let tasks = routes(&modules);
             Deployed { modules, tasks }
         });
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// Which state of the catalog this is: another one after each change.
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation.load(Ordering::Acquire)
+    /// From now on its modules are told to those who watch the fleet.
+    pub(crate) fn follow_registry(&self) {
+        self.follows.store(true, Ordering::Relaxed);
     }
 
     /// The task that a message meets.
     ///
     /// # Errors
     /// Says why there is none, for the reader of an error.
-    pub fn resolve(&self, message: &TaskMessage) -> Result<Arc<CatalogTask>, String> {
+    pub fn resolve(&self, message: &TaskMessage) -> Result<Arc<CatalogTask>, Box<ResolveError>> {
         let deployed = self.deployed.load();
-        match deployed.route(&message.name) {
-            Some(route) => route.pick(message).cloned(),
-            None => Err(deployed.why_missing(&message.name)),
-        }
+        let route = deployed.route(&message.name)?;
+        let task = route.pick(message).cloned();
+        task.map_err(|error| Box::new(error.into()))
     }
 
     /// The names of all tasks of active versions, in WIT's spelling, sorted.
@@ -152,8 +200,8 @@ impl Catalog {
         let deployed = self.deployed.load();
         let active = deployed
             .modules
-            .iter()
-            .filter_map(|(name, served)| Some((name, served.active.as_ref()?)));
+            .values()
+            .filter_map(|served| Some((&served.record.name, served.active()?)));
         let mut names: Vec<String> = active
             .flat_map(|(name, version)| {
                 let tasks = version.tasks.keys();
@@ -165,70 +213,131 @@ impl Catalog {
     }
 }
 
-impl Deployed {
-    fn route(&self, name: &str) -> Option<&Route> {
-        if let Some(route) = self.tasks.get(name) {
-            return Some(route);
+impl Catalog {
+    /// A module of this machine: the one version that there is of it.
+    fn local(&self, name: &str, module: Arc<Module>, manifest: &Manifest) -> Served {
+        let tasks = module
+            .tasks()
+            .map(|task| (task.name().to_owned(), task.signature().clone()));
+        let version = Version {
+            digest: module.digest().to_owned(),
+            size: module.size() as u64,
+            version: manifest.version.clone(),
+            tasks: tasks.collect(),
+            manifest: serde_json::Value::Null,
+            deployed_by: String::new(),
+            deployed_at: Timestamp::now(),
+            signature: None,
+            source: None,
+            retiring: false,
+        };
+        let origin = VersionCode {
+            digest: Arc::from(module.digest()),
+            code: Code::here(module),
+            sandbox: self.sandbox.clone(),
+        };
+        let loaded = LoadedVersion::new(&version, origin, manifest);
+        Served {
+            versions: [(version.digest.clone(), Arc::new(loaded))].into(),
+            record: ModuleRecord::of_one(name, version),
+            counters: None,
+            deployed: false,
         }
-        // Mixed spellings are rare: take the longest module's name, and spell the rest as WIT does.
-        let (module, rest) = self.split(name)?;
-        let spelled = format!("{module}.{}", rest.replace('_', "-"));
-        self.tasks.get(&spelled).map(Arc::as_ref)
-    }
-
-    fn why_missing(&self, name: &str) -> String {
-        match self.split(name) {
-            Some((module, rest)) => {
-                let active = self.modules[module].active.as_ref();
-                let tasks: Vec<_> = active
-                    .iter()
-                    .flat_map(|version| version.tasks.keys().map(String::as_str))
-                    .collect();
-                format!(
-                    "module {module:?} has no task {rest:?}; it has {}",
-                    listed(&tasks)
-                )
-            }
-            None => {
-                let mut modules: Vec<_> = self.modules.keys().map(String::as_str).collect();
-                modules.sort_unstable();
-                format!(
-                    "no module for {name:?} is deployed on this worker; it has {}",
-                    listed(&modules)
-                )
-            }
-        }
-    }
-
-    /// The longest deployed module name that `name` starts with, and what follows it.
-    fn split<'a>(&'a self, name: &'a str) -> Option<(&'a str, &'a str)> {
-        (name.rmatch_indices('.'))
-            .map(|(at, _)| (&name[..at], &name[at + 1..]))
-            .find(|(module, _)| self.modules.contains_key(*module))
     }
 }
 
-/// Compiles a module on its manifest's terms.
+impl Runner for Catalog {
+    fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
+        match Self::resolve(self, message) {
+            Ok(task) => Ok(task),
+            Err(reason) => Err(TaskNotFound::new(reason.to_string())),
+        }
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn deployed(&self) -> Option<Vec<(String, Arc<str>)>> {
+        (self.follows.load(Ordering::Relaxed)).then(|| self.versions())
+    }
+}
+
+impl Deployed {
+    fn module(&self, name: &str) -> Option<&Arc<Served>> {
+        let served = self.modules.get(&*canonical(name))?;
+        served.record.is_deployed().then_some(served)
+    }
+
+    fn route(&self, name: &str) -> Result<&Route, UnknownTask> {
+        if let Some(route) = self.tasks.get(name) {
+            return Ok(route);
+        }
+        let parsed = TaskName::parse(name)?;
+        let route = self.tasks.get(&*canonical(name));
+        route.map(Arc::as_ref).ok_or_else(|| self.unknown(parsed))
+    }
+
+    fn unknown(&self, name: TaskName<'_>) -> UnknownTask {
+        let found = name.among(|module| self.module(module).is_some());
+        let served = found.and_then(|reading| Some((reading.task, self.module(reading.module)?)));
+        let Some((task, served)) = served else {
+            let modules = self
+                .modules
+                .values()
+                .map(|served| served.record.name.clone());
+            return UnknownTask::no_module(name.as_str(), modules);
+        };
+        let tasks = served
+            .active()
+            .into_iter()
+            .flat_map(|active| active.tasks.keys());
+        UnknownTask::no_task(&served.record.name, task, tasks)
+    }
+}
+
+/// All tasks by the names that messages use. A task whose name belongs to another module, since that has the
+/// longer name, has none.
+fn routes(modules: &HashMap<String, Arc<Served>>) -> HashMap<String, Arc<Route>> {
+    let mut routes = HashMap::new();
+    let is_deployed = |module: &str| {
+        let served = modules.get(&*canonical(module));
+        served.is_some_and(|served| served.record.is_deployed())
+    };
+    for served in modules.values() {
+        let module = &served.record.name;
+        for (task, route) in served.routes() {
+            let Ok(task) = LocalName::parse(task) else {
+                continue;
+            };
+            let full = task.in_module(module);
+            let owner = TaskName::parse(&full)
+                .ok()
+                .and_then(|name| name.among(is_deployed));
+            if owner.is_some_and(|owner| owner.module == module) {
+                let route = Arc::new(route);
+                let names = task.common_spellings(module).into_iter();
+                routes.extend(names.map(|name| (name, Arc::clone(&route))));
+            }
+        }
+    }
+    routes
+}
+
+/// Compiles a module with its manifest's settings.
 pub(crate) async fn compile(
     sandbox: &Sandbox,
     name: &str,
     wasm: Vec<u8>,
     manifest: &Manifest,
-) -> Result<Arc<Module>, String> {
-    if !is_module_name(name) {
-        return Err(format!(
-            "{name:?} can't be a module's name: use letters, digits, `-`, `_`, and dots between parts"
-        ));
-    }
+) -> Result<Arc<Module>, ModuleError> {
+    check_module_name(name)?;
     let request = LoadRequest {
         name: name.to_owned(),
         wasm,
         settings: manifest.settings(),
     };
-    let module = sandbox
-        .load(request)
-        .await
-        .map_err(|error| with_causes(&error))?;
+    let module = sandbox.load(request).await?;
     check_task_names(&module, manifest)?;
     Ok(module)
 }
@@ -241,7 +350,7 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), String> {
+fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), ModuleError> {
     let Some(unknown) = manifest
         .tasks
         .keys()
@@ -250,19 +359,8 @@ fn check_task_names(module: &Module, manifest: &Manifest) -> Result<(), String> 
         return Ok(());
     };
     let names: Vec<_> = module.tasks().map(|task| task.name()).collect();
-    Err(format!(
-        "the manifest's [tasks.{unknown}] names no task of the module; it has {}",
-        listed(&names)
-    ))
-}
-
-fn named_routes(module: &str, served: &Served) -> Vec<(String, Arc<Route>)> {
-    let routes = served.routes().into_iter();
-    let both = routes.flat_map(|(task, route)| {
-        let route = Arc::new(route);
-        let kebab = format!("{module}.{task}");
-        let snake = format!("{module}.{}", task.replace('-', "_"));
-        [(kebab, Arc::clone(&route)), (snake, route)]
-    });
-    both.collect()
+    Err(ModuleError::UnknownTask {
+        task: unknown.clone(),
+        tasks: listed(&names),
+    })
 }

@@ -18,8 +18,9 @@ use chicory_runtime::{Module, Sandbox};
 use self::blobs::Blobs;
 use super::bundle::Bundle;
 use super::catalog::{
-    Bring, CanaryCounters, Catalog, Code, CodeCache, KeptVersion, LoadedVersion, Served, compile,
+    Bring, CanaryCounters, Catalog, Code, CodeCache, LoadedVersion, Served, VersionCode, compile,
 };
+use super::error::ModuleError;
 use super::manifest::Manifest;
 use super::trust::Trust;
 
@@ -71,6 +72,7 @@ impl Fleet {
         clock: Arc<dyn Clock>,
         config: FleetConfig,
     ) -> Self {
+        catalog.follow_registry();
         let source = CodeSource {
             blobs: Blobs::new(Arc::clone(&registry), config.blobs),
             trust: config.trust,
@@ -101,7 +103,7 @@ impl Fleet {
         let mut served = Vec::with_capacity(records.len());
         for record in &records {
             if !self.is_local(&record.name) {
-                served.push((record.name.clone(), Arc::new(self.served(record))));
+                served.push(Arc::new(self.served(record)));
             }
         }
         if !served.is_empty() {
@@ -109,6 +111,7 @@ impl Fleet {
         }
         let changed = !records.is_empty();
         for record in records {
+            self.warn_of_conflict(&record);
             self.take_part(record);
         }
         self.revision = revision;
@@ -134,31 +137,17 @@ impl Fleet {
                 (version.digest.clone(), loaded)
             })
             .collect();
-        let of = |digest: &str| versions.get(digest).cloned();
-        let canary = record.canary.as_ref().and_then(|canary| {
+        let counters = record.canary.as_ref().map(|canary| {
             let counters = self.counters.entry(canary.id.clone()).or_default();
-            Some((canary.clone(), of(&canary.digest)?, Arc::clone(counters)))
+            Arc::clone(counters)
         });
-        let serving = record.serving();
-        let on_trial = record.canary.as_ref().map(|canary| canary.digest.as_str());
-        let others = record.versions.iter().rev().filter(|version| {
-            let digest = Some(version.digest.as_str());
-            digest != serving && digest != on_trial
-        });
-        let kept = others.filter_map(|version| {
-            Some(KeptVersion {
-                version: of(&version.digest)?,
-                has_served: record.has_served(&version.digest),
-            })
-        });
-        let served = Served {
-            active: serving.and_then(of),
-            canary,
-            kept: kept.collect(),
+        self.versions.insert(record.name.clone(), versions.clone());
+        Served {
+            record: record.clone(),
+            versions,
+            counters,
             deployed: true,
-        };
-        self.versions.insert(record.name.clone(), versions);
-        served
+        }
     }
 
     fn load_on_demand(&self, module: &str, version: &Version) -> Arc<LoadedVersion> {
@@ -175,13 +164,23 @@ impl Fleet {
             source: Arc::clone(&self.source),
         };
         let code = Code::on_demand(Box::new(bring), Arc::clone(&self.cache));
-        let digest = Arc::from(version.digest.as_str());
-        Arc::new(LoadedVersion::new(
-            digest,
+        let origin = VersionCode {
+            digest: Arc::from(version.digest.as_str()),
             code,
-            version.tasks.clone(),
-            &manifest,
-        ))
+            sandbox: self.source.sandbox.clone(),
+        };
+        Arc::new(LoadedVersion::new(version, origin, &manifest))
+    }
+
+    /// Says which name is ambiguous. A deploy makes none; a folder of this machine may.
+    fn warn_of_conflict(&self, record: &ModuleRecord) {
+        if let Some(conflict) = self
+            .catalog
+            .conflict(record)
+            .filter(|_| record.active.is_some())
+        {
+            tracing::warn!(module = %record.name, %conflict, "messages of this name go to the module with the longer name");
+        }
     }
 
     /// Begins what the record asks of this worker.
@@ -208,10 +207,10 @@ impl Fleet {
         let codes = versions.iter().filter_map(|(module, digest)| {
             let loaded = self.versions.get(module)?.get(digest.as_ref())?;
             loaded
-                .code
+                .code()
                 .get()
                 .is_none()
-                .then(|| Arc::clone(&loaded.code))
+                .then(|| Arc::clone(loaded.code()))
         });
         codes.collect()
     }
@@ -227,26 +226,18 @@ struct FromRegistry {
 
 #[async_trait]
 impl Bring for FromRegistry {
-    async fn bring(&self) -> Result<Arc<Module>, String> {
+    async fn bring(&self) -> Result<Arc<Module>, ModuleError> {
         let source = &self.source;
         let bytes = source.blobs.get(&self.digest).await?;
-        (source.trust)
-            .check(&self.module, &bytes, self.signature.as_deref())
-            .map_err(|error| error.to_string())?;
-        let bundle = Bundle::open(bytes).map_err(|error| error.to_string())?;
-        if bundle.manifest.name.as_deref() != Some(self.module.as_str()) {
-            return Err(format!(
-                "it was made for the module {:?}, and the registry has it as {:?}",
-                bundle.manifest.name.as_deref().unwrap_or_default(),
-                self.module
-            ));
+        let signature = self.signature.as_deref();
+        source.trust.check(&self.module, &bytes, signature)?;
+        let bundle = Bundle::open(bytes)?;
+        let own = bundle.manifest.name.clone().unwrap_or_default();
+        if own != self.module {
+            let module = self.module.clone();
+            return Err(ModuleError::OtherModule { own, module });
         }
-        compile(
-            &source.sandbox,
-            &self.module,
-            bundle.bytes,
-            &bundle.manifest,
-        )
-        .await
+        let (sandbox, module) = (&source.sandbox, &self.module);
+        compile(sandbox, module, bundle.bytes, &bundle.manifest).await
     }
 }

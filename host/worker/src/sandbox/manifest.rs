@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use chicory_queue::{DeliveryMode, RetryPolicy};
 use chicory_runtime::{Grants, Limits, ModuleSettings};
+use chicory_signature::check_module_name;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -119,6 +120,12 @@ impl Manifest {
         Self::of(wasm, &text).map_err(|error| error.at(&path))
     }
 
+    /// The name that the manifest beside a module gives it, if it can be read.
+    pub(crate) fn name_beside(path: &Path) -> Option<String> {
+        let text = std::fs::read_to_string(path.with_extension("toml")).ok()?;
+        Self::parse(&text).ok()?.name
+    }
+
     /// The same with the manifest's text.
     pub fn of(wasm: &[u8], text: &str) -> Result<Self, ManifestError> {
         let beside = Self::parse(text).map_err(|message| ManifestError::Invalid {
@@ -141,22 +148,14 @@ impl Manifest {
     pub(crate) fn over(wasm: &[u8], above: Map<String, Value>) -> Result<Self, ManifestError> {
         let deployment = |message: String| ManifestError::Deployment { message };
         let beside = from_json(above.clone()).map_err(deployment)?;
-        match &beside.name {
-            Some(name) if !is_module_name(name) => {
-                Err(deployment(format!("{name:?} can't be a module's name")))
-            }
-            _ => lay_over(own_words(wasm)?, above),
-        }
+        check_name(beside.name.as_deref()).map_err(deployment)?;
+        lay_over(own_words(wasm)?, above)
     }
 
     fn parse(text: &str) -> Result<Self, String> {
         let manifest: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        match manifest.name.as_deref() {
-            Some(name) if !is_module_name(name) => Err(format!(
-                "name = {name:?}: use letters, digits, `-`, `_`, and dots between parts"
-            )),
-            _ => Ok(manifest),
-        }
+        check_name(manifest.name.as_deref())?;
+        Ok(manifest)
     }
 
     /// What the sandbox is told.
@@ -201,18 +200,14 @@ fn lay_over(
     from_json(inside).map_err(|message| ManifestError::Embedded { message })
 }
 
-fn from_json(manifest: Map<String, Value>) -> Result<Manifest, String> {
-    serde_json::from_value(Value::Object(manifest)).map_err(|error| error.to_string())
+/// Whether the module may have the name that a manifest gives it.
+fn check_name(name: Option<&str>) -> Result<(), String> {
+    let checked = name.map_or(Ok(()), check_module_name);
+    checked.map_err(|error| format!("name: {error}"))
 }
 
-/// Whether `name` can be the name of a module.
-pub(crate) fn is_module_name(name: &str) -> bool {
-    name.split('.').all(|part| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-    })
+fn from_json(manifest: Map<String, Value>) -> Result<Manifest, String> {
+    serde_json::from_value(Value::Object(manifest)).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

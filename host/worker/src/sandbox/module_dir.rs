@@ -2,15 +2,18 @@
 //!
 //! Must not know how a module is compiled or run.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use chicory_signature::with_causes;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use super::catalog::{Catalog, LoadReport};
+use super::catalog::{Catalog, LoadReport, Refusal};
+use super::error::ModuleError;
 use super::manifest::Manifest;
 use super::trust::Trust;
 
@@ -28,6 +31,7 @@ pub struct ModuleDir {
 struct Known {
     stamp: Stamp,
     name: Option<String>,
+    is_refused: bool,
 }
 
 type Stamp = [Option<(SystemTime, u64)>; 2];
@@ -69,23 +73,34 @@ impl ModuleDir {
             files.retain(|file| only.contains(&stem(file)));
         }
         let mut report = LoadReport::default();
-        for file in &files {
-            let stamp = stamp(file);
-            if self
-                .known
-                .get(file)
-                .is_none_or(|known| known.stamp != stamp)
-            {
-                self.load(file.clone(), stamp, &mut report).await;
-            }
+        self.load_changed(&files, &mut report).await;
+        if self.forget_missing(&files) {
+            // What was refused beside a module that is gone may be loaded now.
+            self.try_refused_again();
+            self.load_changed(&files, &mut report).await;
         }
-        self.forget_missing(&files);
         Ok(report)
+    }
+
+    async fn load_changed(&mut self, files: &[PathBuf], report: &mut LoadReport) {
+        let looked_at = files.iter().map(|file| (file, stamp(file)));
+        let changed = looked_at.filter(|(file, stamp)| {
+            let known = self.known.get(*file);
+            known.is_none_or(|known| known.stamp != *stamp)
+        });
+        let mut changed: Vec<_> = changed.collect();
+        // Where a name would be ambiguous, the module that it belongs to is loaded: the one with more parts.
+        changed.sort_by_cached_key(|(file, _)| Reverse(name(file).matches('.').count()));
+        for (file, stamp) in changed {
+            self.load(file.clone(), stamp, report).await;
+        }
     }
 
     async fn load(&mut self, file: PathBuf, stamp: Stamp, report: &mut LoadReport) {
         let before = self.known.remove(&file).and_then(|known| known.name);
-        let name = match deploy(&self.catalog, &self.trust, &file).await {
+        let loaded = deploy(&self.catalog, &self.trust, &file).await;
+        let is_refused = loaded.is_err();
+        let name = match loaded {
             Ok(name) => {
                 if let Some(before) = before.filter(|before| *before != name) {
                     self.catalog.unload(&before);
@@ -94,22 +109,44 @@ impl ModuleDir {
                 Some(name)
             }
             Err(reason) => {
-                report.refused.push((file.display().to_string(), reason));
+                report.refused.push(Refusal {
+                    file: file.clone(),
+                    reason,
+                });
                 before
             }
         };
-        self.known.insert(file, Known { stamp, name });
+        let known = Known {
+            stamp,
+            name,
+            is_refused,
+        };
+        self.known.insert(file, known);
     }
 
-    fn forget_missing(&mut self, files: &[PathBuf]) {
-        self.known.retain(|file, known| {
-            let there = files.contains(file);
-            if !there && let Some(name) = &known.name {
+    /// Forgets the modules whose files are gone. Returns whether there were any.
+    fn forget_missing(&mut self, files: &[PathBuf]) -> bool {
+        let gone = self.known.extract_if(|file, _| !files.contains(file));
+        let gone: Vec<_> = gone.filter_map(|(_, known)| known.name).collect();
+        let mut unloaded = false;
+        for name in gone {
+            let other_file = self
+                .known
+                .values()
+                .any(|known| known.name.as_ref() == Some(&name));
+            if !other_file {
                 tracing::info!(module = %name, "the module's file is gone: unloaded");
-                self.catalog.unload(name);
+                self.catalog.unload(&name);
+                unloaded = true;
             }
-            there
-        });
+        }
+        unloaded
+    }
+
+    fn try_refused_again(&mut self) {
+        for known in self.known.values_mut().filter(|known| known.is_refused) {
+            known.stamp = Stamp::default();
+        }
     }
 
     /// Refreshes whenever files change; runs until it is dropped.
@@ -145,23 +182,27 @@ fn log(report: &LoadReport) {
     for name in &report.loaded {
         tracing::info!(module = %name, "loaded the changed module; tasks at work end on the version before");
     }
-    for (file, reason) in &report.refused {
-        tracing::warn!(%file, %reason, "refused the module; the version before stays, where there is one");
+    for Refusal { file, reason } in &report.refused {
+        let reason = with_causes(reason);
+        tracing::warn!(file = %file.display(), %reason, "refused the module; the version before stays, where there is one");
     }
 }
 
-async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String, String> {
-    let wasm = tokio::fs::read(file)
-        .await
-        .map_err(|error| format!("can't be read: {error}"))?;
-    let manifest = Manifest::beside(file, &wasm).map_err(|error| error.to_string())?;
+async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String, ModuleError> {
+    let wasm = tokio::fs::read(file).await?;
+    let manifest = Manifest::beside(file, &wasm)?;
     let name = manifest.name.clone().unwrap_or_else(|| stem(file));
     let mut signature = file.as_os_str().to_owned();
     signature.push(".minisig");
     let signature = std::fs::read_to_string(signature).ok();
-    (trust.check(&name, &wasm, signature.as_deref())).map_err(|error| error.to_string())?;
+    trust.check(&name, &wasm, signature.as_deref())?;
     catalog.load(&name, wasm, manifest).await?;
     Ok(name)
+}
+
+/// The name that the module in this file is to have.
+fn name(file: &Path) -> String {
+    Manifest::name_beside(file).unwrap_or_else(|| stem(file))
 }
 
 /// The name that a module has where its manifest gives none.

@@ -1,12 +1,51 @@
-//! From the runtime's words to the queue's, and from an outcome to what clients see of it.
+//! Between the queue's words and the runtime's: a call becomes an invocation, an ending an outcome.
 //!
 //! Pure. Must not decide what happens to a message.
 
-use chicory_queue::{Advice, Failure, Outcome, ResultRecord, Settlement, TaskState};
-use chicory_runtime::{Advice as GuestAdvice, How, Usage};
+use std::sync::Arc;
+
+use chicory_queue::{Advice, Failure, Outcome};
+use chicory_runtime::{Advice as GuestAdvice, How, Invocation, Task, TaskContext};
+
+use crate::Call;
+use crate::attempt::Attempt;
+
+/// The invocation that a call asks for.
+pub(super) fn invocation(call: Call, task: Arc<Task>) -> Invocation {
+    let message = call.message();
+    let observer = call
+        .observer
+        .clone()
+        .map(|observer| -> chicory_runtime::Observer {
+            let attempt = Arc::clone(&call.attempt);
+            Arc::new(move |note| observer.said(attempt.info(), &note))
+        });
+    Invocation {
+        context: context(&call.attempt),
+        arguments: message.arguments.clone(),
+        observer,
+        task,
+        cancel: None,
+    }
+}
+
+/// What the task may learn about its message.
+fn context(attempt: &Attempt) -> TaskContext {
+    let Some(message) = attempt.message() else {
+        return TaskContext::default();
+    };
+    TaskContext {
+        id: message.id.clone(),
+        name: message.name.clone(),
+        retries: message.retries,
+        max_retries: attempt.max_retries(),
+        last_error: message.last_error.clone(),
+        tenant: None,
+    }
+}
 
 /// What an ending means for the queue.
-pub fn outcome(how: How) -> Outcome {
+pub(super) fn outcome(how: How) -> Outcome {
     let how = match how {
         How::Returned(result) => {
             let result: Box<str> = result.into();
@@ -65,113 +104,14 @@ fn advice(how: &How) -> Advice {
     }
 }
 
-/// What a task acknowledged before it ran leaves when its worker stops.
-pub(crate) fn cancelled() -> Failure {
-    Failure {
-        name: "Cancelled".into(),
-        message: "the worker stopped while the task was at work; at most once, it is not run again"
-            .into(),
-        traceback: None,
-        advice: Advice::Never,
-    }
-}
-
-/// The record to write along with a settlement.
-pub(crate) fn record(
-    task_id: &str,
-    reply_to: Option<String>,
-    outcome: &Outcome,
-    settlement: &Settlement,
-    usage: Option<&Usage>,
-) -> ResultRecord {
-    let state = match (outcome, settlement) {
-        (_, Settlement::Retry { .. }) => TaskState::Retry,
-        (Outcome::Completed { .. }, _) => TaskState::Success,
-        // Clients wait for SUCCESS or FAILURE, so a dead letter is a FAILURE too.
-        _ => TaskState::Failure,
-    };
-    ResultRecord {
-        task_id: task_id.to_owned(),
-        state,
-        body: state
-            .is_final()
-            .then(|| body(task_id, state, outcome, usage)),
-        reply_to,
-    }
-}
-
-/// A [`chicory_queue::TaskResult`] as JSON. The result is JSON already and is not parsed again.
-fn body(task_id: &str, state: TaskState, outcome: &Outcome, usage: Option<&Usage>) -> String {
-    let (result, error, traceback) = match outcome {
-        Outcome::Completed { result } => (result.as_str(), None, None),
-        Outcome::Failed(failure) => (
-            "null",
-            Some(failure.describe()),
-            failure.traceback.as_deref(),
-        ),
-        Outcome::Interrupted => ("null", None, None),
-    };
-    let mut text = Vec::with_capacity(result.len() + 224);
-    text.extend_from_slice(b"{\"task_id\":");
-    add(&mut text, task_id);
-    text.extend_from_slice(b",\"state\":");
-    add(&mut text, state.name());
-    text.extend_from_slice(b",\"result\":");
-    text.extend_from_slice(result.as_bytes());
-    text.extend_from_slice(b",\"error\":");
-    add(&mut text, &error);
-    text.extend_from_slice(b",\"traceback\":");
-    add(&mut text, &traceback);
-    if let Some(usage) = usage {
-        text.extend_from_slice(b",\"usage\":");
-        add(&mut text, usage);
-    }
-    text.push(b'}');
-    match String::from_utf8(text) {
-        Ok(text) => text,
-        Err(error) => unreachable!("JSON is UTF-8: {error}"),
-    }
-}
-
-fn add(text: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
-    if let Err(error) = serde_json::to_writer(text, value) {
-        unreachable!("texts and numbers only: {error}");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chicory_queue::TaskResult;
     use serde_json::value::RawValue;
     use std::time::Duration;
 
     fn raw(json: &str) -> Box<RawValue> {
         RawValue::from_string(json.to_owned()).unwrap()
-    }
-
-    #[test]
-    fn a_result_is_stored_as_clients_read_it() {
-        let outcome = outcome(How::Returned(raw(r#"{"a":[1,"x"]}"#)));
-        let usage = Usage {
-            wall: Duration::from_micros(1500),
-            fuel: Some(7),
-            ..Usage::default()
-        };
-        let record = record(
-            "id \"1\"",
-            None,
-            &outcome,
-            &Settlement::Complete,
-            Some(&usage),
-        );
-        let read: TaskResult = serde_json::from_str(&record.body.unwrap()).unwrap();
-        assert_eq!(
-            (read.task_id.as_str(), read.state),
-            ("id \"1\"", TaskState::Success)
-        );
-        assert_eq!(read.result.unwrap()["a"][1], "x");
-        assert_eq!(read.extra["usage"], serde_json::to_value(usage).unwrap());
     }
 
     #[test]
@@ -183,14 +123,6 @@ mod tests {
         };
         assert_eq!(failure.describe(), "Trap: unreachable");
         assert_eq!(failure.traceback.as_deref(), Some("  at work"));
-        let dead = Settlement::DeadLetter {
-            error: failure.describe(),
-            failed_at: chicory_queue::Timestamp::now(),
-        };
-        let record = record("a", None, &Outcome::Failed(failure), &dead, None);
-        assert_eq!(record.state, TaskState::Failure);
-        let read: TaskResult = serde_json::from_str(&record.body.unwrap()).unwrap();
-        assert_eq!(read.error.as_deref(), Some("Trap: unreachable"));
     }
 
     #[test]
@@ -214,17 +146,5 @@ mod tests {
         );
         assert_eq!(advice(refused(GuestAdvice::Policy)), Advice::Policy);
         assert!(matches!(outcome(How::Cancelled), Outcome::Interrupted));
-    }
-
-    #[test]
-    fn a_retry_changes_only_the_state() {
-        let failed = Outcome::Failed(cancelled());
-        let message = Box::new(chicory_queue::TaskMessage::new("m.f"));
-        let retry = Settlement::Retry {
-            at: chicory_queue::Timestamp::now(),
-            message,
-        };
-        let record = record("a", None, &failed, &retry, None);
-        assert_eq!((record.state, record.body), (TaskState::Retry, None));
     }
 }

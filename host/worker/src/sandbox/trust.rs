@@ -4,27 +4,15 @@
 
 use std::fmt::Write as _;
 
+use chicory_signature::{ModulePattern, NameError};
 use minisign_verify::{PublicKey, Signature};
 
 /// Which keys are trusted for which modules. Nothing set: every module is run.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
-    keys: Vec<(Pattern, PublicKey)>,
+    keys: Vec<(ModulePattern, PublicKey)>,
     required: bool,
     fingerprint: String,
-}
-
-/// A module's name, or with `*` at the end how it begins.
-#[derive(Debug, Clone)]
-struct Pattern(String);
-
-impl Pattern {
-    fn matches(&self, name: &str) -> bool {
-        match self.0.strip_suffix('*') {
-            Some(beginning) => name.starts_with(beginning),
-            None => self.0 == name,
-        }
-    }
 }
 
 /// Why a module is not run, or a key can't be used.
@@ -40,6 +28,9 @@ pub enum TrustError {
         /// What was given.
         key: String,
     },
+    /// No module can have a name like this.
+    #[error("[trust] keys: {0}")]
+    Pattern(#[from] NameError),
     /// It must be signed, and is not.
     #[error(
         "it is not signed, and module {module:?} must be signed by a trusted key: sign it with minisign, and deploy it with its signature"
@@ -69,7 +60,7 @@ impl Trust {
     /// their own are refused.
     ///
     /// # Errors
-    /// Names the key that is none.
+    /// Names the pattern that no module's name matches, or the key that is none.
     pub fn new<'a>(
         keys: impl IntoIterator<Item = (&'a str, &'a str)>,
         required: bool,
@@ -80,12 +71,13 @@ impl Trust {
             fingerprint: format!("required={required}"),
         };
         for (pattern, key) in keys {
+            let names = ModulePattern::parse(pattern)?;
             let parsed = PublicKey::from_base64(key).map_err(|_| TrustError::Key {
                 pattern: pattern.to_owned(),
                 key: key.to_owned(),
             })?;
             let _ = write!(policy.fingerprint, " {pattern}={key}");
-            policy.keys.push((Pattern(pattern.to_owned()), parsed));
+            policy.keys.push((names, parsed));
         }
         Ok(policy)
     }

@@ -4,29 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{
-    BrokerConfig, Connected, SqliteConfig, SystemClock, TaskMessage, TaskResult, TaskState, connect,
+    Advice, BrokerConfig, Connected, Failure, Outcome, SqliteConfig, SystemClock, TaskMessage,
+    TaskResult, TaskState, connect,
 };
-use chicory_runtime::{Ended, How, Invocation, Sandbox, SandboxConfig, Usage};
 use chicory_worker::{
-    Catalog, FnRunner, Manifest, Said, Stop, Summary, TaskEnd, Worker, WorkerConfig, WorkerEvent,
+    AttemptEnd, Call, EventChannel, FnRunner, Runner, Said, Stop, Summary, Worker, WorkerConfig,
+    WorkerError, WorkerEvent,
 };
-use serde_json::value::RawValue;
-use tokio::sync::broadcast;
-
-/// A component whose tasks a closure runs in its place.
-const MODULE: &str = r#"
-(component
-  (core module $m (func (export "f") (param i32) (result i32) local.get 0))
-  (core instance $i (instantiate $m))
-  (func $f (param "n" u32) (result u32) (canon lift (core func $i "f")))
-  (export "f" (func $f))
-  (export "long-name" (func $f)))
-"#;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Where a test's worker lives.
 pub(crate) struct Bench {
     pub(crate) connected: Connected,
-    pub(crate) catalog: Arc<Catalog>,
     pub(crate) config: WorkerConfig,
     _directory: tempfile::TempDir,
 }
@@ -34,8 +23,8 @@ pub(crate) struct Bench {
 /// A worker that serves until it is stopped.
 pub(crate) struct Running {
     pub(crate) stop: Stop,
-    pub(crate) events: broadcast::Receiver<WorkerEvent>,
-    worker: tokio::task::JoinHandle<anyhow::Result<Summary>>,
+    pub(crate) events: UnboundedReceiver<WorkerEvent>,
+    worker: tokio::task::JoinHandle<Result<Summary, WorkerError>>,
 }
 
 /// No test waits longer for an event.
@@ -52,60 +41,33 @@ impl Bench {
         let connected = connect(&BrokerConfig::Sqlite(sqlite), Arc::new(SystemClock))
             .await
             .unwrap();
-        let sandbox = Sandbox::new(SandboxConfig {
-            concurrency: 2,
-            ..SandboxConfig::default()
-        })
-        .unwrap();
-        let bench = Self {
+        Self {
             connected,
-            catalog: Catalog::new(sandbox),
             config: WorkerConfig {
-                lease,
                 block: Duration::from_millis(200),
                 concurrency: 8,
                 shutdown_timeout: PATIENCE,
                 ..WorkerConfig::default()
             },
             _directory: directory,
-        };
-        bench.deploy("m", "").await.unwrap();
-        bench
+        }
     }
 
-    pub(crate) async fn deploy(&self, name: &str, manifest: &str) -> Result<(), String> {
-        let wasm = wat::parse_str(MODULE).unwrap();
-        let manifest = Manifest::of(&wasm, manifest).map_err(|error| error.to_string())?;
-        self.catalog.load(name, wasm, manifest).await
-    }
-
+    /// A worker that runs the closure for every message.
     pub(crate) fn start<F, Fut>(&self, run: F) -> Running
     where
-        F: Fn(Invocation) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = How> + Send + 'static,
+        F: Fn(Call) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Outcome> + Send + 'static,
     {
-        let run = Arc::new(run);
-        let runner = FnRunner(move |invocation| {
-            let run = Arc::clone(&run);
-            async move {
-                Ended {
-                    how: run(invocation).await,
-                    usage: Usage::default(),
-                    log: Vec::new(),
-                }
-            }
-        });
-        let (connected, catalog) = (self.connected.clone(), Arc::clone(&self.catalog));
-        let worker = Worker::new(
-            connected,
-            Arc::new(runner),
-            catalog,
-            Arc::new(SystemClock),
-            self.config.clone(),
-        );
-        let (stop, events) = (Stop::new(), worker.events());
-        let stopping = stop.clone();
-        let worker = tokio::spawn(async move { worker.run(stopping).await });
+        self.start_with(Arc::new(FnRunner::new(run)))
+    }
+
+    pub(crate) fn start_with(&self, runner: Arc<dyn Runner>) -> Running {
+        let (observer, events) = EventChannel::new();
+        let worker = Worker::new(self.connected.clone(), runner, self.config.clone())
+            .observed_by(Arc::new(observer));
+        let stop = Stop::new();
+        let worker = tokio::spawn(worker.run(stop.clone()));
         Running {
             stop,
             events,
@@ -137,8 +99,8 @@ impl Bench {
 }
 
 impl Running {
-    /// The next end of a try.
-    pub(crate) async fn end(&mut self) -> TaskEnd {
+    /// How the next attempt ends.
+    pub(crate) async fn end(&mut self) -> AttemptEnd {
         let next = async {
             loop {
                 if let WorkerEvent::Ended(end) = self.events.recv().await.unwrap() {
@@ -178,7 +140,7 @@ impl Running {
     }
 
     /// How it ends by itself.
-    pub(crate) async fn ended(self) -> anyhow::Result<Summary> {
+    pub(crate) async fn ended(self) -> Result<Summary, WorkerError> {
         let ended = tokio::time::timeout(PATIENCE, self.worker).await;
         ended.expect("an end in time").unwrap()
     }
@@ -190,17 +152,17 @@ pub(crate) fn message() -> TaskMessage {
 }
 
 /// The task returned this.
-pub(crate) fn returned(json: &str) -> How {
-    How::Returned(RawValue::from_string(json.to_owned()).unwrap())
+pub(crate) fn returned(json: &str) -> Outcome {
+    let result = json.to_owned();
+    Outcome::Completed { result }
 }
 
-/// The task refused with this name.
-pub(crate) fn refused(name: &str) -> How {
-    How::Refused {
+/// The task failed with this name.
+pub(crate) fn failed(name: &str) -> Outcome {
+    Outcome::Failed(Failure {
         name: name.to_owned(),
         message: "no".to_owned(),
         traceback: None,
-        retry: chicory_runtime::Advice::Policy,
-        details: RawValue::from_string("null".to_owned()).unwrap(),
-    }
+        advice: Advice::Policy,
+    })
 }

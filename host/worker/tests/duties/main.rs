@@ -1,7 +1,7 @@
-//! The duties together, on the embedded broker, with closures in place of sandboxes.
+//! The duties together, on the embedded broker, with native tasks. Needs no sandbox.
 
 mod bench;
 mod delivery;
-mod ends;
-mod names;
+mod native;
+mod outcomes;
 mod stopping;

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use chicory_queue::{DeliveryMode, TaskState};
-use chicory_runtime::How;
+use chicory_queue::{DeliveryMode, Outcome, TaskState};
 use tokio::sync::mpsc;
 
 use crate::bench::{Bench, PATIENCE, message, returned};
 
 #[tokio::test]
-async fn a_drain_waits_for_tasks_at_work() {
+async fn a_drain_waits_for_running_tasks() {
     let bench = Bench::new().await;
     let (at_work, mut started) = mpsc::unbounded_channel();
     let (release, held) = tokio::sync::watch::channel(false);
@@ -35,7 +34,7 @@ async fn a_drain_waits_for_tasks_at_work() {
 }
 
 #[tokio::test]
-async fn a_stop_at_once_gives_tasks_back_without_a_charge() {
+async fn a_stop_at_once_releases_tasks_without_a_charge() {
     let bench = Bench::new().await;
     let (at_work, mut started) = mpsc::unbounded_channel();
     let at_work = Arc::new(at_work);
@@ -57,11 +56,11 @@ async fn a_stop_at_once_gives_tasks_back_without_a_charge() {
 
     let mut second = bench.start(|_| async { returned("2") });
     let end = second.end().await;
-    assert_eq!((end.task_id, end.attempt), (message.id.clone(), 1));
+    assert_eq!((end.task_id, end.attempt), (message.id.to_string(), 1));
     second.drain().await;
 }
 
-/// A worker that lived on would renew the lease of a task that nobody is at.
+/// A worker that went on would renew the lease of a task that nobody runs.
 #[tokio::test]
 async fn a_panic_of_the_host_ends_the_worker_and_the_task_goes_to_another() {
     let bench = Bench::new().await;
@@ -78,7 +77,7 @@ async fn a_panic_of_the_host_ends_the_worker_and_the_task_goes_to_another() {
 }
 
 /// On the spot, or after it has waited.
-async fn panics(waits: bool) -> How {
+async fn panics(waits: bool) -> Outcome {
     if waits {
         tokio::task::yield_now().await;
     }
@@ -86,7 +85,7 @@ async fn panics(waits: bool) -> How {
 }
 
 #[tokio::test]
-async fn at_most_once_is_not_given_back_but_said() {
+async fn at_most_once_is_not_released_but_said() {
     let mut bench = Bench::new().await;
     bench.config.delivery_mode = DeliveryMode::AtMostOnce;
     let (at_work, mut started) = mpsc::unbounded_channel();
@@ -110,4 +109,6 @@ async fn at_most_once_is_not_given_back_but_said() {
         result.error.unwrap().starts_with("Cancelled: "),
         "at most once"
     );
+    let stats = bench.connected.inspect.stats("default").await.unwrap();
+    assert_eq!(stats.dead, 0);
 }

@@ -50,7 +50,10 @@ impl Batch<'_> {
         let messages: Vec<_> = numbers.map(self.message).collect();
         let sending = bench.connected.broker.enqueue(self.queue, &messages);
         sending.await?;
-        Ok(messages.into_iter().map(|message| message.id).collect())
+        Ok(messages
+            .into_iter()
+            .map(|message| message.id.into())
+            .collect())
     }
 }
 

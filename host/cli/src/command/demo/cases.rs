@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use chicory_queue::{Arguments, TaskMessage, Timestamp};
+use chicory_signature::TaskName;
 use serde_json::{Value, json};
 
 /// A task to enqueue.
@@ -46,9 +47,9 @@ impl Case {
 
     /// The module that its task is in.
     pub(super) fn module(&self) -> &'static str {
-        self.task
-            .rsplit_once('.')
-            .map_or(self.task, |(module, _)| module)
+        let name = TaskName::parse(self.task).ok();
+        let reading = name.and_then(|name| name.readings().next());
+        reading.map_or(self.task, |reading| reading.module)
     }
 
     /// The message to enqueue now.

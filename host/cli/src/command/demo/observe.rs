@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use chicory_queue::Settlement;
-use chicory_worker::{TaskEnd, WorkerEvent};
-use tokio::sync::broadcast;
+use chicory_worker::{AttemptEnd, WorkerEvent};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::output::{Output, shorten, write_line};
 
 /// A task that has come to its end.
 #[derive(Debug, Clone)]
 pub(super) struct Finish {
-    /// Its last try.
-    pub(super) end: TaskEnd,
+    /// Its last attempt.
+    pub(super) end: AttemptEnd,
     /// From the start of the watch to its end.
     pub(super) after: Duration,
 }
 
 /// Waits until each of `ids` has ended, and gives the ends by id; those missing did not end in time.
 pub(super) async fn until_ended(
-    events: &mut broadcast::Receiver<WorkerEvent>,
+    events: &mut UnboundedReceiver<WorkerEvent>,
     ids: &[String],
     begun: Instant,
     output: Output,
@@ -56,7 +56,7 @@ pub(super) async fn until_ended(
 /// Far beyond what the demo takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-fn is_final(end: &TaskEnd) -> bool {
+fn is_final(end: &AttemptEnd) -> bool {
     end.applied
         && matches!(
             end.settlement,
@@ -64,7 +64,7 @@ fn is_final(end: &TaskEnd) -> bool {
         )
 }
 
-fn line(end: &TaskEnd, after: Duration) -> String {
+fn line(end: &AttemptEnd, after: Duration) -> String {
     let what = match &end.settlement {
         Settlement::Complete if end.error.is_none() => "done",
         Settlement::Complete => "failed",
@@ -79,7 +79,7 @@ fn line(end: &TaskEnd, after: Duration) -> String {
     format!(
         "{:>6.2} s  {:<24} attempt {}: {what}{error}",
         after.as_secs_f64(),
-        end.task_name,
+        end.task_name.as_deref().unwrap_or("(unreadable)"),
         end.attempt,
     )
 }

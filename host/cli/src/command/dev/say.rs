@@ -3,8 +3,7 @@
 //! Must not know where the events come from.
 
 use chicory_queue::{Settlement, TaskResult};
-use chicory_runtime::Note;
-use chicory_worker::{Said, TaskEnd};
+use chicory_worker::{AttemptEnd, Note, Said};
 
 use crate::output::{printable, shorten};
 
@@ -27,8 +26,8 @@ pub(super) fn said(said: &Said) -> String {
     ))
 }
 
-/// How a try ended, with the result or where it failed.
-pub(super) fn ended(end: &TaskEnd, stored: Option<&TaskResult>) -> String {
+/// How an attempt ended, with the result or where it failed.
+pub(super) fn ended(end: &AttemptEnd, stored: Option<&TaskResult>) -> String {
     let what = match &end.settlement {
         Settlement::Complete if end.error.is_none() => {
             let result = stored.and_then(|stored| stored.result.as_ref());
@@ -51,7 +50,7 @@ pub(super) fn ended(end: &TaskEnd, stored: Option<&TaskResult>) -> String {
     printable(&format!(
         "{} {} {what}{error} (attempt {}, {:.1} ms){trace}",
         short(&end.task_id),
-        end.task_name,
+        end.task_name.as_deref().unwrap_or("(unreadable)"),
         end.attempt,
         end.duration.as_secs_f64() * 1000.0,
     ))

@@ -5,9 +5,10 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use chicory_queue::{BrokerConfig, Connected, SystemClock};
+use chicory_queue::BrokerConfig;
 use chicory_runtime::{Sandbox, SandboxConfig};
-use chicory_worker::{Catalog, LoadReport, ModuleDir, Stop, Worker, WorkerConfig};
+use chicory_signature::with_causes;
+use chicory_worker::{Catalog, LoadReport, ModuleDir, Refusal, Stop, Worker, WorkerConfig};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::compile;
@@ -58,8 +59,9 @@ pub(crate) async fn load_from(mut dir: ModuleDir, catalog: Arc<Catalog>) -> anyh
         .refresh()
         .await
         .map_err(|error| CommandError::Usage(format!("{error}; name it by --modules")))?;
-    for (file, reason) in &report.refused {
-        tracing::warn!(%file, %reason, "refused a module");
+    for Refusal { file, reason } in &report.refused {
+        let reason = with_causes(reason);
+        tracing::warn!(file = %file.display(), %reason, "refused a module");
     }
     Ok(Loaded {
         dir: Some(dir),
@@ -76,9 +78,11 @@ impl Loaded {
             None => format!(
                 "no module in {shown}: put .wasm files there, or name another folder by --modules"
             ),
-            Some((file, reason)) => format!(
-                "no module in {shown} can be used; the first of {}, {file}: {reason}",
-                self.report.refused.len()
+            Some(Refusal { file, reason }) => format!(
+                "no module in {shown} can be used; the first of {}, {}: {}",
+                self.report.refused.len(),
+                file.display(),
+                with_causes(reason)
             ),
         })
     }
@@ -96,7 +100,6 @@ pub(crate) fn worker_config(config: &Config, broker: &BrokerConfig) -> WorkerCon
         delivery_mode: config.delivery_mode,
         dead_letters: worker.dead_letters,
         max_deliveries: worker.max_deliveries,
-        lease: broker.lease(),
         block: match broker {
             BrokerConfig::Redis(redis, _) => redis.block,
             BrokerConfig::Sqlite(_) => defaults.block,
@@ -138,7 +141,7 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
 async fn prepare(config: &Config) -> anyhow::Result<(Worker, Option<ModuleDir>)> {
     let sandbox = sandbox(&config.worker)?;
     let found = sandbox.describe();
-    let loaded = load(config, sandbox.clone()).await?;
+    let loaded = load(config, sandbox).await?;
     let connected = connect::patiently(&config.broker).await?;
     let settings = worker_config(config, &config.broker);
     let fleet = fleet::join(config, &settings, &connected, &loaded.catalog).await;
@@ -149,24 +152,8 @@ async fn prepare(config: &Config) -> anyhow::Result<(Worker, Option<ModuleDir>)>
         tracing::info!("no module yet: waiting for `chicory deploy`");
     }
     announce(config, &settings, &loaded, &found);
-    let worker = assemble(connected, sandbox, loaded.catalog, settings).in_fleet(fleet);
+    let worker = Worker::new(connected, loaded.catalog, settings).in_fleet(fleet);
     Ok((worker, loaded.dir))
-}
-
-/// A worker whose tasks run in `sandbox`.
-pub(crate) fn assemble(
-    connected: Connected,
-    sandbox: Sandbox,
-    catalog: Arc<Catalog>,
-    settings: WorkerConfig,
-) -> Worker {
-    Worker::new(
-        connected,
-        Arc::new(sandbox),
-        catalog,
-        Arc::new(SystemClock),
-        settings,
-    )
 }
 
 fn announce(config: &Config, settings: &WorkerConfig, loaded: &Loaded, sandbox: &str) {

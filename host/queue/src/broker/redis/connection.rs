@@ -14,11 +14,8 @@ use tokio::time::Instant;
 use super::fault::spoils_connection;
 use super::link::Link;
 use super::script::Script;
-use super::server::Server;
+use super::server::{RESPONSE_TIMEOUT, Server};
 use crate::BrokerError;
-
-/// The longest wait for an answer, on connections where no command blocks.
-pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LONGEST_DELAY: Duration = Duration::from_secs(2);

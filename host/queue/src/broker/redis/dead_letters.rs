@@ -119,10 +119,10 @@ fn found(id: String, mut fields: HashMap<String, Vec<u8>>) -> Found {
     if let Some(message) = &letter.original_message {
         // A dead letter of another system may leave these out; the message has them.
         if letter.task_id.is_empty() {
-            letter.task_id.clone_from(&message.id);
+            letter.task_id = message.id.to_string();
         }
         if letter.task_name.is_empty() {
-            letter.task_name.clone_from(&message.name);
+            letter.task_name = message.name.to_string();
         }
     }
     Found { letter, data }

@@ -59,7 +59,7 @@ fn transaction(stream: &str, messages: &[TaskMessage]) -> Pipeline {
         let mut add = Cmd::with_capacity(7, USUAL_SIZE);
         add.arg("XADD").arg(stream).arg("*").arg("data");
         write_json(&mut add, message);
-        add.arg("task_id").arg(&message.id);
+        add.arg("task_id").arg(&*message.id);
         transaction.add_command(add).ignore();
     }
     transaction
@@ -75,7 +75,7 @@ fn command(broker: &RedisBroker, queue: &str, messages: &[TaskMessage], now: Tim
     };
     command.arg(broker.keys.wake(queue)).arg(ready.len());
     for message in ready {
-        command.arg(&message.id);
+        command.arg(&*message.id);
         write_json(&mut command, message);
     }
     for (due, message) in delayed {

@@ -26,8 +26,8 @@ impl EntryId {
 pub(super) struct Recipient<'a> {
     pub(super) queue: &'a Arc<str>,
     pub(super) consumer: &'a Arc<str>,
-    /// The queue's takeovers known before the entries were asked for.
-    pub(super) takeovers: Option<u64>,
+    /// The queue's reclaims known before the entries were asked for.
+    pub(super) reclaims: Option<u64>,
 }
 
 /// An entry's fields that matter to a delivery.
@@ -52,7 +52,7 @@ pub(super) fn delivery(entry: Value, recipient: Recipient<'_>) -> Option<Deliver
         entry: id.into(),
         consumer: Arc::clone(recipient.consumer),
         acknowledged: false,
-        takeovers: recipient.takeovers,
+        reclaims: recipient.reclaims,
     };
     Some(read(fields, lease, deliveries))
 }
@@ -72,7 +72,7 @@ fn read(fields: Fields, lease: Lease, deliveries: u32) -> Delivery {
     let task_id = match (fields.task_id, &payload) {
         (Some(id), _) => id,
         // The Python system leaves it out when a message becomes due.
-        (None, Payload::Message(message)) => message.id.clone(),
+        (None, Payload::Message(message)) => message.id.to_string(),
         (None, Payload::Unreadable(_)) => String::new(),
     };
     Delivery {
@@ -130,7 +130,7 @@ mod tests {
             Recipient {
                 queue: &queue,
                 consumer: &consumer,
-                takeovers: None,
+                reclaims: None,
             },
         )
         .expect("a delivery")
@@ -173,7 +173,7 @@ mod tests {
                 Recipient {
                     queue: &queue,
                     consumer: &consumer,
-                    takeovers: None,
+                    reclaims: None,
                 }
             )
             .is_none()

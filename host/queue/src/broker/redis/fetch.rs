@@ -2,11 +2,10 @@
 //!
 //! A read's COUNT is for each stream. So that never more is leased than was asked for, one read covers
 //! at most as many queues as deliveries are wanted; further queues have their turn in the next reads.
-//! Which of many queues are worth a long turn is known to [`Hot`].
+//! Which of many queues are worth a long turn is known to [`Backlog`].
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,17 +14,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::RedisBroker;
-use super::connection::RESPONSE_TIMEOUT;
 use super::entry::{Recipient, array, delivery};
 use super::fault::{is_no_group, spoils_connection};
-use super::hot::{Hot, width};
 use super::link::Link;
+use super::server::RESPONSE_TIMEOUT;
+use crate::fairness::{Backlog, Rotation, share, width};
 use crate::{BrokerError, Delivery, FetchRequest};
 
-/// How long one group of queues is listened to where others wait for their turn.
-const TURN: Duration = Duration::from_millis(25);
-/// The same on Redis Cluster, where a read covers one queue and can't be interrupted.
-const CLUSTER_TURN: Duration = Duration::from_millis(200);
 /// The server may not have begun to block when it is told to stop: tell it again after this long.
 const UNBLOCK_AGAIN: Duration = Duration::from_millis(10);
 /// A group may vanish again (a server flushed over and over) before it is read from.
@@ -35,8 +30,8 @@ const GROUP_ATTEMPTS: usize = 3;
 #[derive(Default)]
 pub(super) struct Readers {
     idle: Mutex<Vec<Reader>>,
-    turn: AtomicUsize,
-    hot: Hot,
+    rotation: Rotation,
+    backlog: Backlog,
 }
 
 /// A connection on which one read at a time may block. Dropped in mid-read, it is closed.
@@ -84,24 +79,18 @@ async fn fetch_with(
     request: &FetchRequest<'_>,
     reader: &mut Reader,
 ) -> RedisResult<Vec<Delivery>> {
-    let cluster = broker.connection.server().is_cluster();
-    let queues = broker.readers.rotate(request.queues);
-    let widest = if cluster {
-        1
-    } else {
+    let topology = broker.connection.server().topology();
+    let queues = broker.readers.rotation.next(request.queues);
+    if topology.keys_are_together() {
         let deliveries = take_turn(broker, request, &queues, reader).await?;
         if !deliveries.is_empty() {
             return Ok(deliveries);
         }
-        queues.len().min(request.limit)
-    };
+    }
+    let widest = topology.queues_per_read(queues.len(), request.limit);
     let groups: Vec<&[&Arc<str>]> = queues.chunks(widest).collect();
     let deadline = Instant::now() + request.block.min(broker.block);
-    let turn = match (cluster, groups.len()) {
-        (true, _) => CLUSTER_TURN,
-        (false, 1) => Duration::MAX,
-        (false, _) => TURN,
-    };
+    let turn = topology.turn(groups.len());
     if groups.len() > 1 {
         for group in &groups {
             let deliveries = fill(broker, request, group, Duration::ZERO, reader).await?;
@@ -132,7 +121,7 @@ async fn take_turn(
     queues: &[&Arc<str>],
     reader: &mut Reader,
 ) -> RedisResult<Vec<Delivery>> {
-    let turn = broker.readers.hot.turn(queues, request.limit);
+    let turn = broker.readers.backlog.turn(queues, request.limit);
     let mut deliveries = Vec::new();
     if !turn.others.is_empty() {
         deliveries = fill(broker, request, &turn.others, Duration::ZERO, reader).await?;
@@ -163,7 +152,7 @@ async fn fill(
     block: Duration,
     reader: &mut Reader,
 ) -> RedisResult<Vec<Delivery>> {
-    let count = request.limit / queues.len();
+    let count = share(request.limit, queues.len());
     let read = Read {
         request,
         queues,
@@ -175,7 +164,7 @@ async fn fill(
         let read = Read {
             request,
             queues: &full,
-            count: left / full.len(),
+            count: share(left, full.len()),
         };
         // A failure here must not lose what has been delivered; the next read meets it again.
         if let Ok((more, _)) = read_once(broker, &read, Duration::ZERO, reader).await {
@@ -199,7 +188,7 @@ async fn read_once<'a>(
         .collect();
     let command = command(broker, read, &streams, block);
     // Before the read: what is taken over after it is noticed.
-    let takeovers = broker.takeovers.known(read.queues);
+    let reclaims = broker.reclaims.known(read.queues);
     let mut attempt = 1;
     let answer = loop {
         match send(broker, &command, block, read.request.interrupt, reader).await {
@@ -210,8 +199,8 @@ async fn read_once<'a>(
             answer => break answer?,
         }
     };
-    let (deliveries, full) = sort_out(answer, read, &streams, &takeovers);
-    broker.readers.hot.note(read.queues, &full);
+    let (deliveries, full) = sort_out(answer, read, &streams, &reclaims);
+    broker.readers.backlog.note(read.queues, &full);
     Ok((deliveries, full))
 }
 
@@ -280,7 +269,7 @@ fn sort_out<'a>(
     answer: Value,
     read: &Read<'a>,
     streams: &[String],
-    takeovers: &[Option<u64>],
+    reclaims: &[Option<u64>],
 ) -> (Vec<Delivery>, Vec<&'a Arc<str>>) {
     let (mut deliveries, mut full) = (Vec::new(), Vec::new());
     for stream in array(answer).unwrap_or_default() {
@@ -299,7 +288,7 @@ fn sort_out<'a>(
         let recipient = Recipient {
             queue,
             consumer: read.request.consumer,
-            takeovers: takeovers[place],
+            reclaims: reclaims[place],
         };
         // Its iterator promises nothing, so it would grow by and by.
         deliveries.reserve(entries.len());
@@ -336,10 +325,10 @@ async fn open(broker: &RedisBroker) -> Result<Reader, BrokerError> {
     broker.connection.ready().await?;
     let opened = async {
         let mut link = server.open(None).await?;
-        let client = if server.is_cluster() {
-            None
-        } else {
+        let client = if server.topology().reads_can_be_interrupted() {
             Some(cmd("CLIENT").arg("ID").query_async(&mut link).await?)
+        } else {
+            None
         };
         Ok(Reader { link, client })
     };
@@ -366,13 +355,6 @@ impl Readers {
 
     fn clear(&self) {
         self.idle.lock().expect("no panic while it is held").clear();
-    }
-
-    /// The queues, each time with another one first.
-    fn rotate<'a>(&self, queues: &'a [Arc<str>]) -> Vec<&'a Arc<str>> {
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) % queues.len();
-        let (later, sooner) = queues.split_at(first);
-        sooner.iter().chain(later).collect()
     }
 }
 

@@ -2,19 +2,24 @@
 //!
 //! Must not know what the keys hold.
 
+use std::fmt;
+
+use redis::{RedisWrite, ToRedisArgs, ToSingleRedisArg};
+
+use super::topology::Topology;
+
 /// The names of a broker's keys.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
     prefix: String,
-    /// Whether the queue's name is put in braces, so that on Redis Cluster its keys share a slot.
-    braces: bool,
+    topology: Topology,
 }
 
 impl Keys {
-    pub(super) fn new(prefix: &str, cluster: bool) -> Self {
+    pub(super) fn new(prefix: &str, topology: Topology) -> Self {
         Self {
             prefix: prefix.to_owned(),
-            braces: cluster,
+            topology,
         }
     }
 
@@ -33,8 +38,8 @@ impl Keys {
         self.key("dlq", queue)
     }
 
-    /// The counter of takeovers: raised whenever leases pass from one consumer to another.
-    pub(super) fn takeovers(&self, queue: &str) -> String {
+    /// The counter of reclaims: raised whenever leases pass from one consumer to another.
+    pub(super) fn reclaims(&self, queue: &str) -> String {
         self.key("takeovers", queue)
     }
 
@@ -60,12 +65,7 @@ impl Keys {
     }
 
     fn key(&self, kind: &str, queue: &str) -> String {
-        let prefix = &self.prefix;
-        if self.braces {
-            format!("{prefix}:{kind}:{{{queue}}}")
-        } else {
-            format!("{prefix}:{kind}:{queue}")
-        }
+        format!("{}:{kind}:{}", self.prefix, self.topology.tag(queue))
     }
 
     fn queue<'a>(&self, kind: &str, key: &'a str) -> Option<&'a str> {
@@ -74,11 +74,7 @@ impl Keys {
             .strip_prefix(':')?
             .strip_prefix(kind)?
             .strip_prefix(':')?;
-        if self.braces {
-            name.strip_prefix('{')?.strip_suffix('}')
-        } else {
-            Some(name)
-        }
+        self.topology.name(name)
     }
 }
 
@@ -97,20 +93,32 @@ impl ResultKeys {
         }
     }
 
-    /// What all of these keys start with. The scripts that write results append `:state:ID`,
-    /// `:result:ID`, `:done:ID`, `:reply:INBOX` and `:waiting` to it themselves, as the functions below do.
-    pub(super) fn prefix(&self) -> &str {
-        &self.prefix
+    /// What all keys of results start with.
+    pub(super) fn result_prefix(&self) -> String {
+        self.result("").to_string()
+    }
+
+    /// What all channels that tell of a task's end start with.
+    pub(super) fn done_prefix(&self) -> String {
+        self.done("")
     }
 
     /// A task's state.
-    pub(super) fn state(&self, task_id: &str) -> String {
-        format!("{}:state:{task_id}", self.prefix)
+    pub(super) fn state<'a>(&'a self, task_id: &'a str) -> TaskKey<'a> {
+        TaskKey {
+            prefix: &self.prefix,
+            kind: "state",
+            task_id,
+        }
     }
 
     /// A task's result.
-    pub(super) fn result(&self, task_id: &str) -> String {
-        format!("{}:result:{task_id}", self.prefix)
+    pub(super) fn result<'a>(&'a self, task_id: &'a str) -> TaskKey<'a> {
+        TaskKey {
+            prefix: &self.prefix,
+            kind: "result",
+            task_id,
+        }
     }
 
     /// The channel that tells of a task's end.
@@ -144,6 +152,28 @@ impl ResultKeys {
     }
 }
 
+/// A key of a task, written straight into a command: two of them are on each task's path.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TaskKey<'a> {
+    prefix: &'a str,
+    kind: &'static str,
+    task_id: &'a str,
+}
+
+impl fmt::Display for TaskKey<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.prefix, self.kind, self.task_id)
+    }
+}
+
+impl ToRedisArgs for TaskKey<'_> {
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        out.write_arg_fmt(self);
+    }
+}
+
+impl ToSingleRedisArg for TaskKey<'_> {}
+
 /// The names of the registry's keys. All but blobs share a slot on Redis Cluster.
 #[derive(Debug, Clone)]
 pub(super) struct RegistryKeys {
@@ -152,11 +182,10 @@ pub(super) struct RegistryKeys {
 }
 
 impl RegistryKeys {
-    pub(super) fn new(prefix: &str, cluster: bool) -> Self {
-        let part = if cluster { "{registry}" } else { "registry" };
+    pub(super) fn new(prefix: &str, topology: Topology) -> Self {
         Self {
             prefix: prefix.to_owned(),
-            root: format!("{prefix}:{part}"),
+            root: format!("{prefix}:{}", topology.tag("registry")),
         }
     }
 
@@ -224,22 +253,22 @@ mod tests {
 
     #[test]
     fn the_names_are_the_python_systems() {
-        let keys = Keys::new("chicory", false);
+        let keys = Keys::new("chicory", Topology::Single);
         assert_eq!(keys.stream("default"), "chicory:stream:default");
         assert_eq!(keys.delayed("default"), "chicory:delayed:default");
         assert_eq!(keys.dlq("default"), "chicory:dlq:default");
         let results = ResultKeys::new("chicory");
-        assert_eq!(results.state("a"), "chicory:state:a");
-        assert_eq!(results.result("a"), "chicory:result:a");
+        assert_eq!(results.state("a").to_string(), "chicory:state:a");
+        assert_eq!(results.result("a").to_string(), "chicory:result:a");
         assert_eq!(results.heartbeat("w"), "chicory:heartbeat:w");
         assert_eq!(results.workers(), "chicory:workers");
     }
 
     #[test]
     fn on_a_cluster_a_queues_keys_share_a_slot() {
-        let keys = Keys::new("chicory", true);
+        let keys = Keys::new("chicory", Topology::Cluster);
         let kept = [keys.stream("mail"), keys.delayed("mail"), keys.dlq("mail")];
-        for key in kept.iter().chain([&keys.takeovers("mail")]) {
+        for key in kept.iter().chain([&keys.reclaims("mail")]) {
             let tag = key
                 .split_once('{')
                 .and_then(|(_, rest)| rest.split_once('}'));
@@ -252,10 +281,10 @@ mod tests {
 
     #[test]
     fn the_registrys_keys_are_of_no_queue() {
-        for cluster in [false, true] {
+        for topology in [Topology::Single, Topology::Cluster] {
             let (queues, keys) = (
-                Keys::new("chicory", cluster),
-                RegistryKeys::new("chicory", cluster),
+                Keys::new("chicory", topology),
+                RegistryKeys::new("chicory", topology),
             );
             for key in [
                 keys.records(),
@@ -266,14 +295,14 @@ mod tests {
                 assert_eq!(queues.queue_of(&key), None, "{key}");
             }
         }
-        let keys = RegistryKeys::new("chicory", true);
+        let keys = RegistryKeys::new("chicory", Topology::Cluster);
         assert_eq!(keys.records(), "chicory:{registry}:records");
         assert_eq!(keys.canary("c"), "chicory:{registry}:canary:c");
     }
 
     #[test]
     fn a_key_tells_its_queue() {
-        let keys = Keys::new("a:b", false);
+        let keys = Keys::new("a:b", Topology::Single);
         assert_eq!(keys.queue_of(&keys.dlq("x:y")), Some("x:y"));
         assert_eq!(keys.queue_of("a:b:state:x"), None);
         assert_eq!(keys.queue_of("a:stream:x"), None);
@@ -282,6 +311,9 @@ mod tests {
 
     #[test]
     fn a_prefix_with_wildcards_matches_itself_only() {
-        assert_eq!(Keys::new("a*", false).patterns()[0], "a\\*:stream:*");
+        assert_eq!(
+            Keys::new("a*", Topology::Single).patterns()[0],
+            "a\\*:stream:*"
+        );
     }
 }

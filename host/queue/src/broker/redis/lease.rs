@@ -110,7 +110,7 @@ mod tests {
             entry: entry.into(),
             consumer: consumer.into(),
             acknowledged: false,
-            takeovers: None,
+            reclaims: None,
         }
     }
 

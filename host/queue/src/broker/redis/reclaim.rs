@@ -13,8 +13,8 @@ pub(super) async fn reclaim(
     request: ReclaimRequest<'_>,
 ) -> Result<Vec<Delivery>, BrokerError> {
     let stream = broker.keys.stream(request.queue);
-    let takeovers = broker.keys.takeovers(request.queue);
-    let mut command = RECLAIM.command(&[&stream, &takeovers]);
+    let reclaims = broker.keys.reclaims(request.queue);
+    let mut command = RECLAIM.command(&[&stream, &reclaims]);
     command
         .arg(&broker.group)
         .arg(&**request.consumer)
@@ -24,7 +24,7 @@ pub(super) async fn reclaim(
     let recipient = Recipient {
         queue: request.queue,
         consumer: request.consumer,
-        takeovers: None,
+        reclaims: None,
     };
     Ok(entries
         .into_iter()

@@ -56,6 +56,12 @@ impl Registry for RedisRegistry {
         Ok(())
     }
 
+    async fn names(&self) -> Result<Vec<String>, RegistryError> {
+        let mut command = cmd("HKEYS");
+        command.arg(self.keys.records());
+        Ok(self.connection.ask(&command).await?)
+    }
+
     async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError> {
         let mut command = cmd("HGET");
         command.arg(self.keys.records()).arg(name);

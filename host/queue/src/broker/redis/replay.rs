@@ -4,7 +4,8 @@ use super::RedisBroker;
 use super::dead_letters;
 use super::enqueue::write_json;
 use super::script::REPLAY;
-use crate::{BrokerError, ReplayOptions, TaskMessage};
+use crate::replay::replayed;
+use crate::{BrokerError, ReplayOptions};
 
 pub(super) async fn replay(
     broker: &RedisBroker,
@@ -15,20 +16,9 @@ pub(super) async fn replay(
     let Some(found) = dead_letters::find(broker, queue, id).await? else {
         return Ok(false);
     };
-    let mut message = TaskMessage::decode(&found.data).map_err(|error| {
-        BrokerError::Invalid(format!(
-            "dead letter {} can't be replayed, it stays where it is: {error}",
-            found.letter.id
-        ))
-    })?;
-    message.eta = None;
-    if options.reset_retries {
-        message.retries = 0;
-        message.first_failure_at = None;
-        message.last_error = None;
-    }
+    let message = replayed(queue, &found.letter.id, &found.data, options)?;
     let mut command = REPLAY.command(&[&broker.keys.stream(queue), &broker.keys.dlq(queue)]);
-    command.arg(&found.letter.id).arg(&message.id);
+    command.arg(&found.letter.id).arg(&*message.id);
     write_json(&mut command, &message);
     let replayed: u64 = broker.connection.call(&REPLAY, &command).await?;
     Ok(replayed == 1)

@@ -10,7 +10,7 @@ use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::keys::ResultKeys;
+use super::keys::{ResultKeys, TaskKey};
 use super::script::STORE;
 use super::wait::Waits;
 use crate::results::WAIT_POLL;
@@ -41,44 +41,60 @@ impl RedisResults {
         }
     }
 
-    /// The names of its keys.
-    pub(super) fn keys(&self) -> &ResultKeys {
-        &self.keys
-    }
-
-    /// How long states and results are kept; zero for ever.
-    pub(super) fn ttl_seconds(&self) -> u64 {
-        self.ttl_seconds
-    }
-
     /// Writes states and results, and tells those who wait.
-    pub(super) async fn write(&self, records: &[&ResultRecord]) -> Result<(), BrokerError> {
+    pub(super) async fn write(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
         if records.is_empty() {
             return Ok(());
         }
-        if self.connection.server().is_cluster() {
+        if !self.connection.server().topology().keys_are_together() {
             return self.write_one_by_one(records).await;
         }
-        let mut command = STORE.command(&[]);
-        command.arg(self.keys.prefix()).arg(self.ttl_seconds);
+        let mut command = STORE.command_on(2 * records.len());
         for record in records {
-            command
-                .arg(&record.task_id)
-                .arg(record.state.name())
-                .arg(record.body.as_deref().unwrap_or_default())
-                .arg(record.reply_to.as_deref().unwrap_or_default());
+            self.add_keys(&mut command, &record.task_id);
+        }
+        self.add_terms(&mut command);
+        for record in records {
+            self.add(&mut command, record);
         }
         self.connection.call(&STORE, &command).await
     }
 
+    /// Adds the two keys that the scripts write a task's state and result under.
+    pub(super) fn add_keys(&self, command: &mut Cmd, task_id: &str) {
+        command
+            .arg(self.keys.state(task_id))
+            .arg(self.keys.result(task_id));
+    }
+
+    /// Adds what is the same for all results of a script: see `results.lua`.
+    pub(super) fn add_terms(&self, command: &mut Cmd) {
+        command
+            .arg(self.ttl_seconds)
+            .arg(self.keys.waiting())
+            .arg(self.keys.result_prefix())
+            .arg(self.keys.done_prefix());
+    }
+
+    /// Adds a state, a result and the channel of an inbox.
+    pub(super) fn add(&self, command: &mut Cmd, record: &ResultRecord<'_>) {
+        command
+            .arg(record.state.name())
+            .arg(record.body.as_deref().unwrap_or_default());
+        match &record.reply_to {
+            Some(inbox) => command.arg(self.keys.reply(inbox)),
+            None => command.arg(""),
+        };
+    }
+
     /// On a Cluster each key may be on another node. All commands are under way at once.
-    async fn write_one_by_one(&self, records: &[&ResultRecord]) -> Result<(), BrokerError> {
+    async fn write_one_by_one(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
         let writes = records.iter().flat_map(|record| {
-            let state = self.set(&self.keys.state(&record.task_id), record.state.name());
+            let state = self.set(self.keys.state(&record.task_id), record.state.name());
             let result = record
                 .body
                 .as_ref()
-                .map(|body| self.set(&self.keys.result(&record.task_id), body));
+                .map(|body| self.set(self.keys.result(&record.task_id), body));
             [Some(state), result].into_iter().flatten()
         });
         self.ask_all(writes).await?;
@@ -90,7 +106,7 @@ impl RedisResults {
                 .flatten()
                 .filter_map(|channel| {
                     let mut command = cmd("PUBLISH");
-                    command.arg(channel).arg(record.body.as_ref()?);
+                    command.arg(channel).arg(record.body.as_deref()?);
                     Some(command)
                 })
         });
@@ -103,7 +119,7 @@ impl RedisResults {
         futures::future::try_join_all(asked).await.map(|_| ())
     }
 
-    fn set(&self, key: &str, value: &str) -> Cmd {
+    fn set(&self, key: TaskKey<'_>, value: &str) -> Cmd {
         let mut command = cmd("SET");
         command.arg(key).arg(value);
         if self.ttl_seconds > 0 {
@@ -127,7 +143,7 @@ impl RedisResults {
 
 #[async_trait]
 impl Results for RedisResults {
-    async fn store(&self, records: &[ResultRecord]) -> Result<(), BrokerError> {
+    async fn store(&self, records: &[ResultRecord<'_>]) -> Result<(), BrokerError> {
         self.write(&records.iter().collect::<Vec<_>>()).await
     }
 
@@ -177,8 +193,8 @@ impl Results for RedisResults {
         }
     }
 
-    async fn expect(&self, task_id: &str) -> Option<Reply> {
-        self.waits.expect(task_id).await
+    async fn inbox(&self, task_id: &str) -> Option<Reply> {
+        self.waits.inbox(task_id).await
     }
 
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError> {

@@ -7,6 +7,7 @@ use redis::{Cmd, FromRedisValue, RedisResult, Value, cmd, from_redis_value};
 
 use super::connection::Connection;
 use super::link::Link;
+use super::topology::Topology;
 use crate::BrokerError;
 
 /// Keys looked at in one step of the server.
@@ -18,10 +19,9 @@ type Node = (String, u16);
 impl Connection {
     /// All keys that match the pattern; a key may be named twice.
     pub(super) async fn scan(&self, pattern: &str) -> Result<Vec<String>, BrokerError> {
-        let found = if self.server().is_cluster() {
-            self.scan_nodes(pattern).await
-        } else {
-            self.scan_node(pattern, None).await
+        let found = match self.server().topology() {
+            Topology::Single => self.scan_node(pattern, None).await,
+            Topology::Cluster => self.scan_nodes(pattern).await,
         };
         found.map_err(|error| self.server().broker_error(&error))
     }

@@ -21,8 +21,16 @@ impl Script {
 
     /// A command that runs the script on these keys. The arguments follow with [`Cmd::arg`].
     pub(super) fn command(&self, keys: &[&str]) -> Cmd {
+        let mut command = self.command_on(keys.len());
+        command.arg(keys);
+        command
+    }
+
+    /// A command that runs the script on this number of keys, which follow with [`Cmd::arg`], as do the
+    /// arguments after them.
+    pub(super) fn command_on(&self, keys: usize) -> Cmd {
         let mut command = cmd("EVALSHA");
-        command.arg(&self.sha).arg(keys.len()).arg(keys);
+        command.arg(&self.sha).arg(keys);
         command
     }
 
@@ -45,10 +53,11 @@ scripts! {
     ENQUEUE = "enqueue.lua";
     EXTEND = "held.lua" "extend.lua";
     ACKNOWLEDGE = "held.lua" "acknowledge.lua";
-    SETTLE = "held.lua" "settle.lua";
+    SETTLE = "held.lua" "results.lua" "settle/complete.lua" "settle/retry.lua" "settle/dead_letter.lua"
+        "settle/release.lua" "settle.lua";
     PROMOTE = "promote.lua";
     RECLAIM = "reclaim.lua";
-    STORE = "store.lua";
+    STORE = "results.lua" "store.lua";
     STATS = "stats.lua";
     PURGE = "purge.lua";
     REPLAY = "replay.lua";

@@ -18,7 +18,11 @@ use tokio::sync::Mutex;
 
 use super::fault::broker_error;
 use super::link::Link;
-use crate::{BrokerError, RedisServer};
+use super::topology::Topology;
+use crate::{BrokerError, RedisServer, mask_url};
+
+/// The longest wait for an answer, on connections where no command blocks.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,10 +31,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Server {
     /// Where it is, without secrets.
     place: String,
-    target: Target,
+    endpoint: Endpoint,
 }
 
-enum Target {
+enum Endpoint {
     Single(Box<Client>),
     /// Asked anew for each connection, so that a fail-over is followed.
     Sentinel(Box<Mutex<SentinelClient>>),
@@ -44,19 +48,22 @@ impl Server {
     /// The server that the settings name. A URL goes before all else.
     pub(super) fn new(settings: &RedisServer) -> Result<Self, BrokerError> {
         let place = place(settings);
-        let target = match &settings.url {
-            Some(url) => target_of_url(&url.0),
+        let endpoint = match &settings.url {
+            Some(url) => endpoint_of_url(&url.0),
             None => single(plain(settings)?),
         };
-        match target {
-            Ok(target) => Ok(Self { place, target }),
+        match endpoint {
+            Ok(endpoint) => Ok(Self { place, endpoint }),
             Err(error) => Err(broker_error(&place, &error)),
         }
     }
 
-    /// Whether keys are spread over slots.
-    pub(super) fn is_cluster(&self) -> bool {
-        matches!(self.target, Target::Cluster { .. })
+    /// How keys are spread over it.
+    pub(super) fn topology(&self) -> Topology {
+        match self.endpoint {
+            Endpoint::Single(_) | Endpoint::Sentinel(_) => Topology::Single,
+            Endpoint::Cluster { .. } => Topology::Cluster,
+        }
     }
 
     /// The broker's error for one of the client's.
@@ -69,16 +76,16 @@ impl Server {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(response);
-        match &self.target {
-            Target::Cluster { client, .. } => {
+        match &self.endpoint {
+            Endpoint::Cluster { client, .. } => {
                 Ok(Link::Cluster(client.get_async_connection().await?))
             }
-            Target::Single(client) => Ok(Link::Single(
+            Endpoint::Single(client) => Ok(Link::Single(
                 client
                     .get_multiplexed_async_connection_with_config(&config)
                     .await?,
             )),
-            Target::Sentinel(sentinel) => {
+            Endpoint::Sentinel(sentinel) => {
                 let client =
                     in_time(async { sentinel.lock().await.async_get_client().await }).await?;
                 Ok(Link::Single(
@@ -92,14 +99,14 @@ impl Server {
 
     /// Opens a connection for subscriptions.
     pub(super) async fn open_pubsub(&self) -> RedisResult<PubSub> {
-        match &self.target {
-            Target::Single(client) => in_time(client.get_async_pubsub()).await,
-            Target::Sentinel(sentinel) => {
+        match &self.endpoint {
+            Endpoint::Single(client) => in_time(client.get_async_pubsub()).await,
+            Endpoint::Sentinel(sentinel) => {
                 let client =
                     in_time(async { sentinel.lock().await.async_get_client().await }).await?;
                 in_time(client.get_async_pubsub()).await
             }
-            Target::Cluster { seeds, .. } => open_any_pubsub(seeds).await,
+            Endpoint::Cluster { seeds, .. } => open_any_pubsub(seeds).await,
         }
     }
 }
@@ -143,8 +150,8 @@ fn plain(settings: &RedisServer) -> Result<ConnectionInfo, BrokerError> {
         .map_err(|error| broker_error(&place(settings), &error))
 }
 
-fn single(info: ConnectionInfo) -> RedisResult<Target> {
-    Ok(Target::Single(Box::new(open_client(info)?)))
+fn single(info: ConnectionInfo) -> RedisResult<Endpoint> {
+    Ok(Endpoint::Single(Box::new(open_client(info)?)))
 }
 
 fn open_client(info: ConnectionInfo) -> RedisResult<Client> {
@@ -163,7 +170,7 @@ fn no_delay() -> TcpSettings {
     TcpSettings::default().set_nodelay(true)
 }
 
-fn target_of_url(url: &str) -> RedisResult<Target> {
+fn endpoint_of_url(url: &str) -> RedisResult<Endpoint> {
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err((
             ErrorKind::InvalidClientConfig,
@@ -181,7 +188,7 @@ fn target_of_url(url: &str) -> RedisResult<Target> {
 }
 
 /// `[user:password@]host:port,host:port/master/db`. The credentials are the master's.
-fn sentinel(rest: &str, scheme: &str) -> RedisResult<Target> {
+fn sentinel(rest: &str, scheme: &str) -> RedisResult<Endpoint> {
     let (nodes, path) = nodes(rest, scheme)?;
     let mut path = path.split('/');
     let master = match path.next() {
@@ -210,11 +217,11 @@ fn sentinel(rest: &str, scheme: &str) -> RedisResult<Target> {
         .map(|node| node.set_redis_settings(RedisConnectionInfo::default()))
         .collect();
     let client = SentinelClient::build(sentinels, master, Some(info), SentinelServerType::Master)?;
-    Ok(Target::Sentinel(Box::new(Mutex::new(client))))
+    Ok(Endpoint::Sentinel(Box::new(Mutex::new(client))))
 }
 
 /// `[user:password@]host:port,host:port`.
-fn cluster(rest: &str, scheme: &str) -> RedisResult<Target> {
+fn cluster(rest: &str, scheme: &str) -> RedisResult<Endpoint> {
     let (nodes, path) = nodes(rest, scheme)?;
     if database(Some(path))? != 0 {
         return Err((
@@ -230,10 +237,10 @@ fn cluster(rest: &str, scheme: &str) -> RedisResult<Target> {
         .collect::<RedisResult<Vec<_>>>()?;
     let client = ClusterClient::builder(nodes)
         .connection_timeout(CONNECT_TIMEOUT)
-        .response_timeout(super::connection::RESPONSE_TIMEOUT)
+        .response_timeout(RESPONSE_TIMEOUT)
         .tcp_settings(no_delay())
         .build()?;
-    Ok(Target::Cluster {
+    Ok(Endpoint::Cluster {
         client: Box::new(client),
         seeds,
     })
@@ -271,17 +278,8 @@ fn database(text: Option<&str>) -> RedisResult<i64> {
 fn place(settings: &RedisServer) -> String {
     match &settings.url {
         None => format!("{}:{}", settings.host, settings.port),
-        Some(url) => {
-            let shown = url.0.split(['?', '#']).next().unwrap_or_default();
-            match shown.split_once("://") {
-                Some((scheme, rest)) => {
-                    let hosts = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
-                    format!("{scheme}://{hosts}")
-                }
-                // No URL at all: it could be anything, a password for one.
-                None => "the configured URL".to_owned(),
-            }
-        }
+        // A text that is not a URL could be anything, for example a password.
+        Some(url) => mask_url(&url.0).unwrap_or_else(|| "the configured URL".to_owned()),
     }
 }
 
@@ -299,35 +297,39 @@ mod tests {
 
     #[test]
     fn all_kinds_of_urls_are_read() {
-        for (url, cluster, place) in [
-            ("redis://user:secret@h:1/2", false, "redis://h:1/2"),
-            ("rediss://:secret@h", false, "rediss://h"),
+        for (url, topology, place) in [
+            (
+                "redis://user:secret@h:1/2",
+                Topology::Single,
+                "redis://h:1/2",
+            ),
+            ("rediss://:secret@h", Topology::Single, "rediss://h"),
             (
                 "unix:///run/redis.sock?db=1&pass=secret",
-                false,
+                Topology::Single,
                 "unix:///run/redis.sock",
             ),
             (
                 "redis+unix:///run/redis.sock",
-                false,
+                Topology::Single,
                 "redis+unix:///run/redis.sock",
             ),
             (
                 "redis-sentinel://u:secret@a:1,b:2/mymaster/3",
-                false,
+                Topology::Single,
                 "redis-sentinel://a:1,b:2/mymaster/3",
             ),
             (
                 "redis-cluster://u:secret@a:1,b:2",
-                true,
+                Topology::Cluster,
                 "redis-cluster://a:1,b:2",
             ),
         ] {
             let server =
                 Server::new(&with_url(url)).unwrap_or_else(|error| panic!("{url}: {error}"));
             assert_eq!(
-                (server.is_cluster(), server.place.as_str()),
-                (cluster, place),
+                (server.topology(), server.place.as_str()),
+                (topology, place),
                 "{url}"
             );
             assert!(!format!("{server:?}").contains("secret"), "{server:?}");

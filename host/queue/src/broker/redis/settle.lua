@@ -1,167 +1,109 @@
--- Settles deliveries, where the leases are still held, each with its result. What has one queue and one
--- consumer is a section.
+-- Settles deliveries whose leases are still held, each with its result. This is the last part of the
+-- script: held.lua, results.lua and the kinds of settlement in settle/ come before it.
 --
--- KEYS: for each section: stream, sorted set of delayed messages, stream of dead letters, counter of takeovers
--- ARGV: 1 group, 2 what keys of results start with, 3 seconds to keep results (0 for ever),
---       4 most dead letters (empty for no limit); then for each section
---         consumer, the counter of takeovers when its deliveries were read (empty where not known),
---         lowest and highest of the entries whose leases are looked for, their number,
---         channel for wake-ups, number N of deliveries that are complete with a result and no inbox,
---         number M of all others;
---         N times: entry, task id, result. They are the rule: what is the same for all is not
---         passed for each;
---         M times: entry, kind, state, task id, result, inbox that is told of the result
---         (state, result and inbox empty: none), and by kind
---           C complete     nothing
---           R retry        seconds since 1970, data
---           D dead-letter  data, time of failure, error, retries, task's name
---           L release      data
---         A kind in lower case is of an entry that was acknowledged before: no lease is looked for.
--- Returns: the places, from 0 over all sections, of the deliveries whose lease was lost (all others are
--- settled); the counter of takeovers of each section
-local group, prefix, ttl, most_dead = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local call, states, results = redis.call, prefix .. ':state:', prefix .. ':result:'
-local done, reply = prefix .. ':done:', prefix .. ':reply:'
-local fields = {C = 0, R = 2, D = 5, L = 1}
--- Nobody waits most of the time: then it costs one question for the whole batch.
-local waited = call('PUBSUB', 'NUMSUB', prefix .. ':waiting')[2] > 0
-local lost, place, at = {}, 0, 5
+-- A section holds the deliveries of one queue and one consumer.
+--
+-- KEYS: for each section: stream, sorted set of delayed messages, stream of dead letters,
+--       counter of reclaims;
+--       then for each delivery with a state: the keys of its state and of its result
+-- ARGV: 1 group, 2 maximum number of dead letters (empty: no limit), 3 number of sections,
+--       4 to 7 as result_writer takes them, see results.lua; then for each section
+--         1 consumer
+--         2 the counter of reclaims before the deliveries were read (empty: not known)
+--         3 and 4 the lowest and the highest entry with a lease, 5 the number of entries with a lease
+--         6 channel that tells of retries
+--         7 number of deliveries in the short form, 8 number of deliveries in the long form
+--         short form: entry, result. See settle/complete.lua
+--         long form: entry, kind, state (empty: none), result and inbox (see results.lua), then the
+--           arguments of the kind. Kinds: C complete, R retry, D dead letter, L release; in lower case
+--           where the entry was acknowledged before the task ran: then it has no lease
+-- Returns: the positions, from 0 over all sections, of the deliveries whose lease was lost (nothing was
+--          changed for these); the counter of reclaims of each section
+local keys, arguments = KEYS, ARGV
+local group, sections, write = arguments[1], tonumber(arguments[3]), result_writer(4)
+-- By kind: what is done, and the number of its arguments.
+local apply = {C = complete, R = retry, D = dead_letter, L = release}
+local count_of = {C = 0, R = 2, D = 6, L = 2}
+-- The next argument, the next key of a state, the position of the next delivery.
+local at, key, position = 8, 4 * sections + 1, 0
+local lost = {}
 
-local function put(key, value)
-  if ttl == '0' then
-    call('SET', key, value)
-  else
-    call('SETEX', key, ttl, value)
-  end
-end
-
-local function put_result(task, result)
-  put(results .. task, result)
-  if waited then
-    call('PUBLISH', done .. task, result)
-  end
-end
-
--- For N deliveries from `at` on that need nothing but a result. Where nobody has taken a lease over since
--- they were read, it ends only with its entry: then acknowledging them all at once says by their number
--- whether all were held, which is the rule. Returns the entries, or none and a function that says whether
--- the lease of one was held.
-local function acknowledge(stream, N)
-  local entries = {}
-  for n = 1, N do
-    entries[n] = ARGV[at + 3 * (n - 1)]
-  end
-  if call('XACK', stream, group, unpack(entries)) == N then
-    return entries
-  end
-  -- What had been settled before has left the stream, too.
-  return {}, function(entry) return call('XDEL', stream, entry) == 1 end
-end
-
--- Without `is_held`, all N are and stand in `settled`.
-local function complete(N, is_held, settled)
-  for _ = 1, N do
-    if is_held and not is_held(ARGV[at]) then
-      lost[#lost + 1] = place
+-- Settles the deliveries of a section in the short form. All leases are held if `is_held` is nil.
+local function settle_short(settled, count, is_held)
+  for _ = 1, count do
+    local entry = arguments[at]
+    if is_held and not is_held(entry) then
+      lost[#lost + 1] = position
     else
-      local task = ARGV[at + 1]
-      put(states .. task, 'SUCCESS')
-      put_result(task, ARGV[at + 2])
-      if is_held then
-        settled[#settled + 1] = ARGV[at]
-      end
+      write(key, 'SUCCESS', arguments[at + 1], '')
+      settled[#settled + 1] = entry
     end
-    place, at = place + 1, at + 3
+    at, key, position = at + 2, key + 2, position + 1
   end
 end
 
-local function dead_letter(dlq, entry, task, first)
-  local add = {'XADD', dlq}
-  if most_dead ~= '' then
-    add = {'XADD', dlq, 'MAXLEN', '=', most_dead}
-  end
-  for _, argument in ipairs({'*', 'data', ARGV[first], 'failed_at', ARGV[first + 1],
-      'error', ARGV[first + 2], 'retry_count', ARGV[first + 3], 'original_stream_id', entry,
-      'task_id', task, 'task_name', ARGV[first + 4]}) do
-    add[#add + 1] = argument
-  end
-  call(unpack(add))
-end
-
--- Settles M deliveries of any kind. Returns when the first of the retries is due.
-local function settle(stream, delayed, dlq, M, is_held, settled)
-  local wake
-  for _ = 1, M do
-    local entry, kind, state, task, result, inbox = unpack(ARGV, at, at + 5)
-    local what, first = string.upper(kind), at + 6
-    local leased = what == kind
+-- Settles the deliveries of a section in the long form.
+local function settle_long(section, count, is_held)
+  for _ = 1, count do
+    local entry, letter, state, result, inbox = unpack(arguments, at, at + 4)
+    local kind = string.upper(letter)
+    local leased = kind == letter
     if leased and not is_held(entry) then
-      lost[#lost + 1] = place
+      lost[#lost + 1] = position
     else
       if state ~= '' then
-        put(states .. task, state)
+        write(key, state, result, inbox)
       end
-      if result ~= '' then
-        put_result(task, result)
-        if inbox ~= '' then
-          call('PUBLISH', reply .. inbox, result)
-        end
-      end
-      if what == 'R' then
-        call('ZADD', delayed, ARGV[first], ARGV[first + 1])
-        local due = tonumber(ARGV[first])
-        if not wake or due < tonumber(wake) then
-          wake = ARGV[first]
-        end
-      elseif what == 'D' then
-        dead_letter(dlq, entry, task, first)
-      elseif what == 'L' then
-        call('XADD', stream, '*', 'data', ARGV[first], 'task_id', task)
-      end
+      apply[kind](section, at + 5, entry)
       if leased then
-        settled[#settled + 1] = entry
+        section.settled[#section.settled + 1] = entry
       end
     end
-    place, at = place + 1, first + fields[what]
+    if state ~= '' then
+      key = key + 2
+    end
+    at, position = at + 5 + count_of[kind], position + 1
   end
-  return wake
+end
+
+-- Settles a section; `reclaims` is the queue's counter of reclaims as it is now.
+local function settle(section, reclaims)
+  local consumer, known, lowest, highest, leased, channel, short, long = unpack(arguments, at, at + 7)
+  at, leased, short, long = at + 8, tonumber(leased), tonumber(short), tonumber(long)
+  -- Without a reclaim in between, the short form needs no look at each lease.
+  local unchanged = short > 0 and known == reclaims
+  local short_is_held, is_held = nil, function() return false end
+  if unchanged then
+    short_is_held = acknowledge_all(section, at, short)
+  end
+  if leased > 0 and not (unchanged and leased == short) then
+    is_held = held_leases(section.stream, group, consumer, lowest, highest, leased)
+  end
+  if not unchanged then
+    short_is_held = is_held
+  end
+  settle_short(section.settled, short, short_is_held)
+  settle_long(section, long, is_held)
+  if #section.settled > 0 then
+    if not unchanged or long > 0 then
+      redis.call('XACK', section.stream, group, unpack(section.settled))
+    end
+    redis.call('XDEL', section.stream, unpack(section.settled))
+  end
+  if section.wake then
+    redis.call('PUBLISH', channel, section.wake)
+  end
 end
 
 local counters = {}
-for n = 4, #KEYS, 4 do
-  counters[#counters + 1] = KEYS[n]
+for n = 1, sections do
+  counters[n] = keys[4 * n]
 end
-local takeovers = call('MGET', unpack(counters))
-for n = 1, #takeovers do
-  local stream, delayed, dlq = unpack(KEYS, 4 * n - 3, 4 * n - 1)
-  local consumer, since, low, high, leased, channel, N, M = unpack(ARGV, at, at + 7)
-  at, N, M, leased, takeovers[n] = at + 8, tonumber(N), tonumber(M), tonumber(leased), takeovers[n] or '0'
-  local sure = N > 0 and since == takeovers[n]
-  local held = function() return false end
-  local settled, is_held = {}, held
-  if sure then
-    settled, is_held = acknowledge(stream, N)
-  end
-  if leased > 0 and not (sure and leased == N) then
-    held = held_leases(stream, group, consumer, low, high, leased)
-  end
-  if not sure then
-    is_held = held
-  end
-  complete(N, is_held, settled)
-  local wake = settle(stream, delayed, dlq, M, held, settled)
-  if #settled > 0 then
-    if not sure or M > 0 then
-      call('XACK', stream, group, unpack(settled))
-    end
-    call('XDEL', stream, unpack(settled))
-  end
-  if wake then
-    call('PUBLISH', channel, wake)
-  end
+local reclaims = redis.call('MGET', unpack(counters))
+for n = 1, sections do
+  local stream, delayed, dead = unpack(keys, 4 * n - 3, 4 * n - 1)
+  local section = {stream = stream, delayed = delayed, dead = dead, group = group, settled = {}}
+  settle(section, reclaims[n] or '0')
+  reclaims[n] = tonumber(reclaims[n] or '0')
 end
-
-for n = 1, #takeovers do
-  takeovers[n] = tonumber(takeovers[n])
-end
-return {lost, takeovers}
+return {lost, reclaims}

@@ -11,24 +11,24 @@ use super::RedisBroker;
 use super::enqueue::write_json;
 use super::lease::{MAX_STEP, bounds, steps};
 use super::script::SETTLE;
-use crate::{BrokerError, Lease, ResultRecord, Settle, Settled, Settlement, TaskState};
+use crate::{BrokerError, Lease, ResultRecord, SettleRequest, Settled, Settlement, TaskState};
 
 /// Deliveries of one queue and one consumer, and their places in the batch.
 struct Section<'a> {
     lease: &'a Lease,
     places: Vec<usize>,
-    members: Vec<&'a Settle>,
+    members: Vec<&'a SettleRequest<'a>>,
 }
 
-/// A script's answer: which of the call's deliveries had lost their leases, and each section's takeovers.
+/// A script's answer: which of the call's deliveries had lost their leases, and each section's reclaims.
 type Answer = (Vec<usize>, Vec<Option<u64>>);
 
 pub(super) async fn settle(
     broker: &RedisBroker,
-    batch: &[Settle],
+    batch: &[SettleRequest<'_>],
 ) -> Result<Vec<Settled>, BrokerError> {
     if !broker.results_in_step {
-        let records: Vec<&ResultRecord> = batch
+        let records: Vec<&ResultRecord<'_>> = batch
             .iter()
             .filter_map(|settle| settle.record.as_ref())
             .collect();
@@ -50,8 +50,8 @@ pub(super) async fn settle(
     Ok(answers)
 }
 
-fn sections(batch: &[Settle]) -> impl Iterator<Item = Section<'_>> {
-    let steps = steps(batch.iter().map(|settle| &settle.lease));
+fn sections<'a>(batch: &'a [SettleRequest<'_>]) -> impl Iterator<Item = Section<'a>> {
+    let steps = steps(batch.iter().map(|settle| &*settle.lease));
     steps.into_iter().map(|(lease, places)| Section {
         lease,
         members: places.iter().map(|place| &batch[*place]).collect(),
@@ -65,13 +65,13 @@ fn calls<'a>(
     broker: &RedisBroker,
     sections: impl Iterator<Item = Section<'a>>,
 ) -> Vec<Vec<Section<'a>>> {
-    let apart = broker.connection.server().is_cluster();
+    let together = broker.connection.server().topology().keys_are_together();
     let mut calls: Vec<Vec<Section<'_>>> = Vec::new();
     let mut length = 0;
     for section in sections {
         length += section.members.len();
         match calls.last_mut() {
-            Some(call) if !apart && length <= MAX_STEP => call.push(section),
+            Some(call) if together && length <= MAX_STEP => call.push(section),
             _ => {
                 length = section.members.len();
                 calls.push(vec![section]);
@@ -87,11 +87,11 @@ async fn step(
     sections: Vec<Section<'_>>,
 ) -> Result<(Vec<usize>, Vec<usize>), BrokerError> {
     let command = command(broker, &sections);
-    let (lost, takeovers): Answer = broker.connection.call(&SETTLE, &command).await?;
+    let (lost, reclaims): Answer = broker.connection.call(&SETTLE, &command).await?;
     let mut places = Vec::new();
-    for (section, takeovers) in sections.into_iter().zip(takeovers) {
-        if let Some(count) = takeovers {
-            broker.takeovers.note(&section.lease.queue, count);
+    for (section, reclaims) in sections.into_iter().zip(reclaims) {
+        if let Some(count) = reclaims {
+            broker.reclaims.note(&section.lease.queue, count);
         }
         places.extend(section.places);
     }
@@ -100,56 +100,62 @@ async fn step(
 
 /// The result of a delivery that is complete with one that nobody asked to be sent, as most are: its id and
 /// its result say all.
-fn result_alone<'a>(broker: &RedisBroker, settle: &'a Settle) -> Option<&'a str> {
-    let record = settle.record.as_ref().filter(|record| {
-        broker.results_in_step
-            && !settle.lease.acknowledged
+fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a str> {
+    let record = record(broker, settle).filter(|record| {
+        !settle.lease.acknowledged
             && record.state == TaskState::Success
             && record.reply_to.is_none()
     })?;
-    match settle.settlement {
+    match &*settle.settlement {
         Settlement::Complete => record.body.as_deref(),
         _ => None,
     }
 }
 
 fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
-    let keys: Vec<String> = sections
-        .iter()
-        .flat_map(|section| {
-            let (keys, queue) = (&broker.keys, &section.lease.queue);
-            [
-                keys.stream(queue),
-                keys.delayed(queue),
-                keys.dlq(queue),
-                keys.takeovers(queue),
-            ]
-        })
-        .collect();
-    let mut command = SETTLE.command(&keys.iter().map(String::as_str).collect::<Vec<_>>());
-    command
-        .arg(&broker.group)
-        .arg(broker.results.keys().prefix())
-        .arg(broker.results.ttl_seconds());
+    let records = || {
+        let members = sections.iter().flat_map(|section| &section.members);
+        members.filter_map(|settle| record(broker, settle))
+    };
+    let mut command = SETTLE.command_on(4 * sections.len() + 2 * records().count());
+    for section in sections {
+        let (keys, queue) = (&broker.keys, &section.lease.queue);
+        command
+            .arg(keys.stream(queue))
+            .arg(keys.delayed(queue))
+            .arg(keys.dlq(queue))
+            .arg(keys.reclaims(queue));
+    }
+    for record in records() {
+        broker.results.add_keys(&mut command, &record.task_id);
+    }
+    command.arg(&broker.group);
     match broker.dlq_max_length {
         Some(most) => command.arg(most),
         None => command.arg(""),
     };
+    command.arg(sections.len());
+    broker.results.add_terms(&mut command);
     for section in sections {
         add_section(&mut command, broker, section);
     }
     command
 }
 
+/// What is written in the same step, where results are.
+fn record<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a ResultRecord<'a>> {
+    settle.record.as_ref().filter(|_| broker.results_in_step)
+}
+
 /// What of a section begins with nothing but results is passed in fewer words; the order stays, since of two
 /// ends of one task the last one counts.
 fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
-    let every_lease = || section.members.iter().map(|settle| &settle.lease);
+    let every_lease = || section.members.iter().map(|settle| &*settle.lease);
     let leased = || every_lease().filter(|lease| !lease.acknowledged);
     let (low, high) = bounds(leased()).unwrap_or_default();
-    let known = section.lease.takeovers;
+    let known = section.lease.reclaims;
     command.arg(&*section.lease.consumer);
-    match known.filter(|_| every_lease().all(|lease| lease.takeovers == known)) {
+    match known.filter(|_| every_lease().all(|lease| lease.reclaims == known)) {
         Some(count) => command.arg(count),
         None => command.arg(""),
     };
@@ -167,18 +173,15 @@ fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
         .arg(alone.len())
         .arg(others.len());
     for (settle, result) in alone.iter().zip(results) {
-        command
-            .arg(&*settle.lease.entry)
-            .arg(&settle.task_id)
-            .arg(result);
+        command.arg(&*settle.lease.entry).arg(result);
     }
     for settle in others {
-        add(command, settle, broker.results_in_step);
+        add(command, broker, settle);
     }
 }
 
-fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
-    let kind = match &settle.settlement {
+fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>) {
+    let kind = match &*settle.settlement {
         Settlement::Complete => "C",
         Settlement::Retry { .. } => "R",
         Settlement::DeadLetter { .. } => "D",
@@ -190,21 +193,13 @@ fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
     } else {
         command.arg(kind);
     }
-    let record = settle.record.as_ref().filter(|_| with_record);
-    command
-        .arg(record.map_or("", |record| record.state.name()))
-        .arg(&settle.task_id)
-        .arg(
-            record
-                .and_then(|record| record.body.as_deref())
-                .unwrap_or_default(),
-        )
-        .arg(
-            record
-                .and_then(|record| record.reply_to.as_deref())
-                .unwrap_or_default(),
-        );
-    match &settle.settlement {
+    match record(broker, settle) {
+        Some(record) => broker.results.add(command, record),
+        None => {
+            command.arg("").arg("").arg("");
+        }
+    }
+    match &*settle.settlement {
         Settlement::Complete => {}
         Settlement::Retry { at, message } => {
             command.arg(at.as_seconds());
@@ -216,10 +211,11 @@ fn add(command: &mut Cmd, settle: &Settle, with_record: bool) {
                 .arg(failed_at.to_string())
                 .arg(error)
                 .arg(settle.retries)
-                .arg(&settle.task_name);
+                .arg(&*settle.task_id)
+                .arg(&*settle.task_name);
         }
         Settlement::Release => {
-            command.arg(&settle.raw[..]);
+            command.arg(&settle.raw[..]).arg(&*settle.task_id);
         }
     }
 }

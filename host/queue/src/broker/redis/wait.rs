@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::keys::ResultKeys;
 use super::server::Server;
-use crate::Reply;
+use crate::{Reply, new_id};
 
 /// The waits of a process.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ struct Line {
 
 enum Request {
     /// Somebody waits. `heard` is told once nothing can be missed any more.
-    Watch {
+    Wait {
         task_id: String,
         heard: oneshot::Sender<()>,
         ended: oneshot::Sender<Bytes>,
@@ -65,7 +65,7 @@ impl Drop for AtLast {
 
 /// One wait. Dropping it ends the listening.
 #[derive(Default)]
-pub(super) struct Watch {
+pub(super) struct Wait {
     // Closed before the listener looks which of the task's watches are open.
     ended: Option<oneshot::Receiver<Bytes>>,
     _leave: Option<AtLast>,
@@ -81,13 +81,13 @@ impl Waits {
     }
 
     /// Listens for a task's end. Where the subscription can't be made, the watch stays silent.
-    pub(super) async fn watch(&self, task_id: &str) -> Watch {
+    pub(super) async fn watch(&self, task_id: &str) -> Wait {
         let Some(Line { requests, .. }) = self.line().await else {
-            return Watch::default();
+            return Wait::default();
         };
         let (heard, heard_receiver) = oneshot::channel();
         let (ended, ended_receiver) = oneshot::channel();
-        let request = Request::Watch {
+        let request = Request::Wait {
             task_id: task_id.to_owned(),
             heard,
             ended,
@@ -95,14 +95,14 @@ impl Waits {
         let sent = requests.send(request).is_ok();
         let leave = AtLast(requests, Some(Request::Leave(task_id.to_owned())));
         let listening = sent && heard_receiver.await.is_ok();
-        Watch {
+        Wait {
             ended: listening.then_some(ended_receiver),
             _leave: Some(leave),
         }
     }
 
     /// Listens for the end of a task whose message is not sent yet; none without a subscription.
-    pub(super) async fn expect(&self, task_id: &str) -> Option<Reply> {
+    pub(super) async fn inbox(&self, task_id: &str) -> Option<Reply> {
         let Line { requests, inbox } = self.line().await?;
         let (ended, ended_receiver) = oneshot::channel();
         let request = Request::Expect {
@@ -140,7 +140,7 @@ impl Waits {
 
     async fn open(&self) -> RedisResult<Line> {
         let mut pubsub = self.server.open_pubsub().await?;
-        let inbox: Arc<str> = uuid::Uuid::new_v4().simple().to_string().into();
+        let inbox: Arc<str> = new_id().into();
         let channel = self.keys.reply(&inbox);
         pubsub.subscribe(&channel).await?;
         let (sender, requests) = mpsc::unbounded_channel();
@@ -152,7 +152,7 @@ impl Waits {
     }
 }
 
-impl Watch {
+impl Wait {
     /// The task's result, once it has ended; none where that won't be heard of.
     pub(super) async fn ended(&mut self) -> Option<Bytes> {
         let ended = self.ended.as_mut()?.await;
@@ -179,7 +179,7 @@ async fn listen(
     loop {
         tokio::select! {
             request = requests.recv() => match request {
-                Some(Request::Watch { task_id, heard, ended }) => listener.watch(task_id, heard, ended),
+                Some(Request::Wait { task_id, heard, ended }) => listener.watch(task_id, heard, ended),
                 Some(Request::Leave(task_id)) => listener.leave(&task_id),
                 Some(Request::Expect { task_id, ended }) => drop(listener.expected.insert(task_id, ended)),
                 Some(Request::Dismiss(task_id)) => drop(listener.expected.remove(&task_id)),

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::enqueue::append;
 use super::fault::Fault;
 use super::fetch::limit;
+use crate::replay::replayed;
 use crate::{BrokerError, DeadLetter, DeadLetterRange, ReplayOptions, TaskMessage};
 
 const COLUMNS: &str = "id, data, failed_at, error, retry_count, entry, task_id, task_name";
@@ -72,7 +73,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
     })
 }
 
-/// Puts the dead letter's message at the queue's tail; false where there is none of this id.
+/// Puts the dead letter's message at the end of its queue; false where there is none of this id.
 pub(super) fn replay(
     connection: &Connection,
     queue: &str,
@@ -82,19 +83,10 @@ pub(super) fn replay(
     let Some(letter) = find(connection, queue, id)? else {
         return Ok(false);
     };
-    let Some(mut message) = letter.original_message else {
-        return Err(BrokerError::Invalid(format!(
-            "dead letter {} of queue {queue:?} can't be replayed: its bytes are no message ({}); delete it, or send its task again",
-            letter.id, letter.error
-        ))
-        .into());
-    };
-    message.eta = None;
-    if options.reset_retries {
-        message.retries = 0;
-        message.first_failure_at = None;
-        message.last_error = None;
-    }
+    let data: Vec<u8> = connection
+        .prepare_cached("SELECT data FROM dead WHERE queue = ?1 AND id = CAST(?2 AS INTEGER)")?
+        .query_row(params![queue, letter.id], |row| row.get(0))?;
+    let message = replayed(queue, &letter.id, &data.into(), options)?;
     append(connection, queue, message.encode().as_bytes(), &message.id)?;
     delete_one(connection, queue, &letter.id)?;
     Ok(true)

@@ -23,7 +23,7 @@ impl Encoded {
     pub(super) fn new(message: &TaskMessage, now: Timestamp) -> Self {
         Self {
             data: message.encode(),
-            task_id: message.id.clone(),
+            task_id: message.id.to_string(),
             due: message.eta.filter(|eta| *eta > now),
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 
+use crate::fairness::share;
 use crate::{Delivery, Lease, Payload, TaskMessage, Timestamp};
 
 /// A leased message, its bytes not yet read.
@@ -49,7 +50,7 @@ pub(super) fn lease(connection: &Connection, claim: &Claim) -> rusqlite::Result<
     for queue in &claim.queues {
         see(connection, queue, &claim.consumer, now)?;
     }
-    let share = (claim.limit / claim.queues.len().max(1)).max(1);
+    let share = share(claim.limit, claim.queues.len());
     for most in [share, claim.limit] {
         for queue in &claim.queues {
             let room = most.min(claim.limit - leased.len());
@@ -137,7 +138,7 @@ impl Leased {
                 entry: self.id.to_string().into(),
                 consumer: consumer.clone(),
                 acknowledged: false,
-                takeovers: None,
+                reclaims: None,
             },
             payload: match TaskMessage::decode(&raw) {
                 Ok(message) => Payload::Message(Box::new(message)),

@@ -57,6 +57,17 @@ impl Registry for Sqlite {
             .map_err(Into::into)
     }
 
+    async fn names(&self) -> Result<Vec<String>, RegistryError> {
+        self.reader
+            .run(|connection| {
+                let mut statement = connection.prepare_cached("SELECT name FROM modules")?;
+                let names = statement.query_map([], text)?;
+                Ok(names.collect::<Result<_, _>>()?)
+            })
+            .await
+            .map_err(Into::into)
+    }
+
     async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError> {
         let what = format!("the record of module {name:?}");
         let name = name.to_owned();

@@ -17,8 +17,9 @@ use crate::{
 
 #[async_trait]
 impl Results for Sqlite {
-    async fn store(&self, records: &[ResultRecord]) -> Result<(), BrokerError> {
-        let records = records.to_vec();
+    async fn store(&self, records: &[ResultRecord<'_>]) -> Result<(), BrokerError> {
+        let records = records.iter().cloned().map(ResultRecord::into_owned);
+        let records: Vec<_> = records.collect();
         let ttl = self.config.result_ttl;
         self.writer
             .write(&self.wakes, move |connection, changes| {
@@ -80,7 +81,7 @@ impl Results for Sqlite {
     }
 
     /// Who waits is woken without asking anybody.
-    async fn expect(&self, _: &str) -> Option<Reply> {
+    async fn inbox(&self, _: &str) -> Option<Reply> {
         None
     }
 
@@ -156,7 +157,7 @@ impl Results for Sqlite {
 /// Writes a state, and a result where the record has one.
 pub(super) fn put(
     connection: &Connection,
-    record: &ResultRecord,
+    record: &ResultRecord<'_>,
     ttl: Duration,
     changes: &mut Changes,
 ) -> Result<(), Fault> {
@@ -170,7 +171,7 @@ pub(super) fn put(
                     body = excluded.body, body_expires = excluded.body_expires",
             )?
             .execute(params![record.task_id, name, expires, body])?;
-        changes.ended.push(record.task_id.clone());
+        changes.ended.push(record.task_id.to_string());
     } else {
         connection
             .prepare_cached(

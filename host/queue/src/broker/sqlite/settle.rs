@@ -9,12 +9,12 @@ use super::extend::{remove, settled};
 use super::fault::Fault;
 use super::wakes::Changes;
 use super::{dead, results};
-use crate::{Settle, Settled, Settlement, SqliteConfig};
+use crate::{SettleRequest, Settled, Settlement, SqliteConfig};
 
 /// Settles the batch; one answer each, in order.
 pub(super) fn settle(
     connection: &Connection,
-    batch: &[Settle],
+    batch: &[SettleRequest<'_>],
     config: &SqliteConfig,
     changes: &mut Changes,
 ) -> Result<Vec<Settled>, Fault> {
@@ -32,7 +32,7 @@ pub(super) fn settle(
                 results::put(connection, record, config.result_ttl, changes)?;
             }
             let queue = &*item.lease.queue;
-            if matches!(item.settlement, Settlement::DeadLetter { .. })
+            if matches!(&*item.settlement, Settlement::DeadLetter { .. })
                 && !given_up.contains(&queue)
             {
                 given_up.push(queue);
@@ -48,9 +48,13 @@ pub(super) fn settle(
 }
 
 /// What follows on the removal of the message.
-fn apply(connection: &Connection, item: &Settle, changes: &mut Changes) -> Result<(), Fault> {
+fn apply(
+    connection: &Connection,
+    item: &SettleRequest<'_>,
+    changes: &mut Changes,
+) -> Result<(), Fault> {
     let queue = &item.lease.queue;
-    match &item.settlement {
+    match &*item.settlement {
         Settlement::Complete => (),
         Settlement::Retry { at, message } => {
             let data = message.encode();

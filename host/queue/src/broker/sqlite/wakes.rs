@@ -202,14 +202,14 @@ impl Promoter {
 /// Looks for changes that other processes made, by the writer's connection: there, the file's data
 /// version changes by others' commits only.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct FileWatch {
     wakes: Arc<Wakes>,
     version: i64,
     looked: Option<Instant>,
     quiet_since: Instant,
 }
 
-impl Watch {
+impl FileWatch {
     /// Watches for those who wait.
     pub(super) fn new(wakes: Arc<Wakes>) -> Self {
         Self {
@@ -333,7 +333,7 @@ mod tests {
     fn the_file_is_left_alone_while_nobody_waits() {
         let wakes = Arc::new(Wakes::default());
         let file = Connection::open_in_memory().expect("a file");
-        let mut watch = Watch::new(wakes.clone());
+        let mut watch = FileWatch::new(wakes.clone());
         assert_eq!(watch.look(&file), None);
         let waiting = wakes.waiting();
         let promoter = wakes.promoter(&["q".into()]);

@@ -1,4 +1,4 @@
-//! Which hosts a guest may call: the manifest's list, and which addresses are public.
+//! Which hosts a guest may call: the entries of the manifest's list, and which addresses are public.
 //!
 //! Must not know how a connection is made.
 
@@ -16,7 +16,7 @@ pub(super) struct HostGrant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum HostPattern {
     Exact(String),
-    /// `*.example.com`: any name below, not `example.com` itself.
+    /// `*.example.com`: any name below `example.com`, but not `example.com` itself.
     Below(String),
     Address(IpAddr),
 }
@@ -40,7 +40,7 @@ impl HostGrant {
         Ok(HostGrant { host, port })
     }
 
-    /// Whether this entry grants calls to `host` on `port`. Without a port, it grants 80 and 443.
+    /// Whether this entry grants calls to `host` on `port`. Without a port, it grants ports 80 and 443.
     pub(super) fn allows(&self, host: &str, port: u16) -> bool {
         let named = match &self.host {
             HostPattern::Exact(name) => host.eq_ignore_ascii_case(name),
@@ -55,7 +55,7 @@ impl HostGrant {
                 .map_or(port == 80 || port == 443, |granted| granted == port)
     }
 
-    /// Whether this entry means an address that is not public: it names that address, or `localhost`.
+    /// Whether this entry allows a private address, because it names that address or `localhost`.
     pub(super) fn names_private(&self, found: IpAddr) -> bool {
         match &self.host {
             HostPattern::Address(granted) => *granted == found,
@@ -76,7 +76,7 @@ fn split_port(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The address that a host is written as, if it is one; IPv6 may be in brackets.
+/// The address, if `host` is one. An IPv6 address may be in brackets.
 pub(super) fn address(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[')
         .trim_end_matches(']')
@@ -85,7 +85,7 @@ pub(super) fn address(host: &str) -> Option<IpAddr> {
         .map(unmapped)
 }
 
-/// An IPv4 address that is dressed up as IPv6, undressed: the rules for it are IPv4's.
+/// An IPv4-mapped IPv6 address as IPv4, whose rules apply to it.
 pub(super) fn unmapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
@@ -93,7 +93,7 @@ pub(super) fn unmapped(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether an address is on the public internet, so that calling it reaches nothing of the host's network.
+/// Whether an address is on the public internet, so that it reaches nothing in the host's network.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match unmapped(address) {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -116,7 +116,7 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
 
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     let [a, b, ..] = v6.segments();
-    // Global unicast only; of it, not the ranges that carry an IPv4 address or are for documentation.
+    // Only global unicast, without the ranges that carry an IPv4 address or are for documentation.
     (a & 0xe000) == 0x2000
         && a != 0x2002
         && !(a == 0x2001 && (b < 0x0200 || b == 0x0db8))

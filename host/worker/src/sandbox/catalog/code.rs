@@ -12,11 +12,13 @@ use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use chicory_runtime::Module;
 
+use crate::sandbox::error::ModuleError;
+
 /// Brings a version's code: fetched, verified, compiled.
 #[async_trait]
 pub(crate) trait Bring: Send + Sync {
     /// The module, or why this worker can't have it.
-    async fn bring(&self) -> Result<Arc<Module>, String>;
+    async fn bring(&self) -> Result<Arc<Module>, ModuleError>;
 }
 
 /// One version's code.
@@ -68,7 +70,7 @@ impl Code {
     }
 
     /// The module, loaded if it has to be.
-    pub(crate) async fn load(self: &Arc<Self>) -> Result<Arc<Module>, String> {
+    pub(crate) async fn load(self: &Arc<Self>) -> Result<Arc<Module>, ModuleError> {
         if let Some(module) = self.get() {
             return Ok(module);
         }

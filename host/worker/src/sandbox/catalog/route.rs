@@ -1,19 +1,12 @@
-//! Which version of a module a message meets.
+//! A task's versions on this worker: the registry's rule says which one a message meets, and here is what runs it.
 //!
-//! - A pinned message runs on the version that it names.
-//! - One that was checked against a version runs on the active one where that takes the same arguments,
-//!   on the version that it was checked against where not.
-//! - Any other runs on the active version; where its arguments don't fit there, on the newest version
-//!   before that they fit. So a deploy never makes a queued message fail to decode.
-//! - A canary takes its share of what would run on the active version.
-//!
-//! Must not know where versions come from.
+//! Must not decide: [`chicory_queue::TaskVersions`] does. Must not know where versions come from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use chicory_queue::{Canary, TaskMessage};
-use chicory_signature::{Signature, compatible};
+use chicory_queue::{ModuleRecord, NoVersion, TaskMessage, TaskVersions};
+use chicory_signature::canonical;
 
 use super::counters::CanaryCounters;
 use super::version::{CatalogTask, LoadedVersion, Trial};
@@ -21,183 +14,77 @@ use super::version::{CatalogTask, LoadedVersion, Trial};
 /// What serves a module's tasks.
 #[derive(Debug)]
 pub(crate) struct Served {
-    /// The version for new tasks; none where only others are kept.
-    pub(crate) active: Option<Arc<LoadedVersion>>,
-    /// The version on trial.
-    pub(crate) canary: Option<(Canary, Arc<LoadedVersion>, Arc<CanaryCounters>)>,
-    /// Other versions that messages may need, newest first.
-    pub(crate) kept: Vec<KeptVersion>,
+    /// Which versions there are, and which one is for what.
+    pub(crate) record: ModuleRecord,
+    /// All of them, by digest.
+    pub(crate) versions: HashMap<String, Arc<LoadedVersion>>,
+    /// What is counted while the record has a canary.
+    pub(crate) counters: Option<Arc<CanaryCounters>>,
     /// Whether it is from the registry, and not from a folder of this machine.
     pub(crate) deployed: bool,
 }
 
-/// A version that messages may still need.
-#[derive(Debug)]
-pub(crate) struct KeptVersion {
-    pub(crate) version: Arc<LoadedVersion>,
-    /// Whether it has been active. One that has not is met by messages that name it only.
-    pub(crate) has_served: bool,
-}
-
-/// A task's ways, one for each version that has it.
+/// One task with all versions that have it.
 #[derive(Debug)]
 pub(crate) struct Route {
-    active: Option<Arc<CatalogTask>>,
-    /// Only where there is anything to choose.
-    choice: Option<Box<Choice>>,
-}
-
-#[derive(Debug)]
-struct Choice {
-    /// The active version's.
-    signature: Option<Signature>,
-    canary: Option<(Canary, Arc<CatalogTask>)>,
-    /// Newest first.
-    kept: Vec<Kept>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    task: Arc<CatalogTask>,
-    signature: Signature,
-    /// Whether the active version takes all that this one takes.
-    fits: bool,
-    has_served: bool,
+    versions: TaskVersions,
+    tasks: Vec<Arc<CatalogTask>>,
 }
 
 impl Served {
-    /// A module of one version.
-    pub(crate) fn only(version: LoadedVersion) -> Self {
-        Self {
-            active: Some(Arc::new(version)),
-            canary: None,
-            kept: Vec::new(),
-            deployed: false,
-        }
+    /// The version for new tasks; none where only others are kept.
+    pub(crate) fn active(&self) -> Option<&Arc<LoadedVersion>> {
+        self.versions.get(self.record.serving()?)
     }
 
-    /// The names of all tasks of all versions, each with its route.
-    pub(crate) fn routes(&self) -> BTreeMap<&str, Route> {
-        let canary = self.canary.as_ref().map(|(_, version, _)| version);
-        let kept = self.kept.iter().map(|kept| &kept.version);
-        let versions = self.active.iter().chain(canary).chain(kept);
-        let names = versions.flat_map(|version| version.tasks.keys());
-        names
-            .map(|name| (name.as_str(), self.route(name)))
-            .collect()
+    /// The tasks of all versions: each by its newest name in WIT's spelling, with its route.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = (&str, Route)> {
+        let mut names = BTreeMap::new();
+        for version in &self.record.versions {
+            let tasks = version.tasks.keys();
+            names.extend(tasks.map(|name| (canonical(name), name.as_str())));
+        }
+        names.into_values().map(|name| (name, self.route(name)))
     }
 
     fn route(&self, name: &str) -> Route {
-        let of = |version: &Arc<LoadedVersion>| {
-            version.tasks.get(name).map(|found| Arc::clone(&found.task))
-        };
-        let active = self.active.as_ref().and_then(of);
-        if self.canary.is_none() && self.kept.is_empty() {
-            return Route {
-                active,
-                choice: None,
-            };
-        }
-        let signature = self
-            .active
-            .as_ref()
-            .and_then(|version| Some(version.tasks.get(name)?.signature.clone()));
-        let kept = self.kept.iter().filter_map(|kept| {
-            let found = kept.version.tasks.get(name)?;
-            let fits = signature
-                .as_ref()
-                .is_some_and(|active| compatible(&found.signature, active).is_empty());
-            Some(Kept {
-                task: Arc::clone(&found.task),
-                signature: found.signature.clone(),
-                fits,
-                has_served: kept.has_served,
-            })
+        let tasks = self.versions.values().filter_map(|version| {
+            let task = version.task(name)?;
+            Some(
+                self.counters
+                    .as_ref()
+                    .map_or_else(|| Arc::clone(task), |counters| self.counted(task, counters)),
+            )
         });
-        let kept: Vec<_> = kept.collect();
-        let trial = |task: Arc<CatalogTask>, canary| match &self.canary {
-            Some((_, _, counters)) => Arc::new(task.on_trial(Trial {
-                canary,
-                counters: Arc::clone(counters),
-            })),
-            None => task,
-        };
-        let canary = self
-            .canary
-            .as_ref()
-            .and_then(|(canary, version, _)| Some((canary.clone(), trial(of(version)?, true))));
         Route {
-            choice: Some(Box::new(Choice {
-                signature,
-                canary,
-                kept,
-            })),
-            active: active.map(|task| trial(task, false)),
+            tasks: tasks.collect(),
+            versions: TaskVersions::of(&self.record, name),
         }
+    }
+
+    /// The task of a canary, or of the version that it is compared with; others are not counted.
+    fn counted(&self, task: &Arc<CatalogTask>, counters: &Arc<CanaryCounters>) -> Arc<CatalogTask> {
+        let digest = Some(task.digest());
+        let on_trial = self.record.canary.as_ref();
+        let canary = digest == on_trial.map(|canary| canary.digest.as_str());
+        if !canary && digest != self.record.serving() {
+            return Arc::clone(task);
+        }
+        Arc::new(task.on_trial(Trial {
+            canary,
+            counters: Arc::clone(counters),
+        }))
     }
 }
 
 impl Route {
-    /// The task that a message meets; an error says why there is none.
-    pub(crate) fn pick(&self, message: &TaskMessage) -> Result<&Arc<CatalogTask>, String> {
-        if let Some(pin) = &message.pin {
-            return self.pinned(pin);
-        }
-        let Some(choice) = &self.choice else {
-            return self.active.as_ref().ok_or_else(gone);
-        };
-        match &message.checked_against {
-            Some(digest) => {
-                let checked = choice.kept.iter().find(|kept| kept.task.digest() == digest);
-                match checked {
-                    Some(kept) if !kept.fits => return Ok(&kept.task),
-                    _ => {}
-                }
-            }
-            None => {
-                if let Some(kept) = choice.only_fit(message) {
-                    return Ok(kept);
-                }
-            }
-        }
-        match &choice.canary {
-            Some((canary, task)) if !message.no_canary && canary.takes(&message.id) => Ok(task),
-            _ => self.active.as_ref().ok_or_else(gone),
-        }
+    /// The task that a message meets.
+    ///
+    /// # Errors
+    /// Why no version runs it.
+    pub(crate) fn pick(&self, message: &TaskMessage) -> Result<&Arc<CatalogTask>, NoVersion> {
+        let chosen = &self.versions.choose(message)?.digest;
+        let task = self.tasks.iter().find(|task| task.digest() == chosen);
+        task.ok_or(NoVersion::Gone)
     }
-
-    fn pinned(&self, digest: &str) -> Result<&Arc<CatalogTask>, String> {
-        let choice = self.choice.as_ref();
-        let canary = choice.and_then(|choice| choice.canary.as_ref().map(|(_, task)| task));
-        let kept = choice.map_or(&[][..], |choice| &choice.kept);
-        self.active
-            .iter()
-            .chain(canary)
-            .chain(kept.iter().map(|kept| &kept.task))
-            .find(|task| task.digest() == digest)
-            .ok_or_else(|| {
-                format!(
-                    "it is pinned to version {digest}, which is not kept; `chicory modules show` lists those that are"
-                )
-            })
-    }
-}
-
-impl Choice {
-    /// The newest kept version whose signature the arguments fit, where they don't fit the active one's.
-    fn only_fit(&self, message: &TaskMessage) -> Option<&Arc<CatalogTask>> {
-        let candidate = |kept: &&Kept| kept.has_served && !kept.fits;
-        self.kept.iter().find(candidate)?;
-        let fits = |signature: &Signature| signature.check(&message.arguments).is_ok();
-        if self.signature.as_ref().is_some_and(fits) {
-            return None;
-        }
-        let mut kept = self.kept.iter().filter(candidate);
-        let kept = kept.find(|kept| fits(&kept.signature));
-        kept.map(|kept| &kept.task)
-    }
-}
-
-fn gone() -> String {
-    "the active version of the module has no such task any more, and no version that is kept takes these arguments".into()
 }

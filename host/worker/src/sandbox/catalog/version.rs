@@ -1,58 +1,49 @@
-//! One version of a module with its settings: what a task of it runs, and on which terms.
+//! One version of a module with its settings: what a task of it runs, and how it is delivered and retried.
 //!
 //! Must not know which version a message meets: [`super::route`] does.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use chicory_queue::{DeliveryMode, RetryPolicy};
-use chicory_runtime::{Module, Task};
-use chicory_signature::Signature;
+use chicory_queue::{Failure, Outcome, RetryPolicy, Version};
+use chicory_runtime::{Sandbox, Task};
+use chicory_signature::{find_name, with_causes};
 
 use super::code::Code;
 use super::counters::CanaryCounters;
+use crate::Call;
+use crate::runner::{Ended, Runnable, Running, TaskProfile};
+use crate::sandbox::error::ModuleError;
 use crate::sandbox::manifest::Manifest;
+use crate::sandbox::translate;
 
 /// A version of a module.
 #[derive(Debug)]
 pub(crate) struct LoadedVersion {
+    pub(crate) origin: VersionCode,
+    /// By name in WIT's spelling.
+    pub(crate) tasks: BTreeMap<String, Arc<CatalogTask>>,
+}
+
+/// The code of a version, and where it runs.
+#[derive(Clone)]
+pub(crate) struct VersionCode {
     /// SHA-256 of what was deployed.
     pub(crate) digest: Arc<str>,
     pub(crate) code: Arc<Code>,
-    /// By name in WIT's spelling.
-    pub(crate) tasks: BTreeMap<String, VersionTask>,
-}
-
-/// A task of one version.
-#[derive(Debug)]
-pub(crate) struct VersionTask {
-    pub(crate) task: Arc<CatalogTask>,
-    pub(crate) signature: Signature,
+    pub(crate) sandbox: Sandbox,
 }
 
 /// A task with its settings.
-#[derive(Debug)]
 pub struct CatalogTask {
     /// Its name in the module, in WIT's spelling.
     name: String,
-    digest: Arc<str>,
-    code: Arc<Code>,
-    /// What its failures lead to, unless the message says otherwise.
-    pub policy: RetryPolicy,
-    /// The worker's setting where missing.
-    pub delivery_mode: Option<DeliveryMode>,
-    /// Whether states and results are left out.
-    pub ignore_result: bool,
+    version: VersionCode,
+    profile: TaskProfile,
     /// Where a canary of its module is judged.
-    pub(crate) trial: Option<Trial>,
-    /// Whether it was over at once the last time.
-    brief: AtomicBool,
+    trial: Option<Trial>,
 }
-
-/// Less than it takes to wake another thread and to hear of its end.
-const BRIEF: Duration = Duration::from_micros(150);
 
 /// A task's part in the trial of a canary.
 #[derive(Debug, Clone)]
@@ -63,120 +54,143 @@ pub(crate) struct Trial {
 }
 
 impl LoadedVersion {
-    /// A module that is loaded, and stays.
-    pub(crate) fn of_module(module: Arc<Module>, manifest: &Manifest) -> Self {
-        let signatures = (module.tasks())
-            .map(|task| (task.name().to_owned(), task.signature().clone()))
-            .collect();
-        let digest = Arc::from(module.digest());
-        Self::new(digest, Code::here(module), signatures, manifest)
+    /// A version with the tasks that it says.
+    pub(crate) fn new(version: &Version, origin: VersionCode, manifest: &Manifest) -> Self {
+        let task = |name: &String| {
+            let task = CatalogTask {
+                name: name.clone(),
+                version: origin.clone(),
+                profile: profile(name, manifest),
+                trial: None,
+            };
+            (name.clone(), Arc::new(task))
+        };
+        Self {
+            tasks: version.tasks.keys().map(task).collect(),
+            origin,
+        }
     }
 
-    /// A version with these tasks.
-    pub(crate) fn new(
-        digest: Arc<str>,
-        code: Arc<Code>,
-        signatures: BTreeMap<String, Signature>,
-        manifest: &Manifest,
-    ) -> Self {
-        let tasks = signatures
-            .into_iter()
-            .map(|(name, signature)| {
-                let task = CatalogTask::new(&name, &digest, &code, manifest);
-                let task = Arc::new(task);
-                (name, VersionTask { task, signature })
-            })
-            .collect();
-        Self {
-            digest,
-            code,
-            tasks,
-        }
+    pub(crate) fn digest(&self) -> &Arc<str> {
+        &self.origin.digest
+    }
+
+    pub(crate) fn code(&self) -> &Arc<Code> {
+        &self.origin.code
+    }
+
+    /// The task of this name, in whatever spelling.
+    pub(crate) fn task(&self, name: &str) -> Option<&Arc<CatalogTask>> {
+        find_name(&self.tasks, name).map(|(_, task)| task)
     }
 }
 
-impl CatalogTask {
-    fn new(name: &str, digest: &Arc<str>, code: &Arc<Code>, manifest: &Manifest) -> Self {
-        let own = (manifest.tasks.iter())
-            .find(|(given, _)| given.replace('_', "-") == name)
-            .map(|(_, own)| own);
-        Self {
-            name: name.to_owned(),
-            digest: Arc::clone(digest),
-            code: Arc::clone(code),
-            policy: (own.and_then(|own| own.retry.clone()))
-                .or_else(|| manifest.retry.clone())
-                .unwrap_or_else(RetryPolicy::none),
-            delivery_mode: own
-                .and_then(|own| own.delivery_mode)
-                .or(manifest.delivery_mode),
-            ignore_result: own
-                .and_then(|own| own.ignore_result)
-                .unwrap_or(manifest.ignore_result),
-            trial: None,
-            brief: AtomicBool::new(false),
-        }
-    }
+/// A task's settings: its own in the manifest, or else the module's.
+fn profile(name: &str, manifest: &Manifest) -> TaskProfile {
+    let own = find_name(&manifest.tasks, name).map(|(_, own)| own);
+    let policy = own.and_then(|own| own.retry.clone());
+    let policy = policy.or_else(|| manifest.retry.clone());
+    let mode = own.and_then(|own| own.delivery_mode);
+    let ignore = own.and_then(|own| own.ignore_result);
+    let mut profile = TaskProfile::new(policy.unwrap_or_else(RetryPolicy::none));
+    profile.delivery_mode = mode.or(manifest.delivery_mode);
+    profile.ignore_result = ignore.unwrap_or(manifest.ignore_result);
+    profile
+}
 
+impl CatalogTask {
     /// The digest of its version.
     pub fn digest(&self) -> &str {
-        &self.digest
+        &self.version.digest
     }
 
     /// The same task in the trial of a canary.
     pub(crate) fn on_trial(&self, trial: Trial) -> Self {
         Self {
             name: self.name.clone(),
-            digest: Arc::clone(&self.digest),
-            code: Arc::clone(&self.code),
-            policy: self.policy.clone(),
-            delivery_mode: self.delivery_mode,
-            ignore_result: self.ignore_result,
+            version: self.version.clone(),
+            profile: self.profile.clone(),
             trial: Some(trial),
-            brief: AtomicBool::new(false),
         }
-    }
-
-    /// What the sandbox runs, if its code is loaded; an error if the code has no such task.
-    pub(crate) fn loaded(&self) -> Option<Result<Arc<Task>, String>> {
-        self.code.get().map(|module| self.of(&module))
     }
 
     /// What the sandbox runs, its code loaded if it has to be.
-    ///
-    /// # Errors
-    /// Why this worker can't have the code.
-    pub(crate) async fn load(&self) -> Result<Arc<Task>, String> {
-        let module = self.code.load().await?;
-        self.of(&module)
+    async fn code(&self) -> Result<Arc<Task>, ModuleError> {
+        let code = &self.version.code;
+        let module = match code.get() {
+            Some(module) => module,
+            None => code.load().await?,
+        };
+        module
+            .task(&self.name)
+            .cloned()
+            .ok_or_else(|| ModuleError::NoSuchTask {
+                digest: self.digest().to_owned(),
+                task: self.name.clone(),
+            })
     }
 
-    fn of(&self, module: &Module) -> Result<Arc<Task>, String> {
-        let task = module.task(&self.name).cloned();
-        task.ok_or_else(|| {
-            format!(
-                "the registry says that version {} has a task `{}`, and its code has none",
-                self.digest, self.name
-            )
+    /// This worker can't have the task's code. Another may, so the policy's retries go on.
+    fn refused(&self, reason: &ModuleError) -> Outcome {
+        Outcome::Failed(Failure {
+            name: "ModuleRefused".into(),
+            message: format!(
+                "version {} can't be used here: {}",
+                self.digest(),
+                with_causes(reason)
+            ),
+            traceback: None,
+            advice: chicory_queue::Advice::Policy,
+        })
+    }
+}
+
+impl Runnable for CatalogTask {
+    fn profile(&self) -> &TaskProfile {
+        &self.profile
+    }
+
+    fn run(self: Arc<Self>, call: Call) -> Running {
+        Box::pin(async move {
+            let task = match self.code().await {
+                Ok(task) => task,
+                Err(reason) => return self.refused(&reason).into(),
+            };
+            let ended = self
+                .version
+                .sandbox
+                .run(translate::invocation(call, task))
+                .await;
+            Ended {
+                outcome: translate::outcome(ended.how),
+                usage: Some(ended.usage),
+                log: ended.log,
+            }
         })
     }
 
-    /// Notes how long a try took.
-    pub(crate) fn took(&self, duration: Duration) {
-        let brief = duration < BRIEF;
-        // Written where it changes: all threads read it.
-        if self.brief.load(Ordering::Relaxed) != brief {
-            self.brief.store(brief, Ordering::Relaxed);
+    fn is_canary(&self) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.canary)
+    }
+
+    fn concluded(&self, outcome: &Outcome) {
+        if let Some(trial) = &self.trial {
+            trial.counters.count(trial.canary, outcome);
         }
     }
+}
 
-    /// Whether the last try was over in less time than another thread takes to be woken.
-    pub(crate) fn is_brief(&self) -> bool {
-        self.brief.load(Ordering::Relaxed)
+impl fmt::Debug for CatalogTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CatalogTask")
+            .field("name", &self.name)
+            .field("digest", &self.digest())
+            .finish_non_exhaustive()
     }
+}
 
-    /// Whether the task runs on a canary.
-    pub(crate) fn is_canary(&self) -> bool {
-        self.trial.as_ref().is_some_and(|trial| trial.canary)
+impl fmt::Debug for VersionCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("VersionCode").field(&self.digest).finish()
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use chicory_queue::Registry;
 
 use crate::sandbox::bundle::digest;
+use crate::sandbox::error::ModuleError;
 
 /// Bytes by digest.
 pub(crate) struct Blobs {
@@ -22,10 +23,11 @@ impl Blobs {
         Self { registry, folder }
     }
 
-    /// The bytes with this digest. The error is a sentence.
-    pub(crate) async fn get(&self, wanted: &str) -> Result<Vec<u8>, String> {
+    /// The bytes with this digest.
+    pub(crate) async fn get(&self, wanted: &str) -> Result<Vec<u8>, ModuleError> {
+        let named = || wanted.to_owned();
         if !is_digest(wanted) {
-            return Err(format!("{wanted:?} is no SHA-256 digest"));
+            return Err(ModuleError::NotADigest { digest: named() });
         }
         let file = self
             .folder
@@ -36,8 +38,8 @@ impl Blobs {
         }
         let fetched = self.registry.blob(wanted).await;
         let bytes = fetched
-            .map_err(|error| format!("its bytes can't be fetched: {error}"))?
-            .ok_or_else(|| format!("the registry has no bytes with the digest {wanted}"))?;
+            .map_err(ModuleError::NotFetched)?
+            .ok_or_else(|| ModuleError::NoBytes { digest: named() })?;
         check(&bytes, wanted)?;
         if let Some(file) = file
             && let Err(error) = keep(&file, &bytes)
@@ -56,14 +58,13 @@ fn is_digest(text: &str) -> bool {
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-fn check(bytes: &[u8], wanted: &str) -> Result<(), String> {
+fn check(bytes: &[u8], wanted: &str) -> Result<(), ModuleError> {
     let found = digest(bytes);
     if found == wanted {
         return Ok(());
     }
-    Err(format!(
-        "its bytes in the registry have the digest {found}, not {wanted}: they are damaged or were tampered with"
-    ))
+    let wanted = wanted.to_owned();
+    Err(ModuleError::Tampered { found, wanted })
 }
 
 /// The bytes in a file, if they are there and are what they should be.

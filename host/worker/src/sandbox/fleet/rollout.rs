@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{AuditEntry, ModuleRecord, Progress, Registry, Rollout, WorkerReport};
+use chicory_signature::with_causes;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,6 +25,7 @@ async fn warm(cold: Vec<Arc<Code>>, cache: Arc<CodeCache>) {
             return;
         }
         if let Err(reason) = code.load().await {
+            let reason = with_causes(&reason);
             tracing::warn!(%reason, "a deployed module can't be used on this worker");
         }
     }
@@ -68,18 +70,24 @@ impl Fleet {
                 "it serves the module {:?} from its own folder; remove it there to take it from the registry",
                 record.name
             ))
+        } else if let Some(conflict) = self.catalog.conflict(record) {
+            Err(conflict.to_string())
         } else {
             let versions = self.versions.get(&record.name);
             let loaded = versions.and_then(|versions| versions.get(&rollout.digest));
             loaded
-                .map(|loaded| Arc::clone(&loaded.code))
+                .map(|loaded| Arc::clone(loaded.code()))
                 .ok_or_else(|| "the registry names a version that it does not keep".to_owned())
         };
         let (registry, worker_id) = (Arc::clone(&self.registry), self.worker_id.clone());
         let (rollout, module) = (rollout.clone(), record.name.clone());
         tokio::spawn(async move {
             let brought = match code {
-                Ok(code) => code.load().await.map(drop),
+                Ok(code) => code
+                    .load()
+                    .await
+                    .map(drop)
+                    .map_err(|error| with_causes(&error)),
                 Err(reason) => Err(reason),
             };
             let progress = match brought {

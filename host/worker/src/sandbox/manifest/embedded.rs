@@ -4,7 +4,7 @@
 //! give itself a name or a grant.
 
 use chicory_runtime::custom_section;
-use chicory_signature::with_causes;
+use chicory_signature::{canonical, with_causes};
 use serde_json::{Map, Value};
 
 /// The custom section's name.
@@ -56,13 +56,13 @@ fn check_keys(object: &Map<String, Value>) -> Result<(), String> {
 }
 
 /// Lays a manifest over another, key by key: tables are merged, anything else is replaced. Tasks are
-/// the same in both spellings.
+/// the same in all spellings.
 pub(crate) fn lay_over(below: &mut Map<String, Value>, mut above: Map<String, Value>) {
     for layer in [&mut *below, &mut above] {
         if let Some(Value::Object(tasks)) = layer.get_mut("tasks") {
             *tasks = std::mem::take(tasks)
                 .into_iter()
-                .map(|(name, settings)| (name.replace('_', "-"), settings))
+                .map(|(name, settings)| (canonical(&name).into_owned(), settings))
                 .collect();
         }
     }

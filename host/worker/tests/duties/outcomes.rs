@@ -1,19 +1,19 @@
-//! What becomes of messages, by how their tasks end.
+//! What becomes of messages, by the outcome of their tasks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chicory_queue::{Backoff, DeadLetterRange, RetryPolicy, Settlement, TaskState};
-use chicory_runtime::Note;
+use chicory_worker::{NativeTasks, Note};
 use tokio::sync::Notify;
 
-use crate::bench::{Bench, message, refused, returned};
+use crate::bench::{Bench, failed, message, returned};
 
 #[tokio::test]
 async fn a_task_that_returns_is_done_and_its_result_stored() {
     let bench = Bench::new().await;
-    let mut running = bench.start(|invocation| async move {
-        let [given]: [u32; 1] = serde_json::from_str(invocation.arguments.args().as_str()).unwrap();
+    let mut running = bench.start(|call| async move {
+        let [given]: [u32; 1] = call.args().unwrap();
         returned(&given.to_string())
     });
     let message = message();
@@ -38,13 +38,13 @@ async fn a_task_that_returns_is_done_and_its_result_stored() {
 #[tokio::test]
 async fn a_task_that_fails_twice_is_retried_twice() {
     let bench = Bench::new().await;
-    let tries = AtomicU32::new(0);
-    let mut running = bench.start(move |invocation| {
-        let count = tries.fetch_add(1, Ordering::SeqCst);
-        assert_eq!(invocation.context.retries, count);
+    let attempts = AtomicU32::new(0);
+    let mut running = bench.start(move |call| {
+        let count = attempts.fetch_add(1, Ordering::SeqCst);
+        assert_eq!((call.attempt(), call.max_retries()), (count + 1, 3));
         async move {
             if count < 2 {
-                refused("not-yet")
+                failed("not-yet")
             } else {
                 returned("7")
             }
@@ -75,7 +75,7 @@ async fn a_task_that_fails_twice_is_retried_twice() {
 #[tokio::test]
 async fn a_task_that_fails_for_good_leaves_a_dead_letter_and_a_failure() {
     let bench = Bench::new().await;
-    let running = bench.start(|_| async { refused("broken") });
+    let running = bench.start(|_| async { failed("broken") });
     let message = message();
     bench.send(&message).await;
     let result = bench.result(&message.id).await;
@@ -100,7 +100,7 @@ async fn a_task_that_fails_for_good_leaves_a_dead_letter_and_a_failure() {
 async fn without_dead_letters_only_the_failure_stays() {
     let mut bench = Bench::new().await;
     bench.config.dead_letters = false;
-    let running = bench.start(|_| async { refused("broken") });
+    let running = bench.start(|_| async { failed("broken") });
     let message = message();
     bench.send(&message).await;
     assert_eq!(bench.result(&message.id).await.state, TaskState::Failure);
@@ -110,26 +110,37 @@ async fn without_dead_letters_only_the_failure_stays() {
 }
 
 #[tokio::test]
-async fn a_task_that_is_not_deployed_is_a_dead_letter_that_says_what_is() {
+async fn a_task_that_is_not_there_is_a_dead_letter_that_says_what_is() {
     let bench = Bench::new().await;
-    let running = bench.start(|_| async { returned("1") });
-    for (name, expected) in [
-        (
-            "other.f",
-            "TaskNotFound: no module for \"other.f\" is deployed on this worker; it has m",
-        ),
-        (
-            "m.g",
-            "TaskNotFound: module \"m\" has no task \"g\"; it has f, long-name",
-        ),
-    ] {
-        let message = chicory_queue::TaskMessage::new(name);
-        bench.send(&message).await;
-        assert_eq!(
-            bench.result(&message.id).await.error.as_deref(),
-            Some(expected)
-        );
-    }
+    let tasks = NativeTasks::new().add("m.f", |_| async { Ok(1) });
+    let running = bench.start_with(Arc::new(tasks));
+    let message = chicory_queue::TaskMessage::new("m.g");
+    bench.send(&message).await;
+    assert_eq!(
+        bench.result(&message.id).await.error.as_deref(),
+        Some("TaskNotFound: this worker has no task \"m.g\"; it has m.f")
+    );
+    running.drain().await;
+}
+
+#[tokio::test]
+async fn what_cant_be_read_is_a_dead_letter_whatever_the_setting() {
+    let mut bench = Bench::new().await;
+    bench.config.dead_letters = false;
+    let mut running = bench.start(|_| async { returned("1") });
+    let mut message = message();
+    let format = chicory_queue::RawJson::from(&7.into());
+    message.extra.push(("format".into(), format));
+    bench.send(&message).await;
+    let end = running.end().await;
+    assert_eq!((end.task_id, end.task_name), (message.id.to_string(), None));
+    let error = end.error.unwrap();
+    assert!(error.starts_with("UnreadableMessage: format 7"), "{error}");
+    assert!(
+        matches!(end.settlement, Settlement::DeadLetter { .. }),
+        "{:?}",
+        end.settlement
+    );
     running.drain().await;
 }
 
@@ -150,11 +161,10 @@ async fn what_a_task_says_is_heard_while_it_runs() {
     let bench = Bench::new().await;
     let heard = Arc::new(Notify::new());
     let told = Arc::clone(&heard);
-    let mut running = bench.start(move |invocation| {
+    let mut running = bench.start(move |call| {
         let heard = Arc::clone(&heard);
         async move {
-            let observer = invocation.observer.expect("somebody listens");
-            observer(Note::Progress {
+            call.say(&Note::Progress {
                 percent: 40.0,
                 message: None,
             });
@@ -165,7 +175,7 @@ async fn what_a_task_says_is_heard_while_it_runs() {
     let message = message();
     bench.send(&message).await;
     let said = running.said().await;
-    assert_eq!((said.task_id, said.attempt), (message.id, 1));
+    assert_eq!((said.task_id, said.attempt), (message.id.to_string(), 1));
     assert!(matches!(said.note, Note::Progress { percent: 40.0, .. }));
     told.notify_one();
     assert!(running.end().await.applied);

@@ -1,4 +1,4 @@
-//! What is known of the queues' counters of takeovers. A script raises a queue's counter whenever it takes
+//! What is known of the queues' counters of reclaims. A script raises a queue's counter whenever it takes
 //! leases over, so a lease that was read after a count was known, and is settled while it still stands, has
 //! not been taken: nobody need ask for it.
 //!
@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The last known count of each queue.
 #[derive(Debug, Default)]
-pub(super) struct Takeovers(Mutex<HashMap<Arc<str>, u64>>);
+pub(super) struct Reclaims(Mutex<HashMap<Arc<str>, u64>>);
 
-impl Takeovers {
+impl Reclaims {
     /// The counts of these queues, where they are known.
     pub(super) fn known(&self, queues: &[&Arc<str>]) -> Vec<Option<u64>> {
         let counts = self.lock();

@@ -1,0 +1,43 @@
+-- Prepended to the scripts that write results.
+--
+-- result_writer(first) returns a function write(n, state, result, inbox), which stores the state and the
+-- result of a task and tells those who wait for it. `result` may be empty: then only the state changes.
+-- `inbox` is the channel of a client that is told of the result; it may be empty.
+--
+-- KEYS: n and n + 1: the keys of the state and of the result
+-- ARGV: from `first` on: 1 seconds to keep results (0: they never expire), 2 channel that has subscribers
+--       while anybody waits, 3 what keys of results start with, 4 what channels that tell of a result
+--       start with; key and channel of a task end in the same way
+-- Returns: nothing
+local function result_writer(first)
+  local call, keys = redis.call, KEYS
+  local ttl, waiting, key_prefix, channel_prefix = unpack(ARGV, first, first + 3)
+  -- Usually nobody waits. Asking once is cheaper than publishing each result.
+  local waited
+
+  local function put(key, value)
+    if ttl == '0' then
+      call('SET', key, value)
+    else
+      call('SETEX', key, ttl, value)
+    end
+  end
+
+  return function(n, state, result, inbox)
+    put(keys[n], state)
+    if result == '' then
+      return
+    end
+    put(keys[n + 1], result)
+    if inbox ~= '' then
+      call('PUBLISH', inbox, result)
+    end
+    if waited == nil then
+      waited = call('PUBSUB', 'NUMSUB', waiting)[2] > 0
+    end
+    if waited then
+      call('PUBLISH', channel_prefix .. string.sub(keys[n + 1], #key_prefix + 1), result)
+    end
+  end
+end
+

@@ -1,0 +1,19 @@
+//! Why a worker can't go on.
+//!
+//! Must not know tasks: what they do is no error of the worker's.
+
+use std::io;
+
+/// Why a worker ended by itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The operating system gives no threads.
+    #[error("can't start the threads that run tasks")]
+    Threads(#[source] io::Error),
+    /// A part of the worker has panicked. Other workers reclaim what it held, once its leases have expired.
+    #[error(
+        "a part of the worker has panicked, as said above; what it held is reclaimed once its leases expire"
+    )]
+    Panicked,
+}

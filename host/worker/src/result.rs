@@ -1,0 +1,160 @@
+//! What clients see of an outcome: a task's new state, and its result as it is stored.
+//!
+//! Pure. Must not decide what happens to a message.
+
+use chicory_queue::{Delivery, Outcome, Settlement, TaskState};
+use chicory_signature::Usage;
+
+/// A task's new state, and the stored form of its result where that is final.
+pub(crate) struct StateChange {
+    pub(crate) state: TaskState,
+    pub(crate) body: Option<String>,
+}
+
+/// The change to write along with a settlement; none where the task has not come any further.
+pub(crate) fn state_change(
+    delivery: &Delivery,
+    outcome: &Outcome,
+    settlement: &Settlement,
+    usage: Option<&Usage>,
+) -> Option<StateChange> {
+    let state = match (outcome, settlement) {
+        (_, Settlement::Release) => return None,
+        (_, Settlement::Retry { .. }) => TaskState::Retry,
+        (Outcome::Completed { .. }, _) => TaskState::Success,
+        // Clients wait for SUCCESS or FAILURE, so a dead letter is a FAILURE too.
+        _ => TaskState::Failure,
+    };
+    let body = (state.is_final()).then(|| body(delivery.message_id(), state, outcome, usage));
+    Some(StateChange { state, body })
+}
+
+/// A [`chicory_queue::TaskResult`] as JSON. The result is JSON already and is not parsed again.
+fn body(task_id: &str, state: TaskState, outcome: &Outcome, usage: Option<&Usage>) -> String {
+    let (result, error, traceback) = match outcome {
+        Outcome::Completed { result } => (result.as_str(), None, None),
+        Outcome::Failed(failure) => (
+            "null",
+            Some(failure.describe()),
+            failure.traceback.as_deref(),
+        ),
+        Outcome::Interrupted => ("null", None, None),
+    };
+    let mut text = Vec::with_capacity(result.len() + 224);
+    text.extend_from_slice(b"{\"task_id\":");
+    add(&mut text, task_id);
+    text.extend_from_slice(b",\"state\":");
+    add(&mut text, state.name());
+    text.extend_from_slice(b",\"result\":");
+    text.extend_from_slice(result.as_bytes());
+    text.extend_from_slice(b",\"error\":");
+    add(&mut text, &error);
+    text.extend_from_slice(b",\"traceback\":");
+    add(&mut text, &traceback);
+    if let Some(usage) = usage {
+        text.extend_from_slice(b",\"usage\":");
+        add(&mut text, usage);
+    }
+    text.push(b'}');
+    match String::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => unreachable!("JSON is UTF-8: {error}"),
+    }
+}
+
+fn add(text: &mut Vec<u8>, value: &(impl serde::Serialize + ?Sized)) {
+    if let Err(error) = serde_json::to_writer(text, value) {
+        unreachable!("texts and numbers only: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chicory_queue::{Advice, Failure, Lease, Payload, TaskMessage, TaskResult, Timestamp};
+    use std::time::Duration;
+
+    fn delivery(id: &str) -> Delivery {
+        let message = TaskMessage {
+            id: id.into(),
+            ..TaskMessage::new("m.f")
+        };
+        Delivery {
+            lease: Lease {
+                queue: "q".into(),
+                entry: "1".into(),
+                consumer: "c".into(),
+                acknowledged: false,
+                reclaims: None,
+            },
+            raw: message.encode().into(),
+            task_id: id.into(),
+            payload: Payload::Message(Box::new(message)),
+            deliveries: 1,
+        }
+    }
+
+    fn failed() -> Outcome {
+        Outcome::Failed(Failure {
+            name: "Trap".into(),
+            message: "unreachable".into(),
+            traceback: Some("  at work".into()),
+            advice: Advice::Policy,
+        })
+    }
+
+    fn read(change: &StateChange) -> TaskResult {
+        serde_json::from_str(change.body.as_deref().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_result_is_stored_as_clients_read_it() {
+        let outcome = Outcome::Completed {
+            result: r#"{"a":[1,"x"]}"#.into(),
+        };
+        let usage = Usage {
+            wall: Duration::from_micros(1500),
+            fuel: Some(7),
+            ..Usage::default()
+        };
+        let delivery = delivery("id \"1\"");
+        let change = state_change(&delivery, &outcome, &Settlement::Complete, Some(&usage));
+        let read = read(&change.unwrap());
+        assert_eq!(
+            (read.task_id.as_str(), read.state),
+            ("id \"1\"", TaskState::Success)
+        );
+        assert_eq!(read.result.unwrap()["a"][1], "x");
+        assert_eq!(read.extra["usage"], serde_json::to_value(usage).unwrap());
+    }
+
+    #[test]
+    fn a_dead_letter_is_a_failure_to_clients() {
+        let dead = Settlement::DeadLetter {
+            error: "Trap: unreachable".into(),
+            failed_at: Timestamp::now(),
+        };
+        let change = state_change(&delivery("a"), &failed(), &dead, None).unwrap();
+        assert_eq!(change.state, TaskState::Failure);
+        let read = read(&change);
+        assert_eq!(read.error.as_deref(), Some("Trap: unreachable"));
+        assert_eq!(read.traceback.as_deref(), Some("  at work"));
+    }
+
+    #[test]
+    fn a_retry_changes_only_the_state() {
+        let retry = Settlement::Retry {
+            at: Timestamp::now(),
+            message: Box::new(TaskMessage::new("m.f")),
+        };
+        let change = state_change(&delivery("a"), &failed(), &retry, None).unwrap();
+        assert_eq!((change.state, change.body), (TaskState::Retry, None));
+    }
+
+    #[test]
+    fn a_release_changes_nothing() {
+        let delivery = delivery("a");
+        let change = state_change(&delivery, &Outcome::Interrupted, &Settlement::Release, None);
+        assert!(change.is_none());
+    }
+}

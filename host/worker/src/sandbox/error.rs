@@ -1,0 +1,87 @@
+//! Why a module can't be used on this worker.
+//!
+//! Must not know what follows from it.
+
+use std::io;
+
+use chicory_queue::RegistryError;
+use chicory_runtime::LoadError;
+use chicory_signature::{NameConflict, NameError};
+
+use super::manifest::ManifestError;
+use super::trust::TrustError;
+
+/// Why a module can't be used on this worker.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModuleError {
+    /// It can't have its name.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// Names of its tasks would be ambiguous beside another module's.
+    #[error(transparent)]
+    Conflict(#[from] NameConflict),
+    /// Its file can't be read.
+    #[error("can't be read")]
+    Unreadable(#[from] io::Error),
+    /// Its manifest is not valid.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// Its manifest has settings of a task that the module does not have.
+    #[error("the manifest's [tasks.{task}] names no task of the module; it has {tasks}")]
+    UnknownTask {
+        /// The name in the manifest.
+        task: String,
+        /// The module's tasks.
+        tasks: String,
+    },
+    /// The trust policy refuses it.
+    #[error(transparent)]
+    Untrusted(#[from] TrustError),
+    /// The sandbox can't load it.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The registry has it under another name than its own.
+    #[error("it was made for the module {own:?}, and the registry has it as {module:?}")]
+    OtherModule {
+        /// The name in its manifest.
+        own: String,
+        /// The name in the registry.
+        module: String,
+    },
+    /// The registry names a digest that is not one.
+    #[error("{digest:?} is not a SHA-256 digest")]
+    NotADigest {
+        /// What it names.
+        digest: String,
+    },
+    /// Its bytes can't be fetched from the registry.
+    #[error("its bytes can't be fetched")]
+    NotFetched(#[source] RegistryError),
+    /// The registry does not have its bytes.
+    #[error("the registry has no bytes with the digest {digest}")]
+    NoBytes {
+        /// The digest.
+        digest: String,
+    },
+    /// Its bytes are not those that were deployed.
+    #[error(
+        "its bytes in the registry have the digest {found}, not {wanted}: they are damaged or were tampered with"
+    )]
+    Tampered {
+        /// The digest of what was fetched.
+        found: String,
+        /// The digest that was asked for.
+        wanted: String,
+    },
+    /// The registry names a task that the module does not have.
+    #[error(
+        "the registry says that version {digest} has a task `{task}`, but its code does not have it"
+    )]
+    NoSuchTask {
+        /// The version.
+        digest: String,
+        /// The task.
+        task: String,
+    },
+}
