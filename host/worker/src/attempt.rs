@@ -2,6 +2,9 @@
 //!
 //! All phases share one [`Attempt`], and read the message and the lease through it. Must not know who moves it on.
 
+mod call;
+mod runner;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -13,9 +16,10 @@ use chicory_queue::{
 use chicory_signature::Usage;
 use tokio::sync::OwnedSemaphorePermit;
 
+pub use self::call::Call;
+pub use self::runner::{Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskProfile};
 use crate::observer::{AttemptEnded, AttemptInfo};
 use crate::result::StateChange;
-use crate::runner::{Runnable, TaskNotFound};
 
 /// A delivery that was fetched, and is not settled yet.
 pub(crate) struct Attempt {

@@ -4,8 +4,7 @@
 
 pub(crate) mod clean;
 pub(crate) mod fetch;
-#[cfg(feature = "sandbox")]
-pub(crate) mod follow;
+mod hand_over;
 pub(crate) mod heartbeat;
 pub(crate) mod promote;
 mod reclaim;

@@ -6,7 +6,6 @@
 mod alarm;
 mod attempt;
 mod backoff;
-mod call;
 mod config;
 mod context;
 mod drain;
@@ -19,25 +18,23 @@ mod lane;
 mod native;
 mod observer;
 mod result;
-mod runner;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod stop;
 mod worker;
 
-pub use call::Call;
+pub use attempt::{Call, Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskProfile};
 pub use chicory_signature::{Level, LogLine, Note, Usage};
 pub use config::WorkerConfig;
 pub use error::WorkerError;
 pub use native::NativeTasks;
 pub use observer::{
-    AttemptEnd, AttemptEnded, AttemptInfo, EventChannel, Observer, Said, WorkerEvent,
+    AttemptEnd, AttemptEnded, AttemptInfo, EventChannel, Observer, Said, Summary, WorkerEvent,
 };
-pub use runner::{Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskProfile};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{
     Bundle, Catalog, CatalogTask, Fleet, FleetConfig, LoadReport, Manifest, ManifestError,
     ModuleDir, ModuleError, Refusal, ResolveError, TaskSettings, Trust, TrustError, digest,
 };
 pub use stop::Stop;
-pub use worker::{Summary, Worker};
+pub use worker::Worker;

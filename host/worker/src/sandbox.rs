@@ -7,13 +7,14 @@ mod bundle;
 mod catalog;
 mod error;
 mod fleet;
+mod follow;
 mod manifest;
 mod module_dir;
 mod translate;
 mod trust;
 
+use self::follow::follow;
 use crate::Worker;
-use crate::duty::follow::follow;
 
 pub use bundle::{Bundle, digest};
 pub use catalog::{Catalog, CatalogTask, LoadReport, Refusal, ResolveError};

@@ -23,7 +23,7 @@ use crate::health::Health;
 use crate::held::HeldAttempts;
 use crate::lane;
 use crate::stop::Phase;
-use crate::{Observer, Runner, Stop, WorkerConfig, WorkerError};
+use crate::{Observer, Runner, Stop, Summary, WorkerConfig, WorkerError};
 
 /// Takes messages from queues and runs them, until it is stopped.
 ///
@@ -66,17 +66,6 @@ pub struct Worker {
 
 /// A duty beside those of every worker; it runs until it is dropped.
 type Duty = Box<dyn FnOnce(Arc<WorkerContext>) -> BoxFuture<'static, ()> + Send>;
-
-/// What a worker did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
-    /// Attempts that ended.
-    pub processed: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Tasks released unfinished.
-    pub released: usize,
-}
 
 impl Worker {
     /// A worker that has not started, on the system's clock.

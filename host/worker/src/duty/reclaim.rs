@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chicory_queue::ReclaimRequest;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::fetch::hand_over;
+use super::hand_over::hand_over;
 use crate::attempt::info;
 use crate::context::WorkerContext;
 

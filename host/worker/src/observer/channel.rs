@@ -8,8 +8,8 @@ use chicory_queue::{BrokerError, Settlement};
 use chicory_signature::{Note, Usage};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
+use super::Summary;
 use super::{AttemptEnded, AttemptInfo, Observer};
-use crate::Summary;
 
 /// Something that happened in a worker.
 #[derive(Debug, Clone)]
