@@ -5,7 +5,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chicory_queue::FetchRequest;
 use tokio::sync::OwnedSemaphorePermit;
