@@ -1,17 +1,17 @@
-//! Why a roll-out can't begin or go on, in words for whoever deploys.
+//! Why a roll-out can't begin or continue, in words for the person who deploys.
 //!
 //! Must not know when it is found, nor the program's flags: the program adds what to do about it.
 
 use chicory_clock::Timestamp;
 use chicory_signature::NameConflict;
 
-/// Why a roll-out can't begin, or go on.
+/// Why a roll-out can't begin, or continue.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeployRefused {
     /// Another one is under way.
     #[error(
-        "{by} has been rolling out {} of module {module:?} since {since}: wait for its end, or until {until}, when it is given up",
+        "{by} has been rolling out {} of module {module:?} since {since}: wait until it ends, or until {until}, when it expires",
         short(digest)
     )]
     Busy {
@@ -23,7 +23,7 @@ pub enum DeployRefused {
         digest: String,
         /// When it began.
         since: Timestamp,
-        /// When it is given up.
+        /// When it expires.
         until: Timestamp,
     },
     /// A canary serves.
@@ -90,8 +90,8 @@ pub enum DeployRefused {
     /// A name would be ambiguous beside a module that is deployed.
     #[error(transparent)]
     Names(#[from] NameConflict),
-    /// Somebody else has ended the roll-out.
-    #[error("the roll-out of module {module:?} is over: it expired, or somebody else ended it")]
+    /// Another process ended the roll-out.
+    #[error("the roll-out of module {module:?} is over: it expired, or another process ended it")]
     Over {
         /// The module.
         module: String,

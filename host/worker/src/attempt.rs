@@ -2,8 +2,8 @@
 //!
 //! All phases share one [`Attempt`], and read the message and the lease through it. Must not know who moves it on.
 
-mod call;
-mod runner;
+pub(crate) mod call;
+pub(crate) mod runner;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,8 +16,7 @@ use chicory_queue::{
 use chicory_signature::Usage;
 use tokio::sync::OwnedSemaphorePermit;
 
-pub use self::call::Call;
-pub use self::runner::{Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskProfile};
+use self::runner::{Runnable, TaskNotFound};
 use crate::observer::{AttemptEnded, AttemptInfo};
 use crate::result::StateChange;
 

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::WorkerConfig;
-use crate::attempt::Runner;
+use crate::attempt::runner::Runner;
 use crate::attempt::{Concluded, Ready};
 use crate::health::Health;
 use crate::held::HeldAttempts;

@@ -4,7 +4,8 @@
 
 pub(crate) mod clean;
 pub(crate) mod fetch;
-mod hand_over;
+#[cfg(feature = "sandbox")]
+pub(crate) mod follow;
 pub(crate) mod heartbeat;
 pub(crate) mod promote;
 mod reclaim;

@@ -12,8 +12,8 @@ use chicory_queue::{
 };
 use chicory_signature::LogLine;
 
+use crate::attempt::runner::{Ended, Runnable, Running};
 use crate::attempt::{Attempt, Concluded, Found, Started};
-use crate::attempt::{Ended, Runnable, Running};
 use crate::context::WorkerContext;
 use crate::result::state_change;
 use crate::{Call, TaskNotFound};

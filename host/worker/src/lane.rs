@@ -13,7 +13,7 @@ use futures::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::alarm::watched;
-use crate::attempt::Running;
+use crate::attempt::runner::Running;
 use crate::attempt::{Concluded, Ready, Started};
 use crate::context::WorkerContext;
 use crate::execute::{conclude, start};

@@ -3,6 +3,7 @@
 //! Tasks are found and run by a [`Runner`]: sandboxed modules (a `Catalog`, with the feature `sandbox`) or closures of
 //! this program ([`NativeTasks`]). Must not know Redis or `SQLite`, nor how a sandbox works inside.
 
+mod admit;
 mod alarm;
 mod attempt;
 mod backoff;
@@ -21,15 +22,17 @@ mod result;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod stop;
+mod summary;
 mod worker;
 
-pub use attempt::{Call, Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskProfile};
+pub use attempt::call::Call;
+pub use attempt::runner::{Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskProfile};
 pub use chicory_signature::{Level, LogLine, Note, Usage};
 pub use config::WorkerConfig;
 pub use error::WorkerError;
 pub use native::NativeTasks;
 pub use observer::{
-    AttemptEnd, AttemptEnded, AttemptInfo, EventChannel, Observer, Said, Summary, WorkerEvent,
+    AttemptEnd, AttemptEnded, AttemptInfo, EventChannel, Observer, Said, WorkerEvent,
 };
 #[cfg(feature = "sandbox")]
 pub use sandbox::{
@@ -37,4 +40,5 @@ pub use sandbox::{
     ModuleDir, ModuleError, Refusal, ResolveError, TaskSettings, Trust, TrustError, digest,
 };
 pub use stop::Stop;
+pub use summary::Summary;
 pub use worker::Worker;

@@ -12,6 +12,7 @@ use chicory_signature::{Note, Usage};
 
 pub use self::channel::{AttemptEnd, EventChannel, Said, WorkerEvent};
 pub(crate) use self::log::Log;
+use crate::Summary;
 
 /// Told of everything that happens in a worker, on the thread where it happens and before anything else does: so
 /// nothing is lost, and each method must be quick and must not block.
@@ -69,17 +70,6 @@ pub trait Observer: Send + Sync + 'static {
     fn stopped(&self, summary: Summary) {
         let _ = summary;
     }
-}
-
-/// What a worker did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
-    /// Attempts that ended.
-    pub processed: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Tasks released unfinished.
-    pub released: usize,
 }
 
 /// Which attempt something is about.

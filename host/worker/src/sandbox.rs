@@ -7,14 +7,10 @@ mod bundle;
 mod catalog;
 mod error;
 mod fleet;
-mod follow;
 mod manifest;
 mod module_dir;
 mod translate;
 mod trust;
-
-use self::follow::follow;
-use crate::Worker;
 
 pub use bundle::{Bundle, digest};
 pub use catalog::{Catalog, CatalogTask, LoadReport, Refusal, ResolveError};
@@ -23,11 +19,3 @@ pub use fleet::{Fleet, FleetConfig};
 pub use manifest::{Manifest, ManifestError, TaskSettings};
 pub use module_dir::ModuleDir;
 pub use trust::{Trust, TrustError};
-
-impl Worker {
-    /// Makes it serve what the registry says, as far as it is not in the catalog already.
-    #[must_use]
-    pub fn in_fleet(self, fleet: Fleet) -> Self {
-        self.with_duty(|context| follow(fleet, context))
-    }
-}

@@ -94,15 +94,13 @@ impl Worker {
         self
     }
 
-    /// Adds a duty.
+    /// Makes it serve what the registry says, as far as it is not in the catalog already.
     #[cfg(feature = "sandbox")]
-    pub(crate) fn with_duty<F, Fut>(mut self, duty: F) -> Self
-    where
-        F: FnOnce(Arc<WorkerContext>) -> Fut + Send + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
+    #[must_use]
+    pub fn in_fleet(mut self, fleet: crate::Fleet) -> Self {
+        let follow = |context| crate::duty::follow::follow(fleet, context);
         self.duties
-            .push(Box::new(move |context| Box::pin(duty(context))));
+            .push(Box::new(move |context| Box::pin(follow(context))));
         self
     }
 

@@ -11,8 +11,8 @@ use chicory_queue::FetchRequest;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use super::hand_over::hand_over;
 use super::reclaim::Reclaim;
+use crate::admit::admit;
 use crate::backoff::Backoff;
 use crate::context::WorkerContext;
 
@@ -51,7 +51,7 @@ pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationTo
                 {
                     observer.fetched(deliveries.len());
                 }
-                hand_over(&context, deliveries, &mut permits).await;
+                admit(&context, deliveries, &mut permits).await;
             }
             None => tokio::select! {
                 () = backoff.wait() => {}

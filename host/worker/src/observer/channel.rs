@@ -5,11 +5,12 @@
 use std::time::Duration;
 
 use chicory_queue::{BrokerError, Settlement};
+use chicory_signature::with_causes;
 use chicory_signature::{Note, Usage};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use super::Summary;
 use super::{AttemptEnded, AttemptInfo, Observer};
+use crate::Summary;
 
 /// Something that happened in a worker.
 #[derive(Debug, Clone)]
@@ -124,7 +125,7 @@ impl Observer for EventChannel {
 
     fn broker_lost(&self, reason: &BrokerError) {
         self.send(|| WorkerEvent::BrokerLost {
-            reason: reason.to_string(),
+            reason: with_causes(reason),
         });
     }
 

@@ -10,7 +10,7 @@ use chicory_signature::with_causes;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::manifest::{DEPLOYMENT, Manifest, ManifestError};
+use super::manifest::{DEPLOYMENT_SECTION as SECTION, Manifest, ManifestError};
 
 /// A module and its manifest in one piece.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +30,11 @@ impl Bundle {
     /// Says what is wrong with the manifest, or with what the module says about itself.
     pub fn pack(wasm: &[u8], manifest: &str) -> Result<Self, ManifestError> {
         Manifest::of(wasm, manifest)?;
-        let bytes = without_custom_section(wasm, DEPLOYMENT).map_err(|error| deployment(&error))?;
+        let bytes = without_custom_section(wasm, SECTION).map_err(|error| deployment(&error))?;
         let table: Map<String, Value> =
             toml::from_str(manifest).map_err(|error| deployment(&error))?;
         let json = Value::Object(table).to_string();
-        Self::open(with_custom_section(bytes, DEPLOYMENT, json.as_bytes()))
+        Self::open(with_custom_section(bytes, SECTION, json.as_bytes()))
     }
 
     /// Opens what [`Bundle::pack`] made. A module without a manifest inside has only its own.
@@ -42,7 +42,7 @@ impl Bundle {
     /// # Errors
     /// Says what is wrong with one of the manifests.
     pub fn open(bytes: Vec<u8>) -> Result<Self, ManifestError> {
-        let own = own_custom_section(&bytes, DEPLOYMENT).map_err(|error| deployment(&error))?;
+        let own = own_custom_section(&bytes, SECTION).map_err(|error| deployment(&error))?;
         let above = match own {
             None => Map::new(),
             Some(json) => serde_json::from_slice(&json).map_err(|error| deployment(&error))?,
@@ -56,7 +56,7 @@ impl Bundle {
 
     /// Whether there is a manifest inside already.
     pub fn is_packed(wasm: &[u8]) -> bool {
-        own_custom_section(wasm, DEPLOYMENT).is_ok_and(|section| section.is_some())
+        own_custom_section(wasm, SECTION).is_ok_and(|section| section.is_some())
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_module_inside_can_not_bring_a_manifest_for_the_outside() {
-        let inner = format!("(component (core module (@custom {DEPLOYMENT:?} \"no JSON\")))");
+        let inner = format!("(component (core module (@custom {SECTION:?} \"no JSON\")))");
         let wasm = module(&inner);
         assert!(!Bundle::is_packed(&wasm));
         assert_eq!(Bundle::open(wasm).unwrap().manifest, Manifest::default());

@@ -1,6 +1,6 @@
-//! Starts deliveries: registers them as held, acknowledges them where that comes first, and gives them to the lanes.
+//! Lets deliveries start: each is held, and handed to whoever runs it.
 //!
-//! Must not know where they come from.
+//! Must not know whether they were fetched or reclaimed.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::context::WorkerContext;
 use crate::{execute, lane};
 
 /// Starts the deliveries, each with one of the permits: in a lane, or here where one comes alone and is soon over.
-pub(crate) async fn hand_over(
+pub(crate) async fn admit(
     context: &Arc<WorkerContext>,
     deliveries: Vec<Delivery>,
     permits: &mut OwnedSemaphorePermit,
