@@ -65,7 +65,7 @@ fn what_no_trusted_key_has_signed_is_not_run() {
         reason.contains("not one of a key trusted for module \"m\""),
         "{reason}"
     );
-    assert!(reason.contains("the version before stays"), "{reason}");
+    assert!(reason.contains("the previous version stays"), "{reason}");
     signed_bundle(&site, 1, &trusted);
     let inside = site.run(&["deploy", "b.wasm"]);
     assert!(inside.fails(2).contains("--bundled"), "{inside:?}");

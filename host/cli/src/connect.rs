@@ -2,6 +2,7 @@
 //!
 //! Must not know what the connection is for.
 
+use chicory_signature::with_causes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub(crate) async fn patiently(config: &BrokerConfig) -> Result<Connected, Broker
         match once(config).await {
             Err(error) if error.is_transient() => {
                 if !std::mem::replace(&mut said, true) {
-                    tracing::warn!(%error, "can't reach the broker yet; retrying until it answers");
+                    tracing::warn!(error = %with_causes(&error), "can't reach the broker yet; retrying until it answers");
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);

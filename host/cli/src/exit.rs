@@ -94,8 +94,8 @@ fn of_cases(error: &CasesError) -> u8 {
 fn of_broker(error: &BrokerError) -> u8 {
     match error {
         BrokerError::Unavailable { .. } | BrokerError::Closed => 3,
-        BrokerError::Invalid(_) => 2,
-        BrokerError::QueueFull { .. } => 1,
+        BrokerError::Invalid(_) | BrokerError::Refused { .. } | BrokerError::Unreadable { .. } => 2,
+        _ => 1,
     }
 }
 
@@ -144,7 +144,8 @@ mod tests {
     fn the_cause_decides_whatever_was_said_about_it() {
         let unavailable = BrokerError::Unavailable {
             place: "localhost".into(),
-            reason: "refused".into(),
+            advice: None,
+            source: "refused".into(),
         };
         let of = |error: anyhow::Error| code(&error);
         let wrapped = Err::<(), _>(unavailable).context("can't enqueue");

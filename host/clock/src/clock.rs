@@ -1,4 +1,4 @@
-//! What time it is, for everything that decides by time.
+//! The current time, for everything that depends on it.
 //!
 //! Must not know who asks.
 

@@ -6,4 +6,4 @@ mod clock;
 mod timestamp;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use timestamp::Timestamp;
+pub use timestamp::{InvalidTime, Timestamp};

@@ -11,6 +11,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
+/// A text that is not a time.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a time: give ISO 8601, such as 2026-01-31T09:00:00Z")]
+pub struct InvalidTime(String);
+
 impl Timestamp {
     /// From microseconds since 1970.
     pub const fn from_micros(micros: i64) -> Self {
@@ -63,8 +68,8 @@ impl Timestamp {
     /// Reads ISO 8601 (RFC 3339), with `T` or a space; without an offset it is taken as UTC.
     ///
     /// # Errors
-    /// Says what was expected.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Where the text is not a time.
+    pub fn parse(text: &str) -> Result<Self, InvalidTime> {
         if let Ok(time) = text.parse::<jiff::Timestamp>() {
             return Ok(Self(time.as_microsecond()));
         }
@@ -72,9 +77,7 @@ impl Timestamp {
             .ok()
             .and_then(|civil| jiff::tz::TimeZone::UTC.to_timestamp(civil).ok())
             .map(|time| Self(time.as_microsecond()))
-            .ok_or_else(|| {
-                format!("{text:?} is no time: give ISO 8601, such as 2026-01-31T09:00:00Z")
-            })
+            .ok_or_else(|| InvalidTime(text.to_owned()))
     }
 }
 
@@ -138,6 +141,7 @@ mod tests {
         assert!(
             Timestamp::parse("tomorrow")
                 .unwrap_err()
+                .to_string()
                 .contains("ISO 8601")
         );
     }

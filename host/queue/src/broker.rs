@@ -1,6 +1,6 @@
 //! The broker's verbs: each one arrow in a message's life, atomic, conditional on the lease.
 //!
-//! Must not know which brokers there are, but for [`connect`], which picks one by configuration.
+//! Must not know which brokers there are, except in [`connect`], which picks the configured one.
 
 #[cfg(feature = "redis")]
 mod redis;
@@ -23,15 +23,15 @@ use crate::{
 /// What a consumer asks for.
 #[derive(Debug)]
 pub struct FetchRequest<'a> {
-    /// The queues, each with the same right to be served.
+    /// The queues, all with equal priority.
     pub queues: &'a [Arc<str>],
     /// The consumer's name, unique among live consumers.
     pub consumer: &'a Arc<str>,
-    /// At most so many deliveries (at least 1).
+    /// Maximum number of deliveries (at least 1).
     pub limit: usize,
-    /// How long to wait for the first; zero for not at all.
+    /// How long to wait for the first delivery; zero means not at all.
     pub block: Duration,
-    /// Ends the wait early. What was delivered by then is returned, never dropped.
+    /// Ends the wait early. Anything delivered by then is returned, never dropped.
     pub interrupt: &'a CancellationToken,
 }
 
@@ -40,9 +40,9 @@ pub struct FetchRequest<'a> {
 pub struct ReclaimRequest<'a> {
     /// The queue.
     pub queue: &'a Arc<str>,
-    /// Who takes them over.
+    /// The consumer that reclaims.
     pub consumer: &'a Arc<str>,
-    /// At most so many.
+    /// Maximum number of deliveries.
     pub limit: usize,
 }
 
@@ -55,7 +55,7 @@ pub struct Wake {
     pub due: Timestamp,
 }
 
-/// The hot path. All times come from the broker's [`Clock`] but for leases, which the store itself times.
+/// The hot path. All times come from the broker's [`Clock`], except leases, which the store times itself.
 #[async_trait]
 pub trait Broker: Debug + Send + Sync {
     /// How long a lease lasts unless it is extended. The broker's configuration is its only source.
@@ -67,27 +67,27 @@ pub trait Broker: Debug + Send + Sync {
     /// Leases up to `limit` ready messages, waiting for the first.
     async fn fetch(&self, request: FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError>;
 
-    /// Starts the time of the leases anew where they are still held. One answer per lease, in order.
+    /// Restarts the leases that are still held. One answer per lease, in order.
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;
 
-    /// Applies settlements where the lease is still held, each with its result; those of one queue and consumer in
-    /// the batch's order. One answer each, in order.
+    /// Applies the settlements whose lease is still held, each with its result. Those of one queue and consumer
+    /// are applied in the order of the batch. One answer each, in order.
     async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError>;
 
     /// Acknowledges before the task runs (at most once). One answer per lease, in order.
     async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;
 
-    /// Moves up to `limit` due messages to the ready ones; says how many, and when the next is due.
+    /// Makes up to `limit` due messages ready. Returns their number, and when the next message is due.
     async fn promote(
         &self,
         queue: &str,
         limit: usize,
     ) -> Result<(usize, Option<Timestamp>), BrokerError>;
 
-    /// Takes over deliveries whose lease has expired.
+    /// Reclaims deliveries whose lease has expired: the caller holds their leases now.
     async fn reclaim(&self, request: ReclaimRequest<'_>) -> Result<Vec<Delivery>, BrokerError>;
 
-    /// Wake-ups for a promoter of these queues. They may be lost: look at least every second as well.
+    /// Wake-ups for a promoter of these queues. Some may be lost, so look at least once a second as well.
     async fn subscribe(&self, queues: &[Arc<str>]) -> Result<mpsc::Receiver<Wake>, BrokerError>;
 }
 
@@ -104,8 +104,11 @@ pub struct Connected {
     pub registry: Arc<dyn Registry>,
 }
 
-/// Opens the broker that the configuration names. A server that is not there yet is an
-/// [`BrokerError::Unavailable`].
+/// Connects to the configured broker.
+///
+/// # Errors
+/// [`BrokerError::Unavailable`] if the server is not there yet, [`BrokerError::Refused`] if it refuses the
+/// configuration, [`BrokerError::Invalid`] if this crate was built without the broker.
 ///
 /// ```
 /// use std::sync::Arc;

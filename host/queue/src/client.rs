@@ -1,6 +1,6 @@
-//! A producer in a Rust program: enqueues, in bulk as well, and reads or waits for results.
+//! A producer in a Rust program: enqueues messages, also in bulk, and reads results or waits for them.
 //!
-//! Must not know one broker from another, nor modules but by their signatures.
+//! Must not know which broker it uses, nor more of a module than its signatures.
 
 mod base64;
 mod call;
@@ -51,7 +51,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the broker at a URL, with all else by default: `sqlite:PATH`, `redis://…`,
+    /// Connects to the broker at a URL, with default settings: `sqlite:PATH`, `redis://…`,
     /// `rediss://…`, `unix://…`, `redis-sentinel://…`, `redis-cluster://…`.
     pub async fn open(url: &str) -> Result<Self, BrokerError> {
         Self::connect(&BrokerConfig::of_url(url)?).await
@@ -63,7 +63,7 @@ impl Client {
         Ok(Self::new(connected))
     }
 
-    /// A client of a broker that is connected.
+    /// A client of a connected broker.
     pub fn new(connected: Connected) -> Self {
         Self {
             connected,
@@ -71,7 +71,7 @@ impl Client {
         }
     }
 
-    /// The same with this check of messages before they are queued. By default arguments are checked.
+    /// Sets how messages are checked before they are queued. By default, arguments are checked.
     #[must_use]
     pub fn validation(self, mode: ValidationMode) -> Self {
         Self {
@@ -80,7 +80,7 @@ impl Client {
         }
     }
 
-    /// The broker, for all that a client does not offer.
+    /// The broker, for everything that a client doesn't offer.
     pub fn connected(&self) -> &Connected {
         &self.connected
     }
@@ -110,12 +110,12 @@ impl Client {
             .collect())
     }
 
-    /// A task's result; none where it has not ended, or the result is no longer kept.
+    /// A task's result; `None` if the task has not finished, or the result has expired.
     pub async fn result(&self, id: &str) -> Result<Option<TaskResult>, BrokerError> {
         self.connected.results.result(id).await
     }
 
-    /// Waits for a task's result, woken by the worker; none when `timeout` is over.
+    /// Waits for a task's result; `None` if `timeout` passes first. The worker wakes the wait.
     pub async fn wait(
         &self,
         id: &str,
@@ -130,7 +130,7 @@ impl Client {
         Ok(Started::new(id))
     }
 
-    /// Waits for the end of a typed call.
+    /// Waits for the result of a typed call.
     pub async fn outcome<R: DeserializeOwned>(
         &self,
         started: &Started<R>,
@@ -140,7 +140,7 @@ impl Client {
         call::read(id, self.wait(id, timeout).await?)
     }
 
-    /// Enqueues a typed call and waits for its end.
+    /// Enqueues a typed call and waits for its result.
     pub async fn call<R: DeserializeOwned>(
         &self,
         queue: &str,
@@ -152,7 +152,7 @@ impl Client {
         call::read(&id, result)
     }
 
-    /// Enqueues a message and waits for its result; none when `timeout` is over. Quicker than
+    /// Enqueues a message and waits for its result; `None` if `timeout` passes first. Faster than
     /// [`Client::enqueue`] and then [`Client::wait`]: the message names this process's inbox, to which the
     /// worker sends the result.
     pub async fn run(
@@ -172,7 +172,7 @@ impl Client {
                 return Ok(Some(result));
             }
         }
-        // It takes longer, or the news was lost.
+        // It takes longer, or the result was lost on its way to the inbox.
         Ok(self.wait(&id, left()).await?)
     }
 }

@@ -1,4 +1,4 @@
-//! What the brokers can be told: valid values only, parsed and checked by whoever reads the settings.
+//! The brokers' settings: valid values only. Whoever reads the settings parses and checks them.
 //!
 //! Must not know where settings come from.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{BrokerError, Secret};
 
-/// Which broker, and how it is set.
+/// Which broker, and its settings.
 #[derive(Debug, Clone)]
 #[expect(clippy::large_enum_variant, reason = "one in a process")]
 pub enum BrokerConfig {
@@ -30,7 +30,7 @@ pub struct RedisServer {
     pub username: Option<String>,
     /// Password.
     pub password: Option<Secret>,
-    /// A whole URL, which goes before all of the above: `redis://`, `rediss://`, `redis+unix://` or
+    /// A complete URL, which takes precedence over all of the above: `redis://`, `rediss://`, `redis+unix://` or
     /// `unix://`, `redis-sentinel://host:port,host:port/master/db`, `redis-cluster://host:port,…`.
     pub url: Option<Secret>,
 }
@@ -48,7 +48,7 @@ impl Default for RedisServer {
     }
 }
 
-/// The Redis broker's settings, by the names of the Python system.
+/// The Redis broker's settings, named as in Chicory for Python.
 #[derive(Debug, Clone)]
 pub struct RedisConfig {
     /// Where the server is.
@@ -57,11 +57,11 @@ pub struct RedisConfig {
     pub consumer_group: String,
     /// The longest wait for new messages (`block_ms`).
     pub block: Duration,
-    /// A lease's time (`claim_min_idle_ms`).
+    /// How long a lease lasts (`claim_min_idle_ms`).
     pub claim_min_idle: Duration,
-    /// The most messages a queue's stream may hold; none for no limit.
+    /// Maximum number of messages in a queue's stream; `None` for no limit.
     pub max_stream_length: Option<u64>,
-    /// The most dead letters a queue keeps; none for no limit.
+    /// Maximum number of dead letters that a queue keeps; `None` for no limit.
     pub dlq_max_length: Option<u64>,
     /// What all keys start with.
     pub key_prefix: String,
@@ -84,9 +84,9 @@ impl Default for RedisConfig {
 /// Where results go and for how long.
 #[derive(Debug, Clone)]
 pub struct ResultsConfig {
-    /// A server of their own; none for the broker's.
+    /// A separate server for results; `None` for the broker's.
     pub server: Option<RedisServer>,
-    /// How long states and results are kept; zero for ever.
+    /// How long states and results are kept; with zero they never expire.
     pub ttl: Duration,
     /// What the keys of results start with.
     pub key_prefix: String,
@@ -107,13 +107,13 @@ impl Default for ResultsConfig {
 pub struct SqliteConfig {
     /// The database file, created where it is missing.
     pub path: PathBuf,
-    /// A lease's time.
+    /// How long a lease lasts.
     pub lease: Duration,
-    /// The most ready and leased messages a queue may hold; none for no limit.
+    /// Maximum number of ready and leased messages in a queue; `None` for no limit.
     pub max_queue_length: Option<u64>,
-    /// The most dead letters a queue keeps; none for no limit.
+    /// Maximum number of dead letters that a queue keeps; `None` for no limit.
     pub dlq_max_length: Option<u64>,
-    /// How long states and results are kept; zero for ever.
+    /// How long states and results are kept; with zero they never expire.
     pub result_ttl: Duration,
 }
 
@@ -131,11 +131,11 @@ impl SqliteConfig {
 }
 
 impl BrokerConfig {
-    /// The broker at a URL, with all else by default: `sqlite:PATH`, or a URL of Redis as
+    /// The broker at a URL, with default settings: `sqlite:PATH`, or a URL of Redis as
     /// [`RedisServer::url`] has it.
     ///
     /// # Errors
-    /// [`BrokerError::Invalid`] where it is neither. Whether a server's URL is right is seen on connecting.
+    /// [`BrokerError::Invalid`] where it is neither. A server's URL is checked on connecting.
     pub fn of_url(url: &str) -> Result<Self, BrokerError> {
         let allowed =
             "give sqlite:PATH, redis://, rediss://, unix://, redis-sentinel:// or redis-cluster://";
@@ -145,7 +145,9 @@ impl BrokerConfig {
             ))),
             Some(path) => Ok(Self::Sqlite(SqliteConfig::new(path))),
             // The text may hold a password: it is not shown.
-            None if !url.contains("://") => Err(BrokerError::Invalid(format!("no URL; {allowed}"))),
+            None if !url.contains("://") => {
+                Err(BrokerError::Invalid(format!("not a URL; {allowed}")))
+            }
             None => {
                 let mut redis = RedisConfig::default();
                 redis.server.url = Some(Secret(url.to_owned()));
@@ -154,7 +156,7 @@ impl BrokerConfig {
         }
     }
 
-    /// A lease's time, after which a delivery may be taken over.
+    /// How long a lease lasts: after that, a delivery may be reclaimed.
     pub fn lease(&self) -> Duration {
         match self {
             Self::Redis(redis, _) => redis.claim_min_idle,

@@ -4,21 +4,21 @@
 
 use crate::{Advice, Failure, Outcome, RetryPolicy, Settlement, TaskMessage, Timestamp};
 
-/// What a decision rests on besides the outcome and the message.
+/// What a decision depends on, besides the outcome and the message.
 #[derive(Debug, Clone, Copy)]
 pub struct DecideContext<'a> {
-    /// The task's retry policy; the message's own goes before it.
+    /// The task's retry policy; the message's own takes precedence.
     pub policy: &'a RetryPolicy,
     /// Whether messages given up on are kept as dead letters.
     pub dead_letters: bool,
-    /// Whether it ran on a canary: a failure there is the canary's, and the message runs again at once
-    /// on the active version, without a charge.
+    /// Whether it ran on a canary. A failure there counts against the canary: the message runs again at once on
+    /// the active version, and no retry is charged.
     pub canary: bool,
     /// The current time.
     pub now: Timestamp,
 }
 
-/// What is to be done about a delivery of `message` that ended with `outcome`.
+/// Decides what to do about a delivery of `message` that ended with `outcome`.
 pub fn decide(outcome: &Outcome, message: &TaskMessage, terms: DecideContext<'_>) -> Settlement {
     match outcome {
         Outcome::Completed { .. } => Settlement::Complete,

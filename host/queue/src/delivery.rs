@@ -15,24 +15,27 @@ pub struct Lease {
     /// The queue the message came from.
     pub queue: Arc<str>,
     /// The broker's id of the entry.
-    pub entry: Arc<str>,
+    pub entry: Box<str>,
     /// Who holds the lease.
     pub consumer: Arc<str>,
-    /// Whether the entry was acknowledged before the task ran (at most once): then there is no lease
-    /// to lose, and a settlement adds what it has to add without looking for one.
+    /// Whether the entry was acknowledged before the task ran (at most once). Then there is no lease to
+    /// lose, and a settlement is applied without looking for one.
     pub acknowledged: bool,
-    /// How many leases of the queue had ever been taken over when it was read, where the broker counts
-    /// that: while the count stands, nobody else can have this one. None is always right.
+    /// The queue's counter of reclaims when the entry was read, if the broker counts them: while the counter
+    /// is unchanged, this lease has not been reclaimed. `None` is always safe: the lease is then checked.
     pub reclaims: Option<u64>,
 }
 
 /// What a delivery carries.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are messages; a delivery is moved a few times, and an allocation costs more"
+)]
 pub enum Payload {
-    /// A message. In a box, since a delivery is moved a dozen times on its way, which costs more than
-    /// an allocation.
-    Message(Box<TaskMessage>),
-    /// Bytes that are none.
+    /// A message.
+    Message(TaskMessage),
+    /// Bytes that are not a message.
     Unreadable(UnreadableMessage),
 }
 
@@ -47,7 +50,7 @@ pub struct Delivery {
     pub raw: Bytes,
     /// The id the entry carries beside its bytes; known even where the bytes are unreadable.
     pub task_id: String,
-    /// How often this entry has been handed out, this time included; more than once after lost leases.
+    /// How often this entry has been delivered, including this time; more than once after lost leases.
     pub deliveries: u32,
 }
 
@@ -66,7 +69,7 @@ impl Delivery {
     }
 }
 
-/// What is to be done about a delivery.
+/// What to do about a delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settlement {
     /// Remove the message: it is done, or given up on without a dead letter.
@@ -85,11 +88,11 @@ pub enum Settlement {
         /// When it was given up on.
         failed_at: Timestamp,
     },
-    /// Put the message back, ready for another worker, without a charge.
+    /// Put the message back, ready for another worker; no retry is charged.
     Release,
 }
 
-/// A delivery, what is to be done about it, and the result to write with it. Borrowed from whoever holds the delivery,
+/// A delivery, what to do about it, and the result to write with it. Borrowed from whoever holds the delivery,
 /// so that settling copies nothing.
 #[derive(Debug, Clone)]
 pub struct SettleRequest<'a> {
@@ -105,7 +108,7 @@ pub struct SettleRequest<'a> {
     pub retries: u32,
     /// What to do.
     pub settlement: Cow<'a, Settlement>,
-    /// What clients waiting for the task are to see; written before the message is acknowledged.
+    /// What clients that wait for the task get to see; written before the message is acknowledged.
     pub record: Option<ResultRecord<'a>>,
 }
 
@@ -129,6 +132,6 @@ impl SettleRequest<'_> {
 pub enum Settled {
     /// The lease was held: done.
     Applied,
-    /// Somebody else has the message by now, or it is gone: nothing was changed.
+    /// Another consumer has the message by now, or it is gone: nothing was changed.
     LeaseLost,
 }

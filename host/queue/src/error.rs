@@ -1,17 +1,24 @@
 //! How a broker can fail, in the few ways a caller can act on.
 //!
-//! Must not know one broker's own errors: each maps its own onto these.
+//! Must not know one broker's own errors: each becomes the source of one of these.
+
+use std::error::Error;
 
 /// A broker could not do what it was asked.
+///
+/// The text names what failed; the cause is the error's source.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum BrokerError {
     /// The server can't be reached or can't serve now; worth trying again.
-    #[error("the broker at {place} is unavailable: {reason}")]
+    #[error("the broker at {place} is unavailable{}", aside(*advice))]
     Unavailable {
         /// Where it is, without secrets.
         place: String,
+        /// What helps, where that is known.
+        advice: Option<&'static str>,
         /// What the attempt said.
-        reason: String,
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The queue's stream has reached its limit; nothing was enqueued.
     #[error(
@@ -28,14 +35,57 @@ pub enum BrokerError {
     /// The request or the configuration is wrong; trying again does not help.
     #[error("{0}")]
     Invalid(String),
+    /// The store refuses the request or the configuration; trying again does not help.
+    #[error("the broker at {place} refuses{}", aside(*advice))]
+    Refused {
+        /// Where it is, without secrets.
+        place: String,
+        /// What helps, where that is known.
+        advice: Option<&'static str>,
+        /// What the store said.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// What is stored can't be understood.
+    #[error("{what} can't be read")]
+    Unreadable {
+        /// What it is.
+        what: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// The broker was closed.
     #[error("the broker is closed")]
     Closed,
+}
+
+fn aside(advice: Option<&str>) -> String {
+    advice.map_or_else(String::new, |advice| format!(" ({advice})"))
 }
 
 impl BrokerError {
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_helps_stands_beside_what_failed() {
+        let refused = |advice| BrokerError::Refused {
+            place: "h:1".into(),
+            advice,
+            source: "WRONGPASS".into(),
+        };
+        let said = |advice| refused(advice).to_string();
+        assert_eq!(
+            said(Some("check it")),
+            "the broker at h:1 refuses (check it)"
+        );
+        assert_eq!(said(None), "the broker at h:1 refuses");
+        assert_eq!(refused(None).source().unwrap().to_string(), "WRONGPASS");
     }
 }

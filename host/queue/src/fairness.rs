@@ -25,7 +25,7 @@ impl Rotation {
     }
 }
 
-/// The equal share of each of so many queues in a fetch of up to `limit` deliveries.
+/// Each queue's equal share of a fetch of up to `limit` deliveries.
 pub(crate) fn share(limit: usize, queues: usize) -> usize {
     (limit / queues.max(1)).max(1)
 }

@@ -39,7 +39,7 @@ pub struct DeadLetter {
     pub id: String,
     /// The message; none where its bytes are unreadable.
     pub original_message: Option<TaskMessage>,
-    /// The stored bytes as text; bytes that are no UTF-8 are shown as the replacement character.
+    /// The stored bytes as text; invalid UTF-8 is replaced.
     pub data: String,
     /// ISO 8601.
     pub failed_at: String,
@@ -58,7 +58,7 @@ pub struct DeadLetter {
 /// Which dead letters to list, oldest first.
 #[derive(Debug, Clone)]
 pub struct DeadLetterRange {
-    /// At most so many.
+    /// Maximum number of dead letters.
     pub count: usize,
     /// Only those after this id (exclusive).
     pub after: Option<String>,
@@ -76,7 +76,7 @@ impl Default for DeadLetterRange {
 /// How a dead letter is replayed.
 #[derive(Debug, Clone, Copy)]
 pub struct ReplayOptions {
-    /// Whether the retry counter starts anew (then `first_failure_at` and `last_error` are cleared, too).
+    /// Whether to reset the retry counter. This also clears `first_failure_at` and `last_error`.
     pub reset_retries: bool,
 }
 
@@ -100,14 +100,14 @@ pub struct DelayedMessage {
     pub message: Option<TaskMessage>,
 }
 
-/// How far a scan of a queue's messages has come; it begins with the default.
+/// The progress of a scan of a queue's messages. A scan begins with the default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScanCursor {
     /// What is being read.
     pub part: ScanPart,
-    /// The broker's own word for where in there it goes on; empty for its beginning.
+    /// Where to continue in that part, as the broker names it; empty for the beginning.
     pub after: String,
-    /// Where the first look at the stream ended.
+    /// Where the first pass over the stream ended.
     pub tail: String,
 }
 
@@ -158,11 +158,11 @@ impl ScanCursor {
 pub trait Inspect: Debug + Send + Sync {
     /// The names of all queues that have keys.
     async fn queues(&self) -> Result<Vec<String>, BrokerError>;
-    /// A queue in numbers; zeros where it does not exist.
+    /// A queue in numbers; all zero if it doesn't exist.
     async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError>;
     /// Delayed messages, the next due first.
     async fn delayed(&self, queue: &str, count: usize) -> Result<Vec<DelayedMessage>, BrokerError>;
-    /// Removes all ready, leased and delayed messages; says how many.
+    /// Removes all ready, leased and delayed messages; returns their number.
     async fn purge(&self, queue: &str) -> Result<u64, BrokerError>;
     /// Dead letters, oldest first.
     async fn dead_letters(
@@ -172,24 +172,26 @@ pub trait Inspect: Debug + Send + Sync {
     ) -> Result<Vec<DeadLetter>, BrokerError>;
     /// One dead letter, by its own id or its task's.
     async fn dead_letter(&self, queue: &str, id: &str) -> Result<Option<DeadLetter>, BrokerError>;
-    /// Makes a dead letter ready again; false where there is none of this id. An unreadable one is
-    /// an [`BrokerError::Invalid`] and stays.
+    /// Makes a dead letter ready again; false if there is none with this id.
+    ///
+    /// # Errors
+    /// [`BrokerError::Invalid`] for a dead letter that can't be read: it stays.
     async fn replay(
         &self,
         queue: &str,
         id: &str,
         options: ReplayOptions,
     ) -> Result<bool, BrokerError>;
-    /// Deletes a dead letter; false where there is none of this id.
+    /// Deletes a dead letter; false if there is none with this id.
     async fn delete_dead_letter(&self, queue: &str, id: &str) -> Result<bool, BrokerError>;
-    /// Deletes all dead letters; says how many.
+    /// Deletes all dead letters; returns their number.
     async fn purge_dead_letters(&self, queue: &str) -> Result<u64, BrokerError>;
-    /// All messages of a queue that can be read, page by page: ready, leased, delayed and dead ones. One
-    /// that moves once during the scan is there all the same; one may be there twice.
+    /// All readable messages of a queue, page by page: ready, leased, delayed and dead ones. A message that
+    /// moves once during the scan is not missed; a message may appear twice.
     async fn scan(&self, queue: &str, cursor: ScanCursor) -> Result<ScanPage, BrokerError>;
     /// The queue's consumers.
     async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError>;
-    /// Forgets consumers that have been idle for longer and hold nothing; says how many.
+    /// Removes consumers that have been idle for longer and hold nothing; returns their number.
     async fn remove_stale_consumers(&self, queue: &str, idle: Duration)
     -> Result<u64, BrokerError>;
 }

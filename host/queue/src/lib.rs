@@ -26,7 +26,7 @@ mod secret;
 mod validate;
 
 pub use broker::{Broker, Connected, FetchRequest, ReclaimRequest, Wake, connect};
-pub use chicory_clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use chicory_clock::{Clock, InvalidTime, ManualClock, SystemClock, Timestamp};
 pub use chicory_registry::{
     Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, Deployer,
     ForgetRequest, Forgotten, ModuleRecord, NoVersion, Phase, Progress, Registry, RegistryError,

@@ -1,10 +1,10 @@
-//! What the end of a try means for the queue.
+//! What the end of an attempt means for the queue.
 //!
-//! Must not know how the try ended in the runtime's words; the worker translates.
+//! Must not know how the attempt ended in the runtime's terms: the worker translates.
 
 use std::time::Duration;
 
-/// The end of one try, as the queue sees it.
+/// The outcome of one attempt, as the queue sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The task is done.
@@ -14,7 +14,7 @@ pub enum Outcome {
     },
     /// The task failed, or could not be started.
     Failed(Failure),
-    /// The worker stopped the try for reasons of its own: not charged as an attempt.
+    /// The worker stopped the attempt for reasons of its own: no retry is charged.
     Interrupted,
 }
 
@@ -57,7 +57,7 @@ impl Failure {
 pub enum Advice {
     /// Nothing: the policy decides.
     Policy,
-    /// Retry after this long, as far as the policy still has retries.
+    /// Retry after this delay, if the policy still has retries.
     After(Duration),
     /// Never retry.
     Never,

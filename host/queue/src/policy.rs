@@ -20,8 +20,8 @@ pub enum Backoff {
     Exponential,
 }
 
-/// What a task's failures lead to. [`RetryPolicy::none`] is what holds where nobody set one; a policy
-/// that is set takes the values of [`RetryPolicy::default`] for what it leaves out.
+/// What happens when a task fails. Without a policy, [`RetryPolicy::none`] applies; a policy that leaves
+/// fields out takes them from [`RetryPolicy::default`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryPolicy {
@@ -33,11 +33,11 @@ pub struct RetryPolicy {
     pub backoff: Backoff,
     /// Longest delay before jitter, seconds.
     pub max_delay: f64,
-    /// Whether each delay is moved by up to 25 % either way.
+    /// Whether each delay is varied by up to 25 % either way.
     pub jitter: bool,
-    /// Names of errors to retry; none means all.
+    /// Names of errors to retry; `None` means all.
     pub retry_on: Option<Vec<String>>,
-    /// Names of errors never to retry; goes before `retry_on`.
+    /// Names of errors that are never retried; takes precedence over `retry_on`.
     pub ignore_on: Option<Vec<String>>,
 }
 
@@ -64,7 +64,7 @@ impl RetryPolicy {
         }
     }
 
-    /// Whether a failure of this name is retried, as far as names go. A name's last part
+    /// Whether a failure of this name may be retried. A name's last part
     /// (`ConnectionError` of `myapp.errors.ConnectionError`) matches as well.
     pub fn covers(&self, error: &str) -> bool {
         let listed = |names: &[String]| names.iter().any(|name| same_error(name, error));
@@ -99,7 +99,7 @@ fn same_error(listed: &str, error: &str) -> bool {
     listed == error || listed.rsplit('.').next() == error.rsplit('.').next()
 }
 
-/// A number in 0..1 that depends on the message and the retry alone.
+/// A number from 0 up to 1 that depends only on the message and the retry.
 fn spread(id: &str, retry: u32) -> f64 {
     let hash = stable_hash(id.bytes().chain(retry.to_le_bytes()));
     (hash % 10_000) as f64 / 10_000.0

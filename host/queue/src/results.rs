@@ -1,4 +1,4 @@
-//! Where clients find how a task ended, and who is at work: states, results, heartbeats.
+//! The result backend: states and results of tasks, and the workers' heartbeats.
 //!
 //! Must not know deliveries or leases.
 
@@ -14,13 +14,13 @@ use serde_json::Value;
 
 use crate::{BrokerError, Timestamp};
 
-/// Where a task is in its life, by the names of the Python system.
+/// The state of a task, named as in Chicory for Python.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TaskState {
     /// Not started, or not known.
     Pending,
-    /// At work for a while already.
+    /// Running for some time.
     Started,
     /// Done.
     Success,
@@ -72,9 +72,20 @@ pub struct TaskResult {
     /// The guest's backtrace.
     #[serde(default)]
     pub traceback: Option<String>,
-    /// What the last try used, and any field a newer writer adds.
+    /// What the last attempt used, and any field that a newer writer adds.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, Value>,
+}
+
+impl TaskResult {
+    /// Reads a task's stored result.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
+    pub(crate) fn decode(task_id: &str, body: &[u8]) -> Result<Self, BrokerError> {
+        serde_json::from_slice(body).map_err(|source| BrokerError::Unreadable {
+            what: format!("the stored result of task {task_id:?}"),
+            source,
+        })
+    }
 }
 
 /// What is written for a task.
@@ -86,7 +97,7 @@ pub struct ResultRecord<'a> {
     pub state: TaskState,
     /// The stored form of a [`TaskResult`], as JSON; none where only the state changes.
     pub body: Option<Cow<'a, str>>,
-    /// The message's `reply_to`: who is told of the end beside those who wait by the task's id.
+    /// The message's `reply_to`: an inbox that gets the result, in addition to clients that wait by the task's id.
     pub reply_to: Option<Cow<'a, str>>,
 }
 
@@ -103,19 +114,19 @@ impl ResultRecord<'_> {
     }
 }
 
-/// The answer to a message that is about to be enqueued. Dropping it ends the listening.
+/// The result of a message that is about to be enqueued. Dropping it stops listening.
 pub struct Reply {
     pub(crate) inbox: String,
     pub(crate) body: BoxFuture<'static, Option<Bytes>>,
 }
 
 impl Reply {
-    /// What the message has to have in `reply_to`.
+    /// The value for the message's `reply_to`.
     pub fn inbox(&self) -> &str {
         &self.inbox
     }
 
-    /// The task's end; none where it won't be heard of here any more.
+    /// The task's result; `None` if it won't arrive here any more.
     pub async fn ended(self) -> Option<TaskResult> {
         serde_json::from_slice(&self.body.await?).ok()
     }
@@ -142,9 +153,9 @@ pub struct WorkerInfo {
     pub concurrency: usize,
     /// Tasks ended since it started, failed ones included.
     pub tasks_processed: u64,
-    /// Tries that failed.
+    /// Attempts that failed.
     pub tasks_failed: u64,
-    /// Tasks at work now.
+    /// Tasks running now.
     pub active_tasks: u64,
     /// When it started.
     pub started_at: Timestamp,
@@ -158,6 +169,13 @@ pub struct WorkerInfo {
 }
 
 impl WorkerInfo {
+    /// The heartbeat as it is stored.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
+    pub(crate) fn encode(&self) -> String {
+        serde_json::to_string(self)
+            .unwrap_or_else(|error| unreachable!("a heartbeat holds JSON values only: {error}"))
+    }
+
     /// The versions of deployed modules that it serves, module by module; none where it takes no part
     /// in a fleet.
     pub fn versions(&self) -> Option<&serde_json::Map<String, Value>> {
@@ -168,13 +186,13 @@ impl WorkerInfo {
 /// The result backend.
 #[async_trait]
 pub trait Results: Debug + Send + Sync {
-    /// Writes states and results, and tells those who wait.
+    /// Writes states and results, and notifies waiting clients.
     async fn store(&self, records: &[ResultRecord<'_>]) -> Result<(), BrokerError>;
-    /// A task's state; none where nothing is stored.
+    /// A task's state; `None` if nothing is stored.
     async fn state(&self, task_id: &str) -> Result<Option<TaskState>, BrokerError>;
-    /// A task's result; none where it has not ended, or is no longer kept.
+    /// A task's result; `None` if it has not finished, or the result has expired.
     async fn result(&self, task_id: &str) -> Result<Option<TaskResult>, BrokerError>;
-    /// Waits for a result, woken by its writer; none when `timeout` is over.
+    /// Waits for a result; `None` if `timeout` passes first. Writing the result wakes the wait.
     async fn wait(
         &self,
         task_id: &str,
@@ -183,17 +201,17 @@ pub trait Results: Debug + Send + Sync {
     /// An inbox for the result of a task that is about to be enqueued, which is quicker than to wait by its
     /// id; none where the store has no inboxes, or can't be reached now.
     async fn inbox(&self, task_id: &str) -> Option<Reply>;
-    /// Deletes a state and result; false where there was none.
+    /// Deletes a state and result; false if there was none.
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError>;
     /// Writes a heartbeat that lasts for `ttl`.
     async fn heartbeat(&self, worker: &WorkerInfo, ttl: Duration) -> Result<(), BrokerError>;
     /// Removes a worker that has stopped.
     async fn sign_off(&self, worker_id: &str) -> Result<(), BrokerError>;
-    /// Workers whose heartbeat lasts.
+    /// Workers whose heartbeat has not expired.
     async fn workers(&self) -> Result<Vec<WorkerInfo>, BrokerError>;
-    /// Forgets workers whose heartbeat is over; says how many.
+    /// Removes workers whose heartbeat has expired; returns their number.
     async fn remove_stale_workers(&self) -> Result<u64, BrokerError>;
 }
 
-/// The fall-back where a wake-up was lost.
+/// The fallback in case a wake-up is lost.
 pub(crate) const WAIT_POLL: Duration = Duration::from_millis(500);

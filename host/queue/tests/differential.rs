@@ -198,7 +198,7 @@ impl Pair {
         match (kind, &delivery.payload) {
             (Kind::Retry(seconds), Payload::Message(message)) => {
                 let at = self.moment(seconds);
-                let mut message = message.clone();
+                let mut message = Box::new(message.clone());
                 message.retries += 1;
                 message.eta = Some(at);
                 message.last_error = Some("Broken: it is".into());

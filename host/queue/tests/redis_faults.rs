@@ -222,7 +222,7 @@ async fn a_key_of_another_program_is_named() {
             .expect_err("WRONGTYPE"),
     ] {
         assert!(
-            matches!(&error, BrokerError::Invalid(said) if said.contains("key_prefix")),
+            matches!(&error, BrokerError::Refused { advice: Some(advice), .. } if advice.contains("key_prefix")),
             "{error}"
         );
     }

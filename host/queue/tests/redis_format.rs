@@ -1,4 +1,4 @@
-//! What the Redis broker writes and reads, field by field: the Python system's keys and formats.
+//! What the Redis broker writes and reads, field by field: the keys and formats of Chicory for Python.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -193,7 +193,7 @@ async fn what_others_wrote_is_delivered() {
         }
         command.exec(&mut connection).expect("xadd");
     };
-    // As the Python system writes what became due, by hand, a pickle, and none of it.
+    // As Chicory for Python writes what became due, by hand, a pickle, and none of it.
     add(&[(
         "data",
         br#"{"id":"due","name":"m.f","args":[],"kwargs":{},"eta":null}"#,

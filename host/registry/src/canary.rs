@@ -1,6 +1,6 @@
-//! Whether a canary goes on, is rolled back or becomes the active version: a pure function.
+//! Whether a canary continues, is rolled back or becomes the active version: a pure function.
 //!
-//! Must not know who counts, nor who acts.
+//! Must not know who counts, nor who acts on it.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use super::Canary;
 use chicory_clock::Timestamp;
 
-/// Ends of tasks since a canary began: its own, and the active version's.
+/// Attempts since a canary began: on the canary, and on the active version.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanaryCounts {
-    /// Tries on the canary that succeeded.
+    /// Attempts on the canary that succeeded.
     pub canary_ok: u64,
-    /// Tries on the canary that failed.
+    /// Attempts on the canary that failed.
     pub canary_failed: u64,
-    /// Tries on the active version that succeeded.
+    /// Attempts on the active version that succeeded.
     pub active_ok: u64,
-    /// Tries on the active version that failed.
+    /// Attempts on the active version that failed.
     pub active_failed: u64,
 }
 
@@ -29,34 +29,34 @@ impl CanaryCounts {
     }
 }
 
-/// What is to become of a canary.
+/// What should become of a canary.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// It goes on.
+    /// It continues.
     Wait,
-    /// It fails more than it may; the reason, with figures.
+    /// It fails too often; the reason, with figures.
     RollBack(String),
-    /// It has held.
+    /// It has proved itself.
     Promote,
 }
 
 /// Judges a canary by what all workers have counted.
 ///
-/// It is rolled back once at least `min_tasks` tries have ended on it and its share of failures is more
-/// than `margin` percentage points above the active version's; or earlier, once so many have failed that
-/// it would be even if all that is missing to `min_tasks` succeeded. It is promoted when it has held for
-/// `hold` seconds with at least `min_tasks` tries.
+/// It is rolled back once its failure rate is more than `margin` percentage points above the active
+/// version's, after at least `min_tasks` attempts; or earlier, as soon as it would be even if all attempts
+/// still missing to `min_tasks` succeeded. It is promoted after `hold` seconds with at least `min_tasks`
+/// attempts.
 pub fn judge(canary: &Canary, counts: &CanaryCounts, now: Timestamp) -> Verdict {
     let terms = &canary.terms;
-    let tries = counts.canary_ok + counts.canary_failed;
-    let failing = share(counts.canary_failed, tries.max(terms.min_tasks));
+    let attempts = counts.canary_ok + counts.canary_failed;
+    let failing = share(counts.canary_failed, attempts.max(terms.min_tasks));
     let normal = share(
         counts.active_failed,
         counts.active_ok + counts.active_failed,
     );
     if failing > normal + terms.margin {
         return Verdict::RollBack(format!(
-            "{} of {tries} tries failed on the canary, {} of {} on the active version; {} percentage points more are allowed",
+            "{} of {attempts} attempts failed on the canary, {} of {} on the active version; {} percentage points more are allowed",
             counts.canary_failed,
             counts.active_failed,
             counts.active_ok + counts.active_failed,
@@ -64,14 +64,14 @@ pub fn judge(canary: &Canary, counts: &CanaryCounts, now: Timestamp) -> Verdict 
         ));
     }
     let hold = Duration::try_from_secs_f64(terms.hold).unwrap_or(Duration::MAX);
-    if now.since(canary.since) >= hold && tries >= terms.min_tasks {
+    if now.since(canary.since) >= hold && attempts >= terms.min_tasks {
         Verdict::Promote
     } else {
         Verdict::Wait
     }
 }
 
-/// In percent; none is 0.
+/// In percent; 0 of 0 is 0.
 fn share(part: u64, whole: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
     let (part, whole) = (part as f64, whole.max(1) as f64);
@@ -108,7 +108,11 @@ mod tests {
     #[test]
     fn it_is_judged_against_the_active_version() {
         assert_eq!(judged([0, 0, 0, 0], 600), Verdict::Wait);
-        assert_eq!(judged([19, 0, 900, 0], 600), Verdict::Wait, "too few tries");
+        assert_eq!(
+            judged([19, 0, 900, 0], 600),
+            Verdict::Wait,
+            "too few attempts"
+        );
         assert_eq!(judged([20, 0, 900, 0], 59), Verdict::Wait, "too early");
         assert_eq!(judged([20, 0, 900, 0], 60), Verdict::Promote);
         assert_eq!(
@@ -131,8 +135,9 @@ mod tests {
             panic!("it fails");
         };
         assert!(
-            reason
-                .starts_with("10 of 20 tries failed on the canary, 4 of 404 on the active version"),
+            reason.starts_with(
+                "10 of 20 attempts failed on the canary, 4 of 404 on the active version"
+            ),
             "{reason}"
         );
     }

@@ -22,23 +22,23 @@ pub struct Deployer {
     clock: Arc<dyn Clock>,
 }
 
-/// What is to be rolled out.
+/// What to roll out.
 #[derive(Debug, Clone)]
 pub enum RolloutTarget {
     /// A version whose bytes are in the registry.
     Deploy(Box<Version>),
-    /// A version that is kept: its digest or how it begins; none for the one before.
+    /// A version that is kept: its digest or the beginning of it; `None` for the previous version.
     RollBack(Option<String>),
 }
 
-/// How far a roll-out is.
+/// The progress of a roll-out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
-    /// What is waited for.
+    /// The phase.
     pub phase: Phase,
-    /// Workers that are as far.
+    /// Workers that have reached it.
     pub done: usize,
-    /// Workers that are to be.
+    /// Workers that should reach it.
     pub workers: usize,
 }
 
@@ -55,15 +55,16 @@ pub struct RolledOut {
 
 /// Why a roll-out had no effect.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RolloutError {
-    /// It can't begin, or somebody else ended it.
+    /// It can't begin, or another process ended it.
     #[error(transparent)]
     Refused(#[from] DeployRefused),
     /// Workers can't run it.
-    #[error("the roll-out is stopped, and the version before stays: {}", reasons(.0))]
+    #[error("the roll-out is stopped, and the previous version stays: {}", reasons(.0))]
     WorkersRefused(Vec<(String, String)>),
     /// Workers did not answer.
-    #[error("the roll-out is stopped, and the version before stays: no answer within {after:?} from {}", workers.join(", "))]
+    #[error("the roll-out is stopped, and the previous version stays: no answer within {after:?} from {}", workers.join(", "))]
     NoAnswer {
         /// Who did not.
         workers: Vec<String>,
@@ -83,9 +84,9 @@ fn reasons(refusals: &[(String, String)]) -> String {
     lines.concat()
 }
 
-/// Between two looks at the workers' answers.
+/// How often the workers' reports are read.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
-/// Between two looks at who is alive.
+/// How often live workers are counted.
 const COUNT_EVERY: Duration = Duration::from_millis(500);
 
 impl Deployer {
@@ -98,11 +99,11 @@ impl Deployer {
         }
     }
 
-    /// Rolls out, and says how far it is. `changes` are those between the active version's tasks and the
-    /// new ones that messages may not fit; it is called with the record that is deployed onto.
+    /// Rolls out, and reports the progress to `tell`. `changes` lists the differences between the tasks of the
+    /// active version and the new one that messages may not fit; it is called with the module's record.
     ///
     /// # Errors
-    /// When it can't begin, or has been stopped: nothing serves that did not serve before.
+    /// If it can't begin, or was stopped: then the previous version still serves.
     pub async fn roll_out(
         &self,
         module: &str,
@@ -147,7 +148,7 @@ impl Deployer {
         outcome
     }
 
-    /// Ends a roll-out without effect, if it is under way.
+    /// Stops a roll-out without effect, if it is under way.
     ///
     /// # Errors
     /// When the registry can't be reached; then the roll-out expires by itself.
@@ -203,8 +204,8 @@ impl Deployer {
         })
     }
 
-    /// Makes one transition by compare-and-set. An attempt whose answer was lost is looked for first, so
-    /// that it isn't made twice; a registry that is away is waited for until the roll-out expires.
+    /// Makes one transition by compare-and-set. It first checks whether the transition was made by an attempt
+    /// whose answer was lost. An unavailable registry is retried until the roll-out expires.
     async fn step(
         &self,
         module: &str,
@@ -272,7 +273,7 @@ impl Deployer {
         }))
     }
 
-    /// Waits until all workers alive have said that they are as far. Returns how many they are.
+    /// Waits until all live workers have reported this phase. Returns their number.
     async fn wait_for(
         &self,
         phase: Phase,
@@ -335,7 +336,7 @@ fn ours<'a>(record: &'a ModuleRecord, request: &RolloutRequest) -> Option<&'a Ro
         .filter(|rollout| rollout.id == request.id)
 }
 
-/// None where the registry is away for now.
+/// `None` if the registry is unavailable for now.
 fn transient<T>(answer: Result<T, RegistryError>) -> Result<Option<T>, RegistryError> {
     match answer {
         Ok(value) => Ok(Some(value)),

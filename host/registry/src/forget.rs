@@ -2,7 +2,7 @@
 //!
 //! In this order: old versions are marked, so that no new message names one; the queues are read; what
 //! no message needs goes from the record, and then its bytes go, unless another module has the same.
-//! A crash in between leaves marks, or bytes that nobody names; never a version without bytes.
+//! A crash in between leaves marks, or bytes without a version; never a version without bytes.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ pub async fn delete_unnamed(
     Ok(())
 }
 
-/// A deploy may have found the bytes there, and named them in the very moment of their deletion.
+/// A deploy may have found the bytes there and named them just as they were deleted.
 async fn put_back(
     registry: &dyn Registry,
     digest: &String,
@@ -124,7 +124,7 @@ async fn retire(
     }
 }
 
-/// Takes the versions that nobody needs out of the record; returns their digests.
+/// Removes the versions that no message needs from the record; returns their digests.
 async fn drop_versions(
     registry: &dyn Registry,
     request: &ForgetRequest<'_>,
@@ -135,7 +135,7 @@ async fn drop_versions(
         let Some(mut record) = registry.module(request.module).await? else {
             return Ok(Vec::new());
         };
-        // Somebody may have marked others meanwhile; those, nobody has looked for.
+        // Other versions may have been marked in the meantime; the queues were not read for those.
         let kept = record.versions.iter().map(|version| &version.digest);
         let kept: Vec<_> = kept
             .filter(|digest| needed.contains(*digest) || !retired.contains(digest))

@@ -64,7 +64,7 @@ pub use self::refused::DeployRefused;
 pub use self::route::{NoVersion, TaskVersion, TaskVersions};
 pub use self::transition::RetentionRule;
 
-/// A line of the log of everything that changed what a fleet runs.
+/// A line of the audit log, which records every change of what a fleet runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// When.
@@ -77,20 +77,20 @@ pub struct AuditEntry {
     pub module: String,
     /// The version's digest; empty where it is about none.
     pub digest: String,
-    /// More, for people.
+    /// Details, for people.
     pub detail: String,
 }
 
-/// What one worker says about a roll-out.
+/// One worker's report on a roll-out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerReport {
     /// Who.
     pub worker_id: String,
-    /// How far it is.
+    /// Its progress.
     pub progress: Progress,
 }
 
-/// How far a worker is with a roll-out.
+/// A worker's progress with a roll-out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
@@ -98,20 +98,20 @@ pub enum Progress {
     Ready,
     /// New tasks start on the new version.
     Switched,
-    /// It can't run this version, and why.
+    /// It can't run this version; the reason.
     Refused(String),
 }
 
 /// Where modules are kept for a fleet.
 #[async_trait]
 pub trait Registry: Debug + Send + Sync {
-    /// Keeps a module's bytes under their digest. What is there already stays as it is.
+    /// Stores a module's bytes under their digest. Bytes that are there already stay.
     async fn put_blob(&self, digest: &str, bytes: Bytes) -> Result<(), RegistryError>;
 
     /// The bytes under a digest, as they are stored: the reader checks the digest.
     async fn blob(&self, digest: &str) -> Result<Option<Bytes>, RegistryError>;
 
-    /// Forgets the bytes under a digest.
+    /// Deletes the bytes under a digest.
     async fn delete_blob(&self, digest: &str) -> Result<(), RegistryError>;
 
     /// The names of all modules that have a record.
@@ -125,18 +125,18 @@ pub trait Registry: Debug + Send + Sync {
     async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), RegistryError>;
 
     /// Stores a record in place of the one whose revision it carries (0 for none), together with a line
-    /// in the audit log, and wakes those who watch. Returns its new revision, or none where somebody
-    /// else changed the module first: nothing was changed then.
+    /// in the audit log, and wakes the watchers. Returns its new revision, or `None` if the module was
+    /// changed in the meantime: then nothing was stored.
     async fn replace(
         &self,
         record: &ModuleRecord,
         entry: &AuditEntry,
     ) -> Result<Option<u64>, RegistryError>;
 
-    /// Notes a worker's progress with a roll-out; the last word of a worker holds.
+    /// Stores a worker's progress with a roll-out, in place of its earlier report.
     async fn report(&self, rollout: &str, report: &WorkerReport) -> Result<(), RegistryError>;
 
-    /// What workers said about a roll-out.
+    /// The workers' reports on a roll-out.
     async fn reports(&self, rollout: &str) -> Result<Vec<WorkerReport>, RegistryError>;
 
     /// Adds to the counts of a canary, and returns what all workers have counted.
@@ -146,10 +146,10 @@ pub trait Registry: Debug + Send + Sync {
     /// The newest lines of the audit log, newest first.
     async fn audit(&self, limit: usize) -> Result<Vec<AuditEntry>, RegistryError>;
 
-    /// Notes the trust policy by which a worker starts. A policy other than the last one noted is a line
-    /// in the audit log; returns whether it was one.
+    /// Notes the trust policy that a worker starts with. If it differs from the last one noted, it becomes a
+    /// line in the audit log; returns whether it did.
     async fn note_policy(&self, policy: &str, entry: &AuditEntry) -> Result<bool, RegistryError>;
 
-    /// Says that something changed. Wake-ups may be lost: look every few seconds as well.
+    /// Wake-ups when something has changed. Some may be lost, so look every few seconds as well.
     async fn watch(&self) -> Result<mpsc::Receiver<()>, RegistryError>;
 }

@@ -17,7 +17,7 @@ use chicory_clock::Timestamp;
 pub struct ModuleRecord {
     /// Its name, the first part of its tasks' names.
     pub name: String,
-    /// Counts the changes of the whole registry; the store sets it. 0: never stored.
+    /// The registry's revision at the last change of this record; the store sets it. 0: never stored.
     #[serde(default)]
     pub revision: u64,
     /// All versions that are kept, oldest first.
@@ -50,8 +50,8 @@ pub struct Version {
     /// Its tasks, each with its signature.
     #[serde(default)]
     pub tasks: BTreeMap<String, Signature>,
-    /// The manifest that it is deployed with. Workers take retries and delivery from here; what it is
-    /// granted they take from the bytes alone, which the digest and the signature cover.
+    /// The manifest that it is deployed with. Workers take retries and delivery from here, but grants only
+    /// from the bytes, which the digest and the signature cover.
     #[serde(default)]
     pub manifest: Value,
     /// Who deployed it.
@@ -97,7 +97,7 @@ pub struct Rollout {
     pub phase: Phase,
     /// When it began.
     pub started_at: Timestamp,
-    /// When it is over even if nobody ends it: whoever began it has gone.
+    /// When it expires, in case its author is gone and doesn't end it.
     pub expires_at: Timestamp,
     /// Whether it ends as a canary, and on which terms.
     #[serde(default)]
@@ -114,14 +114,14 @@ pub enum Phase {
     Switching,
 }
 
-/// When a canary is given up, and when it becomes the active version.
+/// When a canary is rolled back, and when it becomes the active version.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct CanaryTerms {
     /// Its share of messages, 0 to 100.
     pub percent: f64,
-    /// By how many percentage points its share of failures may be above the active version's.
+    /// How many percentage points its failure rate may be above the active version's.
     pub margin: f64,
-    /// Seconds that it must hold.
+    /// Seconds that it must serve before it is promoted.
     pub hold: f64,
     /// Tasks that it must have run before it is judged.
     pub min_tasks: u64,
@@ -153,7 +153,7 @@ pub struct Canary {
     pub terms: CanaryTerms,
 }
 
-/// What a roll-out is to be.
+/// A request to roll a version out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RolloutRequest {
     /// Unique among all roll-outs.
@@ -162,11 +162,11 @@ pub struct RolloutRequest {
     pub by: String,
     /// Now.
     pub now: Timestamp,
-    /// When it is given up unless it has ended.
+    /// When it expires.
     pub expires_at: Timestamp,
     /// Whether it ends as a canary.
     pub canary: Option<CanaryTerms>,
-    /// Whether changes that messages of before may not fit are wanted.
+    /// Whether changes are allowed that queued messages may not fit.
     pub allow_breaking: bool,
 }
 
@@ -198,7 +198,7 @@ impl ModuleRecord {
         self.history.iter().any(|past| past.digest == digest)
     }
 
-    /// The digest of the version that workers are to start new tasks on.
+    /// The digest of the version that workers should start new tasks on.
     pub fn serving(&self) -> Option<&str> {
         match &self.rollout {
             Some(rollout) if rollout.phase == Phase::Switching => Some(&rollout.digest),
@@ -208,7 +208,7 @@ impl ModuleRecord {
 }
 
 impl Canary {
-    /// Whether the message of this id is among the canary's share. The same on every worker.
+    /// Whether the message with this id is in the canary's share. The same on every worker.
     pub fn takes(&self, message_id: &str) -> bool {
         let bucket = stable_hash(message_id.bytes()) % 10_000;
         #[expect(clippy::cast_precision_loss, reason = "below 10,000")]

@@ -23,7 +23,7 @@ pub enum DeployRefused {
         digest: String,
         /// When it began.
         since: Timestamp,
-        /// When it is given up.
+        /// When it expires.
         until: Timestamp,
     },
     /// A canary serves.
@@ -93,8 +93,8 @@ pub enum DeployRefused {
     /// A name would be ambiguous beside a module that is deployed.
     #[error(transparent)]
     Names(#[from] NameConflict),
-    /// Somebody else has ended the roll-out.
-    #[error("the roll-out of module {module:?} is over: it expired, or somebody else ended it")]
+    /// Another process ended the roll-out.
+    #[error("the roll-out of module {module:?} is over: it expired, or another process ended it")]
     Over {
         /// The module.
         module: String,

@@ -1,5 +1,5 @@
-//! What every store of the registry has in common: how values become text and back, and how long what
-//! is not for ever is kept.
+//! What every store of the registry needs: how values become text and back, and how long temporary values are
+//! kept.
 //!
 //! Must not know any store.
 
@@ -10,13 +10,13 @@ use serde::de::DeserializeOwned;
 
 use crate::RegistryError;
 
-/// How long a worker's word on a roll-out is kept.
+/// How long a worker's report on a roll-out is kept.
 pub const REPORTS_TTL: Duration = Duration::from_hours(1);
 
 /// How long a canary's counts are kept after the last was added.
 pub const COUNTS_TTL: Duration = Duration::from_hours(7 * 24);
 
-/// The lines of the audit log that are kept at least.
+/// Minimum number of lines that the audit log keeps.
 pub const AUDIT_LINES: u32 = 100_000;
 
 /// A value as it is stored.

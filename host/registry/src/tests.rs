@@ -254,3 +254,41 @@ proptest! {
         }
     }
 }
+
+/// A record whose active version has this task.
+fn offering(module: &str, task: &str) -> ModuleRecord {
+    let signature = chicory_signature::Signature {
+        kind: chicory_signature::Kind::Function,
+        params: [].into(),
+        result: None,
+    };
+    let version = Version {
+        tasks: [(task.to_owned(), signature)].into(),
+        ..version(module, 0)
+    };
+    ModuleRecord::of_one(module, version)
+}
+
+#[test]
+fn m3_a_module_conflicts_with_what_new_messages_meet_elsewhere() {
+    let shop = offering("acme.shop", "pay");
+    let mut acme = offering("acme", "shop.pay");
+    let said = acme.conflict_with([&shop]).unwrap().to_string();
+    assert!(said.contains("\"acme.shop.pay\" is ambiguous"), "{said}");
+    assert_eq!(shop.conflict_with([&acme]), acme.conflict_with([&shop]));
+    assert_eq!(acme.conflict_with([&acme]), None);
+    // A module that was never deployed owns no names.
+    assert_eq!(acme.conflict_with([&ModuleRecord::new("acme.shop")]), None);
+    // The version with the task is only kept for messages that are queued.
+    let other = offering("acme", "ask").versions.remove(0);
+    acme.active = Some("next".into());
+    acme.versions.push(Version {
+        digest: "next".into(),
+        ..other
+    });
+    assert_eq!(acme.conflict_with([&shop]), None);
+    // It is to serve again.
+    let back = acme.begin_rollback(Some("acme"), &request("r", 1)).unwrap();
+    let refused = back.beside(&[shop]).unwrap_err();
+    assert!(matches!(refused, DeployRefused::Names(_)), "{refused}");
+}

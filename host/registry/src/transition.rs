@@ -10,9 +10,9 @@ use chicory_clock::Timestamp;
 /// Which versions are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RetentionRule {
-    /// So many of the newest are kept whatever their age.
+    /// Number of newest versions that are kept at any age.
     pub count: usize,
-    /// Those younger than this (seconds) are kept whatever their number.
+    /// Versions younger than this, in seconds, are always kept.
     pub age: f64,
 }
 
@@ -29,7 +29,7 @@ impl Default for RetentionRule {
 const HISTORY: usize = 100;
 
 impl ModuleRecord {
-    /// A module that nobody has deployed yet.
+    /// A module that has never been deployed.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -64,15 +64,15 @@ impl ModuleRecord {
             }
         }
         let digest = version.digest.clone();
-        // Deployed again, it is the newest: its signature may be new, and its age begins anew.
+        // Deployed again, it becomes the newest version: its signature may be new, and its age restarts.
         self.versions.retain(|known| known.digest != digest);
         self.versions.push(version);
         self.rollout = Some(rollout(request, digest, "deploy"));
         Ok(self)
     }
 
-    /// Begins the way back to a version that is kept: the named one (a digest, or how it begins), or the
-    /// one that was active before.
+    /// Begins a rollback to a version that is kept: the named one (a digest, or the beginning of it), or the one
+    /// that was active before.
     pub fn begin_rollback(
         mut self,
         to: Option<&str>,
@@ -94,7 +94,7 @@ impl ModuleRecord {
         Ok(self)
     }
 
-    /// All workers are ready: they are to start new tasks on the new version; a canary serves at once.
+    /// All workers are ready and should start new tasks on the new version; a canary serves at once.
     pub fn switch(mut self, id: &str, now: Timestamp) -> Result<Self, DeployRefused> {
         let rollout = self.take_rollout(id)?;
         match rollout.canary {
@@ -134,8 +134,8 @@ impl ModuleRecord {
         Ok(self)
     }
 
-    /// Ends a roll-out whose time is over, as whoever began it would have: one that had all workers
-    /// ready is finished, any other has no effect. None where there is nothing to end.
+    /// Ends an expired roll-out as its author would have: if all workers were ready it is finished, otherwise it
+    /// has no effect. `None` if there is nothing to end.
     pub fn expire(self, now: Timestamp) -> Option<Self> {
         let rollout = self.rollout.as_ref()?;
         if rollout.expires_at > now {
@@ -173,7 +173,7 @@ impl ModuleRecord {
             self.active.clone(),
             self.canary.as_ref().map(|canary| canary.digest.clone()),
             self.rollout.as_ref().map(|rollout| rollout.digest.clone()),
-            // The way back stays open.
+            // The version to roll back to is kept.
             self.before().ok(),
         ];
         let old = self.versions.len().saturating_sub(rule.count);
@@ -189,8 +189,7 @@ impl ModuleRecord {
         retired
     }
 
-    /// Forgets retiring versions, but for those that are `needed`, which are kept. Returns the digests of
-    /// the forgotten ones.
+    /// Forgets the retiring versions, except those that are `needed`. Returns the digests of the forgotten ones.
     pub fn forget_retired(&mut self, needed: &[String]) -> Vec<String> {
         let mut gone = Vec::new();
         self.versions.retain_mut(|version| {
@@ -207,7 +206,7 @@ impl ModuleRecord {
         gone
     }
 
-    /// The one version whose digest begins like this.
+    /// The one version whose digest has this prefix.
     pub fn digest_of(&self, prefix: &str) -> Result<String, DeployRefused> {
         let mut found = self
             .versions

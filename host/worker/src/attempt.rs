@@ -2,6 +2,9 @@
 //!
 //! All phases share one [`Attempt`], and read the message and the lease through it. Must not know who moves it on.
 
+pub(crate) mod call;
+pub(crate) mod runner;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -13,9 +16,9 @@ use chicory_queue::{
 use chicory_signature::Usage;
 use tokio::sync::OwnedSemaphorePermit;
 
+use self::runner::{Runnable, TaskNotFound};
 use crate::observer::{AttemptEnded, AttemptInfo};
 use crate::result::StateChange;
-use crate::runner::{Runnable, TaskNotFound};
 
 /// A delivery that was fetched, and is not settled yet.
 pub(crate) struct Attempt {

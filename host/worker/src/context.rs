@@ -11,11 +11,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::WorkerConfig;
+use crate::attempt::runner::Runner;
 use crate::attempt::{Concluded, Ready};
 use crate::health::Health;
 use crate::held::HeldAttempts;
 use crate::observer::{Log, Observer};
-use crate::runner::Runner;
 
 /// The shared state of one run of a worker.
 pub(crate) struct WorkerContext {

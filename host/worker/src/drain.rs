@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use chicory_signature::with_causes;
+
 use crate::attempt::Concluded;
 use crate::context::WorkerContext;
 use crate::execute::interrupt;
@@ -33,7 +35,7 @@ pub(crate) async fn release_rest(context: &WorkerContext) -> usize {
             "released the tasks that were running"
         ),
         Ok(Err(error)) => {
-            tracing::warn!(%error, tasks = rest.len(), "could not release tasks; their leases expire");
+            tracing::warn!(error = %with_causes(&error), tasks = rest.len(), "could not release tasks; their leases expire");
         }
         Err(_) => tracing::warn!(
             tasks = rest.len(),

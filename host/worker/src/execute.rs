@@ -12,10 +12,10 @@ use chicory_queue::{
 };
 use chicory_signature::LogLine;
 
+use crate::attempt::runner::{Ended, Runnable, Running};
 use crate::attempt::{Attempt, Concluded, Found, Started};
 use crate::context::WorkerContext;
 use crate::result::state_change;
-use crate::runner::{Ended, Runnable, Running};
 use crate::{Call, TaskNotFound};
 
 /// What this worker has for a delivery.

@@ -13,10 +13,10 @@ use futures::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::alarm::watched;
+use crate::attempt::runner::Running;
 use crate::attempt::{Concluded, Ready, Started};
 use crate::context::WorkerContext;
 use crate::execute::{conclude, start};
-use crate::runner::Running;
 
 /// How long a lane keeps its thread before others have their turn: as long as a guest does.
 const TURN: Duration = Duration::from_millis(2);

@@ -3,10 +3,10 @@
 //! Tasks are found and run by a [`Runner`]: sandboxed modules (a `Catalog`, with the feature `sandbox`) or closures of
 //! this program ([`NativeTasks`]). Must not know Redis or `SQLite`, nor how a sandbox works inside.
 
+mod admit;
 mod alarm;
 mod attempt;
 mod backoff;
-mod call;
 mod config;
 mod context;
 mod drain;
@@ -19,13 +19,14 @@ mod lane;
 mod native;
 mod observer;
 mod result;
-mod runner;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod stop;
+mod summary;
 mod worker;
 
-pub use call::Call;
+pub use attempt::call::Call;
+pub use attempt::runner::{Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskProfile};
 pub use chicory_signature::{Level, LogLine, Note, Usage};
 pub use config::WorkerConfig;
 pub use error::WorkerError;
@@ -33,7 +34,6 @@ pub use native::NativeTasks;
 pub use observer::{
     AttemptEnd, AttemptEnded, AttemptInfo, EventChannel, Observer, Said, WorkerEvent,
 };
-pub use runner::{Ended, FnRunner, Runnable, Runner, Running, TaskNotFound, TaskProfile};
 #[cfg(feature = "sandbox")]
 pub use sandbox::{
     Bundle, Catalog, CatalogTask, Fleet, FleetConfig, LoadReport, Manifest, ManifestError,
@@ -41,4 +41,5 @@ pub use sandbox::{
     signature_file,
 };
 pub use stop::Stop;
-pub use worker::{Summary, Worker};
+pub use summary::Summary;
+pub use worker::Worker;

@@ -15,7 +15,7 @@ use futures::FutureExt as _;
 use serde::Serialize;
 
 use crate::Call;
-use crate::runner::{Runnable, Runner, Running, TaskNotFound, TaskProfile};
+use crate::attempt::runner::{Runnable, Runner, Running, TaskNotFound, TaskProfile};
 
 /// Tasks by name, each an async closure. They run in this process, with all that it may do: no sandbox, no limits.
 ///

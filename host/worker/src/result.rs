@@ -89,7 +89,7 @@ mod tests {
             },
             raw: message.encode().into(),
             task_id: id.into(),
-            payload: Payload::Message(Box::new(message)),
+            payload: Payload::Message(message),
             deliveries: 1,
         }
     }

@@ -12,9 +12,6 @@ mod module_dir;
 mod translate;
 mod trust;
 
-use crate::Worker;
-use crate::duty::follow::follow;
-
 pub use bundle::{Bundle, digest};
 pub use catalog::{Catalog, CatalogTask, LoadReport, Refusal, ResolveError};
 pub use error::ModuleError;
@@ -22,11 +19,3 @@ pub use fleet::{Fleet, FleetConfig};
 pub use manifest::{Manifest, ManifestError, TaskSettings};
 pub use module_dir::ModuleDir;
 pub use trust::{Trust, TrustError, signature_file};
-
-impl Worker {
-    /// Makes it serve what the registry says, as far as it is not in the catalog already.
-    #[must_use]
-    pub fn in_fleet(self, fleet: Fleet) -> Self {
-        self.with_duty(|context| follow(fleet, context))
-    }
-}

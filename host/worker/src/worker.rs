@@ -23,7 +23,7 @@ use crate::health::Health;
 use crate::held::HeldAttempts;
 use crate::lane;
 use crate::stop::Phase;
-use crate::{Observer, Runner, Stop, WorkerConfig, WorkerError};
+use crate::{Observer, Runner, Stop, Summary, WorkerConfig, WorkerError};
 
 /// Takes messages from queues and runs them, until it is stopped.
 ///
@@ -67,17 +67,6 @@ pub struct Worker {
 /// A duty beside those of every worker; it runs until it is dropped.
 type Duty = Box<dyn FnOnce(Arc<WorkerContext>) -> BoxFuture<'static, ()> + Send>;
 
-/// What a worker did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Summary {
-    /// Attempts that ended.
-    pub processed: u64,
-    /// Attempts that failed.
-    pub failed: u64,
-    /// Tasks released unfinished.
-    pub released: usize,
-}
-
 impl Worker {
     /// A worker that has not started, on the system's clock.
     pub fn new(connected: Connected, runner: Arc<dyn Runner>, config: WorkerConfig) -> Self {
@@ -105,15 +94,13 @@ impl Worker {
         self
     }
 
-    /// Adds a duty.
+    /// Makes it serve what the registry says, as far as it is not in the catalog already.
     #[cfg(feature = "sandbox")]
-    pub(crate) fn with_duty<F, Fut>(mut self, duty: F) -> Self
-    where
-        F: FnOnce(Arc<WorkerContext>) -> Fut + Send + 'static,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
+    #[must_use]
+    pub fn in_fleet(mut self, fleet: crate::Fleet) -> Self {
+        let follow = |context| crate::duty::follow::follow(fleet, context);
         self.duties
-            .push(Box::new(move |context| Box::pin(duty(context))));
+            .push(Box::new(move |context| Box::pin(follow(context))));
         self
     }
 

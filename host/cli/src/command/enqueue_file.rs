@@ -278,7 +278,7 @@ mod tests {
             ),
             (
                 "{\"name\":\"a\",\"eta\":\"soon\"}",
-                "line 1: \"soon\" is no time",
+                "line 1: \"soon\" is not a time",
             ),
         ] {
             let error = lines(text).next_batch(&defaults()).unwrap_err().to_string();

@@ -1,15 +1,17 @@
 //! The embedded broker: the same promises as on a server, in one file that several processes share.
 //!
-//! One connection writes and one reads, each on a thread of its own. Whoever waits is woken at once by
-//! what its own process does, and within milliseconds by what another process does to the file.
+//! One connection writes and one reads, each on a thread of its own. A wait is woken at once by
+//! changes of its own process, and within milliseconds by changes that another process makes to the file.
 //! Must not know how the file is laid out: each verb's own module does.
 
+mod changes;
 mod dead;
 mod enqueue;
 mod extend;
 mod fault;
 mod fetch;
 mod file;
+mod file_watch;
 mod inspect;
 mod messages;
 mod promote;
@@ -30,8 +32,9 @@ use tokio::sync::mpsc;
 
 use self::enqueue::Encoded;
 use self::fetch::Claim;
+use self::file_watch::FileWatch;
 use self::thread::Thread;
-use self::wakes::{FileWatch, Wakes};
+use self::wakes::Wakes;
 use crate::fairness::Rotation;
 use crate::{
     Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Lease, ReclaimRequest,

@@ -37,7 +37,7 @@ impl<R> Call<R> {
     /// The same with one more argument by position.
     ///
     /// # Panics
-    /// Where the value can't be JSON, such as a map with keys that are no texts.
+    /// Where the value can't be JSON, such as a map with keys that are not text.
     pub fn arg(mut self, value: impl Serialize) -> Self {
         if let Err(error) = self.message.arguments.push(&value) {
             panic!(
@@ -80,6 +80,7 @@ impl<R> Started<R> {
 
 /// Why a call gave no result.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CallError {
     /// Nothing was queued.
     #[error(transparent)]
@@ -102,16 +103,16 @@ pub enum CallError {
         id: String,
     },
     /// Its result has another type than the call's: the module has changed since.
-    #[error("the result of task {id} is of another type: {reason}")]
+    #[error("the result of task {id} is of another type")]
     OtherType {
         /// The message's id.
         id: String,
         /// What is wrong with it.
-        reason: String,
+        source: serde_json::Error,
     },
 }
 
-/// The value of a call, once its wait is over.
+/// The value of a call, after the wait for it.
 pub(super) fn read<R: DeserializeOwned>(
     id: &str,
     result: Option<TaskResult>,
@@ -126,8 +127,8 @@ pub(super) fn read<R: DeserializeOwned>(
         });
     }
     let value = result.result.unwrap_or_default();
-    serde_json::from_value(value).map_err(|error| CallError::OtherType {
+    serde_json::from_value(value).map_err(|source| CallError::OtherType {
         id: id.to_owned(),
-        reason: error.to_string(),
+        source,
     })
 }

@@ -39,7 +39,7 @@ async fn replay(fixture: &Fixture, id: &str, options: ReplayOptions) -> Result<b
     inspect.replay(&fixture.queue, id, options).await
 }
 
-/// Those of the Python system, and the message as it was.
+/// Those of Chicory for Python, and the message as it was.
 pub async fn a_dead_letter_has_all_its_fields(fixture: &Fixture) {
     let sent = message("m");
     let delivery = bury(fixture, &sent).await;
@@ -109,7 +109,7 @@ pub async fn the_oldest_make_room(fixture: &Fixture) {
     assert_eq!(fixture.stats().await.dead, 50);
 }
 
-/// `reset_retries` clears what earlier tries left.
+/// `reset_retries` clears what earlier attempts left.
 pub async fn a_replay_keeps_the_retries_unless_told(fixture: &Fixture) {
     let mut tried = message("m");
     tried.retries = 4;

@@ -1,4 +1,4 @@
-//! Promises about leases: held, extended, expired, taken over.
+//! Promises about leases: held, extended, expired, reclaimed.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub async fn reclaim_takes_at_most_its_limit(fixture: &Fixture) {
     assert_eq!(fixture.stats().await.pending, 10);
 }
 
-/// While one message's lease is extended and another's is not, only the other is taken over.
+/// While one message's lease is extended and another's is not, only the other is reclaimed.
 pub async fn an_extended_lease_is_kept(fixture: &Fixture) {
     let fixture = &fixture
         .set(Settings {

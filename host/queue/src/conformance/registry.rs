@@ -1,4 +1,4 @@
-//! Promises of the registry: nothing is overwritten unseen, and everybody sees the same.
+//! Promises of the registry: nothing is overwritten unseen, and all readers see the same.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Promises to those who wait for a task, and to those who watch the workers.
+//! Promises about waiting for results, and about heartbeats.
 
 use std::time::Duration;
 
@@ -235,7 +235,7 @@ pub async fn workers_are_listed_until_they_sign_off(fixture: &Fixture) {
     assert_eq!(removed, 0, "who signed off is not stale");
 }
 
-/// Only those whose heartbeat is over.
+/// Only those whose heartbeat has expired.
 pub async fn stale_workers_are_forgotten(fixture: &Fixture) {
     let results = &fixture.connected.results;
     let (brief, long) = (Duration::from_secs(1), Duration::from_mins(1));

@@ -101,7 +101,7 @@ pub async fn a_batch_is_answered_in_order(fixture: &Fixture) {
     assert!(none.expect("settle nothing").is_empty());
 }
 
-/// A result belongs to whoever holds the lease.
+/// A result belongs to the holder of the lease.
 pub async fn a_lost_settlement_writes_no_result(fixture: &Fixture) {
     let delivery = fixture.deliver(&message("m"), "one").await;
     fixture.settle(settle(&delivery, Settlement::Release)).await;
@@ -183,7 +183,7 @@ fn charged(message: &TaskMessage, at: Timestamp) -> TaskMessage {
     }
 }
 
-/// At the tail, for whoever asks.
+/// At the end of the queue, for any consumer.
 pub async fn a_release_is_ready_at_once_without_a_charge(fixture: &Fixture) {
     fixture.enqueue(&messages("m", 3)).await;
     let first = fixture.fetch("one", 1).await;

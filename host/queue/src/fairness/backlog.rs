@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 /// Deliveries that a queue with a backlog gets in one turn.
 const TURN: usize = 32;
-/// One fetch in this number begins with the queues that had no backlog when they were last read.
+/// Every fourth fetch begins with the queues that had no backlog when they were last read.
 const ROUND: usize = 4;
 
 /// The queues that gave all they were asked for when they were last read.

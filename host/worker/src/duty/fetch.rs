@@ -5,17 +5,16 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use chicory_queue::{Delivery, DeliveryMode, FetchRequest, Settled};
+use chicory_queue::FetchRequest;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::reclaim::Reclaim;
-use crate::attempt::{Attempt, Ready};
+use crate::admit::admit;
 use crate::backoff::Backoff;
 use crate::context::WorkerContext;
-use crate::{execute, lane};
 
 /// Larger replies bring no more speed, and take long to read.
 const LARGEST_BATCH: usize = 256;
@@ -52,7 +51,7 @@ pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationTo
                 {
                     observer.fetched(deliveries.len());
                 }
-                hand_over(&context, deliveries, &mut permits).await;
+                admit(&context, deliveries, &mut permits).await;
             }
             None => tokio::select! {
                 () = backoff.wait() => {}
@@ -96,58 +95,4 @@ async fn permits(
 
 fn count(permits: usize) -> u32 {
     u32::try_from(permits).unwrap_or(u32::MAX)
-}
-
-/// Starts the deliveries, each with one of the permits: in a lane, or here where one comes alone and is soon over.
-pub(crate) async fn hand_over(
-    context: &Arc<WorkerContext>,
-    deliveries: Vec<Delivery>,
-    permits: &mut OwnedSemaphorePermit,
-) {
-    if deliveries.is_empty() {
-        return;
-    }
-    let now = Instant::now();
-    let find = |delivery: Delivery| {
-        let found = execute::find(context, &delivery);
-        Attempt::new(delivery, found, now)
-    };
-    let mut attempts: Vec<Attempt> = deliveries.into_iter().map(find).collect();
-    acknowledge_first(context, &mut attempts).await;
-    let attempts = context.held.insert(attempts.into_iter());
-    let alone = attempts.len() == 1;
-    for attempt in attempts {
-        let Some(permit) = permits.split(1) else {
-            return;
-        };
-        let ready = Ready { attempt, permit };
-        if alone && ready.is_brief() {
-            lane::run_here(context, ready).await;
-        } else {
-            // Unbounded, since permits bound it; closed only when the worker has stopped.
-            let _ = context.ready.try_send(ready);
-        }
-    }
-}
-
-/// At most once: acknowledged before it runs. What can't be acknowledged does not run here.
-async fn acknowledge_first(context: &WorkerContext, attempts: &mut Vec<Attempt>) {
-    let usual = context.config.delivery_mode;
-    let at_most_once = |attempt: &mut Attempt| {
-        let mode = (attempt.task()).map(|task| task.profile().delivery_mode.unwrap_or(usual));
-        mode == Some(DeliveryMode::AtMostOnce)
-    };
-    let now: Vec<Attempt> = attempts.extract_if(.., at_most_once).collect();
-    if now.is_empty() {
-        return;
-    }
-    let leases: Vec<_> = now.iter().map(|attempt| attempt.lease().clone()).collect();
-    let answer = context.connected.broker.acknowledge(&leases).await;
-    // Without an answer they may or may not be acknowledged: run none, and let leases expire.
-    let settled = context.note(answer).unwrap_or_default();
-    let answered = now.into_iter().zip(settled);
-    attempts.extend(answered.filter_map(|(mut attempt, settled)| {
-        attempt.delivery.lease.acknowledged = true;
-        (settled == Settled::Applied).then_some(attempt)
-    }));
 }

@@ -2,6 +2,7 @@
 //!
 //! Must not know what a roll-out is.
 
+use chicory_signature::with_causes;
 use std::sync::Arc;
 
 use crate::context::WorkerContext;
@@ -26,7 +27,9 @@ pub(crate) async fn follow(mut fleet: Fleet, context: Arc<WorkerContext>) {
                     beat(&context, true).await;
                 }
             }
-            Err(error) => tracing::debug!(%error, "the registry can't be read; tried again"),
+            Err(error) => {
+                tracing::debug!(error = %with_causes(&error), "the registry can't be read; tried again");
+            }
         }
     }
 }

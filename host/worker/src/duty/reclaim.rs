@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use chicory_queue::ReclaimRequest;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::fetch::hand_over;
+use crate::admit::admit;
 use crate::attempt::info;
 use crate::context::WorkerContext;
 
@@ -74,5 +74,5 @@ async fn reclaim(
     for delivery in &deliveries {
         context.tell(|observer| observer.reclaimed(info(delivery)));
     }
-    hand_over(context, deliveries, permits).await;
+    admit(context, deliveries, permits).await;
 }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use chicory_queue::{BrokerError, Settlement};
+use chicory_signature::with_causes;
 use chicory_signature::{Note, Usage};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -124,7 +125,7 @@ impl Observer for EventChannel {
 
     fn broker_lost(&self, reason: &BrokerError) {
         self.send(|| WorkerEvent::BrokerLost {
-            reason: reason.to_string(),
+            reason: with_causes(reason),
         });
     }
 

@@ -3,6 +3,7 @@
 //! Must not know how the log is shown.
 
 use chicory_queue::{BrokerError, Failure, Settlement};
+use chicory_signature::with_causes;
 
 use super::{AttemptEnded, AttemptInfo, Observer};
 
@@ -50,7 +51,7 @@ impl Observer for Log {
     }
 
     fn broker_lost(&self, error: &BrokerError) {
-        tracing::warn!(%error, "the broker can't be used; running tasks go on, and it is tried again");
+        tracing::warn!(error = %with_causes(error), "the broker can't be used; running tasks go on, and it is tried again");
     }
 
     fn broker_back(&self) {

@@ -10,10 +10,7 @@ use chicory_signature::with_causes;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::manifest::{Manifest, ManifestError};
-
-/// The custom section's name.
-pub(crate) const SECTION: &str = "chicory-deployment";
+use super::manifest::{DEPLOYMENT_SECTION as SECTION, Manifest, ManifestError};
 
 /// A module and its manifest in one piece.
 #[derive(Debug, Clone, PartialEq)]

@@ -28,7 +28,7 @@ pub use self::version::CatalogTask;
 pub(crate) use self::version::{LoadedVersion, VersionCode};
 use super::error::ModuleError;
 use super::manifest::Manifest;
-use crate::runner::{Runnable, Runner, TaskNotFound};
+use crate::attempt::runner::{Runnable, Runner, TaskNotFound};
 
 /// The tasks that this worker can run.
 pub struct Catalog {

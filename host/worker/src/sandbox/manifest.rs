@@ -14,6 +14,9 @@ use chicory_signature::check_module_name;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// The custom section that holds the manifest which a module is deployed with.
+pub(super) const DEPLOYMENT_SECTION: &str = "chicory-deployment";
+
 /// What a module's author and its operator agree on. All of it is optional.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -92,7 +95,7 @@ pub enum ManifestError {
         message: String,
     },
     /// The manifest that a module is deployed with is no manifest.
-    #[error("the module's section `{section}` is not valid: {message}", section = super::bundle::SECTION)]
+    #[error("the module's section `{section}` is not valid: {message}", section = DEPLOYMENT_SECTION)]
     Deployment {
         /// What is wrong.
         message: String,

@@ -2,6 +2,7 @@
 //!
 //! Must not know how a worker keeps up.
 
+use chicory_signature::with_causes;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ pub(super) async fn join(
         },
     );
     while let Err(error) = fleet.catch_up().await {
-        tracing::warn!(%error, "can't read the registry; retrying until it answers");
+        tracing::warn!(error = %with_causes(&error), "can't read the registry; retrying until it answers");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     note_policy(config, settings, connected).await;
@@ -49,6 +50,6 @@ async fn note_policy(config: &Config, settings: &WorkerConfig, connected: &Conne
         detail: policy.to_owned(),
     };
     if let Err(error) = connected.registry.note_policy(policy, &entry).await {
-        tracing::warn!(%error, "can't record the trust policy in the audit log");
+        tracing::warn!(error = %with_causes(&error), "can't record the trust policy in the audit log");
     }
 }

@@ -1,8 +1,8 @@
--- Acknowledges and deletes entries before their tasks run, where the leases are still held.
+-- Acknowledges and deletes the entries whose leases are still held, before their tasks run.
 --
 -- KEYS: 1 stream
 -- ARGV: 1 group, 2 consumer, 3 lowest and 4 highest of the entries, then the entries
--- Returns: for each entry 1 where its lease was held, else 0
+-- Returns: for each entry 1 if its lease was held, else 0
 local stream, group = KEYS[1], ARGV[1]
 local is_held = held_leases(stream, group, ARGV[2], ARGV[3], ARGV[4], #ARGV - 4)
 local answers, held = {}, {}

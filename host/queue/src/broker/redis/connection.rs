@@ -1,7 +1,7 @@
 //! The shared connection: opened again, with backoff, after it broke.
 //!
-//! A command that meets a broken connection fails; it is never sent twice, for it may have been
-//! carried out. Must not know commands.
+//! A command on a broken connection fails. It is never sent twice, since it may have been carried out. Must not
+//! know commands.
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub(super) struct Connection {
 #[derive(Default)]
 struct State {
     link: Option<Link>,
-    /// Counts the connections opened, so that a late failure of an old one leaves the new one alone.
+    /// Counts the connections opened, so that a late failure of an old one doesn't close the new one.
     opened: u64,
     outage: Option<Outage>,
 }
@@ -85,7 +85,7 @@ impl Connection {
             .map_err(|error| self.server.broker_error(&error))
     }
 
-    /// Sends several commands at once; their answers are of no interest.
+    /// Sends several commands at once and ignores their answers.
     pub(super) async fn commit(&self, commands: &Pipeline) -> Result<(), BrokerError> {
         let sent = async {
             let (mut link, opened) = self.link().await?;
@@ -134,7 +134,7 @@ impl Connection {
         }
         let mut delay = FIRST_DELAY;
         if let Some(outage) = &state.outage {
-            // All who waited for one attempt share its failure.
+            // All callers that waited for one attempt share its failure.
             if outage.at >= asked {
                 return Err(outage.error.clone());
             }
@@ -159,7 +159,7 @@ impl Connection {
         }
     }
 
-    /// Opens a connection that is let in: a server that wants a password says so only when asked.
+    /// Opens a connection and checks that it is accepted: a server that wants a password only says so when asked.
     async fn open(&self) -> RedisResult<Link> {
         let mut link = self.server.open(Some(RESPONSE_TIMEOUT)).await?;
         cmd("PING").exec_async(&mut link).await?;

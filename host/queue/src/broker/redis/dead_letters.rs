@@ -74,7 +74,7 @@ async fn page(
         Some(after) if EntryId::parse(after).is_some() => format!("({after}"),
         Some(after) => {
             return Err(BrokerError::Invalid(format!(
-                "{after:?} is no dead letter's id: give one as the list shows them, such as 1700000000000-0"
+                "{after:?} is not the id of a dead letter: give one that the list shows, such as 1700000000000-0"
             )));
         }
     };

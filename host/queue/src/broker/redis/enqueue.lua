@@ -1,10 +1,10 @@
 -- Adds messages to a queue: all or none.
 --
 -- KEYS: 1 stream, 2 sorted set of delayed messages
--- ARGV: 1 most entries in the stream, empty for no limit; 2 channel for wake-ups;
+-- ARGV: 1 maximum number of entries in the stream (empty: no limit); 2 channel for wake-ups;
 --       3 number R of ready messages, then R times: task id, data;
---       then for each delayed message, the first due first: seconds since 1970, data
--- Returns: -1, or the stream's length where it has no room for R more; then nothing was added
+--       then for each delayed message, in the order of their due times: seconds since 1970, data
+-- Returns: -1; or, if there is no room for R more, the length of the stream: then nothing was added
 local stream, delayed = KEYS[1], KEYS[2]
 local ready = tonumber(ARGV[3])
 if ARGV[1] ~= '' and ready > 0 then
@@ -18,7 +18,7 @@ for n = 4, first_delayed - 1, 2 do
   redis.call('XADD', stream, '*', 'data', ARGV[n + 1], 'task_id', ARGV[n])
 end
 if #ARGV >= first_delayed then
-  -- Lua hands over some thousand arguments at most.
+  -- Lua can pass on a few thousand arguments at most.
   for n = first_delayed, #ARGV, 2000 do
     redis.call('ZADD', delayed, unpack(ARGV, n, math.min(n + 1999, #ARGV)))
   end

@@ -1,7 +1,7 @@
 //! Adding messages to a queue.
 //!
-//! Where there is no limit to look at and nothing to delay, a transaction of plain commands does: it
-//! takes the server a third less time than the script.
+//! Without a limit to check and without delayed messages, a transaction of plain commands is enough: it takes
+//! the server a third less time than the script.
 
 use redis::{Cmd, Pipeline, RedisWrite};
 
@@ -9,7 +9,7 @@ use super::RedisBroker;
 use super::script::ENQUEUE;
 use crate::{BrokerError, TaskMessage, Timestamp};
 
-/// One step of the server, so that it is all or none; more would keep all others waiting.
+/// One step of the server, so that it is all or nothing; a longer one would block all other clients.
 const MAX_BATCH: usize = 100_000;
 
 pub(super) async fn enqueue(

@@ -21,7 +21,7 @@ impl EntryId {
     }
 }
 
-/// Who receives the entries of which queue.
+/// The queue of the entries, and the consumer that receives them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recipient<'a> {
     pub(super) queue: &'a Arc<str>,
@@ -66,12 +66,12 @@ fn read(fields: Fields, lease: Lease, deliveries: u32) -> Delivery {
         )),
     };
     let payload = match payload {
-        Ok(message) => Payload::Message(Box::new(message)),
+        Ok(message) => Payload::Message(message),
         Err(error) => Payload::Unreadable(error),
     };
     let task_id = match (fields.task_id, &payload) {
         (Some(id), _) => id,
-        // The Python system leaves it out when a message becomes due.
+        // Chicory for Python leaves it out when a message becomes due.
         (None, Payload::Message(message)) => message.id.to_string(),
         (None, Payload::Unreadable(_)) => String::new(),
     };

@@ -1,8 +1,8 @@
--- Starts the time of leases anew, where they are still held.
+-- Restarts the leases that are still held.
 --
 -- KEYS: 1 stream
 -- ARGV: 1 group, 2 consumer, 3 lowest and 4 highest of the entries, then the entries
--- Returns: for each entry 1 where its lease was held, else 0
+-- Returns: for each entry 1 if its lease was held, else 0
 local stream, group, consumer = KEYS[1], ARGV[1], ARGV[2]
 local is_held = held_leases(stream, group, consumer, ARGV[3], ARGV[4], #ARGV - 4)
 local held = {}

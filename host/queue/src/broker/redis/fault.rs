@@ -8,14 +8,17 @@ use crate::BrokerError;
 
 /// The broker's error for one of the client's. `place` is where the server is, without secrets.
 pub(super) fn broker_error(place: &str, error: &RedisError) -> BrokerError {
-    let error = &cause(error);
-    match advice(error) {
-        Some(advice) => {
-            BrokerError::Invalid(format!("the Redis at {place} refuses: {error}; {advice}"))
-        }
+    let (error, place) = (cause(error), place.to_owned());
+    match advice(&error) {
+        Some(advice) => BrokerError::Refused {
+            place,
+            advice: Some(advice),
+            source: error.into(),
+        },
         None => BrokerError::Unavailable {
-            place: place.to_owned(),
-            reason: error.to_string(),
+            place,
+            advice: None,
+            source: error.into(),
         },
     }
 }
@@ -149,7 +152,7 @@ mod tests {
         ] {
             let error = broker_error("h:1", &server_error(text));
             assert!(
-                matches!(&error, BrokerError::Invalid(said) if said.contains(part)),
+                matches!(&error, BrokerError::Refused { advice: Some(advice), .. } if advice.contains(part)),
                 "{error}"
             );
         }

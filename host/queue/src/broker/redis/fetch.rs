@@ -1,8 +1,8 @@
 //! Leasing ready messages, by blocking reads on connections of their own.
 //!
-//! A read's COUNT is for each stream. So that never more is leased than was asked for, one read covers
-//! at most as many queues as deliveries are wanted; further queues have their turn in the next reads.
-//! Which of many queues are worth a long turn is known to [`Backlog`].
+//! A read's COUNT applies to each stream. So that never more is leased than was asked for, one read covers at
+//! most as many queues as deliveries are wanted; the other queues have their turn in the next reads.
+//! [`Backlog`] knows which of many queues are worth a long turn.
 
 use std::fmt;
 use std::pin::pin;
@@ -21,7 +21,7 @@ use super::server::RESPONSE_TIMEOUT;
 use crate::fairness::{Backlog, Rotation, share, width};
 use crate::{BrokerError, Delivery, FetchRequest};
 
-/// The server may not have begun to block when it is told to stop: tell it again after this long.
+/// The server may not have begun to block when it is told to stop, so it is told again after this time.
 const UNBLOCK_AGAIN: Duration = Duration::from_millis(10);
 /// A group may vanish again (a server flushed over and over) before it is read from.
 const GROUP_ATTEMPTS: usize = 3;
@@ -41,7 +41,7 @@ struct Reader {
     client: Option<i64>,
 }
 
-/// One read: these queues, at most so many entries of each.
+/// One read: these queues, and the maximum number of entries of each.
 struct Read<'a> {
     request: &'a FetchRequest<'a>,
     queues: &'a [&'a Arc<str>],
@@ -65,7 +65,7 @@ pub(super) async fn fetch(
             Ok(deliveries)
         }
         Err(error) => {
-            // The connection goes with the error, and those that broke with it go, too.
+            // This connection is dropped, and so are the idle ones, which broke with it.
             if spoils_connection(&error) {
                 broker.readers.clear();
             }
@@ -114,7 +114,7 @@ async fn fetch_with(
     Ok(Vec::new())
 }
 
-/// Reads what is there from the queues whose turn it is, where many have a backlog.
+/// Reads without waiting from the queues whose turn it is, if many have a backlog.
 async fn take_turn(
     broker: &RedisBroker,
     request: &FetchRequest<'_>,
@@ -187,7 +187,7 @@ async fn read_once<'a>(
         .map(|queue| broker.keys.stream(queue))
         .collect();
     let command = command(broker, read, &streams, block);
-    // Before the read: what is taken over after it is noticed.
+    // Known before the read, so that a reclaim after it is noticed.
     let reclaims = broker.reclaims.known(read.queues);
     let mut attempt = 1;
     let answer = loop {
@@ -212,7 +212,7 @@ fn command(broker: &RedisBroker, read: &Read<'_>, streams: &[String], block: Dur
         .arg(&**read.request.consumer)
         .arg("COUNT")
         .arg(read.count);
-    // BLOCK 0 would be for ever.
+    // BLOCK 0 would never end.
     let milliseconds = u64::try_from(block.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
     if milliseconds > 0 {
         command.arg("BLOCK").arg(milliseconds);
@@ -224,8 +224,8 @@ fn command(broker: &RedisBroker, read: &Read<'_>, streams: &[String], block: Dur
     command
 }
 
-/// Sends a read and waits for its answer. An interruption makes the server answer at once; the answer
-/// is awaited all the same, for what was delivered must not be lost.
+/// Sends a read and waits for its answer. An interruption makes the server answer at once; the answer is still
+/// awaited, since what was delivered must not be lost.
 async fn send(
     broker: &RedisBroker,
     command: &Cmd,
@@ -255,7 +255,7 @@ async fn send(
     loop {
         let mut command = cmd("CLIENT");
         command.arg("UNBLOCK").arg(client);
-        // Where this fails the read ends by its own time. It is awaited, so that it can't hit the next.
+        // If this fails, the read ends when its time is over. It is awaited, so that it can't end the next read.
         let _ = broker.connection.query::<Value>(&command).await;
         tokio::select! {
             biased;
@@ -290,7 +290,7 @@ fn sort_out<'a>(
             consumer: read.request.consumer,
             reclaims: reclaims[place],
         };
-        // Its iterator promises nothing, so it would grow by and by.
+        // The iterator has no size hint; reserving avoids repeated reallocation.
         deliveries.reserve(entries.len());
         deliveries.extend(
             entries

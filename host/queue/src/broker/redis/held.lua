@@ -2,11 +2,11 @@
 --
 -- held_leases(stream, group, consumer, lowest, highest, count) returns a function that says whether
 -- the consumer holds an entry; each entry is answered with true at most once. lowest and highest
--- bound the entries that will be asked about, count is their number. One page of the consumer's
--- pending entries answers for a whole batch, unless it holds many more in between.
+-- bound the entries that will be asked about, count is their number. One page of the consumer's pending
+-- entries usually answers for a whole batch.
 local function held_leases(stream, group, consumer, lowest, highest, count)
   local held, size = {}, 2 * count + 16
-  -- pcall: without a stream or a group, nobody holds anything.
+  -- pcall: without a stream or a group there are no leases.
   local page = redis.pcall('XPENDING', stream, group, lowest, highest, size, consumer)
   if page.err then
     if string.find(page.err, 'NOGROUP', 1, true) then

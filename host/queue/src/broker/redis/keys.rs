@@ -38,7 +38,8 @@ impl Keys {
         self.key("dlq", queue)
     }
 
-    /// The counter of reclaims: raised whenever leases pass from one consumer to another.
+    /// The counter of reclaims: raised whenever leases pass from one consumer to another. Its key has the older
+    /// name `takeovers`.
     pub(super) fn reclaims(&self, queue: &str) -> String {
         self.key("takeovers", queue)
     }
@@ -98,7 +99,7 @@ impl ResultKeys {
         self.result("").to_string()
     }
 
-    /// What all channels that tell of a task's end start with.
+    /// What the channels of [`ResultKeys::done`] start with.
     pub(super) fn done_prefix(&self) -> String {
         self.done("")
     }
@@ -121,17 +122,17 @@ impl ResultKeys {
         }
     }
 
-    /// The channel that tells of a task's end.
+    /// The channel that a task's result is published to.
     pub(super) fn done(&self, task_id: &str) -> String {
         format!("{}:done:{task_id}", self.prefix)
     }
 
-    /// The channel of a process that waits for the ends of tasks it has enqueued itself.
+    /// The channel of a process that waits for results of tasks that it has enqueued itself.
     pub(super) fn reply(&self, inbox: &str) -> String {
         format!("{}:reply:{inbox}", self.prefix)
     }
 
-    /// The channel that everybody who waits subscribes to: without subscribers, nobody is told.
+    /// The channel that every waiting client subscribes to: without subscribers, results are not published.
     pub(super) fn waiting(&self) -> String {
         format!("{}:waiting", self.prefix)
     }

@@ -10,11 +10,11 @@ use super::entry::EntryId;
 use super::script::{ACKNOWLEDGE, EXTEND, Script};
 use crate::{BrokerError, Lease, Settled};
 
-/// At most so many in one step of the server: keeps the step short, and within what Lua can pass on.
+/// Maximum number of leases in one step of the server: keeps the step short, and within what Lua can pass on.
 pub(super) const MAX_STEP: usize = 1000;
 
-/// Places in a batch whose leases share a queue and a consumer, at most [`MAX_STEP`] each. A lease of
-/// another broker's id is in none of them: nobody holds it here.
+/// Places in a batch whose leases share a queue and a consumer, at most [`MAX_STEP`] each. A lease
+/// whose id was made by another broker is in none of them: it is not held here.
 pub(super) fn steps<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<(&'a Lease, Vec<usize>)> {
     let mut steps: Vec<(&Lease, Vec<usize>)> = Vec::new();
     for (place, lease) in leases.enumerate() {

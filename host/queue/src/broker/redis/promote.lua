@@ -1,12 +1,12 @@
--- Moves due messages to the stream, the first due first.
+-- Moves due messages to the stream, in the order of their due times.
 --
 -- KEYS: 1 stream, 2 sorted set of delayed messages
--- ARGV: 1 now, seconds since 1970; 2 at most so many
--- Returns: how many were moved, and when the next is due (empty where there is none)
+-- ARGV: 1 now, seconds since 1970; 2 maximum number of messages
+-- Returns: the number of messages moved, and when the next one is due (empty: there is none)
 local stream, delayed = KEYS[1], KEYS[2]
 
--- The id is the first field of what Chicory and the Python system write; anything else is parsed.
--- What is no JSON is moved all the same: a worker dead-letters it as unreadable.
+-- The id is the first field of what Chicory and Chicory for Python write; anything else is parsed.
+-- Invalid JSON is moved as well: a worker dead-letters it as unreadable.
 local function task_id(data)
   local id = string.match(data, '^{"id": ?"([%w_.:-]+)"')
   if id then

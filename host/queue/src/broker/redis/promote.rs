@@ -4,7 +4,7 @@ use super::RedisBroker;
 use super::script::PROMOTE;
 use crate::{BrokerError, Timestamp};
 
-/// One step of the server at most; a longer one would keep all others waiting.
+/// The longest step of the server; a longer one would block all other clients.
 const MAX_STEP: usize = 2000;
 
 pub(super) async fn promote(

@@ -1,5 +1,5 @@
--- Removes all ready, leased and delayed messages. The group stays, so workers go on; what they have
--- in hand they will find lost when they settle it.
+-- Removes all ready, leased and delayed messages. The group stays, so workers go on. The leases that they
+-- hold are lost.
 --
 -- KEYS: 1 stream, 2 sorted set of delayed messages
 -- ARGV: 1 group

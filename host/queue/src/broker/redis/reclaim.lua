@@ -1,8 +1,8 @@
--- Takes over deliveries whose lease has expired. Entries whose message is gone are acknowledged.
+-- Reclaims deliveries whose lease has expired. Entries whose message is gone are acknowledged.
 --
--- KEYS: 1 stream, 2 counter of takeovers
--- ARGV: 1 group, 2 consumer that takes over, 3 a lease's time in milliseconds, 4 at most so many
--- Returns: for each delivery: entry, fields, how often it has been delivered, this time included
+-- KEYS: 1 stream, 2 counter of reclaims
+-- ARGV: 1 group, 2 consumer that reclaims, 3 milliseconds that a lease lasts, 4 maximum number of deliveries
+-- Returns: for each delivery: entry, fields, how often it has been delivered, including this time
 local stream, group = KEYS[1], ARGV[1]
 local expired = redis.pcall('XPENDING', stream, group, 'IDLE', ARGV[3], '-', '+', ARGV[4])
 if expired.err then
@@ -29,7 +29,7 @@ for n = 1, #expired do
     deliveries[entry[1]] = nil
   end
 end
--- In the same step: who settles on the word of an older count is found out.
+-- In the same step, so that a settlement that relies on an older count is noticed.
 if #taken > 0 then
   redis.call('INCR', KEYS[2])
 end

@@ -1,4 +1,4 @@
-//! Taking over deliveries whose lease has expired.
+//! Reclaiming deliveries whose lease has expired.
 
 use redis::Value;
 

@@ -1,6 +1,6 @@
-//! What is known of the queues' counters of reclaims. A script raises a queue's counter whenever it takes
-//! leases over, so a lease that was read after a count was known, and is settled while it still stands, has
-//! not been taken: nobody need ask for it.
+//! What is known of the queues' counters of reclaims. A script raises a queue's counter whenever it reclaims
+//! leases. So a lease that was read after a count was known, and is settled while that count is unchanged,
+//! has not been reclaimed and need not be checked.
 //!
 //! The count may only be late, never early. Must not ask the server: settlements bring it along.
 
@@ -21,8 +21,8 @@ impl Reclaims {
             .collect()
     }
 
-    /// Notes what the server said. Of two answers that overtake each other the older may stay: the next
-    /// settlement finds it out, asks for its leases, and brings the right one.
+    /// Notes what the server said. If two answers arrive out of order, the older one may stay: then the next
+    /// settlement checks its leases and brings the right count.
     pub(super) fn note(&self, queue: &Arc<str>, count: u64) {
         let mut counts = self.lock();
         match counts.get_mut(queue) {

@@ -183,7 +183,7 @@ impl Registry for RedisRegistry {
     }
 }
 
-/// Somebody who watches the registry.
+/// A listener that watches the registry.
 struct Watcher(mpsc::Sender<()>);
 
 #[async_trait]
@@ -201,7 +201,7 @@ impl Listener for Watcher {
     }
 }
 
-/// The record as the script takes it, which puts its new revision in.
+/// The record without its revision: the script adds the new one.
 fn without_revision(record: &ModuleRecord) -> Result<String, RegistryError> {
     let what = format!("the record of module {:?}", record.name);
     let mut members: Map<String, serde_json::Value> =

@@ -1,7 +1,7 @@
 -- Prepended to the scripts that write results.
 --
 -- result_writer(first) returns a function write(n, state, result, inbox), which stores the state and the
--- result of a task and tells those who wait for it. `result` may be empty: then only the state changes.
+-- result of a task and notifies waiting clients. `result` may be empty: then only the state changes.
 -- `inbox` is the channel of a client that is told of the result; it may be empty.
 --
 -- KEYS: n and n + 1: the keys of the state and of the result

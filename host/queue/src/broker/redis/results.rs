@@ -41,7 +41,7 @@ impl RedisResults {
         }
     }
 
-    /// Writes states and results, and tells those who wait.
+    /// Writes states and results, and notifies waiting clients.
     pub(super) async fn write(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
         if records.is_empty() {
             return Ok(());
@@ -134,7 +134,7 @@ impl RedisResults {
             .await
     }
 
-    /// The heartbeats of these workers, none where it is over.
+    /// The heartbeats of these workers; `None` where one has expired.
     async fn heartbeats(&self, ids: &[String]) -> Result<Vec<Option<String>>, BrokerError> {
         let keys: Vec<String> = ids.iter().map(|id| self.keys.heartbeat(id)).collect();
         self.connection.ask(cmd("MGET").arg(keys)).await
@@ -156,7 +156,8 @@ impl Results for RedisResults {
     async fn result(&self, task_id: &str) -> Result<Option<TaskResult>, BrokerError> {
         let key = self.keys.result(task_id);
         let body: Option<Vec<u8>> = self.connection.ask(cmd("GET").arg(key)).await?;
-        body.map(|body| read(task_id, &body)).transpose()
+        body.map(|body| TaskResult::decode(task_id, &body))
+            .transpose()
     }
 
     async fn wait(
@@ -164,14 +165,14 @@ impl Results for RedisResults {
         task_id: &str,
         timeout: Option<Duration>,
     ) -> Result<Option<TaskResult>, BrokerError> {
-        // A timeout beyond what a clock can show is none.
+        // A timeout beyond the range of the clock means no timeout.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        // The wake-up is registered before the look, so that no end falls between them.
+        // The wake-up is registered before the result is looked for, so that nothing falls in between.
         let mut watch = self.waits.watch(task_id).await;
         loop {
             let poll = Instant::now() + WAIT_POLL;
             let until = deadline.map_or(poll, |deadline| deadline.min(poll));
-            // An end that is there already, or the news of one: whichever is sooner.
+            // A result that is there already, or the news of one: whichever comes first.
             let heard = tokio::select! {
                 Some(body) = watch.ended() => Ok(Some(body)),
                 found = self.result(task_id) => match found? {
@@ -180,7 +181,7 @@ impl Results for RedisResults {
                 },
             };
             match heard {
-                Ok(Some(body)) => return read(task_id, &body).map(Some),
+                Ok(Some(body)) => return TaskResult::decode(task_id, &body).map(Some),
                 Ok(None) => {
                     tokio::time::sleep_until(until).await;
                     watch = self.waits.watch(task_id).await;
@@ -207,8 +208,7 @@ impl Results for RedisResults {
     }
 
     async fn heartbeat(&self, worker: &WorkerInfo, ttl: Duration) -> Result<(), BrokerError> {
-        let body = serde_json::to_string(worker)
-            .map_err(|error| BrokerError::Invalid(format!("the heartbeat is no JSON: {error}")))?;
+        let body = worker.encode();
         let mut command = cmd("SETEX");
         command
             .arg(self.keys.heartbeat(&worker.worker_id))
@@ -233,7 +233,7 @@ impl Results for RedisResults {
         let mut workers = Vec::new();
         for ids in self.worker_ids().await?.chunks(PAGE) {
             let heartbeats = self.heartbeats(ids).await?;
-            // Another system's heartbeat that lacks a field is no worker of ours.
+            // A heartbeat that lacks a field was written by another system.
             workers.extend(
                 heartbeats
                     .iter()
@@ -254,7 +254,7 @@ impl Results for RedisResults {
                 .filter(|(_, body)| body.is_none());
             let over: Vec<&String> = over.map(|(id, _)| id).collect();
             if !over.is_empty() {
-                // One that beats in this very moment adds itself again with its next heartbeat.
+                // A worker that beats at this very moment adds itself again with its next heartbeat.
                 let mut command = cmd("SREM");
                 command.arg(self.keys.workers()).arg(over);
                 removed += self.connection.ask::<u64>(&command).await?;
@@ -262,14 +262,6 @@ impl Results for RedisResults {
         }
         Ok(removed)
     }
-}
-
-fn read(task_id: &str, body: &[u8]) -> Result<TaskResult, BrokerError> {
-    serde_json::from_slice(body).map_err(|error| {
-        BrokerError::Invalid(format!(
-            "the stored result of task {task_id:?} can't be read: {error}"
-        ))
-    })
 }
 
 /// Seconds, rounded up, as expiry times are given.

@@ -36,7 +36,7 @@ pub(super) struct Server {
 
 enum Endpoint {
     Single(Box<Client>),
-    /// Asked anew for each connection, so that a fail-over is followed.
+    /// Asked again for each connection, so that a failover is followed.
     Sentinel(Box<Mutex<SentinelClient>>),
     Cluster {
         client: Box<ClusterClient>,
@@ -45,7 +45,7 @@ enum Endpoint {
 }
 
 impl Server {
-    /// The server that the settings name. A URL goes before all else.
+    /// The server that the settings name. A URL takes precedence.
     pub(super) fn new(settings: &RedisServer) -> Result<Self, BrokerError> {
         let place = place(settings);
         let endpoint = match &settings.url {
@@ -267,7 +267,7 @@ fn database(text: Option<&str>) -> RedisResult<i64> {
         Some(text) => text.parse().map_err(|_| {
             (
                 ErrorKind::InvalidClientConfig,
-                "the URL's database is no number",
+                "the URL's database is not a number",
             )
                 .into()
         }),
@@ -287,6 +287,7 @@ fn place(settings: &RedisServer) -> String {
 mod tests {
     use super::*;
     use crate::Secret;
+    use chicory_signature::with_causes;
 
     fn with_url(url: &str) -> RedisServer {
         RedisServer {
@@ -346,8 +347,12 @@ mod tests {
             "redis-cluster://:secret@h:1/1",
         ] {
             let error = Server::new(&with_url(url)).expect_err(url);
-            assert!(matches!(error, BrokerError::Invalid(_)), "{url}: {error:?}");
-            assert!(!error.to_string().contains("secret"), "{error}");
+            assert!(
+                matches!(error, BrokerError::Refused { .. }),
+                "{url}: {error:?}"
+            );
+            let said = with_causes(&error);
+            assert!(!said.contains("secret"), "{said}");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Settling deliveries: one step of the server for a whole batch, results included.
 //!
-//! Where results have a server of their own, or keys are spread over a Cluster, results are written
-//! first, by themselves: then a result may be written although the lease was lost. The task did end
-//! so; whoever has the lease now writes its own end over it.
+//! If results have a server of their own, or keys are spread over a Cluster, results are written first, in a
+//! separate step. A result may then be written although the lease was lost. The task did end that way, and
+//! the current holder of the lease writes its own result over it.
 
 use futures::future::try_join_all;
 use redis::Cmd;
@@ -59,8 +59,8 @@ fn sections<'a>(batch: &'a [SettleRequest<'_>]) -> impl Iterator<Item = Section<
     })
 }
 
-/// The sections that one call of the script settles: as many as make a step, but on a Cluster, where each queue
-/// may be on another server.
+/// Groups sections into calls of the script: as many as make a step, or one each on a Cluster, where queues
+/// may be on different servers.
 fn calls<'a>(
     broker: &RedisBroker,
     sections: impl Iterator<Item = Section<'a>>,
@@ -98,8 +98,7 @@ async fn step(
     Ok((places, lost))
 }
 
-/// The result of a delivery that is complete with one that nobody asked to be sent, as most are: its id and
-/// its result say all.
+/// The result of a delivery in the short form of the script: complete, with a result that goes to no inbox.
 fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a str> {
     let record = record(broker, settle).filter(|record| {
         !settle.lease.acknowledged
@@ -147,8 +146,8 @@ fn record<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a
     settle.record.as_ref().filter(|_| broker.results_in_step)
 }
 
-/// What of a section begins with nothing but results is passed in fewer words; the order stays, since of two
-/// ends of one task the last one counts.
+/// The first deliveries of a section are passed in the short form as far as they have it. The order stays: if a
+/// task ended twice, the last result counts.
 fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
     let every_lease = || section.members.iter().map(|settle| &*settle.lease);
     let leased = || every_lease().filter(|lease| !lease.acknowledged);

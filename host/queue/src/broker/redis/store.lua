@@ -1,4 +1,4 @@
--- Writes states and results, and tells those who wait. Follows results.lua.
+-- Writes states and results, and notifies waiting clients. Follows results.lua.
 --
 -- KEYS: for each task: the keys of its state and of its result
 -- ARGV: 1 to 4 as result_writer takes them, then for each task: state, result, inbox. See results.lua

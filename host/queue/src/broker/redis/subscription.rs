@@ -22,10 +22,10 @@ pub(super) trait Listener: Send + Sync {
     /// A message came.
     fn hear(&self, message: &Msg);
 
-    /// The subscription was made again: what was said in between went unheard.
+    /// The subscription was made again: messages in between were missed.
     fn missed(&self);
 
-    /// Until nobody wants to hear any more.
+    /// Returns once no more messages are wanted.
     async fn gone(&self);
 }
 
@@ -37,8 +37,8 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
-    /// Subscribes; fails where the server can't be reached now. From then on it lasts as long as somebody
-    /// wants to hear.
+    /// Subscribes; fails where the server can't be reached now. From then on it lasts as long as messages are
+    /// wanted.
     pub(super) async fn start(self) -> Result<(), BrokerError> {
         let opened = self.open().await;
         let pubsub = opened.map_err(|error| self.server.broker_error(&error))?;

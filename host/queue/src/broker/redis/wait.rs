@@ -1,9 +1,9 @@
 //! Waiting for tasks to end: one subscription for all waits of the process, opened with the first.
 //!
-//! Who waits for a task listens on the task's own channel, and while anybody waits, the subscription
-//! also listens on a common one: writers of results look whether that has listeners before they say
-//! anything. Who has yet to enqueue the task needs no channel of its own: the process has an inbox, which
-//! the message names. Must not know more of a result than whose it is.
+//! A wait listens on the task's own channel. While anybody waits, the subscription also listens on a shared
+//! channel: writers of results check whether that has listeners before they publish. A client that is about
+//! to enqueue the task needs no channel for it: the message names the inbox of the process. Must not know
+//! more of a result than its task's id.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,20 +36,20 @@ struct Line {
 }
 
 enum Request {
-    /// Somebody waits. `heard` is told once nothing can be missed any more.
+    /// A client waits. `heard` is told once nothing can be missed any more.
     Wait {
         task_id: String,
         heard: oneshot::Sender<()>,
         ended: oneshot::Sender<Bytes>,
     },
-    /// Somebody who waited for this task has left.
+    /// A client no longer waits for this task.
     Leave(String),
-    /// Somebody is about to enqueue this task, with the inbox in its message.
+    /// A client is about to enqueue this task, with the inbox in its message.
     Expect {
         task_id: String,
         ended: oneshot::Sender<Bytes>,
     },
-    /// Nobody expects this task any more.
+    /// The client no longer expects this task's result.
     Dismiss(String),
 }
 
@@ -63,7 +63,7 @@ impl Drop for AtLast {
     }
 }
 
-/// One wait. Dropping it ends the listening.
+/// One wait. Dropping it stops listening.
 #[derive(Default)]
 pub(super) struct Wait {
     // Closed before the listener looks which of the task's watches are open.
@@ -80,7 +80,7 @@ impl Waits {
         }
     }
 
-    /// Listens for a task's end. Where the subscription can't be made, the watch stays silent.
+    /// Listens for a task's result. Without a subscription the wait stays silent.
     pub(super) async fn watch(&self, task_id: &str) -> Wait {
         let Some(Line { requests, .. }) = self.line().await else {
             return Wait::default();
@@ -101,7 +101,7 @@ impl Waits {
         }
     }
 
-    /// Listens for the end of a task whose message is not sent yet; none without a subscription.
+    /// Listens for the result of a task that is not enqueued yet; `None` without a subscription.
     pub(super) async fn inbox(&self, task_id: &str) -> Option<Reply> {
         let Line { requests, inbox } = self.line().await?;
         let (ended, ended_receiver) = oneshot::channel();
@@ -153,7 +153,7 @@ impl Waits {
 }
 
 impl Wait {
-    /// The task's result, once it has ended; none where that won't be heard of.
+    /// The task's result, once it has finished; `None` if it won't arrive here.
     pub(super) async fn ended(&mut self) -> Option<Bytes> {
         let ended = self.ended.as_mut()?.await;
         self.ended = None;
@@ -161,7 +161,7 @@ impl Wait {
     }
 }
 
-/// Serves watches until the connection breaks or nobody can ask any more.
+/// Serves waits until the connection breaks or no more requests can come.
 async fn listen(
     pubsub: PubSub,
     replies: String,
@@ -215,7 +215,7 @@ impl Listener {
         heard: oneshot::Sender<()>,
         ended: oneshot::Sender<Bytes>,
     ) {
-        // Subscribed to anew for each watch: the confirmation is what tells that nothing is missed.
+        // Subscribed again for each wait: the confirmation tells that nothing is missed.
         let channels = [self.keys.waiting(), self.keys.done(&task_id)];
         let mut sink = self.sink.clone();
         let mut subscription = Box::pin(async move { sink.subscribe(&channels).await });
@@ -269,7 +269,7 @@ impl Listener {
         if self.watched.is_empty() {
             channels.push(self.keys.waiting());
         }
-        // The first poll sends it; nobody waits for the confirmation.
+        // The first poll sends it; the confirmation is not needed.
         let _ = self.sink.unsubscribe(&channels).now_or_never();
         Some(watches)
     }

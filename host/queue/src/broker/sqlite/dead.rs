@@ -23,7 +23,7 @@ pub(super) fn list(
         None => 0,
         Some(id) => id.parse::<i64>().map_err(|_| {
             BrokerError::Invalid(format!(
-                "{id:?} is no id of a dead letter; give one that the list shows"
+                "{id:?} is not the id of a dead letter: give one that the list shows"
             ))
         })?,
     };
@@ -73,7 +73,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
     })
 }
 
-/// Puts the dead letter's message at the end of its queue; false where there is none of this id.
+/// Puts the dead letter's message at the end of its queue; false if there is none with this id.
 pub(super) fn replay(
     connection: &Connection,
     queue: &str,
@@ -92,7 +92,7 @@ pub(super) fn replay(
     Ok(true)
 }
 
-/// Deletes a dead letter; false where there is none of this id.
+/// Deletes a dead letter; false if there is none with this id.
 pub(super) fn delete(connection: &Connection, queue: &str, id: &str) -> rusqlite::Result<bool> {
     match find(connection, queue, id)? {
         Some(letter) => delete_one(connection, queue, &letter.id),

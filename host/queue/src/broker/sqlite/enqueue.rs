@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
+use super::changes::Changes;
 use super::fault::Fault;
-use super::wakes::Changes;
 use crate::{BrokerError, TaskMessage, Timestamp};
 
 /// A message as it is stored.

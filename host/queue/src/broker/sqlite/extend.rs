@@ -1,6 +1,6 @@
 //! What a lease's holder may do short of settling: extend it, or acknowledge beforehand.
 //!
-//! Must not change a message whose lease somebody else holds.
+//! Must not change a message whose lease another consumer holds.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use crate::{Lease, Settled, Timestamp};
 
-/// Starts the time of the leases anew where they are held.
+/// Restarts the leases that are still held.
 pub(super) fn extend(
     connection: &Connection,
     leases: &[Lease],

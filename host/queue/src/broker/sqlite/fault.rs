@@ -40,25 +40,46 @@ impl Fault {
             Self::Broker(error) => return error,
             Self::File(error) => error,
         };
-        let unavailable = |reason: String| BrokerError::Unavailable {
-            place: place.to_owned(),
-            reason,
-        };
-        match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => unavailable(
-                "another process holds the file's lock for too long; try again, or see who has the file open".into(),
-            ),
-            Some(ErrorCode::DiskFull) => unavailable("the disk is full; free space, then try again".into()),
-            Some(ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory | ErrorCode::ReadOnly) => {
-                unavailable(error.to_string())
+        let unavailable = matches!(
+            error.sqlite_error_code(),
+            Some(
+                ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::DiskFull
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::OutOfMemory
+                    | ErrorCode::ReadOnly
+            )
+        );
+        let (place, advice) = (place.to_owned(), advice(&error));
+        let source = error.into();
+        if unavailable {
+            BrokerError::Unavailable {
+                place,
+                advice,
+                source,
             }
-            Some(ErrorCode::CannotOpen) => BrokerError::Invalid(format!(
-                "the broker's file {place} can't be opened ({error}); its folder must exist and be writable"
-            )),
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => BrokerError::Invalid(format!(
-                "{place} is no Chicory queue ({error}); give another path, or restore the file"
-            )),
-            _ => BrokerError::Invalid(format!("the broker's file {place}: {error}")),
+        } else {
+            BrokerError::Refused {
+                place,
+                advice,
+                source,
+            }
         }
     }
+}
+
+/// What helps against an error of the file.
+fn advice(error: &rusqlite::Error) -> Option<&'static str> {
+    Some(match error.sqlite_error_code()? {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            "another process has held the file's lock for too long: try again, or see who has the file open"
+        }
+        ErrorCode::DiskFull => "the disk is full: free space, then try again",
+        ErrorCode::CannotOpen => "the file can't be opened: its folder must exist and be writable",
+        ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => {
+            "the file is not a Chicory queue: give another path, or restore the file"
+        }
+        _ => return None,
+    })
 }

@@ -1,4 +1,4 @@
-//! Leases ready messages, each queue with the same right to be served.
+//! Leases ready messages, with equal shares for all queues.
 //!
 //! Must not wait, nor read what is in a message.
 
@@ -141,7 +141,7 @@ impl Leased {
                 reclaims: None,
             },
             payload: match TaskMessage::decode(&raw) {
-                Ok(message) => Payload::Message(Box::new(message)),
+                Ok(message) => Payload::Message(message),
                 Err(error) => Payload::Unreadable(error),
             },
             raw,

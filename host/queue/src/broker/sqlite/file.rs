@@ -28,7 +28,7 @@ const APPLICATION: i64 = 0x4368_6963;
 /// How long to wait for another process's lock. A lock is held for milliseconds.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Longest wait between two tries for the lock: short, since locks are, and there is no queue for them.
+/// Longest wait between two attempts to get the lock. Short, since locks are held briefly and don't queue up.
 const LOCK_POLL: Duration = Duration::from_millis(1);
 
 /// Opens the file for reading and writing, creating it and its schema where they are missing.

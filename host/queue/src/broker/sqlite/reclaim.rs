@@ -1,4 +1,4 @@
-//! Takes over deliveries whose lease has expired, the longest expired first.
+//! Reclaims deliveries whose lease has expired, starting with the one that expired first.
 //!
 //! Must not judge how often a message may be delivered.
 
@@ -10,7 +10,7 @@ use rusqlite::{Connection, params};
 use super::fetch::{Leased, limit, see};
 use crate::Timestamp;
 
-/// Leases expired deliveries anew, for `consumer`.
+/// Leases expired deliveries to `consumer`.
 pub(super) fn reclaim(
     connection: &Connection,
     queue: &Arc<str>,

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Sqlite;
+use super::changes::Changes;
 use super::fault::Fault;
-use super::wakes::Changes;
 use crate::results::WAIT_POLL;
 use crate::{
     BrokerError, Reply, ResultRecord, Results, TaskResult, TaskState, Timestamp, WorkerInfo,
@@ -52,7 +52,8 @@ impl Results for Sqlite {
             .reader
             .run(move |connection| Ok(body(connection, &id)?))
             .await?;
-        body.map(|body| parse(task_id, &body)).transpose()
+        body.map(|body| TaskResult::decode(task_id, body.as_bytes()))
+            .transpose()
     }
 
     async fn wait(
@@ -80,7 +81,7 @@ impl Results for Sqlite {
         }
     }
 
-    /// Who waits is woken without asking anybody.
+    /// Waits are woken without an inbox.
     async fn inbox(&self, _: &str) -> Option<Reply> {
         None
     }
@@ -100,8 +101,7 @@ impl Results for Sqlite {
 
     async fn heartbeat(&self, worker: &WorkerInfo, ttl: Duration) -> Result<(), BrokerError> {
         let id = worker.worker_id.clone();
-        let info = serde_json::to_string(worker)
-            .map_err(|error| BrokerError::Invalid(format!("the heartbeat of {id:?}: {error}")))?;
+        let info = worker.encode();
         let expires = Timestamp::now().after(ttl).as_micros();
         self.writer
             .write(&self.wakes, move |connection, _| {
@@ -136,7 +136,7 @@ impl Results for Sqlite {
                 Ok(infos.collect::<Result<_, _>>()?)
             })
             .await?;
-        // What another version wrote and this one can't read is no worker that it can show.
+        // A heartbeat that another version wrote may be unreadable: then the worker can't be shown.
         Ok(infos
             .iter()
             .filter_map(|info| serde_json::from_str(info).ok())
@@ -203,14 +203,6 @@ fn body(connection: &Connection, task_id: &str) -> rusqlite::Result<Option<Strin
         )?
         .query_row(params![task_id, now()], |row| row.get(0))
         .optional()
-}
-
-fn parse(task_id: &str, body: &str) -> Result<TaskResult, BrokerError> {
-    serde_json::from_str(body).map_err(|error| {
-        BrokerError::Invalid(format!(
-            "the stored result of task {task_id:?} is unreadable: {error}"
-        ))
-    })
 }
 
 /// What expires is timed by the machine's clock, as a server's keys are.

@@ -4,10 +4,10 @@
 
 use rusqlite::{Connection, params};
 
+use super::changes::Changes;
 use super::enqueue::{append, delay};
 use super::extend::{remove, settled};
 use super::fault::Fault;
-use super::wakes::Changes;
 use super::{dead, results};
 use crate::{SettleRequest, Settled, Settlement, SqliteConfig};
 

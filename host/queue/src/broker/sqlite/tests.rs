@@ -1,5 +1,6 @@
-//! What only a file can do: be somebody else's, be locked, be copied from under its writer.
+//! What can happen to a file only: another program's format, locks, copies made while it is written.
 
+use chicory_signature::with_causes;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,8 @@ async fn open(path: &Path) -> Result<Sqlite, BrokerError> {
 
 async fn refusal(path: &Path) -> String {
     match open(path).await {
-        Err(BrokerError::Invalid(text)) => {
+        Err(error @ BrokerError::Refused { .. }) => {
+            let text = with_causes(&error);
             let name = path.display().to_string();
             assert!(text.contains(&name), "the file is not named: {text}");
             text
@@ -148,7 +150,7 @@ async fn what_was_enqueued_survives_a_kill() {
     assert_eq!(copy.stats("default").await.unwrap().size, 50);
 }
 
-/// A path is no URI and no pattern.
+/// A path is neither a URI nor a pattern.
 #[tokio::test]
 async fn a_path_may_have_any_characters() {
     let folder = folder();

@@ -10,8 +10,9 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::changes::Changes;
 use super::fault::Fault;
-use super::wakes::{Changes, Wakes};
+use super::wakes::Wakes;
 use crate::BrokerError;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -36,7 +37,8 @@ impl Thread {
             .spawn(move || serve(connection, &queue, look))
             .map_err(|error| BrokerError::Unavailable {
                 place: place.to_string(),
-                reason: format!("no thread for the file: {error}"),
+                advice: Some("there is no thread for its file"),
+                source: error.into(),
             })?;
         Ok(Self { jobs, place })
     }

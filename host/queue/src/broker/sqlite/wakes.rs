@@ -1,54 +1,23 @@
-//! Wake-ups: told at once within the process, found by looking at the file for other processes' changes.
+//! Who waits in this process, and how they are woken.
 //!
-//! Must not change anything in the file. A wake-up may be one too many, never one too few for those
-//! who registered before they looked.
+//! Must not change anything in the file. There may be a wake-up too many, but never one too few for a
+//! wait that was registered before the file was looked at.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
+use super::changes::Changes;
 use super::{promote, registry};
 use crate::{Timestamp, Wake};
 
-/// How often the file is looked at while somebody waits, and after a long time without a change.
-const LOOK: Duration = Duration::from_millis(4);
-const LOOK_RARELY: Duration = Duration::from_millis(20);
-const QUIET: Duration = Duration::from_secs(30);
-
-/// A subscriber that is so far behind loses wake-ups; it looks by itself as well.
+/// A subscriber that falls this far behind loses wake-ups; it looks by itself as well.
 const BACKLOG: usize = 64;
 
-/// What a transaction changed that somebody may wait for.
-#[derive(Debug, Default)]
-pub(super) struct Changes {
-    /// Messages became ready.
-    pub(super) ready: bool,
-    /// The earliest message delayed, per queue.
-    pub(super) due: Vec<Wake>,
-    /// Tasks that have a result now.
-    pub(super) ended: Vec<String>,
-    /// The registry's revision, where it is a new one.
-    pub(super) registry: Option<u64>,
-}
-
-impl Changes {
-    /// Notes a delayed message.
-    pub(super) fn delayed(&mut self, queue: &Arc<str>, due: Timestamp) {
-        match self.due.iter_mut().find(|wake| wake.queue == *queue) {
-            Some(wake) => wake.due = wake.due.min(due),
-            None => self.due.push(Wake {
-                queue: queue.clone(),
-                due,
-            }),
-        }
-    }
-}
-
-/// Those who wait, in this process.
+/// The waits of this process.
 #[derive(Debug, Default)]
 pub(super) struct Wakes {
     waiting: AtomicUsize,
@@ -65,7 +34,7 @@ struct Promoter {
     wakes: mpsc::Sender<Wake>,
 }
 
-/// Somebody who watches the registry.
+/// A wait for changes of the registry.
 #[derive(Debug)]
 struct Watcher {
     /// The revision last told of; none before the first.
@@ -107,7 +76,7 @@ impl Wakes {
         receiver
     }
 
-    /// Wake-ups for somebody who watches the registry.
+    /// Wake-ups for a caller that watches the registry.
     pub(super) fn watcher(&self) -> mpsc::Receiver<()> {
         // One wake-up that was not taken yet stands for all that follow.
         let (wakes, receiver) = mpsc::channel(1);
@@ -144,7 +113,8 @@ impl Wakes {
         }
     }
 
-    fn somebody_waits(&self) -> bool {
+    /// Whether anybody would be woken.
+    pub(super) fn somebody_waits(&self) -> bool {
         if self.waiting.load(Ordering::SeqCst) > 0 {
             return true;
         }
@@ -155,8 +125,8 @@ impl Wakes {
         !promoters.is_empty() || !watchers.is_empty()
     }
 
-    /// Tells of a change made by another process: which, nobody says.
-    fn tell_all(&self, connection: &Connection) {
+    /// Wakes all waiters after another process wrote to the file; `SQLite` doesn't say what changed.
+    pub(super) fn tell_all(&self, connection: &Connection) {
         self.ready.send_replace(());
         for changed in lock(&self.ended).values() {
             changed.send_replace(());
@@ -167,7 +137,7 @@ impl Wakes {
         if lock(&self.watchers).is_empty() {
             return;
         }
-        // A file that can't be read now is read at the next change, or by those who watch.
+        // A file that can't be read now is read at the next change, or by the watchers themselves.
         if let Ok(revision) = registry::revision(connection) {
             self.tell_watchers(revision);
         }
@@ -199,64 +169,7 @@ impl Promoter {
     }
 }
 
-/// Looks for changes that other processes made, by the writer's connection: there, the file's data
-/// version changes by others' commits only.
-#[derive(Debug)]
-pub(super) struct FileWatch {
-    wakes: Arc<Wakes>,
-    version: i64,
-    looked: Option<Instant>,
-    quiet_since: Instant,
-}
-
-impl FileWatch {
-    /// Watches for those who wait.
-    pub(super) fn new(wakes: Arc<Wakes>) -> Self {
-        Self {
-            wakes,
-            version: 0,
-            looked: None,
-            quiet_since: Instant::now(),
-        }
-    }
-
-    /// Looks if it is time to; says when it is time again, or nothing while nobody waits.
-    pub(super) fn look(&mut self, connection: &Connection) -> Option<Duration> {
-        if !self.wakes.somebody_waits() {
-            self.quiet_since = Instant::now();
-            return None;
-        }
-        let pause = if self.quiet_since.elapsed() > QUIET {
-            LOOK_RARELY
-        } else {
-            LOOK
-        };
-        if let Some(passed) = self.looked.map(|looked| looked.elapsed())
-            && passed < pause
-        {
-            return pause.checked_sub(passed);
-        }
-        self.looked = Some(Instant::now());
-        if self.version_changed(connection) {
-            self.quiet_since = Instant::now();
-            self.wakes.tell_all(connection);
-        }
-        Some(pause)
-    }
-
-    fn version_changed(&mut self, connection: &Connection) -> bool {
-        let version = connection
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
-        match version {
-            Ok(version) => std::mem::replace(&mut self.version, version) != version,
-            // Those who wait ask the file themselves, and get the error.
-            Err(_) => true,
-        }
-    }
-}
-
-/// Somebody waits.
+/// Counts as a wait until it is dropped.
 #[derive(Debug)]
 pub(super) struct Waiting(Arc<Wakes>);
 
@@ -327,24 +240,6 @@ mod tests {
             wakes.tell_watchers(revision);
             assert_eq!(watcher.try_recv().is_ok(), told, "{revision}");
         }
-    }
-
-    #[test]
-    fn the_file_is_left_alone_while_nobody_waits() {
-        let wakes = Arc::new(Wakes::default());
-        let file = Connection::open_in_memory().expect("a file");
-        let mut watch = FileWatch::new(wakes.clone());
-        assert_eq!(watch.look(&file), None);
-        let waiting = wakes.waiting();
-        let promoter = wakes.promoter(&["q".into()]);
-        let watcher = wakes.watcher();
-        assert!(watch.look(&file).is_some());
-        drop(waiting);
-        assert!(watch.look(&file).is_some());
-        drop(promoter);
-        assert!(watch.look(&file).is_some());
-        drop(watcher);
-        assert_eq!(watch.look(&file), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use chicory_signature::{find_name, with_causes};
 use super::code::Code;
 use super::counters::CanaryCounters;
 use crate::Call;
-use crate::runner::{Ended, Runnable, Running, TaskProfile};
+use crate::attempt::runner::{Ended, Runnable, Running, TaskProfile};
 use crate::sandbox::error::ModuleError;
 use crate::sandbox::manifest::Manifest;
 use crate::sandbox::translate;

@@ -3,6 +3,7 @@
 //! Must not judge: [`chicory_queue::judge`] does.
 
 use chicory_queue::{AuditEntry, ModuleRecord, Verdict, judge};
+use chicory_signature::with_causes;
 
 use super::Fleet;
 
@@ -32,7 +33,7 @@ impl Fleet {
             Ok(counts) => counts,
             Err(error) => {
                 counters.put_back(added);
-                tracing::debug!(%error, "the canary's counts can't be told");
+                tracing::debug!(error = %with_causes(&error), "the canary's counts can't be told");
                 return;
             }
         };

@@ -153,7 +153,9 @@ impl Fleet {
             Ok(None) => {
                 self.open.remove(&next.name);
             }
-            Err(error) => tracing::debug!(%error, "the registry can't be written; tried again"),
+            Err(error) => {
+                tracing::debug!(error = %with_causes(&error), "the registry can't be written; tried again")
+            }
         }
     }
 }

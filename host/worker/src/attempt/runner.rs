@@ -12,7 +12,7 @@ use std::time::Duration;
 use chicory_queue::{DeliveryMode, Outcome, RetryPolicy, TaskMessage};
 use chicory_signature::{LogLine, Usage};
 
-use crate::Call;
+use super::call::Call;
 
 /// A call that goes on whenever it is polled. It must not block the thread that polls it.
 pub type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;

@@ -9,7 +9,7 @@ use chicory_queue::{Advice, Failure, TaskMessage};
 use chicory_signature::{Arguments, Note};
 use serde::de::DeserializeOwned;
 
-use crate::attempt::Attempt;
+use super::Attempt;
 use crate::observer::Observer;
 
 /// A call: the message that asks for it, and the way to say something while it runs.
