@@ -30,7 +30,26 @@ use super::error::ModuleError;
 use super::manifest::Manifest;
 use crate::attempt::runner::{Runnable, Runner, TaskNotFound};
 
-/// The tasks that this worker can run.
+/// The tasks of sandboxed modules that this worker can run.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use chicory_queue::{BrokerConfig, SqliteConfig, SystemClock, connect};
+/// use chicory_runtime::{Sandbox, SandboxConfig};
+/// use chicory_worker::{Catalog, Manifest, Stop, Worker, WorkerConfig};
+///
+/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// let catalog = Catalog::new(Sandbox::new(SandboxConfig::default())?);
+/// let wasm = std::fs::read("modules/word-count.wasm")?;
+/// catalog.load("word-count", wasm, Manifest::default()).await?;
+///
+/// let broker = BrokerConfig::Sqlite(SqliteConfig::new("queue.db"));
+/// let connected = connect(&broker, Arc::new(SystemClock)).await?;
+/// let worker = Worker::new(connected, catalog, WorkerConfig::default());
+/// let summary = worker.run(Stop::new()).await?;
+/// println!("{} attempts", summary.processed);
+/// # Ok(()) }
+/// ```
 pub struct Catalog {
     sandbox: Sandbox,
     deployed: ArcSwap<Deployed>,
