@@ -177,7 +177,7 @@ impl Worker {
     }
 }
 
-/// The duties at work.
+/// The running duties.
 struct Serving {
     interrupt: CancellationToken,
     fetching: tokio::task::JoinHandle<()>,

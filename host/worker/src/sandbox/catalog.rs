@@ -1,6 +1,6 @@
 //! What this worker can run: modules by name, tasks by the names that messages use.
 //!
-//! Replaced as a whole, so that a lookup takes no lock and tasks at work keep the version they
+//! Replaced as a whole, so that a lookup takes no lock and running tasks keep the version they
 //! started with. Must not know files ([`super::module_dir`] reads them) nor registries ([`super::fleet`]).
 
 mod code;
@@ -141,7 +141,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Forgets a module; tasks of it at work go on.
+    /// Forgets a module; its running tasks go on.
     pub fn unload(&self, name: &str) {
         self.change(|modules| {
             modules.remove(&*canonical(name));
@@ -233,7 +233,7 @@ impl Catalog {
 }
 
 impl Catalog {
-    /// A module of this machine: the one version that there is of it.
+    /// A module of this machine, which has one version.
     fn local(&self, name: &str, module: Arc<Module>, manifest: &Manifest) -> Served {
         let tasks = module
             .tasks()

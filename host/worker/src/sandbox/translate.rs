@@ -76,7 +76,7 @@ pub(super) fn outcome(how: How) -> Outcome {
     })
 }
 
-/// The rest, where there is any, is the guest's backtrace.
+/// The rest, if any, is the guest's backtrace.
 fn first_line(text: String) -> (String, Option<String>) {
     match text.split_once('\n') {
         Some((first, rest)) => (first.to_owned(), Some(rest.to_owned())),
