@@ -11,7 +11,7 @@ use crate::Call;
 use crate::attempt::Attempt;
 
 /// The invocation that a call asks for.
-pub(super) fn invocation(call: Call, task: Arc<Task>) -> Invocation {
+pub(super) fn invocation(call: &Call, task: Arc<Task>) -> Invocation {
     let message = call.message();
     let observer = call
         .observer
