@@ -21,14 +21,12 @@
 //!     (func (export "answer") (result u32) (canon lift (core func $b "answer"))))"#)?;
 //!
 //! match link(&component) {
-//!     Linking::Linked { component, modules } => {
+//!     Ok(Linking::Linked { component, modules }) => {
 //!         println!("{modules} modules became one, in {} bytes", component.len());
 //! #       assert_eq!(modules, 3);
 //!     }
-//!     Linking::Nothing => println!("there is nothing to link"),
-//!     Linking::Refused { reason } => println!("it stays as it is: {reason}"),
-//! #   #[allow(unreachable_patterns)]
-//! #   other => panic!("{other:?}"),
+//!     Ok(Linking::Nothing) => println!("there is nothing to link"),
+//!     Err(error) => println!("it stays as it is: {error}"),
 //! }
 //! # Ok::<(), wat::Error>(())
 //! ```
@@ -71,14 +69,6 @@ pub enum Linking {
 }
 
 /// Links the core modules of `component`. The same bytes give the same bytes.
-///
-/// ```
-/// use chicory_link::{Linking, link};
-///
-/// let component = wat::parse_str("(component (core module))")?;
-/// assert!(matches!(link(&component)?, Linking::Nothing));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 ///
 /// # Errors
 /// Says why the component can't be linked. It can be used as it is.

@@ -11,7 +11,7 @@ const DYNAMIC: &str = include_str!("dynamic.wat");
 fn linked(component: &[u8]) -> (Vec<u8>, usize) {
     match link(component).unwrap() {
         Linking::Linked { component, modules } => (component, modules),
-        other => panic!("{other:?}"),
+        Linking::Nothing => panic!("there is nothing to link"),
     }
 }
 

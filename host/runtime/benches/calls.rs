@@ -91,13 +91,13 @@ fn values() -> Vec<(&'static str, Value)> {
 const CONCURRENCY: usize = 1024;
 
 /// A sandbox with modules that differ in nothing but a name, on one thread.
-struct Place {
+struct Fixture {
     runtime: Runtime,
     sandbox: Sandbox,
     modules: Vec<Arc<Module>>,
 }
 
-impl Place {
+impl Fixture {
     fn new(modules: usize) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime can be started");
@@ -147,17 +147,17 @@ impl Place {
 }
 
 fn calls(c: &mut Criterion) {
-    let place = Place::new(1);
-    place.bench(c, "call/nothing", "nothing", &[]);
+    let fixture = Fixture::new(1);
+    fixture.bench(c, "call/nothing", "nothing", &[]);
     for (name, value) in values() {
         let function = name.split('/').next().unwrap_or(name);
-        place.bench(c, &format!("call/{name}"), function, &[value]);
+        fixture.bench(c, &format!("call/{name}"), function, &[value]);
     }
 }
 
 fn modules(c: &mut Criterion) {
     for count in [1, 10, 100, 1000] {
-        Place::new(count).bench(c, &format!("modules/{count}"), "u32", &[json!(7)]);
+        Fixture::new(count).bench(c, &format!("modules/{count}"), "u32", &[json!(7)]);
     }
 }
 

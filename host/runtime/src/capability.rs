@@ -154,14 +154,14 @@ impl Capabilities {
         imports: &[String],
     ) -> wasmtime::Result<InstancePre<CallState>> {
         let mut linker = Linker::new(component.engine());
-        let mut linked: Vec<Import<'_>> = Vec::new();
+        let mut done: Vec<Import<'_>> = Vec::new();
         for import in imports.iter().map(|name| Import::parse(name)) {
             // Compatible versions of an interface are linked once.
             if let Some(capability) = self.find(import)
-                && !linked.iter().any(|other| other.fits(import))
+                && !done.iter().any(|other| other.fits(import))
             {
                 capability.link(&mut linker, import.interface, component)?;
-                linked.push(import);
+                done.push(import);
             }
         }
         linker.instantiate_pre(component)

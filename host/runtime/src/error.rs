@@ -51,7 +51,7 @@ pub enum LoadError {
     #[error(
         "module `{module}` can't be loaded: it imports {}, which this host doesn't have; \
          it has chicory:task 0.1 and of WASI 0.2 cli, clocks, filesystem, http, io and random{}",
-        imports.join(", "), own.iter().map(|name| format!(", and {name}")).collect::<String>()
+        imports.join(", "), and(own)
     )]
     Unavailable {
         /// The module's name.
@@ -172,6 +172,13 @@ fn list_functions(functions: &[(String, String)]) -> String {
             let _ = write!(text, "\n  `{name}`: {why}");
             text
         })
+}
+
+fn and(own: &[String]) -> String {
+    own.iter().fold(String::new(), |mut text, name| {
+        let _ = write!(text, ", and {name}");
+        text
+    })
 }
 
 fn list(needs: &[Need]) -> String {
