@@ -23,7 +23,7 @@ impl Connected {
     /// use std::sync::Arc;
     /// use std::time::Duration;
     ///
-    /// use chicory_queue::{Client, RolloutRequest, SystemClock, RolloutTarget, Timestamp, Version};
+    /// use chicory_queue::{Client, RolloutRequest, RolloutTarget, SystemClock, Timestamp, Version};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
