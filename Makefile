@@ -11,23 +11,28 @@
 
 GUESTS := target/guests/examples
 CHICORY := target/debug/chicory
-# Rust workspaces of guests and of what guests use. Here they are checked and tested as host code, with one set of libraries.
+# Rust workspaces of guests and their SDK. Linted and tested as host code, they share one build of their libraries.
 GUEST_WORKSPACES := examples tests/guests guest-sdk/rust
 GUEST_TARGET := target/guests/sdk
 
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
 
-.PHONY: all demo test test-languages gates sdks setup guests bench bench-micro budget clean-guests
+.PHONY: all program demo demo-guests test test-languages gates sdks setup guests bench bench-micro budget clean-guests
 
-all: guests
+all: guests program
+
+program:
 	cargo build --locked -p chicory-cli
 
+# Guests and program are built side by side: the last crates of the program leave a core idle.
 demo:
-	scripts/setup wasm c linker
-	scripts/guests demo
-	cargo build --locked -p chicory-cli
+	$(MAKE) --no-print-directory --jobs=2 demo-guests program
 	$(CHICORY) demo --modules $(GUESTS) $${REDIS_URL:+--broker "$$REDIS_URL"}
+
+demo-guests:
+	scripts/setup wasm c
+	scripts/guests demo
 
 # The program is built first, since the suite drives the real one; with the tests, so that both share
 # one build of the dependencies.
@@ -53,7 +58,7 @@ gates:
 			--target-dir $(GUEST_TARGET) -- -D warnings || exit 1; done
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	# Alone, because in the workspace other crates' features would bring the sandbox along.
-	cargo check --locked -p chicory-embedder-native --all-targets
+	cargo check --locked -p chicory-embedder-native
 	scripts/direction
 	scripts/package
 
@@ -69,16 +74,16 @@ guests:
 	scripts/guests
 
 bench:
-	scripts/setup redis linker
+	scripts/setup redis
 	cargo build --locked --release -p chicory-cli
 	target/release/chicory bench
 
 bench-micro:
-	scripts/setup redis linker
+	scripts/setup redis
 	cargo bench --locked --workspace --bench calls --bench messages --bench scripts
 
 budget:
-	scripts/setup redis valgrind linker
+	scripts/setup redis valgrind
 	BUDGET=record cargo test --locked --workspace --test budget
 
 clean-guests:

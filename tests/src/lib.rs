@@ -71,7 +71,8 @@ impl Source {
     }
 
     /// Functions that are too long: name and lines. Relies on the formatter: a function ends with the
-    /// first closing brace that stands as far to the right as the function's first line.
+    /// first closing brace that stands as far to the right as the function's first line, or, without a body, at a
+    /// closing parenthesis in that column and its semicolon.
     pub fn long_functions(&self) -> Vec<(String, usize)> {
         let lines: Vec<&str> = self.text.lines().collect();
         let mut found = Vec::new();
@@ -81,9 +82,12 @@ impl Source {
             };
             let indent = line.len() - line.trim_start().len();
             let end = format!("{}}}", " ".repeat(indent));
+            let without_body = format!("{})", " ".repeat(indent));
             let length = lines[first..]
                 .iter()
-                .position(|line| *line == end)
+                .position(|line| {
+                    *line == end || line.starts_with(&without_body) && line.ends_with(';')
+                })
                 .map_or(1, |last| last + 1);
             let on_one_line = line.ends_with('}') || line.ends_with(';');
             if !on_one_line && length > LONGEST_FUNCTION {
@@ -330,8 +334,9 @@ mod tests {
     #[test]
     fn long_functions_are_found() {
         let body = "        call();\n".repeat(LONGEST_FUNCTION);
-        let text =
-            format!("impl X {{\n    fn long() {{\n{body}    }}\n\n    fn short() {{\n    }}\n}}\n");
+        let text = format!(
+            "impl X {{\n    fn long() {{\n{body}    }}\n\n    fn short() {{\n    }}\n\n    fn none(\n    ) -> Y;\n{body}}}\n"
+        );
         let file = Source {
             path: "x.rs".into(),
             text,

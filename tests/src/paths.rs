@@ -1,6 +1,6 @@
-//! The paths that a source file uses, as they are written, and the names that it imports.
+//! The paths in a source file, as they are written, and the names that it imports.
 //!
-//! Leaves out what is there for tests alone. Must not know where paths lead.
+//! Leaves out code that only tests have. Must not know where paths lead.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ pub(crate) type Path = Vec<String>;
 pub(crate) struct Paths {
     /// All paths of two names or more in it, those of `use` included.
     pub(crate) used: Vec<Path>,
-    /// The names that `use` brings, with their paths: a module may pass them on.
+    /// The names that `use` imports, with their paths.
     pub(crate) imported: BTreeMap<String, Path>,
-    /// Modules that are declared for tests alone.
+    /// Modules that only tests have.
     pub(crate) tests: Vec<String>,
 }
 
@@ -57,12 +57,12 @@ const FOR_TESTS: [Token<'static>; 7] = [
     Token::Sign(']'),
 ];
 
-/// The words of which one begins an item: what has none is a field, or a case.
+/// One of these starts an item. Without one it is a field or a variant.
 const ITEMS: [&str; 10] = [
     "const", "enum", "fn", "impl", "mod", "static", "struct", "trait", "type", "use",
 ];
 
-/// Goes past an item, to its semicolon or the end of its braces, or past a field.
+/// Skips an item, to its semicolon or closing brace, or a field.
 fn skip_item<'a, 'b>(item: &'b [Token<'a>], found: &mut Paths) -> &'b [Token<'a>] {
     let mut depth = 0_usize;
     let mut field = true;
@@ -85,7 +85,7 @@ fn skip_item<'a, 'b>(item: &'b [Token<'a>], found: &mut Paths) -> &'b [Token<'a>
     &[]
 }
 
-/// A path at the beginning of `tokens`, and what comes after it.
+/// The path that `tokens` start with, and the rest.
 fn path<'a, 'b>(tokens: &'b [Token<'a>]) -> (Path, &'b [Token<'a>]) {
     let mut names = Path::new();
     let mut rest = tokens;
@@ -99,7 +99,7 @@ fn path<'a, 'b>(tokens: &'b [Token<'a>]) -> (Path, &'b [Token<'a>]) {
     (names, rest)
 }
 
-/// One tree of a `use`, which stands below `above`.
+/// Reads one tree of a `use`, below the path `above`.
 fn import(tree: &[Token<'_>], above: &[String], found: &mut Paths) {
     let (mut names, rest) = path(tree);
     names.splice(0..0, above.iter().cloned());
@@ -125,7 +125,7 @@ fn import(tree: &[Token<'_>], above: &[String], found: &mut Paths) {
     }
 }
 
-/// The parts between commas that stand in no braces.
+/// The parts between commas outside of braces.
 fn split<'a, 'b>(tokens: &'b [Token<'a>]) -> Vec<&'b [Token<'a>]> {
     let mut depth = 0_usize;
     let at_comma = |token: &Token<'_>| {

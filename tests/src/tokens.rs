@@ -1,8 +1,8 @@
-//! Rust's text as the words that a reader of its paths needs: names, `::` and other signs.
+//! Splits Rust source into the tokens that a reader of its paths needs: names, `::` and other signs.
 //!
-//! Comments, strings and numbers are left out. Must not know what the words mean.
+//! Comments, strings and numbers are left out. Must not know what the tokens mean.
 
-/// A word of a source.
+/// A token of a source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Token<'a> {
     Name(&'a str),
@@ -11,7 +11,7 @@ pub(crate) enum Token<'a> {
     Sign(char),
 }
 
-/// The words of `text`.
+/// The tokens of `text`.
 pub(crate) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -43,7 +43,7 @@ pub(crate) fn tokens(text: &str) -> Vec<Token<'_>> {
     found
 }
 
-/// How far it is to the end of `sign`.
+/// The length up to the end of `sign`.
 fn until(text: &str, sign: &str) -> usize {
     text.find(sign).map_or(text.len(), |at| at + sign.len())
 }
@@ -53,7 +53,7 @@ fn word(text: &str) -> usize {
         .unwrap_or(text.len())
 }
 
-/// The rest of a string whose quotation mark has been read.
+/// The length of a string after its opening quotation mark.
 fn string(text: &str) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices() {
@@ -66,7 +66,7 @@ fn string(text: &str) -> usize {
     text.len()
 }
 
-/// A character, or the mark of a lifetime.
+/// The length of a character, or of the mark of a lifetime.
 fn character(text: &str) -> usize {
     let mut chars = text.char_indices().skip(1);
     match chars.next() {
@@ -76,7 +76,7 @@ fn character(text: &str) -> usize {
     }
 }
 
-/// A string without escapes, such as `r#"…"#` or `br"…"`.
+/// The length of a raw string, such as `r#"…"#` or `br"…"`.
 fn raw(text: &str) -> Option<usize> {
     let prefix = text.find('r').filter(|at| *at <= 1)? + 1;
     let marks = text[prefix..].chars().take_while(|c| *c == '#').count();
