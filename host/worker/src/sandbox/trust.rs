@@ -18,9 +18,9 @@ pub struct Trust {
 /// Why a module is not run, or a key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The key is none.
+    /// The key is not one.
     #[error(
-        "[trust] keys: {key:?} for {pattern:?} is no public key of minisign: give the line that starts with RW, such as minisign -G writes into minisign.pub"
+        "[trust] keys: {key:?} for {pattern:?} is not a minisign public key: give the line that starts with RW, such as minisign -G writes into minisign.pub"
     )]
     Key {
         /// For which modules.
