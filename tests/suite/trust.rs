@@ -180,7 +180,7 @@ fn a_wrong_key_is_named() {
     let refused = site.run(&["worker"]);
     let reason = refused.fails(2);
     assert!(
-        reason.contains("\"nonsense\" for \"m\" is no public key"),
+        reason.contains("\"nonsense\" for \"m\" is not a minisign public key"),
         "{reason}"
     );
 }

@@ -20,15 +20,12 @@
 //!     (core instance $b (instantiate $code (with "a" (instance $a))))
 //!     (func (export "answer") (result u32) (canon lift (core func $b "answer"))))"#)?;
 //!
-//! match link(&component) {
-//!     Ok(Linking::Linked { component, modules }) => {
-//!         println!("{modules} modules became one, in {} bytes", component.len());
-//! #       assert_eq!(modules, 3);
-//!     }
-//!     Ok(Linking::Nothing) => println!("there is nothing to link"),
-//!     Err(error) => println!("it stays as it is: {error}"),
-//! }
-//! # Ok::<(), wat::Error>(())
+//! let Linking::Linked { component, modules } = link(&component)? else {
+//!     panic!("there is nothing to link");
+//! };
+//! assert_eq!(modules, 3);
+//! println!("{modules} modules became one, in {} bytes", component.len());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod component;

@@ -23,7 +23,7 @@ impl Connected {
     /// use std::sync::Arc;
     /// use std::time::Duration;
     ///
-    /// use chicory_queue::{Client, RolloutRequest, SystemClock, Target, Timestamp, Version};
+    /// use chicory_queue::{Client, RolloutRequest, RolloutTarget, SystemClock, Timestamp, Version};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -60,7 +60,7 @@ impl Connected {
     /// let changes = |_: &_| Vec::new();
     /// let done = connected
     ///     .deployer(Arc::new(SystemClock))
-    ///     .roll_out("images", &Target::Deploy(Box::new(version)), changes, &request, |stage| println!("{stage:?}"))
+    ///     .roll_out("images", &RolloutTarget::Deploy(Box::new(version)), changes, &request, |stage| println!("{stage:?}"))
     ///     .await?;
     /// // No worker runs here.
     /// assert_eq!((done.workers, done.record.active.as_deref()), (0, Some(digest)));

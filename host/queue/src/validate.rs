@@ -28,7 +28,7 @@ pub enum ValidationMode {
 #[non_exhaustive]
 pub enum EnqueueError {
     /// Its arguments don't fit the task.
-    #[error("ValidationError: task `{task}`: {source}")]
+    #[error("ValidationError: task `{task}`")]
     Arguments {
         /// The task.
         task: String,
@@ -36,7 +36,7 @@ pub enum EnqueueError {
         source: ValidationError,
     },
     /// Nobody has deployed the task, and [`ValidationMode::Strict`] requires that somebody has.
-    #[error("TaskNotFound: {0}")]
+    #[error("TaskNotFound")]
     UnknownTask(#[source] UnknownTask),
     /// The version that it is pinned to is not kept.
     #[error("task `{task}`: the message is pinned to version {digest}, which is not kept")]

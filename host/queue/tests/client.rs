@@ -6,6 +6,7 @@ use chicory_queue::{
     AuditEntry, Call, CallError, Client, EnqueueError, ModuleRecord, TaskMessage, Timestamp,
     ValidationMode,
 };
+use chicory_signature::with_causes;
 use chicory_testing::SqliteFile;
 use serde_json::{Value, json};
 
@@ -67,7 +68,7 @@ impl Setup {
         let client = self.client.clone().validation(mode);
         let refused = client.enqueue_many(QUEUE, vec![fitting, message]).await;
         assert_eq!(self.queued().await, before);
-        refused.unwrap_err().to_string()
+        with_causes(&refused.unwrap_err())
     }
 
     async fn passes(&self, mode: ValidationMode, message: TaskMessage) {

@@ -1,6 +1,6 @@
 //! The registry: which modules a fleet runs, in which version, and how a new version gets there.
 //!
-//! A module's whole state is one [`ModuleRecord`]. It is changed by pure functions ([`transition`]) and
+//! A module's whole state is one [`ModuleRecord`]. It is changed by pure functions (`transition.rs`) and
 //! stored by compare-and-set, so every store behaves the same and two deploys can't both win. Must not
 //! know what WebAssembly is: to the registry a module is bytes with a digest.
 //!

@@ -121,12 +121,12 @@ fn stdin(arguments: &Arguments) -> Lowered<String> {
 
 fn argv(arguments: &Arguments) -> Lowered<Vec<String>> {
     let mut argv = Vec::new();
-    let mut args = Reader::new(arguments.args());
-    args.open(b'[');
-    while args.more() {
-        let text = match args.string() {
+    let mut given = Reader::new(arguments.args());
+    given.open(b'[');
+    while given.more() {
+        let text = match given.string() {
             Some(text) => text,
-            None => Ok(Cow::Borrowed(args.skip())),
+            None => Ok(Cow::Borrowed(given.skip())),
         };
         let whole = text.and_then(|text| {
             if text.contains('\0') {

@@ -314,10 +314,12 @@ fn payload_of<T: Target>(
 ) -> Lowered<Option<T::Value>> {
     match (shape, given) {
         (None, None) => Ok(None),
-        (None, Some(json)) => match json.is_null() {
-            true => Ok(None),
-            false => Err(wrong(format!("the case `{case}` takes no value"))),
-        },
+        (None, Some(json)) => {
+            if json.is_null() {
+                return Ok(None);
+            }
+            Err(wrong(format!("the case `{case}` takes no value")))
+        }
         (Some(shape), given) => value::<T>(shape, given.unwrap_or(&mut Reader::null()))
             .map(Some)
             .map_err(|error| at(error, &format!(".{case}"))),

@@ -1,5 +1,5 @@
-//! What a panic of the host does: it ends the worker, since a part that is gone would be missed by nobody, while
-//! the leases of what it held were renewed for ever.
+//! What a panic of the host does: it ends the worker. Otherwise nobody would notice the lost part while the leases of
+//! what it held were still being renewed.
 //!
 //! Must not know what the parts do.
 

@@ -1,4 +1,4 @@
-//! What a worker can be told: valid values only.
+//! A worker's settings, as valid values.
 //!
 //! Must not know where settings come from.
 
@@ -11,17 +11,17 @@ use chicory_queue::DeliveryMode;
 pub struct WorkerConfig {
     /// Unique among live workers; also the consumer's name.
     pub worker_id: String,
-    /// The queues to serve, each with the same right.
+    /// The queues to serve, all with the same priority.
     pub queues: Vec<String>,
-    /// Tasks at once.
+    /// Maximum number of tasks running at the same time.
     pub concurrency: usize,
-    /// Threads that run sandboxes.
+    /// Threads that run tasks.
     pub threads: usize,
-    /// For tasks whose manifest says nothing.
+    /// For tasks that don't set their own.
     pub delivery_mode: DeliveryMode,
-    /// Whether messages given up on are kept as dead letters.
+    /// Whether messages that failed for good are kept as dead letters.
     pub dead_letters: bool,
-    /// Hand-outs of one message after which it is given up on as `LeaseExpired`.
+    /// Deliveries of one message after which it fails for good as `LeaseExpired`.
     pub max_deliveries: u32,
     /// The longest wait for new messages in one fetch.
     pub block: Duration,
@@ -33,7 +33,7 @@ pub struct WorkerConfig {
     pub cleanup_interval: Duration,
     /// Idle time after which a consumer without deliveries is stale.
     pub stale_workers_timeout: Duration,
-    /// How long a drain waits for tasks at work.
+    /// How long a drain waits for running tasks.
     pub shutdown_timeout: Duration,
 }
 

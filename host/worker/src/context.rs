@@ -64,7 +64,7 @@ impl WorkerContext {
         match answer {
             Ok(value) => {
                 if self.health.ok() {
-                    self.tell(|observer| observer.broker_back());
+                    self.tell(Observer::broker_back);
                 }
                 Some(value)
             }

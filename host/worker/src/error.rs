@@ -1,6 +1,6 @@
 //! Why a worker can't go on.
 //!
-//! Must not know tasks: what they do is no error of the worker's.
+//! Must not know tasks: their failures are not the worker's errors.
 
 use std::io;
 

@@ -17,7 +17,7 @@ use crate::Summary;
 /// Told of everything that happens in a worker, on the thread where it happens and before anything else does: so
 /// nothing is lost, and each method must be quick and must not block.
 ///
-/// All methods do nothing by default. A worker without an observer pays for the test that there is none.
+/// All methods do nothing by default. Without an observer, a worker pays only for checking that there is none.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicU64, Ordering};

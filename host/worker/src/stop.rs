@@ -30,12 +30,12 @@ impl Stop {
         Self(Arc::new(watch::Sender::new(Phase::Serving)))
     }
 
-    /// Stop fetching, and let tasks at work end.
+    /// Stop fetching, and let running tasks end.
     pub fn drain(&self) {
         self.advance(Phase::Draining);
     }
 
-    /// Stop at once: tasks at work are released to other workers.
+    /// Stop at once: running tasks are released to other workers.
     pub fn now(&self) {
         self.advance(Phase::Now);
     }

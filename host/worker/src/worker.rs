@@ -122,7 +122,7 @@ impl Worker {
         let context = Arc::new(context);
         start_lanes(&context, &ready, threads);
         let serving = Serving::start(&context, concluded, duties);
-        context.tell(|observer| observer.serving());
+        context.tell(Observer::serving);
         tokio::select! {
             () = stop.reached(Phase::Draining) => {}
             () = context.broken.cancelled() => {
@@ -131,7 +131,7 @@ impl Worker {
                 return Err(WorkerError::Panicked);
             }
         }
-        context.tell(|observer| observer.draining());
+        context.tell(Observer::draining);
         let released = serving.stop(&context, &stop, runtime).await?;
         sign_off(&context).await;
         let summary = Summary {
@@ -177,7 +177,7 @@ impl Worker {
     }
 }
 
-/// The duties at work.
+/// The running duties.
 struct Serving {
     interrupt: CancellationToken,
     fetching: tokio::task::JoinHandle<()>,

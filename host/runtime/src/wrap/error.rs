@@ -14,7 +14,7 @@ pub enum ComponentError {
     /// They are damaged WebAssembly.
     #[error("it is damaged")]
     Damaged(#[from] BinaryReaderError),
-    /// They are a core module that is no program, and whose functions have no WIT types.
+    /// They are a core module that is not a program, and whose functions have no WIT types.
     #[error(
         "it is a core module without component type information and without `_start`{}; \
          build it as a component (wit-bindgen, componentize-py, jco), or as a WASI command",

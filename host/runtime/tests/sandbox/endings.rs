@@ -238,7 +238,7 @@ async fn a_guest_that_waits_is_cancelled() {
     assert!(matches!(running.await.unwrap().how, How::Cancelled));
 }
 
-/// Logs for ever.
+/// Never stops logging.
 const FLOOD: &str = r#"(component
     (import "chicory:task/log@0.1.0" (instance $log
         (type $level' (enum "trace" "debug" "info" "warn" "error"))

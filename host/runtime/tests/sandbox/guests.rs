@@ -62,8 +62,8 @@ pub(crate) fn invocation(module: &Module, task: &str, args: Value, kwargs: Value
         .task(task)
         .unwrap_or_else(|| panic!("no task {task} in {module:?}"));
     let mut arguments = Arguments::default();
-    arguments.set_args(RawJson::from(&args)).unwrap();
-    arguments.set_kwargs(RawJson::from(&kwargs)).unwrap();
+    arguments.set_args(RawJson::from(args)).unwrap();
+    arguments.set_kwargs(RawJson::from(kwargs)).unwrap();
     Invocation::new(Arc::clone(task), arguments)
 }
 

@@ -1,6 +1,6 @@
 //! What this worker can run: modules by name, tasks by the names that messages use.
 //!
-//! Replaced as a whole, so that a lookup takes no lock and tasks at work keep the version they
+//! Replaced as a whole, so that a lookup takes no lock and running tasks keep the version they
 //! started with. Must not know files ([`super::module_dir`] reads them) nor registries ([`super::fleet`]).
 
 mod code;
@@ -30,7 +30,26 @@ use super::error::ModuleError;
 use super::manifest::Manifest;
 use crate::attempt::runner::{Runnable, Runner, TaskNotFound};
 
-/// The tasks that this worker can run.
+/// The tasks of sandboxed modules that this worker can run.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use chicory_queue::{BrokerConfig, SqliteConfig, SystemClock, connect};
+/// use chicory_runtime::{Sandbox, SandboxConfig};
+/// use chicory_worker::{Catalog, Manifest, Stop, Worker, WorkerConfig};
+///
+/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// let catalog = Catalog::new(Sandbox::new(SandboxConfig::default())?);
+/// let wasm = std::fs::read("modules/word-count.wasm")?;
+/// catalog.load("word-count", wasm, Manifest::default()).await?;
+///
+/// let broker = BrokerConfig::Sqlite(SqliteConfig::new("queue.db"));
+/// let connected = connect(&broker, Arc::new(SystemClock)).await?;
+/// let worker = Worker::new(connected, catalog, WorkerConfig::default());
+/// let summary = worker.run(Stop::new()).await?;
+/// println!("{} attempts", summary.processed);
+/// # Ok(()) }
+/// ```
 pub struct Catalog {
     sandbox: Sandbox,
     deployed: ArcSwap<Deployed>,
@@ -122,7 +141,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Forgets a module; tasks of it at work go on.
+    /// Forgets a module; its running tasks go on.
     pub fn unload(&self, name: &str) {
         self.change(|modules| {
             modules.remove(&*canonical(name));
@@ -214,7 +233,7 @@ impl Catalog {
 }
 
 impl Catalog {
-    /// A module of this machine: the one version that there is of it.
+    /// A module of this machine, which has one version.
     fn local(&self, name: &str, module: Arc<Module>, manifest: &Manifest) -> Served {
         let tasks = module
             .tasks()

@@ -37,6 +37,27 @@ pub struct FleetConfig {
 }
 
 /// What the registry says, and what this worker serves of it.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use chicory_queue::{Connected, SystemClock};
+/// use chicory_worker::{Catalog, Fleet, FleetConfig, Stop, Trust, Worker, WorkerConfig};
+///
+/// # async fn serve(connected: Connected, catalog: Arc<Catalog>) -> Result<(), Box<dyn std::error::Error>> {
+/// let config = WorkerConfig::default();
+/// let settings = FleetConfig {
+///     worker_id: config.worker_id.clone(),
+///     blobs: None,
+///     trust: Trust::default(),
+///     code_bytes: 256 << 20,
+/// };
+/// let registry = Arc::clone(&connected.registry);
+/// let mut fleet = Fleet::new(registry, Arc::clone(&catalog), Arc::new(SystemClock), settings);
+/// fleet.catch_up().await?;
+/// let worker = Worker::new(connected, catalog, config).in_fleet(fleet);
+/// worker.run(Stop::new()).await?;
+/// # Ok(()) }
+/// ```
 pub struct Fleet {
     registry: Arc<dyn Registry>,
     catalog: Arc<Catalog>,

@@ -45,7 +45,7 @@ pub struct Manifest {
     /// What the module may touch.
     #[serde(skip_serializing_if = "unset")]
     pub grants: Grants,
-    /// Settings of single tasks, which go before the module's.
+    /// Settings of single tasks, which take precedence over the module's.
     #[serde(skip_serializing_if = "unset")]
     pub tasks: BTreeMap<String, TaskSettings>,
 }
@@ -86,7 +86,7 @@ pub enum ManifestError {
         /// Why.
         source: std::io::Error,
     },
-    /// The file is no manifest.
+    /// The file is not a manifest.
     #[error("the manifest {} is not valid:\n{message}", path.display())]
     Invalid {
         /// The file.
@@ -94,13 +94,13 @@ pub enum ManifestError {
         /// What is wrong, with its line.
         message: String,
     },
-    /// The manifest that a module is deployed with is no manifest.
+    /// The manifest that a module is deployed with is not valid.
     #[error("the module's section `{section}` is not valid: {message}", section = DEPLOYMENT_SECTION)]
     Deployment {
         /// What is wrong.
         message: String,
     },
-    /// The module's own section is no manifest.
+    /// The module's own section is not valid.
     #[error("the module's section `{section}` is not valid: {message}", section = embedded::SECTION)]
     Embedded {
         /// What is wrong.
@@ -110,7 +110,7 @@ pub enum ManifestError {
 
 impl Manifest {
     /// The manifest of the module `wasm` that was read from the file `path`: what is in the file beside
-    /// it, where there is one, goes before what the module says about itself.
+    /// it, where there is one, takes precedence over what the module says about itself.
     pub fn beside(path: &Path, wasm: &[u8]) -> Result<Self, ManifestError> {
         let path = path.with_extension("toml");
         if !path.exists() {

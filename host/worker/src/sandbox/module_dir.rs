@@ -15,14 +15,14 @@ use tokio::sync::mpsc;
 use super::catalog::{Catalog, LoadReport, Refusal};
 use super::error::ModuleError;
 use super::manifest::Manifest;
-use super::trust::Trust;
+use super::trust::{Trust, signature_file};
 
 /// A directory of modules, and what is known of its files.
 pub struct ModuleDir {
     path: PathBuf,
     catalog: Arc<Catalog>,
     trust: Trust,
-    /// The files' names without their ending; all of them where this is nothing.
+    /// The names of the files to load, without their extension; without this, all of them.
     only: Option<HashSet<String>>,
     known: HashMap<PathBuf, Known>,
 }
@@ -48,7 +48,7 @@ impl ModuleDir {
         }
     }
 
-    /// Leaves all files out but these, by their names without `.wasm`.
+    /// Ignores all files but these, given by their names without `.wasm`.
     #[must_use]
     pub fn only<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
         self.only = Some(names.into_iter().map(str::to_owned).collect());
@@ -161,7 +161,7 @@ impl ModuleDir {
             Ok(watcher)
         });
         if let Err(error) = &watching {
-            tracing::warn!(%error, "can't be told of changed modules; looking every few seconds");
+            tracing::warn!(%error, "can't watch the modules' directory; checking it every few seconds");
         }
         loop {
             let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
@@ -169,7 +169,7 @@ impl ModuleDir {
             tokio::time::sleep(SETTLE).await;
             match self.refresh().await {
                 Ok(report) => log(&report),
-                Err(error) => tracing::warn!(%error, "modules can't be looked at"),
+                Err(error) => tracing::warn!(%error, "can't check the modules' directory"),
             }
         }
     }
@@ -180,11 +180,11 @@ const SETTLE: Duration = Duration::from_millis(50);
 
 fn log(report: &LoadReport) {
     for name in &report.loaded {
-        tracing::info!(module = %name, "loaded the changed module; tasks at work end on the version before");
+        tracing::info!(module = %name, "loaded the changed module; running tasks finish on the previous version");
     }
     for Refusal { file, reason } in &report.refused {
         let reason = with_causes(reason);
-        tracing::warn!(file = %file.display(), %reason, "refused the module; the version before stays, where there is one");
+        tracing::warn!(file = %file.display(), %reason, "refused the module; the previous version stays, if there is one");
     }
 }
 
@@ -192,9 +192,7 @@ async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String,
     let wasm = tokio::fs::read(file).await?;
     let manifest = Manifest::beside(file, &wasm)?;
     let name = manifest.name.clone().unwrap_or_else(|| stem(file));
-    let mut signature = file.as_os_str().to_owned();
-    signature.push(".minisig");
-    let signature = std::fs::read_to_string(signature).ok();
+    let signature = std::fs::read_to_string(signature_file(file)).ok();
     trust.check(&name, &wasm, signature.as_deref())?;
     catalog.load(&name, wasm, manifest).await?;
     Ok(name)

@@ -11,7 +11,7 @@ use crate::Call;
 use crate::attempt::Attempt;
 
 /// The invocation that a call asks for.
-pub(super) fn invocation(call: Call, task: Arc<Task>) -> Invocation {
+pub(super) fn invocation(call: &Call, task: Arc<Task>) -> Invocation {
     let message = call.message();
     let observer = call
         .observer
@@ -76,7 +76,7 @@ pub(super) fn outcome(how: How) -> Outcome {
     })
 }
 
-/// The rest, where there is any, is the guest's backtrace.
+/// The rest, if any, is the guest's backtrace.
 fn first_line(text: String) -> (String, Option<String>) {
     match text.split_once('\n') {
         Some((first, rest)) => (first.to_owned(), Some(rest.to_owned())),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{
-    Advice, BrokerConfig, Connected, Failure, Outcome, SqliteConfig, SystemClock, TaskMessage,
-    TaskResult, TaskState, connect,
+    Advice, BrokerConfig, Connected, Failure, Outcome, SqliteConfig, TaskMessage, TaskResult,
+    TaskState,
 };
+use chicory_testing::{SqliteFile, connect};
 use chicory_worker::{
     AttemptEnd, Call, EventChannel, FnRunner, Runner, Said, Stop, Summary, Worker, WorkerConfig,
     WorkerError, WorkerEvent,
@@ -17,7 +18,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 pub(crate) struct Bench {
     pub(crate) connected: Connected,
     pub(crate) config: WorkerConfig,
-    _directory: tempfile::TempDir,
+    _file: SqliteFile,
 }
 
 /// A worker that serves until it is stopped.
@@ -32,15 +33,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Bench {
     pub(crate) async fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let file = SqliteFile::new();
         let lease = Duration::from_millis(300);
         let sqlite = SqliteConfig {
             lease,
-            ..SqliteConfig::new(directory.path().join("queue.db"))
+            ..file.config()
         };
-        let connected = connect(&BrokerConfig::Sqlite(sqlite), Arc::new(SystemClock))
-            .await
-            .unwrap();
+        let connected = connect(&BrokerConfig::Sqlite(sqlite)).await.unwrap();
         Self {
             connected,
             config: WorkerConfig {
@@ -49,7 +48,7 @@ impl Bench {
                 shutdown_timeout: PATIENCE,
                 ..WorkerConfig::default()
             },
-            _directory: directory,
+            _file: file,
         }
     }
 

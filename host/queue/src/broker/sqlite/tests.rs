@@ -22,7 +22,7 @@ async fn open(path: &Path) -> Result<Sqlite, BrokerError> {
 
 async fn refusal(path: &Path) -> String {
     match open(path).await {
-        Err(error @ BrokerError::Refused { .. }) => {
+        Err(error @ (BrokerError::Refused { .. } | BrokerError::Invalid(_))) => {
             let text = with_causes(&error);
             let name = path.display().to_string();
             assert!(text.contains(&name), "the file is not named: {text}");
@@ -38,7 +38,7 @@ async fn what_is_no_database_is_refused_and_left_alone() {
     let path = folder.path().join("notes.txt");
     let text = "These are my notes.\n".repeat(100);
     std::fs::write(&path, &text).unwrap();
-    assert!(refusal(&path).await.contains("no Chicory queue"));
+    assert!(refusal(&path).await.contains("not a Chicory queue"));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 }
 

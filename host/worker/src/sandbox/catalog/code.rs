@@ -1,5 +1,5 @@
-//! The code of one version of a module: here from the start, or loaded when a task needs it and let go
-//! when others need the room.
+//! The code of one version of a module: loaded from the start, or loaded when a task needs it and evicted when
+//! other code needs the room.
 //!
 //! Must not know where the bytes come from, nor which version serves.
 
@@ -37,7 +37,7 @@ struct Origin {
 }
 
 impl Code {
-    /// Code that is here, and stays.
+    /// Code that is loaded, and stays.
     pub(crate) fn here(module: Arc<Module>) -> Arc<Self> {
         Arc::new(Self {
             module: ArcSwapOption::new(Some(module)),
@@ -145,7 +145,7 @@ impl CodeCache {
             if code.used.swap(false, Ordering::Relaxed) {
                 kept.codes.push_back((code, bytes));
             } else {
-                // Tasks at work hold the module until they end.
+                // Running tasks hold the module until they end.
                 code.module.store(None);
                 kept.bytes -= bytes;
             }

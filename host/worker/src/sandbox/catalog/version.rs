@@ -159,7 +159,7 @@ impl Runnable for CatalogTask {
             let ended = self
                 .version
                 .sandbox
-                .run(translate::invocation(call, task))
+                .run(translate::invocation(&call, task))
                 .await;
             Ended {
                 outcome: translate::outcome(ended.how),
