@@ -41,7 +41,7 @@ fn a_running_worker_gets_new_code_and_the_old_back() {
     deploy(&site, "m", &answering(2), &[]).ok();
     assert_eq!(answer(&site, &["m.answer"]), 2);
     let again = deploy(&site, "m", &answering(2), &[]);
-    assert!(again.ok().contains("is active already"), "{again:?}");
+    assert!(again.ok().contains("is already active"), "{again:?}");
     let back = site.run(&["rollback", "m", "--json"]).json();
     assert_eq!(back["digest"], first["digest"]);
     assert_eq!(answer(&site, &["m.answer"]), 1);

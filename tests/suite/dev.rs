@@ -76,10 +76,7 @@ fn follows(author: &Author) {
 
     let (from, to) = author.mistake;
     dev.change(author.file, from, to);
-    dev.says(
-        "[dev] the version before, if there is one, stays at work",
-        1,
-    );
+    dev.says("[dev] the previous version, if any, keeps running", 1);
     assert_eq!(dev.enqueue()["result"]["unique"], 42);
 
     dev.process.signal(Signal::SIGINT);

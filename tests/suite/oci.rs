@@ -92,7 +92,7 @@ fn what_is_not_there_or_no_module_is_said() {
     refused(
         &registry.address("m:tar"),
         2,
-        &["no WebAssembly artifact", "application/x-tar"],
+        &["not a WebAssembly artifact", "application/x-tar"],
     );
     // Somebody changes the bytes on the registry's disk.
     let other = assemble(&answering(2));

@@ -86,12 +86,12 @@ fn a_worker_waits_for_its_server() {
     let mut site = Site::new();
     site.redis.stop();
     let worker = site.starting_worker(&[]);
-    worker.line("the broker is not there yet");
+    worker.line("can't reach the broker yet");
     site.redis.start_again();
     let worker = worker.ready();
     let id = site.enqueue(&["demo.noop"]);
     worker.line_about("done", &id);
-    assert_eq!(worker.count("the broker is not there yet"), 1);
+    assert_eq!(worker.count("can't reach the broker yet"), 1);
 }
 
 /// The server loses its scripts and its group while it runs.

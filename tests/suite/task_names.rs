@@ -121,7 +121,7 @@ fn m3_a_deploy_that_makes_a_name_ambiguous_is_refused_and_names_both_modules() {
     assert!(said.contains(r#""Other.SHOP" and "other.shop""#), "{said}");
     let modules = site.run(&["modules", "--json"]).json();
     let names = modules.as_array().expect("a list").iter();
-    let names: Vec<_> = names.map(|module| &module["name"]).collect();
+    let names: Vec<_> = names.map(|module| &module["module"]).collect();
     assert_eq!(names, [&json!("acme"), &json!("other.shop")]);
     let shown = site
         .run(&["modules", "show", "OTHER.shop", "--json"])

@@ -51,7 +51,7 @@ pub use modules::{Activated, ModuleDetail, ModuleRow, ModuleState};
 pub use queues::{QueueDetail, QueueRow};
 pub use results::{Lookup, NotEnded};
 pub use rollback::RolledBack;
-pub use upload::{Candidate, Cause, Inspector, Packed, Upload, UploadError, prepare};
+pub use upload::{Candidate, Cause, Inspector, Packed, Tasks, Upload, UploadError, prepare};
 pub use workers::WorkerRow;
 
 /// The operators' view of a broker. Cheap to clone.

@@ -7,6 +7,7 @@ use std::fmt;
 use chicory_queue::{
     Activation, AuditEntry, CanaryCounts, ModuleRecord, Phase, Timestamp, WorkerReport, find_module,
 };
+use chicory_signature::short_digest;
 use serde::Serialize;
 
 use crate::{Admin, AdminError};
@@ -88,7 +89,6 @@ impl ModuleState {
 
 impl fmt::Display for ModuleState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
         match self {
             Self::RollingOut {
                 phase,
@@ -99,13 +99,15 @@ impl fmt::Display for ModuleState {
                     Phase::Preparing => "workers get ready for",
                     Phase::Switching => "workers switch to",
                 };
-                write!(f, "{what} {}", short(digest))?;
+                write!(f, "{what} {}", short_digest(digest))?;
                 match expired {
                     Some(at) => write!(f, ", expired at {}", at.whole_seconds()),
                     None => Ok(()),
                 }
             }
-            Self::Canary { digest, percent } => write!(f, "canary {}: {percent} %", short(digest)),
+            Self::Canary { digest, percent } => {
+                write!(f, "canary {}: {percent} %", short_digest(digest))
+            }
             Self::Active => f.write_str("active"),
             Self::Inactive => f.write_str("not active"),
         }

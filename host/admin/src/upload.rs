@@ -8,6 +8,9 @@ use async_trait::async_trait;
 use chicory_signature::Signature;
 use serde_json::Value;
 
+/// The tasks of a module by their names, with what they take and return.
+pub type Tasks = BTreeMap<String, Signature>;
+
 /// An error of an [`Inspector`].
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -21,11 +24,7 @@ pub trait Inspector: Send + Sync {
     fn pack(&self, wasm: &[u8], manifest: &str) -> Result<Packed, Cause>;
 
     /// Loads a packed module as a worker would, and returns its tasks.
-    async fn tasks(
-        &self,
-        name: &str,
-        packed: &Packed,
-    ) -> Result<BTreeMap<String, Signature>, Cause>;
+    async fn tasks(&self, name: &str, packed: &Packed) -> Result<Tasks, Cause>;
 }
 
 /// A module and its manifest in one piece.
@@ -75,7 +74,7 @@ pub struct Candidate {
     /// The module.
     pub packed: Packed,
     /// Its tasks.
-    pub tasks: BTreeMap<String, Signature>,
+    pub tasks: Tasks,
     /// A detached signature, in minisign's format.
     pub signature: Option<String>,
     /// The address that it was pulled from.

@@ -30,17 +30,17 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Which broker: sqlite:PATH, redis://…, rediss://…, unix://…, redis-sentinel://…, redis-cluster://…
-    /// [default: redis, as set in chicory.toml or the environment]
+    /// Broker to use: sqlite:PATH, redis://…, rediss://…, unix://…, redis-sentinel://… or
+    /// redis-cluster://… [default: redis, as configured in chicory.toml or the environment]
     #[arg(long, global = true, value_name = "URL", display_order = 1000)]
     pub(crate) broker: Option<String>,
-    /// The settings file [default: chicory.toml, where it exists]
+    /// Settings file [default: chicory.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE", display_order = 1001)]
     pub(crate) config: Option<PathBuf>,
-    /// How much is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL
+    /// Log level: DEBUG, INFO, WARNING, ERROR or CRITICAL
     #[arg(long, global = true, value_name = "LEVEL", display_order = 1002)]
     pub(crate) log_level: Option<String>,
-    /// Print JSON, for programs
+    /// Print JSON instead of text
     #[arg(long, global = true, display_order = 1003)]
     pub(crate) json: bool,
 }
@@ -62,54 +62,54 @@ impl Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run tasks from queues until told to stop
+    /// Run tasks from queues until stopped
     Worker(Box<worker::WorkerArgs>),
-    /// Enqueue a task, or many from a file
+    /// Enqueue one task, or many from a file
     Enqueue(enqueue::EnqueueArgs),
-    /// Write a Rust module with a function for each task of a module
+    /// Generate a Rust module with a function for each task of a module
     Client(client::ClientArgs),
-    /// Show how a task ended, or wait for its end
+    /// Show how a task ended, or wait for its result
     Result(result::ResultArgs),
-    /// Look after the dead letters of a queue
+    /// List, replay or delete the dead letters of a queue
     #[command(subcommand)]
     Dlq(dlq::DlqCommand),
-    /// Look at queues, or empty one
+    /// Show queues, or empty one
     #[command(subcommand)]
     Queue(queue::QueueCommand),
     /// List the workers that are alive
     Workers(workers::WorkersArgs),
-    /// Forget workers that are gone and consumers that hold nothing
+    /// Remove dead workers, and consumers that are idle and hold nothing
     Cleanup(cleanup::CleanupArgs),
-    /// Write a new task module's project, in a language of your choice
+    /// Create a project for a task module, in a language of your choice
     New(new::NewArgs),
-    /// Build a project into a module, and check what it needs
+    /// Build a project into a module, and check which grants it needs
     Build(build::BuildArgs),
-    /// Write a module and its manifest as one file, to be signed and deployed
+    /// Write a module and its manifest to one file that can be signed and deployed
     Bundle(bundle::BundleArgs),
-    /// Put a module with its manifest into an OCI registry
+    /// Push a module and its manifest to an OCI registry
     Push(push::PushArgs),
-    /// Give a running fleet a module's new version, without a restart
+    /// Deploy a new version of a module to a running fleet, without a restart
     Deploy(deploy::DeployArgs),
-    /// Go back to the version before, or end a canary
+    /// Roll back to the previous version, or end a canary
     Rollback(rollback::RollbackArgs),
-    /// List the modules that a fleet runs, or look at one
+    /// List the deployed modules, or show one
     Modules(modules::ModulesArgs),
     /// Run a project's test cases, without a broker
     Test(test::TestArgs),
-    /// Serve a project while it is written: build, reload, and show what tasks do
+    /// Serve a project during development: rebuild, reload, and show what tasks do
     Dev(dev::DevArgs),
-    /// Run a module's task once, without a broker
+    /// Run one task of a module, without a broker
     Run(run::RunArgs),
-    /// Show a module's tasks with their types, its imports, and what must be granted
+    /// Show a module's tasks, its imports, and the grants that it needs
     Inspect(inspect::InspectArgs),
-    /// Watch the example modules run: successes, retries, a dead letter, tasks that are stopped
+    /// Run the example modules: successes, retries, a dead letter, tasks that are stopped
     Demo(demo::DemoArgs),
     /// Measure throughput and latency on this machine
     Bench(bench::BenchArgs),
     /// Print the settings
     #[command(subcommand)]
     Config(settings::ConfigCommand),
-    /// Compile a module, for another command: from standard input to standard output
+    /// Compile a module from standard input to standard output, for another command
     #[command(hide = true)]
     Compile,
     /// Print a completion script for a shell
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn the_help_of_every_command() {
-        // Whatever the terminal at hand is like.
-        let mut root = Cli::command().term_width(100);
+        // Of a usual width, whatever this terminal has.
+        let mut root = Cli::command().term_width(80);
         root.build();
         insta::assert_snapshot!("help_chicory", root.render_long_help());
         snapshot_commands(&mut root, "chicory");

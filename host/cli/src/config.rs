@@ -17,7 +17,7 @@ pub(crate) use raw::{Raw, Source};
 pub(crate) use settings::{DEFAULTS, without_password};
 pub(crate) use valid::{Config, Level, WorkerSettings, user_cache};
 
-/// The settings file that is read where it exists.
+/// The settings file that is read if it exists.
 const FILE: &str = "chicory.toml";
 
 /// A setting given by a flag: its path, the flag's name, the value.
@@ -37,7 +37,7 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// The process's own: `.env` and `chicory.toml` of the current folder, or the file that is named.
+    /// Those of the process: `.env` and `chicory.toml` in the current folder, or the given settings file.
     pub(crate) fn of_process(
         file: Option<&Path>,
         flags: Vec<FlagValue>,
@@ -69,7 +69,7 @@ impl Layers {
         env::read_variables(&mut raw, self.environment, &Source::Environment)?;
         for (path, flag, text) in self.flags {
             let setting = settings::at_path(path)
-                .unwrap_or_else(|| unreachable!("{flag} sets {path}, which is no setting"));
+                .unwrap_or_else(|| unreachable!("{flag} sets {path}, which is not a setting"));
             raw.set(setting, text, Source::Flag(flag));
         }
         Ok(raw)
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_go_before_environment_before_dotenv_before_file_before_defaults() {
+    fn flags_override_environment_overrides_dotenv_overrides_file_overrides_defaults() {
         let mut given = layers();
         assert_eq!(
             concurrency(layers()),

@@ -15,7 +15,7 @@ pub(crate) async fn once(config: &BrokerConfig) -> Result<Connected, BrokerError
     connect(config, Arc::new(SystemClock)).await
 }
 
-/// Connects, and tries again for as long as the broker is not there; says so once.
+/// Connects, and retries until the broker can be reached; logs that once.
 pub(crate) async fn patiently(config: &BrokerConfig) -> Result<Connected, BrokerError> {
     let mut pause = Duration::from_millis(100);
     let mut said = false;
@@ -23,14 +23,14 @@ pub(crate) async fn patiently(config: &BrokerConfig) -> Result<Connected, Broker
         match once(config).await {
             Err(error) if error.is_transient() => {
                 if !std::mem::replace(&mut said, true) {
-                    tracing::warn!(error = %with_causes(&error), "the broker is not there yet; trying again until it is");
+                    tracing::warn!(error = %with_causes(&error), "can't reach the broker yet; retrying until it answers");
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             Ok(connected) => {
                 if said {
-                    tracing::info!("the broker is there");
+                    tracing::info!("connected to the broker");
                 }
                 return Ok(connected);
             }
@@ -39,7 +39,7 @@ pub(crate) async fn patiently(config: &BrokerConfig) -> Result<Connected, Broker
     }
 }
 
-/// Short enough that a worker is at work soon after its broker is.
+/// Short enough for a worker to start soon after its broker.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Where the broker is, without secrets.

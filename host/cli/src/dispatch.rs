@@ -19,7 +19,7 @@ use crate::output::Output;
 /// Runs the command.
 pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let output = Output::new(cli.global.json);
-    // These must work where the configuration does not.
+    // These must work even if the configuration is not valid.
     match &cli.command {
         Command::Compile => return Ok(compile::run()),
         Command::Completions(args) => return completions::run(args, Cli::command()),
@@ -32,7 +32,7 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let context = Context { config, output };
     let runtime = runtime(&cli.command)?;
     let ended = runtime.block_on(run_command(cli, &context, &raw));
-    // What still blocks (a compilation that nobody waits for) must not hold up the end.
+    // A blocked thread (a compilation that nobody waits for) must not delay the exit.
     runtime.shutdown_background();
     ended
 }
@@ -48,8 +48,8 @@ fn flags(cli: &Cli) -> Vec<FlagValue> {
     flags
 }
 
-/// A worker logs what it does. Other commands log only what is wrong, and the demo and dev, which tell
-/// of failures themselves, only errors; unless they are told otherwise.
+/// A worker logs what it does. Other commands log warnings, and `demo` and `dev`, which report failures themselves, only
+/// errors, unless a level is given.
 fn level(cli: &Cli, config: &Config) -> Level {
     match &cli.command {
         Command::Worker(_) => config.worker.log_level,
@@ -59,8 +59,8 @@ fn level(cli: &Cli, config: &Config) -> Level {
     }
 }
 
-/// A thread for a worker's duties beside the main one; its sandboxes have their own. A second would only
-/// have to be woken: a task on an idle worker then takes longer. Anything else needs none.
+/// A worker gets one thread for its duties besides the main thread; its sandboxes have their own. With a second, tasks
+/// on an idle worker would take longer, since that thread would have to be woken. Other commands need none.
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     let serves = match command {
         Command::Worker(args) => !args.supervises(),

@@ -1,4 +1,4 @@
-//! How the program ends: errors to exit codes, and their words on stderr.
+//! How the program ends: exit codes for errors, and their text on standard error.
 //!
 //! Must not know which command failed.
 
@@ -12,22 +12,22 @@ use crate::hint;
 /// What the help text says of exit codes.
 pub(crate) const CODES: &str = "\
 Exit codes:
-  0  done
-  1  failed: the task failed, or what was asked for is not there
+  0  success
+  1  failure: the task failed, or something was not found
   2  wrong usage or configuration
   3  the broker can't be reached
-  4  not ended (in time)";
+  4  the task has not ended, or not in time";
 
-/// An end that a command decides on.
+/// A failure that a command itself decides on.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    /// The task failed, or what was asked for is not there.
+    /// The task failed, or something was not found.
     #[error("{0}")]
     Failed(String),
-    /// The command can't be used like this.
+    /// Wrong usage.
     #[error("{0}")]
     Usage(String),
-    /// What was waited for has not ended.
+    /// The task has not ended, or not in time.
     #[error("{0}")]
     NotEnded(String),
 }
@@ -110,9 +110,12 @@ fn of_registry(error: &RegistryError) -> u8 {
 
 /// An error with its causes, and what helps.
 pub(crate) fn text(error: &anyhow::Error) -> String {
+    let shown = format!("{error:#}");
     match hint::of(error) {
-        Some(hint) => format!("{error:#}; {hint}"),
-        None => format!("{error:#}"),
+        // What ends in a list gets its hint below.
+        Some(hint) if shown.contains('\n') => format!("{shown}\n{hint}"),
+        Some(hint) => format!("{shown}; {hint}"),
+        None => shown,
     }
 }
 
@@ -127,7 +130,7 @@ pub(crate) fn report(error: &anyhow::Error, json: bool) {
     eprintln!("error: {}", text(error));
     if code == 3 {
         eprintln!(
-            "hint: is it running, and is --broker (or CHICORY_BROKER) right? `chicory config show` prints what holds; --broker sqlite:FILE needs no server"
+            "hint: is it running, and is --broker (or CHICORY_BROKER) right? `chicory config show` prints the effective settings; --broker sqlite:FILE needs no server"
         );
     }
 }

@@ -8,12 +8,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Level;
 
-/// Starts logging at `level`. Libraries log from the next stricter level on.
+/// Starts logging at `level`. Third-party libraries log at the next higher level.
 pub(crate) fn start(level: Level) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter(level)))
-        // By default a line that can't be written is complained about on stderr, which panics where
-        // nobody reads that: a worker must outlive the reader of its log, and still heed signals.
+        // By default, a line that can't be written is reported on standard error, which panics if nobody
+        // reads that. A worker must outlive the reader of its log, and still handle signals.
         .log_internal_errors(false)
         .with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {
@@ -37,7 +37,7 @@ fn filter(level: Level) -> &'static str {
             "warn,chicory=info,chicory_queue=info,chicory_runtime=info,chicory_worker=info"
         }
         Level::Warning => "warn",
-        // There is no level above errors: what is critical is logged as one.
+        // There is no level above errors, so critical events are logged as errors.
         Level::Error | Level::Critical => "error",
     }
 }

@@ -1,6 +1,6 @@
 //! `chicory`, the program: a distributed task queue whose tasks are sandboxed WebAssembly components.
 //!
-//! Only parses, dispatches and ends; each command is a file of `command`.
+//! Parses the command line and starts a command; each command is a file of `command`.
 
 mod args;
 mod command;
@@ -33,8 +33,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The allocator gives memory back and asks for it again; with huge pages the kernel then clears two megabytes
-/// for a buffer of some hundred kilobytes. Where the kernel can't leave them out, only time is lost.
+/// The allocator returns memory and asks for it again. With huge pages, the kernel would then clear two megabytes for a
+/// buffer of some hundred kilobytes. If they can't be disabled, that only costs time.
 fn without_huge_pages() {
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_thp_disable(true);

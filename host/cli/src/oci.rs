@@ -1,6 +1,6 @@
 //! Modules in OCI registries: `oci://HOST[:PORT]/REPOSITORY[:TAG|@sha256:…]`.
 //!
-//! Must not know what is done with a module: what is pulled becomes files, as a person would have them.
+//! Must not know what is done with a module: a pulled module becomes files, like any other module.
 
 mod address;
 mod fault;
@@ -23,7 +23,7 @@ use crate::exit::CommandError;
 
 /// The media type of a module's layer, as we write it.
 const WASM: &str = "application/wasm";
-/// The media type of an artifact's configuration, by which it is known to be WebAssembly.
+/// The media type of an artifact's configuration, which marks it as WebAssembly.
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
 /// The media type of the manifest's layer.
 const MANIFEST: &str = "application/vnd.chicory.manifest.v1+toml";
@@ -33,12 +33,12 @@ const SIGNATURE: &str = "application/vnd.chicory.signature.v1+minisign";
 /// How registries are reached.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct OciArgs {
-    /// Reach the registry of an oci:// address without TLS, as one on this machine is
+    /// Use plain HTTP for an oci:// address (always used for registries on this machine)
     #[arg(long)]
     pub(crate) plain_http: bool,
 }
 
-/// A registry, and who we are there.
+/// A registry, and the credentials for it.
 struct Registry {
     client: Client,
     auth: RegistryAuth,
@@ -46,7 +46,7 @@ struct Registry {
 
 impl Registry {
     fn of(address: &Address, plain_http: bool) -> anyhow::Result<Self> {
-        // Where it is chosen already, that one stays.
+        // A provider that is already installed stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let protocol = if plain_http || address.is_loopback() {
             ClientProtocol::Http
@@ -57,7 +57,7 @@ impl Registry {
             protocol,
             connect_timeout: Some(Duration::from_secs(10)),
             read_timeout: Some(Duration::from_mins(1)),
-            // Which module is meant must not depend on the machine that asks.
+            // The same address must give the same module on every machine.
             platform_resolver: None,
             ..ClientConfig::default()
         };
@@ -67,7 +67,7 @@ impl Registry {
         })
     }
 
-    /// Who we are there, for messages.
+    /// The user, for messages.
     fn who(&self) -> String {
         match &self.auth {
             RegistryAuth::Basic(user, _) => format!("as {user:?}"),
@@ -76,16 +76,16 @@ impl Registry {
     }
 }
 
-/// Docker's configuration, where it would be.
+/// The path of Docker's configuration.
 fn docker_config() -> Option<PathBuf> {
     let folder = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
     let folder = folder.or_else(|| Some(std::env::home_dir()?.join(".docker")));
     Some(folder?.join("config.json"))
 }
 
-/// What `docker login` has left for this registry.
+/// The credentials that `docker login` has stored for this registry.
 fn credentials(address: &Address) -> anyhow::Result<RegistryAuth> {
-    // The crate does not tell a file that is not there from one that can't be read.
+    // The crate does not distinguish a missing file from an unreadable one.
     if docker_config().is_none_or(|file| !file.exists()) {
         return Ok(RegistryAuth::Anonymous);
     }
@@ -93,9 +93,9 @@ fn credentials(address: &Address) -> anyhow::Result<RegistryAuth> {
         Ok(DockerCredential::UsernamePassword(user, password)) => {
             Ok(RegistryAuth::Basic(user, password))
         }
-        // Docker's own exchange of such a token for another; no registry takes it as it is.
+        // Docker exchanges such a token for another one; registries don't accept it directly.
         Ok(DockerCredential::IdentityToken(_)) => Err(CommandError::Usage(format!(
-            "the credentials for {} are an identity token, which only docker can use: log in by a name and a password or access token",
+            "the credentials for {} are an identity token, which only Docker can use: log in with a user name and a password or access token",
             address.registry()
         ))
         .into()),
@@ -103,9 +103,9 @@ fn credentials(address: &Address) -> anyhow::Result<RegistryAuth> {
             CredentialRetrievalError::ConfigNotFound
             | CredentialRetrievalError::NoCredentialConfigured,
         ) => Ok(RegistryAuth::Anonymous),
-        // A helper's words may show what it was to keep secret.
+        // The text of a credential helper may contain the secret.
         Err(_) => Err(CommandError::Usage(format!(
-            "can't read the credentials for {} from docker's configuration ($DOCKER_CONFIG or ~/.docker, config.json): run `docker login {}` again",
+            "can't read the credentials for {} from Docker's configuration ($DOCKER_CONFIG or ~/.docker, config.json): run `docker login {}` again",
             address.registry(),
             address.registry()
         ))

@@ -1,6 +1,6 @@
 //! What commands print on stdout: tables and lines for people, JSON for programs.
 //!
-//! Must not know what is printed. A reader that goes away (`| head`) is no error.
+//! Must not know what is printed. A reader that goes away (`| head`) is not an error.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -40,7 +40,7 @@ impl Output {
     }
 }
 
-/// Writes a task's result for people: a text as it is, anything else as JSON.
+/// Writes a task's result for people: a string as it is, anything else as JSON.
 pub(crate) fn write_result(result: &Value) -> anyhow::Result<()> {
     match result {
         Value::String(text) if io::stdout().is_terminal() => write_line(&printable(text)),
@@ -49,7 +49,7 @@ pub(crate) fn write_result(result: &Value) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a line to stdout; ends the program in peace where nobody reads.
+/// Writes a line to standard output. Ends the program without an error if nobody reads it.
 pub(crate) fn write_line(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let newline = if text.ends_with('\n') { "" } else { "\n" };
@@ -80,7 +80,7 @@ pub(crate) fn printable(text: &str) -> String {
     chicory_signature::printable(text).into_owned()
 }
 
-/// At most `most` characters of the first line, with an ellipsis where something is left out.
+/// At most `most` characters of the first line, with an ellipsis if anything was left out.
 pub(crate) fn shorten(text: &str, most: usize) -> String {
     let line = text.lines().next().unwrap_or_default();
     let cut = line.chars().count() > most;
@@ -94,14 +94,14 @@ pub(crate) fn shorten(text: &str, most: usize) -> String {
     short
 }
 
-/// Asks on the terminal; where there is none, `--yes` is needed.
+/// Asks on the terminal; without one, `--yes` is needed.
 pub(crate) fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
     use crate::exit::CommandError;
     if yes {
         return Ok(());
     }
     if !io::stdin().is_terminal() {
-        let message = format!("{question} Add --yes to do so where there is no terminal to ask on");
+        let message = format!("{question} There is no terminal to ask on: add --yes to confirm");
         return Err(CommandError::Usage(message).into());
     }
     eprint!("{question} [y/N] ");

@@ -77,7 +77,7 @@ pub(crate) fn pieces(component: &[u8]) -> Result<Vec<Piece<'_>>, LinkError> {
         pieces.push(match (inner, payload) {
             (Some(range), payload) => {
                 end_of_inner = range.end;
-                let bytes = slice(component, &range);
+                let bytes = &component[range];
                 match payload {
                     Payload::ModuleSection { .. } => Piece::Module(bytes),
                     _ => Piece::Nested(bytes),
@@ -87,12 +87,6 @@ pub(crate) fn pieces(component: &[u8]) -> Result<Vec<Piece<'_>>, LinkError> {
         });
     }
     Ok(pieces)
-}
-
-/// The bytes of a range that the parser has reported.
-pub(crate) fn slice<'a>(bytes: &'a [u8], range: &std::ops::Range<u64>) -> &'a [u8] {
-    let place = |at: u64| usize::try_from(at).unwrap_or(bytes.len());
-    &bytes[place(range.start)..place(range.end)]
 }
 
 impl<'a> Component<'a> {

@@ -142,7 +142,7 @@ fn plain(group: &RecGroup) -> Result<FuncType, LinkError> {
     let (Some(one), None) = (types.next(), types.next()) else {
         return LinkError::because(unusual);
     };
-    let alone = one.is_final && one.supertype_idxs.is_empty() && !one.composite_type.shared;
+    let alone = one.is_final && one.supertype_idx.is_none() && !one.composite_type.shared;
     match &one.composite_type.inner {
         CompositeInnerType::Func(function) if alone && is_simple(function) => Ok(function.clone()),
         _ => LinkError::because(unusual),

@@ -11,7 +11,7 @@ use wasm_encoder::{
 };
 use wasmparser::{CanonicalFunction, ComponentAlias, Instance, KnownCustom, Payload};
 
-use crate::component::{Component, Origin, Piece, named, slice};
+use crate::component::{Component, Origin, Piece, named};
 use crate::encode::{HOST, Linked};
 use crate::error::{LinkError, ReencodeError};
 use crate::group::{Group, argument};
@@ -103,7 +103,7 @@ impl<'a> Rebuild<'_, 'a> {
                 if matches!(section.as_known(), KnownCustom::ComponentName(_)) => {}
             other => {
                 if let Some((id, range)) = other.as_section() {
-                    self.copy(id, slice(bytes, &range));
+                    self.copy(id, &bytes[range]);
                 }
             }
         }

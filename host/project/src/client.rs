@@ -9,7 +9,7 @@ mod types;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use chicory_signature::{Kind, Shape, Signature};
+use chicory_signature::{Kind, Shape, Signature, short_digest};
 
 use self::names::{Names, pascal, snake};
 use self::types::Types;
@@ -49,9 +49,9 @@ pub fn client(module: &str, digest: &str, tasks: &BTreeMap<String, Signature>) -
         "//! Calls of the module `{module}` with their types, version {}.\n\
          //!\n\
          //! Written by `chicory client`; needs the crates `chicory-queue` and `serde` (with `derive`). A float\n\
-         //! that is no number can't be sent, nor a result with one read.\n\n\
+         //! that is not a number can't be sent, and a result with one can't be read.\n\n\
          use chicory_queue::{uses};\n{serde}{body}{}",
-        digest.get(..12).unwrap_or(digest),
+        short_digest(digest),
         types.definitions()
     )
 }

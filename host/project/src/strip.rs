@@ -23,8 +23,7 @@ fn without(wasm: &[u8]) -> Option<Vec<u8>> {
             continue;
         }
         if let Some((id, range)) = payload.as_section() {
-            let (start, end) = (range.start.try_into().ok()?, range.end.try_into().ok()?);
-            let data = wasm.get::<std::ops::Range<usize>>(start..end)?;
+            let data = wasm.get(range)?;
             kept.section(&RawSection { id, data });
         }
     }

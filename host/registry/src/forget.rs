@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use chicory_clock::Timestamp;
+use chicory_signature::short_digest;
 
 use super::needed::needed;
 use super::{AuditEntry, ModuleRecord, QueuedMessages, Registry, RegistryError, RetentionRule};
@@ -153,9 +154,7 @@ async fn drop_versions(
 }
 
 fn entry(request: &ForgetRequest<'_>, digests: &[String], what: &str) -> AuditEntry {
-    let short = digests
-        .iter()
-        .map(|digest| digest.get(..12).unwrap_or(digest));
+    let short = digests.iter().map(|digest| short_digest(digest));
     let short: Vec<_> = short.collect();
     let (digest, detail) = match digests {
         [one] => (one.clone(), what.to_owned()),

@@ -1,18 +1,18 @@
-//! Why a roll-out can't begin or continue, in words for the person who deploys.
+//! Why a roll-out can't begin or continue, for the person who deploys.
 //!
-//! Must not know when it is found, nor the program's flags: the program adds what to do about it.
+//! Must not know commands or flags: the program adds which of them helps.
 
 use chicory_clock::Timestamp;
-use chicory_signature::NameConflict;
+use chicory_signature::{NameConflict, short_digest};
 
-/// Why a roll-out can't begin, or continue.
+/// Why a roll-out can't begin or continue.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeployRefused {
     /// Another one is under way.
     #[error(
-        "{by} has been rolling out {} of module {module:?} since {since}: wait until it ends, or until {until}, when it expires",
-        short(digest)
+        "{by} has been rolling out {} of module {module:?} since {since}: wait until that ends, or expires at {until}",
+        short_digest(digest)
     )]
     Busy {
         /// The module.
@@ -29,7 +29,7 @@ pub enum DeployRefused {
     /// A canary serves.
     #[error(
         "{} is a canary of module {module:?}: wait until it is promoted, or roll it back",
-        short(digest)
+        short_digest(digest)
     )]
     CanaryServes {
         /// The module.
@@ -38,7 +38,10 @@ pub enum DeployRefused {
         digest: String,
     },
     /// It serves already.
-    #[error("{} is already the active version of module {module:?}", short(digest))]
+    #[error(
+        "{} is already the active version of module {module:?}",
+        short_digest(digest)
+    )]
     Active {
         /// The module.
         module: String,
@@ -47,7 +50,7 @@ pub enum DeployRefused {
     },
     /// Messages made for the active version may not fit.
     #[error(
-        "the new version of module {module:?} does not take what the active one takes:\n{}",
+        "the new version of module {module:?} does not accept what the active version accepts:\n{}",
         listed(changes)
     )]
     Breaking {
@@ -58,7 +61,7 @@ pub enum DeployRefused {
     },
     /// A canary shares messages with the active version.
     #[error(
-        "a canary of module {module:?} must take what the active version takes, since any message may meet it:\n{}",
+        "a canary of module {module:?} must accept what the active version accepts, since it may get any message:\n{}",
         listed(changes)
     )]
     BreakingCanary {
@@ -96,11 +99,6 @@ pub enum DeployRefused {
         /// The module.
         module: String,
     },
-}
-
-/// The first characters of a digest, enough for people.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 fn listed(changes: &[String]) -> String {

@@ -120,8 +120,7 @@ fn what_breaks_messages_is_refused_with_the_list() {
         |request: &RolloutRequest| record.clone().begin(version("two", 1), changes(), request);
     let refused = begin(&request("r", 1)).unwrap_err().to_string();
     assert!(
-        refused.contains("does not take what the active one takes")
-            && refused.contains("- `f` is gone"),
+        refused.contains("does not accept") && refused.contains("- `f` is gone"),
         "{refused}"
     );
     let wanted = RolloutRequest {

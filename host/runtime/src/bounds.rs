@@ -77,8 +77,7 @@ impl Counts {
                 return grow(&mut self.functions, *count, "functions", FUNCTIONS);
             }
             Payload::CodeSectionEntry(body) => {
-                let range = body.range();
-                let bytes = range.end - range.start;
+                let bytes = u64::try_from(body.range().len()).unwrap_or(u64::MAX);
                 return limited("bytes in one function", bytes, FUNCTION_BYTES);
             }
             Payload::TypeSection(types) => return self.types(types.count()),

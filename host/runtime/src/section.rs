@@ -98,10 +98,10 @@ fn own_sections(
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::CustomSection(section) if depth == 0 && section.name() == name => {
-                let end = index(section.range().end);
+                let end = section.range().end;
                 look(SectionRange {
                     whole: before..end,
-                    contents: index(section.data_offset())..end,
+                    contents: section.data_offset()..end,
                 });
             }
             _ => {}
@@ -114,15 +114,10 @@ fn own_sections(
 /// Where a part of the file ends.
 fn end_of(payload: &Payload<'_>) -> Option<usize> {
     match payload {
-        Payload::Version { range, .. } => Some(index(range.end)),
-        Payload::End(offset) => Some(index(*offset)),
-        other => other.as_section().map(|(_, range)| index(range.end)),
+        Payload::Version { range, .. } => Some(range.end),
+        Payload::End(offset) => Some(*offset),
+        other => other.as_section().map(|(_, range)| range.end),
     }
-}
-
-/// An offset in bytes that are in memory.
-fn index(offset: u64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

@@ -96,11 +96,12 @@ fn encode(wasm: &[u8]) -> Result<Vec<u8>, ComponentError> {
         None
     };
     let component = (|| {
-        let mut encoder = ComponentEncoder::default();
-        encoder.validate(false);
-        encoder.module(roomy.as_deref().unwrap_or(wasm))?;
+        let mut encoder = ComponentEncoder::default()
+            .validate(false)
+            .module(roomy.as_deref().unwrap_or(wasm))?;
         if core.preview1 {
-            encoder.adapter(PREVIEW1, if core.command { COMMAND } else { REACTOR })?;
+            let adapter = if core.command { COMMAND } else { REACTOR };
+            encoder = encoder.adapter(PREVIEW1, adapter)?;
         }
         encoder.encode()
     })();

@@ -59,5 +59,5 @@ pub use shape::{Case, Field, Outcome, Shape, listed};
 pub use shared::SharedStr;
 pub use signature::{Kind, Signature};
 pub use target::Target;
-pub use text::{printable, printable_up_to, with_causes};
+pub use text::{printable, printable_up_to, short_digest, with_causes};
 pub use usage::Usage;

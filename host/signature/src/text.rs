@@ -51,6 +51,11 @@ pub fn printable_up_to(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(cut + "…")
 }
 
+/// The first characters of a digest, enough to tell versions apart.
+pub fn short_digest(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
 /// An error with all its causes, in one line.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -38,6 +38,7 @@ pub use observer::{
 pub use sandbox::{
     Bundle, Catalog, CatalogTask, Fleet, FleetConfig, LoadReport, Manifest, ManifestError,
     ModuleDir, ModuleError, Refusal, ResolveError, TaskSettings, Trust, TrustError, digest,
+    signature_file,
 };
 pub use stop::Stop;
 pub use summary::Summary;

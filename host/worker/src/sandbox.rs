@@ -18,4 +18,4 @@ pub use error::ModuleError;
 pub use fleet::{Fleet, FleetConfig};
 pub use manifest::{Manifest, ManifestError, TaskSettings};
 pub use module_dir::ModuleDir;
-pub use trust::{Trust, TrustError};
+pub use trust::{Trust, TrustError, signature_file};

@@ -1,7 +1,7 @@
 //! `chicory bench`: measures this build on this machine.
 //!
-//! Drives the real program: workers are processes of this executable, and by default a redis-server
-//! of the benchmark's own. One file per measure. Must not know how a worker does its work.
+//! Drives the real program: workers are processes of this executable, by default with a private redis-server. One file
+//! per measure. Must not know how a worker works.
 
 mod args;
 mod delayed;
@@ -35,15 +35,15 @@ use probe::Probe;
 use report::Report;
 use server::Server;
 
-/// One run's surroundings: a broker, the name of a queue, and the means to start workers.
+/// One run's setting: a broker, the name of a queue, and what it takes to start workers.
 struct Bench {
     args: BenchArgs,
     connected: Connected,
     fleet: Fleet,
-    /// The queue; further ones have names that start with this one's.
+    /// The queue; the names of further ones start with its name.
     queue: String,
     probe: Option<Probe>,
-    /// The broker's server, where it is the benchmark's own.
+    /// The private server, if the broker is the benchmark's own.
     server: Option<Server>,
 }
 
@@ -69,19 +69,19 @@ pub(crate) async fn run(
     let given = broker.map(|url| Place { url, config });
     let mut report = Report::new(&args);
     let mut signals = StopSignals::listen()?;
-    // What was started goes with the future that started it.
+    // Processes end with the future that started them.
     tokio::select! {
         measured = all(&args, given.as_ref(), &mut report) => measured?,
-        () = signals.next() => bail!("stopped by a signal before all was measured{}", left_over(given.as_ref())),
+        () = signals.next() => bail!("stopped by a signal before everything was measured{}", left_over(given.as_ref())),
     }
     report.print(context.output)
 }
 
-/// What a benchmark that is stopped leaves behind.
+/// What a stopped benchmark leaves behind.
 fn left_over(given: Option<&Place>) -> &'static str {
     match given {
         Some(_) => {
-            "; its queues may still be on the broker: `chicory queue list` names them, `chicory queue purge NAME` empties one"
+            "; its queues may still be on the broker: `chicory queue list` lists them, and `chicory queue purge NAME` empties one"
         }
         None => "",
     }
@@ -158,8 +158,8 @@ impl Bench {
         }
     }
 
-    /// Goes on with another server of the benchmark's own: the results of one figure would make the next one slower, since
-    /// each command costs Redis more where its table of keys has to grow. A broker that is the user's is kept.
+    /// Continues with a new private server: the stored results of one figure would slow down the next one, since commands
+    /// cost Redis more while its table of keys grows. The user's own broker is kept.
     async fn anew(&mut self) -> anyhow::Result<()> {
         if self.server.is_some() {
             *self = Self::on_its_own(&self.args).await?;
@@ -182,8 +182,8 @@ impl Bench {
         format!("{}-{suffix}", self.queue)
     }
 
-    /// A broker that is the user's is left as it was, but for results that expire in time. A queue that the
-    /// user named is left with all that is in it.
+    /// Leaves the user's own broker as it was, except for results, which expire. A queue that the user named keeps all of
+    /// its messages.
     async fn clear(&self) -> anyhow::Result<()> {
         if self.args.queue.is_some() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! `chicory build`: a project's module, checked as a worker would check it, with what there is to know.
+//! `chicory build`: builds a project, checks the module as a worker would, and describes it.
 //!
 //! Must not know tool chains ([`chicory_project`]).
 
@@ -20,32 +20,35 @@ use crate::output::printable;
 /// Flags of `chicory build`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The language is found out by the folder's files: Cargo.toml, pyproject.toml, package.json, go.mod or
-main.c. The same source gives the same digest, wherever the project is. The manifest NAME.toml of the
-project is copied beside the module.
-Exit code 1: the build failed, or a worker would refuse the module (what to grant is said).
+The language is detected from the files in the folder: Cargo.toml, pyproject.toml, package.json, \
+go.mod or main.c. The same source gives the same digest, wherever the project is. The project's \
+manifest, NAME.toml, is copied next to the module.
+
+Exit code 1: the build failed, or a worker would refuse the module; the output says which grants \
+are missing.
+
 Examples:
   chicory build
   chicory build word-count --output modules/word-count.wasm")]
 pub(crate) struct BuildArgs {
-    /// The project's folder
+    /// Project folder [default: the current folder]
     #[arg(default_value = ".", hide_default_value = true)]
     dir: PathBuf,
-    /// Where the module goes [default: DIR/build/NAME.wasm]
+    /// Where to write the module [default: DIR/build/NAME.wasm]
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Keep lines of the source for the backtraces of traps: several times as large
+    /// Keep source lines for backtraces; the module becomes several times larger
     #[arg(long)]
     debug: bool,
 }
 
-/// What came of a build.
+/// The outcome of a build.
 pub(crate) struct Report {
     project: Project,
     file: PathBuf,
     linked: Linked,
     description: Description,
-    /// What the manifest does not grant.
+    /// What the module needs and the manifest does not grant.
     missing: Vec<Need>,
     took: Duration,
 }
@@ -67,8 +70,7 @@ pub(crate) async fn run(args: BuildArgs, context: &Context) -> anyhow::Result<()
     if report.missing.is_empty() {
         return Ok(());
     }
-    let message =
-        "the module is built, but a worker would refuse it until it is granted what is missing";
+    let message = "the module is built, but a worker would refuse it: grants are missing";
     Err(CommandError::Failed(message.into()).into())
 }
 
@@ -135,13 +137,13 @@ impl Report {
         })
     }
 
-    /// What follows the size.
+    /// What is shown after the size.
     fn linked(&self) -> String {
         match &self.linked {
             Linked::Modules(count) => format!(", {count} core modules linked into one"),
             Linked::Nothing => String::new(),
             Linked::Not(reason) => {
-                format!("\n  core modules not linked, so it starts slowly: {reason}")
+                format!("\n  core modules not linked, so the module starts slowly: {reason}")
             }
         }
     }
@@ -187,7 +189,7 @@ impl Report {
     }
 }
 
-/// What would grant them, each once, with the interfaces that need it.
+/// The lines that would grant them, each once, with the interfaces that need it.
 fn by_lines(missing: &[Need]) -> Vec<(&str, Vec<&str>)> {
     let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
     for need in missing {
@@ -199,7 +201,7 @@ fn by_lines(missing: &[Need]) -> Vec<(&str, Vec<&str>)> {
     found
 }
 
-/// The path as it is shortest to read and to type.
+/// The path relative to the current folder, if it is below that.
 pub(crate) fn relative(file: &Path) -> PathBuf {
     let here = std::env::current_dir().and_then(|dir| dir.canonicalize());
     let below = here

@@ -15,22 +15,23 @@ use crate::oci::OciArgs;
 /// Flags of `chicory bundle`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What is written has one digest for the code and for all that it is granted, so that a signature covers
+A bundle has one digest for the code and everything that it is granted, so one signature covers \
 both. The same module and manifest give the same file.
+
 Example:
   chicory bundle resize.wasm --output resize.bundle.wasm
   minisign -S -m resize.bundle.wasm
   chicory deploy resize.bundle.wasm --bundled")]
 pub(crate) struct BundleArgs {
-    /// A module, its oci:// address, or the folder of a project, which is built first
+    /// Module file, oci:// address, or project folder (which is built first)
     path: PathBuf,
-    /// Where the bundle goes
+    /// Where to write the bundle
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
-    /// The module's name [default: the manifest's, or the file's or repository's]
+    /// Module name [default: from the manifest, the file or the repository]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The version's name, for people [default: the manifest's]
+    /// Version name, for people [default: from the manifest]
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
     #[command(flatten)]

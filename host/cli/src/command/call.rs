@@ -1,6 +1,6 @@
-//! A task's arguments as the command line has them.
+//! A task's arguments on the command line.
 //!
-//! Must not know whether they are enqueued or run at once.
+//! Must not know whether the task is enqueued or run at once.
 
 use chicory_signature::{Arguments, RawJson};
 use clap::Args;
@@ -10,10 +10,10 @@ use crate::config::parse;
 /// A task's arguments.
 #[derive(Debug, Args)]
 pub(crate) struct CallArgs {
-    /// Arguments by position: each is JSON if it parses as JSON, else a string
+    /// Positional arguments: each is parsed as JSON, and taken as a string if it is not JSON
     #[arg(value_name = "ARG", value_parser = argument, allow_negative_numbers = true)]
     args: Vec<RawJson>,
-    /// Arguments by name, as a JSON object
+    /// Named arguments, as a JSON object
     #[arg(long, value_name = "JSON", value_parser = parse::object)]
     kwargs: Option<RawJson>,
 }

@@ -1,4 +1,4 @@
-//! `chicory cleanup`: forgets what dead workers left behind. Never drops a message.
+//! `chicory cleanup`: removes what dead workers left behind. Never removes a message.
 //!
 //! Must not know how consumers are kept.
 
@@ -12,8 +12,8 @@ use crate::config::parse;
 /// Flags of `chicory cleanup`.
 #[derive(Debug, Args)]
 pub(crate) struct CleanupArgs {
-    /// Idle time after which a consumer that holds nothing is forgotten [default:
-    /// `worker.stale_workers_timeout`]
+    /// Idle time after which a consumer that holds nothing is removed
+    /// [default: `worker.stale_workers_timeout`]
     #[arg(long, value_name = "SECONDS", value_parser = parse::seconds)]
     stale_seconds: Option<Duration>,
 }
@@ -26,7 +26,7 @@ pub(crate) async fn run(args: CleanupArgs, context: &Context) -> anyhow::Result<
     let cleaned = context.admin().await?.clean_up(idle).await?;
     context.output.value(&cleaned, |cleaned| {
         format!(
-            "forgot {} workers without a heartbeat, {} idle consumers",
+            "removed {} workers without a heartbeat and {} idle consumers",
             cleaned.workers, cleaned.consumers
         )
     })

@@ -18,15 +18,16 @@ use crate::exit::CommandError;
 /// Flags of `chicory client`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each task becomes a function that makes its call; records, variants, enums and flags become types:
+Each task becomes a function that returns its call; records, variants, enums and flags become types:
   let sum: u32 = client.call(\"default\", demo::add(1, 2), None).await?;
-Needs the crates chicory-queue, and serde with its feature derive.
+
+The generated code needs the crates chicory-queue and serde (with its derive feature).
 
 Examples:
   chicory client demo.wasm > src/demo.rs
   chicory client demo > src/demo.rs")]
 pub(crate) struct ClientArgs {
-    /// A module's file, or the name of a deployed module, of which the active version is taken
+    /// Module file, or name of a deployed module (its active version is used)
     module: String,
 }
 
@@ -75,7 +76,7 @@ async fn of_registry(name: &str, context: &Context) -> anyhow::Result<Found> {
         }),
         None => {
             let message = format!(
-                "{name}: no such file, and no deployed module of this name; `chicory modules` lists those that are"
+                "{name}: there is no such file, and no deployed module of this name; `chicory modules` lists the deployed modules"
             );
             Err(CommandError::Failed(message).into())
         }

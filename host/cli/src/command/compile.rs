@@ -1,6 +1,6 @@
-//! `chicory compile`, hidden: what the other commands start in order to compile a module.
+//! `chicory compile`, hidden: the process that other commands start to compile a module.
 //!
-//! Must work where the configuration does not. Must not know why a module is compiled.
+//! Must work without a valid configuration. Must not know why a module is compiled.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use chicory_runtime::{Compiler, SandboxConfig, serve_compiler};
 
 use crate::config::WorkerSettings;
 
-/// The settings of every sandbox: as the worker's, for one call at a time, compiling by this very program.
+/// The settings of every sandbox: the worker's, for one call at a time, with this program as the compiler.
 pub(super) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<SandboxConfig> {
     Ok(SandboxConfig {
         concurrency: 1,
@@ -31,11 +31,12 @@ pub(crate) fn run() -> ExitCode {
     serve_compiler()
 }
 
-/// This program, also once another version has been put in its file's place.
+/// This program, even after its file has been replaced by another version.
 fn program() -> anyhow::Result<PathBuf> {
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() {
         return Ok(running);
     }
-    std::env::current_exe().context("can't find this program's own file, which compiles modules")
+    std::env::current_exe()
+        .context("can't find this program's own file, which is needed to compile modules")
 }

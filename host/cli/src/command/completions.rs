@@ -1,6 +1,6 @@
-//! `chicory completions`: a script that teaches a shell the command line.
+//! `chicory completions`: a completion script for a shell.
 //!
-//! Must work where the configuration does not.
+//! Must work without a valid configuration.
 
 use std::process::ExitCode;
 
@@ -16,7 +16,7 @@ Examples:
   chicory completions bash > ~/.local/share/bash-completion/completions/chicory
   chicory completions zsh > ~/.zfunc/_chicory")]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Shell to complete for
     #[arg(value_enum)]
     shell: Shell,
 }

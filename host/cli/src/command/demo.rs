@@ -1,8 +1,8 @@
 //! `chicory demo`: the whole of Chicory in a few seconds, on the embedded broker or on Redis.
 //!
-//! A worker in this process runs the tasks of `examples/`: successes, retries, a dead letter, a delay,
-//! an endless loop, a memory bomb; then the dead letter is replayed. Ends with 0 only if every end is
-//! the expected one. Must not leave anything behind on a broker that is the user's.
+//! A worker in this process runs the tasks of `examples/`: successes, retries, a dead letter, a delay, an endless loop,
+//! a memory bomb; then the dead letter is replayed. The exit code is 0 only if every outcome is the expected one. Must
+//! not leave anything behind on the user's broker.
 
 mod cases;
 mod observe;
@@ -35,11 +35,12 @@ use report::Row;
 /// Flags of `chicory demo`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --broker it needs no server: the embedded broker works in a temporary folder. With --broker
-redis://… it uses keys of its own, and removes them at the end.
+Without --broker, the demo needs no server: it uses the embedded broker in a temporary folder. With \
+--broker redis://…, it uses its own keys and removes them at the end.
+
 Example: chicory demo --modules target/guests/examples")]
 pub(crate) struct DemoArgs {
-    /// The folder with the example modules, as scripts/guests builds them
+    /// Folder with the example modules, as built by scripts/guests
     #[arg(long, short, value_name = "DIR")]
     modules: Option<PathBuf>,
 }
@@ -55,7 +56,7 @@ impl DemoArgs {
     }
 }
 
-/// The demo's surroundings.
+/// The demo's broker and queue.
 struct Stage {
     connected: Connected,
     broker: BrokerConfig,
@@ -64,7 +65,7 @@ struct Stage {
     _folder: Option<tempfile::TempDir>,
 }
 
-/// Runs the demo. `named` says that the broker was named by a flag.
+/// Runs the demo. `named` says that the broker was given by a flag.
 pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCode> {
     let settings = &context.config.worker;
     say(
@@ -74,7 +75,7 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
     let sandbox = serve::sandbox(settings)?;
     let cases = cases::all();
     let catalog = Catalog::new(sandbox.clone());
-    // Compiling a language's engine takes most of a minute: what isn't played is left out.
+    // Compiling a language's engine takes most of a minute, so modules that the demo doesn't use are left out.
     let trust = context.config.trust.clone();
     let dir = ModuleDir::new(&settings.modules, Arc::clone(&catalog), trust)
         .only(cases.iter().map(Case::module));
@@ -147,7 +148,7 @@ fn say(context: &Context, text: &str) -> anyhow::Result<()> {
     write_line(text)
 }
 
-/// What came of all tasks, and of the dead letter's replay.
+/// The outcome of all tasks, and of the dead letter's replay.
 struct Played {
     rows: Vec<Row>,
     replayed: Row,
@@ -173,7 +174,7 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Enqueues everything, waits for all ends, then replays the dead letter.
+    /// Enqueues everything, waits for all outcomes, then replays the dead letter.
     async fn play(
         &self,
         cases: &[Case],
@@ -241,7 +242,7 @@ impl Stage {
             reset_retries: true,
         };
         let replayed = inspect.replay(&self.queue, id, options).await?;
-        anyhow::ensure!(replayed, "the dead letter of {} is not there", case.task);
+        anyhow::ensure!(replayed, "the dead letter of {} is missing", case.task);
         let id = std::slice::from_ref(id);
         let ends = observe::until_ended(events, id, begun, context.output).await?;
         let stored = self.connected.results.result(&id[0]).await?;
@@ -255,7 +256,7 @@ impl Stage {
         Ok(row)
     }
 
-    /// Removes what the demo left on a broker that is the user's.
+    /// Removes what the demo left on the user's broker.
     async fn clear(&self, ids: &[String]) -> anyhow::Result<()> {
         self.connected.inspect.purge(&self.queue).await?;
         self.connected
@@ -272,7 +273,7 @@ impl Stage {
     }
 }
 
-/// The same broker with keys of the demo's own; its results expire soon, should the demo be killed.
+/// The same broker with separate keys. Results expire soon, in case the demo is killed.
 fn apart(broker: BrokerConfig, unique: &str) -> BrokerConfig {
     match broker {
         BrokerConfig::Redis(mut redis, mut results) => {
@@ -294,7 +295,7 @@ fn finish(played: &Played, context: &Context) -> anyhow::Result<ExitCode> {
         .count();
     let body = json!({ "tasks": played.rows, "replayed": played.replayed, "ok": wrong == 0 });
     context.output.value(&body, |_| match wrong {
-        0 => "every end is the expected one".into(),
+        0 => "every task ended as expected".into(),
         _ => String::new(),
     })?;
     match wrong {

@@ -1,4 +1,4 @@
-//! `chicory deploy`: a module's new version to all workers that are alive, at once and without a restart.
+//! `chicory deploy`: rolls out a module's new version to all live workers, together and without a restart.
 //!
 //! Must not know how a roll-out goes ([`Admin::deploy`]), nor where a version comes from ([`source`]).
 
@@ -23,28 +23,28 @@ use crate::oci::OciArgs;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DeployArgs {
-    /// A module, its oci:// address, or the folder of a project, which is built first
+    /// Module file, oci:// address, or project folder (which is built first)
     path: PathBuf,
-    /// The module's name [default: the manifest's, or the file's or repository's]
+    /// Module name [default: from the manifest, the file or the repository]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The version's name, for people [default: the manifest's]
+    /// Version name, for people [default: from the manifest]
     #[arg(long, value_name = "VERSION")]
     version: Option<String>,
     #[command(flatten)]
     oci: OciArgs,
-    /// Take a module that has its manifest inside, as `chicory bundle` writes it, with what it is granted
+    /// Accept a module with a manifest inside, as written by `chicory bundle`, and grant what it says
     #[arg(long)]
     bundled: bool,
-    /// Deploy although messages that fit the active version may not fit the new one: those run on the old
+    /// Deploy even if messages for the active version may not fit the new one; those run on the old one
     #[arg(long)]
     allow_breaking: bool,
-    /// Give the new version this share of the messages first, and judge it by its failures
+    /// Send this share of the messages to the new version first, and judge it by its failures
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     canary: Option<f64>,
     #[command(flatten)]
     terms: TermsArgs,
-    /// With --canary: wait until it is promoted, or rolled back (exit code 1)
+    /// With --canary: wait until it is promoted or rolled back (exit code 1)
     #[arg(long, requires = "canary")]
     wait: bool,
     /// How long workers have to get ready
@@ -52,10 +52,10 @@ pub(crate) struct DeployArgs {
     timeout: Duration,
 }
 
-/// When a canary is given up, and when it is promoted.
+/// When a canary is rolled back, and when it is promoted.
 #[derive(Debug, Args)]
 pub(crate) struct TermsArgs {
-    /// Percentage points by which the canary's share of failures may be above the active version's
+    /// Percentage points by which the canary's failure rate may exceed the active version's
     #[arg(
         long,
         value_name = "POINTS",
@@ -63,21 +63,24 @@ pub(crate) struct TermsArgs {
         requires = "canary"
     )]
     margin: f64,
-    /// How long a canary must hold
+    /// How long a canary must last before it is promoted
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time, requires = "canary")]
     hold: Duration,
-    /// Tasks that must have ended on a canary before it is judged
+    /// Number of tasks that must end on a canary before it is judged
     #[arg(long, value_name = "N", default_value_t = 20, requires = "canary")]
     min_tasks: u64,
 }
 
 const EXAMPLES: &str = "\
-The module is checked here first: its tasks, its imports against what the manifest NAME.toml beside it
-grants, its signatures against the active version's. Then every live worker fetches, verifies and
-compiles it; once all are ready, they switch together. A worker that can't run it is named, and the
-version before stays. Kept are the ten newest versions, those of the last week, and those that messages
-need. A signature FILE.minisig beside a bundled module travels with it.
-Exit codes: 1 refused, or stopped by a worker; 2 not deployable; 3 no registry.
+The module is first checked here: its tasks, its imports against the grants in the manifest \
+NAME.toml next to it, and its signatures against those of the active version. Then every live \
+worker fetches, verifies and compiles it. Once all are ready, they switch together. If a worker \
+can't run it, the deploy stops and names the worker, and the previous version stays active.
+
+The ten newest versions are kept, and so are those of the last week and those that queued messages \
+need. A signature FILE.minisig next to a bundled module is deployed with it.
+
+Exit codes: 1 refused, or stopped by a worker; 2 not deployable; 3 the registry can't be reached.
 
 Examples:
   chicory deploy target/resize.wasm
@@ -90,13 +93,13 @@ fn percent(text: &str) -> Result<f64, String> {
     number
         .ok()
         .filter(|percent| *percent > 0.0 && *percent < 100.0)
-        .ok_or_else(|| "a share between 0 and 100 %, such as 5%".into())
+        .ok_or_else(|| "give a share between 0 and 100 %, such as 5%".into())
 }
 
 fn time(text: &str) -> Result<Duration, String> {
     parse::duration(text, Duration::from_secs(1))
         .filter(|time| !time.is_zero())
-        .ok_or_else(|| "a time such as 500ms, 30s, 5m".into())
+        .ok_or_else(|| "give a time such as 500ms, 30s or 5m".into())
 }
 
 /// Packs, checks, uploads, rolls out.
@@ -127,7 +130,7 @@ pub(crate) async fn run(args: DeployArgs, context: &Context) -> anyhow::Result<(
     }
 }
 
-/// Says how it went.
+/// Reports the outcome.
 fn told(context: &Context, deployed: &Deployed, canary: Option<f64>) -> anyhow::Result<()> {
     let Deployed { module, digest, .. } = deployed;
     let Some(workers) = deployed.workers else {
@@ -135,7 +138,7 @@ fn told(context: &Context, deployed: &Deployed, canary: Option<f64>) -> anyhow::
     };
     context.output.value(deployed, |_| {
         let place = match workers {
-            0 => "no worker is alive; those that start will serve it".to_owned(),
+            0 => "no worker is alive; workers that start later will serve it".to_owned(),
             1 => "on 1 worker".to_owned(),
             workers => format!("on {workers} workers"),
         };

@@ -1,7 +1,7 @@
-//! `chicory dev`: a worker for one project in this process, on a broker in a file, with a build and a
-//! reload at every change of the source.
+//! `chicory dev`: a worker for one project in this process, with a broker in a file, that rebuilds and reloads at every
+//! change of the source.
 //!
-//! Must not know how a project is built, nor how what tasks do is put into words.
+//! Must not know how a project is built, nor how events are shown.
 
 mod say;
 
@@ -29,11 +29,13 @@ use crate::{connect, exit};
 /// Flags of `chicory dev`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The queue is in DIR/.chicory/dev.db and needs no server; another terminal enqueues into it by the
-command that is printed at the start. A build that fails leaves the version before at work. Ctrl-C ends it.
+The queue is in DIR/.chicory/dev.db and needs no server. The command that enqueues tasks from \
+another terminal is printed at the start. If a build fails, the previous version keeps running. \
+Ctrl-C stops.
+
 Example: chicory dev word-count")]
 pub(crate) struct DevArgs {
-    /// The project's folder
+    /// Project folder [default: the current folder]
     #[arg(default_value = ".", hide_default_value = true)]
     dir: PathBuf,
 }
@@ -96,7 +98,7 @@ pub(crate) async fn run(args: DevArgs, context: &Context) -> anyhow::Result<Exit
     Ok(ExitCode::SUCCESS)
 }
 
-/// Shows what tasks do, and reloads at changes, until a signal.
+/// Shows what tasks do, and reloads at every change, until a signal.
 async fn follow(
     loader: &mut Loader,
     events: &mut UnboundedReceiver<WorkerEvent>,
@@ -108,7 +110,7 @@ async fn follow(
         tokio::select! {
             event = events.recv() => show(event, connected).await?,
             () = changes.changed() => {
-                // What tasks say meanwhile waits in the channel.
+                // Events of tasks wait in the channel meanwhile.
                 tokio::select! {
                     () = loader.reload(false) => {}
                     () = signals.next() => return Ok(()),
@@ -129,14 +131,14 @@ fn sandbox(context: &Context) -> anyhow::Result<Sandbox> {
     })?)
 }
 
-/// Builds the project, and loads what came of it.
+/// Builds the project and loads the module.
 struct Loader {
     dir: ModuleDir,
     project: Project,
 }
 
 impl Loader {
-    /// Says how it went; what went wrong leaves the version before as it is.
+    /// Builds and loads, and reports the outcome. After a failure, the previous version keeps running.
     async fn reload(&mut self, first: bool) {
         let begun = Instant::now();
         let request = BuildRequest {
@@ -164,7 +166,7 @@ impl Loader {
                 ),
                 Ok(false) => format!("[dev] built {}: nothing has changed", self.project.name),
                 Err(reason) => printable(&format!(
-                    "[dev] {reason}\n[dev] the version before, if there is one, stays at work; change the source to try again"
+                    "[dev] {reason}\n[dev] the previous version, if any, keeps running; change the source to try again"
                 )),
             }
         );
@@ -179,6 +181,6 @@ async fn show(event: Option<WorkerEvent>, connected: &Connected) -> anyhow::Resu
             write_line(&say::ended(&end, stored.as_ref()))
         }
         Some(_) => Ok(()),
-        None => anyhow::bail!("the worker has stopped by itself"),
+        None => anyhow::bail!("the worker has stopped unexpectedly"),
     }
 }

@@ -1,4 +1,4 @@
-//! `chicory dlq`: what became of messages given up on, and giving them another try.
+//! `chicory dlq`: messages that were given up on, and giving them another attempt.
 //!
 //! Must not know how dead letters are kept.
 
@@ -15,15 +15,15 @@ use crate::output::{confirm, printable, shorten, table};
 /// Commands of `chicory dlq`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
-    /// List dead letters, the oldest first
+    /// List dead letters, oldest first
     #[command(after_help = "Example: chicory dlq list --queue images --count 20")]
     List {
         #[command(flatten)]
         queue: QueueArg,
-        /// List at most so many
+        /// Maximum number of dead letters to list
         #[arg(long, short = 'n', default_value_t = 100)]
         count: usize,
-        /// List only those after this id (as listed), to go on where a list ended
+        /// List only dead letters after this id, to continue an earlier list
         #[arg(long, value_name = "ID")]
         after: Option<String>,
     },
@@ -31,10 +31,10 @@ pub(crate) enum DlqCommand {
     Show {
         #[command(flatten)]
         queue: QueueArg,
-        /// Its own id, or its task's
+        /// Id of the dead letter, or of its task
         id: String,
     },
-    /// Make dead letters ready again
+    /// Make dead letters ready to run again
     #[command(after_help = "\
 Examples:
   chicory dlq replay 1764000000000-0 --queue images
@@ -44,28 +44,28 @@ Examples:
     Delete {
         #[command(flatten)]
         queue: QueueArg,
-        /// Its own id, or its task's
+        /// Id of the dead letter, or of its task
         id: String,
     },
     /// Delete all dead letters of a queue
     Purge {
         #[command(flatten)]
         queue: QueueArg,
-        /// Do not ask
+        /// Don't ask for confirmation
         #[arg(long, short)]
         yes: bool,
     },
-    /// Count dead letters
+    /// Count the dead letters of a queue
     Count {
         #[command(flatten)]
         queue: QueueArg,
     },
 }
 
-/// The queue that a command is about.
+/// The queue of a command.
 #[derive(Debug, Args)]
 pub(crate) struct QueueArg {
-    /// The queue
+    /// Queue name
     #[arg(long = "queue", short = 'q', default_value = "default", value_parser = parse::queue)]
     name: String,
 }
@@ -75,16 +75,16 @@ pub(crate) struct QueueArg {
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     queue: QueueArg,
-    /// Its own id, or its task's
+    /// Id of the dead letter, or of its task
     #[arg(required_unless_present = "all")]
     id: Option<String>,
-    /// All that are there now
+    /// Replay all dead letters that exist now
     #[arg(long, conflicts_with = "id")]
     all: bool,
-    /// Count retries anew (the default)
+    /// Reset the retry count (the default)
     #[arg(long, conflicts_with = "keep_retries")]
     reset_retries: bool,
-    /// Keep the count of retries: a message whose retries are used up gets one try
+    /// Keep the retry count: a message without retries left gets one attempt
     #[arg(long)]
     keep_retries: bool,
 }

@@ -21,40 +21,41 @@ use crate::output::write_line;
 #[command(after_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["task", "file"]))]
 pub(crate) struct EnqueueArgs {
-    /// The task: module.function, or module.interface.function
+    /// Task name: module.function, or module.interface.function
     task: Option<String>,
     #[command(flatten)]
     call: CallArgs,
-    /// Messages from a file with one JSON object a line ({"name", "args", "kwargs", "eta", "id", …}); - for stdin
+    /// Enqueue the messages in a file with one JSON object per line ({"name", "args", "kwargs", "eta",
+    /// "id", …}); - reads standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["kwargs", "id", "wait", "delay", "eta"])]
     file: Option<PathBuf>,
-    /// The queue
+    /// Queue to enqueue to
     #[arg(long, short, default_value = "default", value_parser = parse::queue)]
     queue: String,
-    /// Start no earlier than so long from now: seconds, or such as 500ms, 30s, 2h
+    /// Delay before the first start: seconds, or a duration such as 500ms, 30s or 2h
     #[arg(long, value_name = "DURATION", value_parser = parse::seconds, conflicts_with = "eta")]
     delay: Option<Duration>,
-    /// Start no earlier than this: ISO 8601, such as 2026-01-31T09:00:00Z
+    /// Earliest time of the first start, in ISO 8601, such as 2026-01-31T09:00:00Z
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     eta: Option<Timestamp>,
-    /// The message's id [default: a new UUID]
+    /// Message id [default: a new UUID]
     #[arg(long)]
     id: Option<String>,
-    /// The version of the module that it must run on: its whole digest
+    /// Run on this version of the module only: its full digest
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pin: Option<String>,
-    /// What is checked first: inputs, strict or none [default: `validation_mode`]
+    /// Checks before enqueueing: inputs, strict or none [default: `validation_mode`]
     #[arg(long, value_name = "MODE")]
     validation: Option<String>,
-    /// Keep no state and no result
+    /// Store no state and no result
     #[arg(long, conflicts_with = "wait")]
     ignore_result: bool,
     #[command(flatten)]
     retry: RetryArgs,
-    /// Wait for the end, and print the result
+    /// Wait until the task ends, and print its result
     #[arg(long)]
     wait: bool,
-    /// Wait no longer than this [default: `result.default_timeout`, or for ever]
+    /// Maximum time to wait [default: `result.default_timeout`, or no limit]
     #[arg(long, value_name = "DURATION", value_parser = parse::seconds, requires = "wait")]
     timeout: Option<Duration>,
 }
@@ -64,21 +65,23 @@ Examples:
   chicory enqueue demo.add 1 2 --wait
   chicory enqueue thumbnail.resize --kwargs '{\"width\": 200}' --delay 30s --queue images
   chicory enqueue --file messages.jsonl --queue bulk
-Arguments are checked before anything is queued (exit code 2): against the active version of the
-task's module, or the one that the message is pinned to. A module that is not deployed to the
-registry is not known here; its arguments are checked by the worker.
+
+Arguments are checked before anything is enqueued (exit code 2): against the active version of the \
+task's module, or against the version given by --pin. A module that is not in the registry is \
+unknown here, so the worker checks the arguments of its tasks.
+
 Exit codes with --wait: 0 the task succeeded, 1 it failed, 4 it did not end in time.";
 
-/// A retry policy that goes before the task's own.
+/// A retry policy that overrides the task's own.
 #[derive(Debug, Args)]
 struct RetryArgs {
-    /// Retries after the first attempt, in place of the task's own policy
+    /// Number of retries, overriding the task's own retry policy
     #[arg(long, value_name = "N")]
     max_retries: Option<u32>,
-    /// Base delay between tries, seconds
+    /// Base delay between attempts, in seconds
     #[arg(long, value_name = "SECONDS", requires = "max_retries")]
     retry_delay: Option<f64>,
-    /// How the delay grows
+    /// How the delay grows with each retry
     #[arg(long, value_enum, requires = "max_retries")]
     backoff: Option<BackoffArg>,
 }
@@ -112,7 +115,7 @@ impl RetryArgs {
         };
         if let Some(delay) = self.retry_delay {
             if !delay.is_finite() || delay < 0.0 {
-                let message = format!("--retry-delay {delay}: give seconds from 0");
+                let message = format!("--retry-delay {delay}: give a number of seconds, 0 or more");
                 return Err(CommandError::Usage(message));
             }
             policy.retry_delay = delay;
@@ -134,13 +137,13 @@ impl EnqueueArgs {
     }
 }
 
-/// A whole digest, with or without the name of its algorithm.
+/// A full digest, with or without the name of its algorithm.
 fn digest(text: &str) -> Result<String, String> {
     let digits = text.strip_prefix("sha256:").unwrap_or(text);
     let whole = digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     whole
         .then(|| digits.to_ascii_lowercase())
-        .ok_or_else(|| "give the whole SHA-256 digest, 64 hexadecimal digits".into())
+        .ok_or_else(|| "give the full SHA-256 digest, 64 hexadecimal digits".into())
 }
 
 /// Enqueues, and waits where asked to.

@@ -1,7 +1,7 @@
-//! `chicory enqueue --file`: many messages, one JSON object a line.
+//! `chicory enqueue --file`: many messages, one JSON object per line.
 //!
-//! A file is checked as a whole before its first message is sent. A stream can't be: it is checked
-//! and sent batch by batch, and an error says where to go on. Must not know one broker from another.
+//! A file is checked completely before its first message is sent. A stream can't be, so it is checked and sent batch by
+//! batch, and an error says where to continue. Must not distinguish brokers.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,23 +17,23 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::exit::CommandError;
 
-/// What holds for messages that do not say otherwise.
+/// Defaults for messages that don't set these themselves.
 #[derive(Debug)]
 pub(crate) struct Defaults {
     /// Where all messages go.
     pub(crate) queue: String,
     /// For messages without a policy of their own.
     pub(crate) retry: Option<RetryPolicy>,
-    /// For messages that do not say.
+    /// For messages that don't set it.
     pub(crate) ignore_result: bool,
-    /// For messages that name no version.
+    /// For messages without a version of their own.
     pub(crate) pin: Option<String>,
 }
 
-/// Messages sent at once, all or none: few round trips, and a batch stays small.
+/// Messages that are sent at once, all or none: few round trips with small batches.
 const BATCH: usize = 1_000;
 
-/// Enqueues all messages of the file, or of stdin where it is `-`.
+/// Enqueues all messages of the file, or of standard input if it is `-`.
 pub(crate) async fn run(path: &Path, defaults: &Defaults, context: &Context) -> anyhow::Result<()> {
     let named = || format!("can't read {}", path.display());
     let is_file = path != Path::new("-") && path.metadata().with_context(named)?.is_file();
@@ -69,7 +69,7 @@ pub(crate) async fn run(path: &Path, defaults: &Defaults, context: &Context) -> 
     })
 }
 
-/// How many messages there are, all of them checked.
+/// Checks all messages, and returns their number.
 async fn count(
     mut lines: Lines,
     defaults: &Defaults,
@@ -94,11 +94,8 @@ async fn send(
     let mut sent = 0;
     loop {
         let first = lines.number + 1;
-        let so_far = || {
-            format!(
-                "{sent} messages were enqueued before, those of line {first} and after were not"
-            )
-        };
+        let so_far =
+            || format!("{sent} messages were enqueued, but those from line {first} on were not");
         let batch = next_checked(lines, defaults, checks)
             .await
             .with_context(so_far)?;
@@ -129,7 +126,7 @@ async fn next_checked(
     Ok(batch)
 }
 
-/// A bar where the number is known, else a spinner; nothing where stderr is no terminal.
+/// A progress bar if the number is known, else a spinner; nothing if standard error is not a terminal.
 fn progress(total: Option<u64>) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -167,7 +164,7 @@ impl Lines {
         }
     }
 
-    /// The next ones, each with the number of its line; none at the end.
+    /// The next messages, each with its line number; none at the end.
     fn next_batch(&mut self, defaults: &Defaults) -> anyhow::Result<Vec<(u64, TaskMessage)>> {
         let mut batch = Vec::new();
         while batch.len() < BATCH
@@ -196,7 +193,7 @@ impl Lines {
     }
 }
 
-/// The fields of a line, as they are written.
+/// The fields of a line, as they were written.
 type Fields = BTreeMap<String, Box<RawValue>>;
 
 fn fields(line: &[u8]) -> Result<Fields, String> {
@@ -204,7 +201,7 @@ fn fields(line: &[u8]) -> Result<Fields, String> {
         if error.is_data() {
             return "give a JSON object, such as {\"name\": \"demo.add\", \"args\": [1, 2]}".into();
         }
-        // The parser counts lines from here; the file's own number is said already.
+        // The parser's line number is relative; the error already has the file's.
         error.to_string().replace(" at line 1 column", " at column")
     })
 }
@@ -212,7 +209,9 @@ fn fields(line: &[u8]) -> Result<Fields, String> {
 fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String> {
     let mut fields = fields(line)?;
     if fields.contains_key("queue") {
-        return Err("a message has no field `queue`; give the queue of all by --queue".into());
+        return Err(
+            "a message has no field `queue`; set the queue of all messages with --queue".into(),
+        );
     }
     let written = |value: Value| to_raw_value(&value).map_err(|error| error.to_string());
     if fields.get("id").is_none_or(|id| id.get() == "null") {
@@ -223,7 +222,7 @@ fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String>
     }
     let line = serde_json::to_vec(&fields).map_err(|error| error.to_string())?;
     let mut message = TaskMessage::decode(&line.into()).map_err(|error| match error {
-        // Where it is in a line that was put together anew helps nobody.
+        // A position in the reassembled line would not help.
         UnreadableMessage::Json(reason) => match reason.split_once(" at line 1 column") {
             Some((reason, _)) => reason.to_owned(),
             None => reason,

@@ -1,4 +1,4 @@
-//! `chicory inspect`: what a module offers, what it imports, and what it must be granted.
+//! `chicory inspect`: a module's tasks, its imports, and the grants that it needs.
 //!
 //! Must not run anything of the module.
 
@@ -19,7 +19,7 @@ use crate::output::printable;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: chicory inspect thumbnail.wasm")]
 pub(crate) struct InspectArgs {
-    /// The module: a component, or a core module that can be made one; or its oci:// address
+    /// Module file or oci:// address: a component, or a core module that can be wrapped as one
     file: PathBuf,
     #[command(flatten)]
     oci: OciArgs,
@@ -79,7 +79,7 @@ fn human(module: &Description, manifest: &Manifest) -> String {
     let set: Vec<&str> = set.lines().filter(|line| !line.is_empty()).collect();
     section(
         &mut text,
-        "settings (the module's own, and the manifest's beside it)",
+        "settings (the module's own, and those of the manifest next to it)",
         set.into_iter().map(str::to_owned),
     );
     section(&mut text, "imports", module.imports.iter().cloned());
@@ -91,7 +91,7 @@ fn human(module: &Description, manifest: &Manifest) -> String {
     );
     section(
         &mut text,
-        "there but closed (every use is refused)",
+        "available but closed (every use is refused)",
         module.closed.iter().cloned(),
     );
     printable(&text)

@@ -1,15 +1,13 @@
-//! A module from a file, and a sandbox to look at it or run it in, without a worker.
+//! A module from a file, and a sandbox to inspect it or run it in, without a worker.
 //!
 //! Must not know what is done with the module.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
-use chicory_admin::{Cause, Inspector, Packed};
+use chicory_admin::{Cause, Inspector, Packed, Tasks};
 use chicory_runtime::{LoadRequest, Sandbox, SandboxConfig};
-use chicory_signature::Signature;
 use chicory_worker::{Bundle, Manifest};
 
 use super::compile;
@@ -21,7 +19,7 @@ pub(super) fn sandbox(config: &Config) -> anyhow::Result<Sandbox> {
     make(config, false)
 }
 
-/// The same, with files and lines in backtraces: for the user's own modules.
+/// The same, with files and lines in backtraces, for the user's own modules.
 pub(super) fn sandbox_with_source_lines(config: &Config) -> anyhow::Result<Sandbox> {
     make(config, true)
 }
@@ -37,7 +35,7 @@ fn make(config: &Config, source_lines: bool) -> anyhow::Result<Sandbox> {
 pub(super) struct FromFile {
     /// For the sandbox.
     pub(super) request: LoadRequest,
-    /// What holds for it: its own words, and the manifest beside it.
+    /// Its settings: what the module says about itself, overridden by the manifest next to it.
     pub(super) manifest: Manifest,
 }
 
@@ -76,11 +74,7 @@ impl Inspector for SandboxInspector {
         packed(Bundle::pack(wasm, manifest)?)
     }
 
-    async fn tasks(
-        &self,
-        name: &str,
-        packed: &Packed,
-    ) -> Result<BTreeMap<String, Signature>, Cause> {
+    async fn tasks(&self, name: &str, packed: &Packed) -> Result<Tasks, Cause> {
         let bundle = Bundle::open(packed.bytes.clone())?;
         let request = LoadRequest {
             name: name.to_owned(),

@@ -1,6 +1,6 @@
-//! `chicory modules`: which modules the registry has, in which versions, and who deployed them.
+//! `chicory modules`: the modules of the registry, their versions, and who deployed them.
 //!
-//! Must not know how the registry is kept, nor change it.
+//! Must not know how the registry is stored, nor change it.
 
 mod audit;
 mod history;
@@ -17,7 +17,8 @@ use super::Context;
 /// Flags of `chicory modules`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The modules in a worker's own folder (--modules) are not among them.
+Modules in a worker's own folder (--modules) are not listed.
+
 Examples:
   chicory modules
   chicory modules show resize
@@ -31,21 +32,21 @@ pub(crate) struct ModulesArgs {
 /// Commands of `chicory modules`.
 #[derive(Debug, Subcommand)]
 enum ModulesCommand {
-    /// List all modules, which is also what no command does
+    /// List all deployed modules (the default)
     List,
-    /// Show one module: its versions, its tasks, its roll-out or canary
+    /// Show one module: its versions, its tasks, and its roll-out or canary
     Show {
-        /// The module
+        /// Module name
         module: String,
     },
-    /// Show which versions of a module have been active, the newest first
+    /// Show which versions of a module have been active, newest first
     History {
-        /// The module
+        /// Module name
         module: String,
     },
-    /// Show who changed what, the newest first
+    /// Show who changed what, newest first
     Audit {
-        /// Show at most so many lines
+        /// Maximum number of entries to show
         #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
         limit: usize,
     },
@@ -70,12 +71,7 @@ pub(crate) async fn run(args: ModulesArgs, context: &Context) -> anyhow::Result<
     }
 }
 
-/// The first characters of a digest, enough for people.
-fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
-}
-
-/// A time, to the second.
+/// A time to the second.
 fn second(at: Timestamp) -> String {
     at.whole_seconds().to_string()
 }

@@ -1,4 +1,4 @@
-//! `chicory new`: a project that builds, tests and runs as it is.
+//! `chicory new`: writes a project that builds, passes its tests and runs.
 //!
 //! Must not know what is in a template.
 
@@ -13,16 +13,17 @@ use super::Context;
 /// Flags of `chicory new`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The project has a task, test cases for it in cases.toml, and a manifest that says what the module may
-touch.
+The project contains a task, test cases for it (cases.toml), and a manifest that says what the \
+module may access.
+
 Example: chicory new word-count --lang rust")]
 pub(crate) struct NewArgs {
-    /// The module's name: small letters, digits, `-` and `_`
+    /// Module name: lower-case letters, digits, `-` and `_`
     name: String,
-    /// The language that tasks are written in
+    /// Language of the project
     #[arg(long, short, value_enum)]
     lang: LanguageArg,
-    /// The folder to write into [default: NAME]
+    /// Folder to write to [default: NAME]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
@@ -40,7 +41,7 @@ enum LanguageArg {
     Typescript,
     /// clang with a library for WASI
     C,
-    /// The Go toolchain
+    /// The Go tool chain
     Go,
 }
 

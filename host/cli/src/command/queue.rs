@@ -15,23 +15,23 @@ use crate::output::{confirm, table};
 /// Commands of `chicory queue`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
-    /// List all queues in numbers
+    /// List all queues with their sizes
     List,
-    /// Show one queue: numbers, consumers, and what is due next
+    /// Show one queue: its sizes, its consumers, and its next delayed messages
     Show {
-        /// The queue
+        /// Queue name
         #[arg(default_value = "default", value_parser = parse::queue)]
         queue: String,
-        /// Show at most so many delayed messages
+        /// Maximum number of delayed messages to show
         #[arg(long, short = 'n', default_value_t = 10)]
         count: usize,
     },
-    /// Remove all ready, running and delayed messages of a queue; dead letters stay
+    /// Remove all ready, running and delayed messages of a queue, but not its dead letters
     Purge {
-        /// The queue
+        /// Queue name
         #[arg(default_value = "default", value_parser = parse::queue)]
         queue: String,
-        /// Do not ask
+        /// Don't ask for confirmation
         #[arg(long, short)]
         yes: bool,
     },
@@ -62,7 +62,7 @@ pub(crate) async fn run(command: QueueCommand, context: &Context) -> anyhow::Res
 
 fn list(rows: &[QueueRow]) -> String {
     if rows.is_empty() {
-        return "there are no queues; `chicory enqueue` makes one".into();
+        return "there are no queues; `chicory enqueue` creates one".into();
     }
     table(
         ["QUEUE", "READY", "RUNNING", "DELAYED", "DEAD", "CONSUMERS"],

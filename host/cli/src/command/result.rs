@@ -1,4 +1,4 @@
-//! `chicory result`: how a task ended, or waiting for its end.
+//! `chicory result`: shows how a task ended, or waits for that.
 //!
 //! Must not know who runs tasks.
 
@@ -16,22 +16,23 @@ use crate::output::{Output, printable, write_result};
 /// Flags of `chicory result`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 the task succeeded, 1 it failed, 4 it has not ended (in time), or is not known.
+Exit codes: 0 the task succeeded, 1 it failed, 4 it has not ended (in time) or is unknown.
+
 Examples:
   chicory result 5f0c…
   chicory result 5f0c… --wait --timeout 30s --json")]
 pub(crate) struct ResultArgs {
-    /// The message's id, as `chicory enqueue` printed it
+    /// Message id, as printed by `chicory enqueue`
     id: String,
-    /// Wait for the end
+    /// Wait until the task ends
     #[arg(long)]
     wait: bool,
-    /// Wait no longer than this [default: `result.default_timeout`, or for ever]
+    /// Maximum time to wait [default: `result.default_timeout`, or no limit]
     #[arg(long, value_name = "DURATION", value_parser = parse::seconds, requires = "wait")]
     timeout: Option<Duration>,
 }
 
-/// Prints the result where there is one.
+/// Prints the result, if there is one.
 pub(crate) async fn run(args: ResultArgs, context: &Context) -> anyhow::Result<()> {
     let admin = context.admin().await?;
     if args.wait {
@@ -57,7 +58,7 @@ pub(crate) async fn wait(
     }
 }
 
-/// Shows how a task ended; a failure is an error of the command.
+/// Shows how a task ended; if it failed, the command fails.
 fn show(result: &TaskResult, output: Output) -> anyhow::Result<()> {
     if output.is_json() {
         output.value(result, |_| String::new())?;
@@ -85,7 +86,8 @@ fn not_ended(task: &NotEnded, output: Output, what: &str) -> anyhow::Result<()> 
     }
     let state = match task.state {
         Some(state) => format!("its state is {}", state.name()),
-        None => "no state is kept: it has not started, never was, or ended too long ago".into(),
+        None => "its state is not known: it has not started, never existed, or ended too long ago"
+            .into(),
     };
     Err(CommandError::NotEnded(format!("task {} {what}; {state}", task.task_id)).into())
 }

@@ -1,4 +1,4 @@
-//! `chicory rollback`: the way back to a version that served before, or the end of a canary.
+//! `chicory rollback`: goes back to a version that served before, or ends a canary.
 //!
 //! Must not know how a roll-out goes.
 
@@ -13,16 +13,17 @@ use crate::output::Output;
 /// Flags of `chicory rollback`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-While a canary serves, it is the canary that is ended, at once. Otherwise all workers go back together,
-as with a deploy. Messages that were checked against the version that is left still run on it where the
-one before does not take them.
+While a canary serves, rollback ends it at once. Otherwise all workers switch back together, as \
+with a deploy. Messages that were checked against the abandoned version still run on it where the \
+previous version does not accept them.
+
 Examples:
   chicory rollback resize
   chicory rollback resize --to 3fa94c")]
 pub(crate) struct RollbackArgs {
-    /// The module
+    /// Module name
     module: String,
-    /// The version to go back to: its digest, or how that begins [default: the one before]
+    /// Version to roll back to: its digest, or the beginning of it [default: the previous one]
     #[arg(long, value_name = "DIGEST")]
     to: Option<String>,
 }
@@ -38,7 +39,7 @@ pub(crate) async fn run(args: RollbackArgs, context: &Context) -> anyhow::Result
     match rolled {
         RolledBack::CanaryEnded { module, digest } => context.output.value(
             &json!({ "module": module, "digest": digest, "state": "ended" }),
-            |_| format!("{module} sha256:{digest} is no canary any more"),
+            |_| format!("{module} sha256:{digest} is no longer a canary"),
         ),
         RolledBack::Deployed(deployed) => told(context.output, &deployed),
     }

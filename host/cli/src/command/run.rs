@@ -1,6 +1,6 @@
 //! `chicory run`: one call of a module's task, without any broker, for writing and debugging it.
 //!
-//! Must not know messages: what runs here is what a worker runs, but nothing is retried.
+//! Must not know messages: a task runs as on a worker, but is not retried.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,22 +20,23 @@ use crate::output::{Output, printable, write_result};
 /// Flags of `chicory run`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The manifest beside FILE (NAME.toml) holds as it does on a worker. The result goes to stdout; the
-task's log and what it used go to stderr.
+The manifest next to FILE (NAME.toml) applies as it does on a worker. The result goes to standard \
+output; the task's log and its resource usage go to standard error.
+
 Examples:
   chicory run demo.wasm add 1 2
   chicory run wordcount.wasm run --kwargs '{\"stdin\": \"to be or not to be\"}'
   chicory run tool.wasm run --env MODE=fast -- --flag-of-the-task")]
 pub(crate) struct RunArgs {
-    /// The module: a component, or a core module that can be made one; or its oci:// address
+    /// Module file or oci:// address: a component, or a core module that can be wrapped as one
     file: PathBuf,
-    /// The task inside the module: function, or interface.function
+    /// Task name inside the module: function, or interface.function
     task: String,
     #[command(flatten)]
     call: CallArgs,
     #[command(flatten)]
     oci: OciArgs,
-    /// An environment variable for the guest, as if the manifest granted it; may be given several times
+    /// Environment variable for the guest, as if the manifest granted it; can be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
 }
@@ -47,7 +48,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Runs the task; its failure is an error of the command.
+/// Runs the task; if it fails, the command fails.
 pub(crate) async fn run(args: RunArgs, context: &Context) -> anyhow::Result<()> {
     let sandbox = module::sandbox_with_source_lines(&context.config)?;
     let found = oci::module(&args.file, args.oci.plain_http).await?;
@@ -91,7 +92,7 @@ fn say(note: &Note) {
                 );
             }
             LogSource::Stdout | LogSource::Stderr | LogSource::Host => {
-                eprintln!("{}", line.message)
+                eprintln!("{}", line.message);
             }
         },
         Note::Progress { percent, message } => {

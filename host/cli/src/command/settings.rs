@@ -1,4 +1,4 @@
-//! `chicory config`: the documented defaults, and the settings that hold with where they come from.
+//! `chicory config`: the documented defaults, and the effective settings with their sources.
 //!
 //! Must not show secrets.
 
@@ -13,9 +13,9 @@ use crate::output::{Output, table, write_line};
 /// Commands of `chicory config`.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print a settings file with all defaults and what they mean
+    /// Print a settings file with all defaults and their meaning
     Default,
-    /// Print the settings that hold, and where each comes from; secrets are masked
+    /// Print the effective settings and where each comes from; secrets are masked
     Show,
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn print_default() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints the settings that hold.
+/// Prints the effective settings.
 pub(crate) fn run(command: ConfigCommand, raw: &Raw, output: Output) -> anyhow::Result<()> {
     if matches!(command, ConfigCommand::Default) {
         return print_default().map(|_| ());

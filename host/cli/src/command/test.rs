@@ -12,39 +12,44 @@ use clap::Args;
 use super::{Context, build, module};
 use crate::exit::CommandError;
 
-/// More than any test uses: with it fuel is counted.
+/// More than any test uses. Fuel is counted only if there is a limit.
 const UNBOUNDED: u64 = u64::MAX / 2;
 
 /// Flags of `chicory test`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A case has a `task`, `args` and `kwargs`; `result`, or `error` (a name) and `message` (a part of it);
-`limits` as in a manifest, `max_fuel`. Fuel is about one unit per instruction, so it says what a task
-costs on any machine. With --update-usage the file keeps what each case uses, and from then on a
-case that uses more than that by over 10 % (`tolerance` in the file) fails.
+A case has a `task`, its `args` and `kwargs`, and either the expected `result` or the expected \
+`error` (a name) and `message` (a part of it). It may also set `limits`, as in a manifest, and \
+`max_fuel`.
+
+Fuel is about one unit per instruction, so it measures what a task costs on any machine. With \
+--update-usage, the file records what each case uses; from then on, a case that uses over 10 % more \
+(`tolerance` in the file) fails.
+
 Exit code 1: a case failed.
+
 Examples:
   chicory test
   chicory test word-count --update-usage")]
 pub(crate) struct TestArgs {
-    /// The project's folder
+    /// Project folder [default: the current folder]
     #[arg(default_value = ".", hide_default_value = true)]
     dir: PathBuf,
-    /// The file with the cases [default: DIR/cases.toml]
+    /// File with the test cases [default: DIR/cases.toml]
     #[arg(long, value_name = "FILE")]
     cases: Option<PathBuf>,
-    /// Run the module that is built, as it is
+    /// Run the module as it was last built
     #[arg(long)]
     no_build: bool,
-    /// Fail each case that uses more fuel, unless it has a `max_fuel` of its own
+    /// Fail cases that use more fuel than this, unless they set their own `max_fuel`
     #[arg(long, value_name = "UNITS")]
     max_fuel: Option<u64>,
-    /// Write what each case used into the file, in place of what is there
+    /// Record in the file what each case used, replacing earlier records
     #[arg(long)]
     update_usage: bool,
 }
 
-/// Runs all cases; one that fails is an error of the command.
+/// Runs all cases; if one fails, the command fails.
 pub(crate) async fn run(args: TestArgs, context: &Context) -> anyhow::Result<()> {
     let project = Project::find(&args.dir)?;
     let file = args

@@ -14,12 +14,12 @@ use clap::{ArgAction, Args};
 use super::Context;
 use crate::config::FlagValue;
 
-/// Flags of `chicory worker`. Those that are settings are texts here: the configuration checks them,
-/// wherever they come from.
+/// Flags of `chicory worker`. Those that are settings are kept as text: the configuration checks
+/// them, wherever they come from.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct WorkerArgs {
-    /// Worker processes; with more than one, a supervisor starts them and restarts one that crashes
+    /// Number of worker processes; with more than one, a supervisor restarts those that crash
     #[arg(
         long,
         short = 'w',
@@ -29,59 +29,60 @@ pub(crate) struct WorkerArgs {
     )]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: u16,
-    /// Tasks that each process runs at once
+    /// Maximum number of tasks that each process runs at once
     #[arg(long, short, value_name = "N")]
     concurrency: Option<String>,
-    /// A queue to serve; may be given several times
+    /// Queue to serve; can be repeated
     #[arg(long, short, value_name = "QUEUE")]
     queue: Vec<String>,
-    /// The folder with modules: each NAME.wasm, with NAME.toml beside it where it needs one
+    /// Folder with modules: NAME.wasm files, each with an optional manifest NAME.toml
     #[arg(long, short, value_name = "DIR")]
     modules: Option<String>,
-    /// Keep messages given up on as dead letters (the default)
+    /// Keep messages that are given up on as dead letters (the default)
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "no_dlq")]
     dlq: bool,
-    /// Keep no dead letters
+    /// Don't keep dead letters
     #[arg(long, action = ArgAction::SetTrue, overrides_with = "dlq")]
     no_dlq: bool,
-    /// `at_least_once` or `at_most_once`
+    /// Delivery mode: `at_least_once` or `at_most_once`
     #[arg(long, value_name = "MODE")]
     delivery_mode: Option<String>,
-    /// Give up on a message after so many deliveries without an end
+    /// Give up on a message after this number of deliveries without an outcome
     #[arg(long, value_name = "N")]
     max_deliveries: Option<String>,
-    /// Threads that run sandboxes, in each process
+    /// Number of sandbox threads in each process
     #[arg(long, value_name = "N")]
     threads: Option<String>,
-    /// The most memory that a task can have, such as 256MiB
+    /// Maximum memory of a task, such as 256MiB
     #[arg(long, value_name = "SIZE")]
     max_memory: Option<String>,
     /// Time between heartbeats
     #[arg(long, value_name = "SECONDS")]
     heartbeat_interval: Option<String>,
-    /// How long a heartbeat lasts; more than the interval
+    /// How long a heartbeat lasts; must be longer than the interval
     #[arg(long, value_name = "SECONDS")]
     heartbeat_ttl: Option<String>,
-    /// Time between clean-ups of stale workers and consumers
+    /// Time between removals of stale workers and consumers
     #[arg(long, value_name = "SECONDS")]
     cleanup_interval: Option<String>,
-    /// Idle time after which a consumer that holds nothing is forgotten
+    /// Idle time after which a consumer that holds nothing is removed
     #[arg(long, value_name = "SECONDS")]
     stale_workers_timeout: Option<String>,
-    /// Time that running tasks have to end after the first SIGTERM or SIGINT
+    /// How long running tasks may continue after the first SIGTERM or SIGINT
     #[arg(long, value_name = "SECONDS")]
     shutdown_timeout: Option<String>,
-    /// The supervisor's process id: this process ends with it
+    /// Process id of the supervisor, with which this process ends
     #[arg(long, hide = true, value_name = "PID")]
     supervised_by: Option<u32>,
 }
 
 const EXAMPLES: &str = "\
-Every flag is a setting, too: --concurrency is CHICORY_WORKER_CONCURRENCY and [worker] concurrency.
-`chicory config default` prints them with their defaults.
+Each flag is also a setting: --concurrency is CHICORY_WORKER_CONCURRENCY in the environment, and \
+concurrency in section [worker] of the settings file. `chicory config default` prints all settings \
+with their defaults.
 
-Signals: the first SIGTERM or SIGINT lets running tasks end and takes no new ones; the second stops
-at once, and gives running tasks back to other workers.
+Signals: after the first SIGTERM or SIGINT, the worker takes no new tasks and lets running tasks \
+end. After the second, it stops at once and gives running tasks back to other workers.
 
 Examples:
   chicory worker --modules ./modules

@@ -1,4 +1,4 @@
-//! `chicory workers`: who is alive, and which versions of deployed modules each serves.
+//! `chicory workers`: the workers that are alive, and the versions of deployed modules that each serves.
 //!
 //! Must not know how heartbeats are kept.
 
@@ -19,10 +19,10 @@ pub(crate) async fn run(_args: WorkersArgs, context: &Context) -> anyhow::Result
     context.output.value(&workers, |workers| human(workers))
 }
 
-/// The versions of a worker in a few words.
+/// A worker's versions in a few words.
 fn versions(worker: &WorkerRow) -> String {
     let Some(versions) = worker.info.versions() else {
-        return "of its folder".into();
+        return "from its folder".into();
     };
     if worker.lags.is_empty() {
         return format!("{} deployed", versions.len());

@@ -73,7 +73,7 @@ fn redis(raw: &Raw, url: Option<&str>) -> Result<BrokerConfig, ConfigError> {
     Ok(BrokerConfig::Redis(redis, results))
 }
 
-/// The server that `section` describes; what it leaves out is as in `base`.
+/// The server that `section` describes; what it leaves out is taken from `base`.
 fn server(raw: &Raw, section: &str, base: RedisServer) -> Result<RedisServer, ConfigError> {
     let at = |key: &str| format!("{section}.{key}");
     Ok(RedisServer {
@@ -104,7 +104,7 @@ fn server(raw: &Raw, section: &str, base: RedisServer) -> Result<RedisServer, Co
     })
 }
 
-/// The results' own server; none where nothing asks for one.
+/// The results' own server, if one is configured.
 fn results_server(raw: &Raw, broker: &RedisServer) -> Result<Option<RedisServer>, ConfigError> {
     let Some(given) = results_settings(raw).next() else {
         return Ok(None);
@@ -117,7 +117,7 @@ fn results_server(raw: &Raw, broker: &RedisServer) -> Result<Option<RedisServer>
         RedisServer::default()
     } else if broker.url.is_some() {
         return Err(ConfigError::Conflict(format!(
-            "{} changes a part of the broker's server, which is given as a whole URL; give the results' server as a whole as well: CHICORY_BACKEND_REDIS_URL",
+            "{} changes part of the broker's server, which is given as a URL; give the results' server as a URL, too: CHICORY_BACKEND_REDIS_URL",
             given.name()
         )));
     } else {
@@ -135,7 +135,7 @@ fn results_settings(raw: &Raw) -> impl Iterator<Item = &RawValue> {
 fn refuse_results_server(raw: &Raw) -> Result<(), ConfigError> {
     results_settings(raw).next().map_or(Ok(()), |given| {
         Err(ConfigError::Conflict(format!(
-            "{} asks for results on a Redis server, but the embedded broker keeps them in its file; unset it, or use a Redis broker",
+            "{} sends results to a Redis server, but the embedded broker keeps them in its file; unset it, or use a Redis broker",
             given.name()
         )))
     })
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_of_the_seed_arrives() {
+    fn every_variable_of_chicory_for_python_arrives() {
         let (redis, results) = redis_of(&[
             ("BROKER_REDIS_HOST", "h"),
             ("BROKER_REDIS_PORT", "6380"),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_goes_before_the_parts() {
+    fn a_url_takes_precedence_over_the_parts() {
         let url = "redis://user:pass@localhost:6379/0";
         let (redis, _) = redis_of(&[("BROKER_REDIS_URL", url), ("BROKER_REDIS_HOST", "h")]);
         assert_eq!(redis.server.url, Some(Secret(url.into())));

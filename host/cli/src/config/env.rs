@@ -6,7 +6,7 @@ use super::ConfigError;
 use super::raw::{Raw, Source};
 use super::settings::{SETTINGS, Setting, is_owned, nearest, of_variable};
 
-/// Lays variables over what is there. An empty one counts as unset; a misspelt one is an error.
+/// Sets the values of variables. An empty variable counts as unset; a misspelt one is an error.
 pub(crate) fn read_variables(
     raw: &mut Raw,
     variables: impl IntoIterator<Item = (String, String)>,
@@ -28,7 +28,7 @@ pub(crate) fn read_dotenv(text: &str) -> Result<Vec<(String, String)>, ConfigErr
     dotenvy::from_read_iter(text.as_bytes())
         .collect::<Result<_, _>>()
         .map_err(|error| match error {
-            // The error's own text would show the line, and there may be a password in it.
+            // The error's own text would show the line, which may contain a password.
             dotenvy::Error::LineParse(line, position) => ConfigError::Syntax {
                 file: ".env".into(),
                 line: text
@@ -77,11 +77,11 @@ mod tests {
     #[test]
     fn a_misspelt_variable_is_named_with_the_nearest() {
         let error = read(&[("CHICORY_WORKER_CONCURENCY", "3")]).unwrap_err();
-        insta::assert_snapshot!(error, @"the variable CHICORY_WORKER_CONCURENCY (environment) is no setting; did you mean CHICORY_WORKER_CONCURRENCY?");
+        insta::assert_snapshot!(error, @"the variable CHICORY_WORKER_CONCURENCY (environment) is not a setting; did you mean CHICORY_WORKER_CONCURRENCY?");
     }
 
     #[test]
-    fn the_python_systems_other_variables_are_none_of_ours() {
+    fn other_variables_of_chicory_for_python_are_ignored() {
         assert!(
             read(&[
                 ("CHICORY_BROKER_RABBITMQ_HOST", "h"),

@@ -5,7 +5,7 @@
 /// A configuration can't be used. The program ends with exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    /// A file that was named, or is there, can't be read.
+    /// A file can't be read.
     #[error("can't read {file}: {reason}")]
     Unreadable {
         /// The file.
@@ -23,10 +23,10 @@ pub(crate) enum ConfigError {
         /// What is wrong, without the line's text.
         message: String,
     },
-    /// A name that is no setting's.
-    #[error("{name} is no setting; {hint}")]
+    /// A name that is not a setting.
+    #[error("{name} is not a setting; {hint}")]
     Unknown {
-        /// The name, with where it stands.
+        /// The name, and where it was found.
         name: String,
         /// The nearest name, or where to look.
         hint: String,
@@ -34,9 +34,9 @@ pub(crate) enum ConfigError {
     /// A value that is not allowed.
     #[error("{name}: {value:?} is not allowed; give {allowed}")]
     BadValue {
-        /// The setting, as whoever wrote the value knows it.
+        /// The setting, by the name that was used where the value was set.
         name: String,
-        /// The value, masked where it is a secret.
+        /// The value, masked if it is a secret.
         value: String,
         /// What is allowed.
         allowed: String,

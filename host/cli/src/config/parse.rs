@@ -1,4 +1,4 @@
-//! Texts to values: numbers, switches, durations, names. Each answers nothing for what is not allowed.
+//! From text to values: numbers, switches, durations, names. Each returns `None` for what is not allowed.
 //!
 //! Must not know settings.
 
@@ -34,8 +34,9 @@ pub(super) fn in_seconds(text: &str) -> Option<Duration> {
 
 /// The same for flags.
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    in_seconds(text)
-        .ok_or_else(|| format!("{text:?} is no duration: give seconds, or such as 500ms, 30s, 2h"))
+    in_seconds(text).ok_or_else(|| {
+        format!("{text:?} is not a duration: give seconds, or a duration such as 500ms, 30s or 2h")
+    })
 }
 
 /// A whole number within bounds.
@@ -61,8 +62,8 @@ pub(crate) fn limit(text: &str) -> Option<Limit> {
     number.map(|number| Limit(Some(number)))
 }
 
-/// Names separated by commas, each at least a character long and without spaces or braces (which
-/// Redis Cluster gives a meaning to).
+/// Names separated by commas, each at least one character long, without spaces or braces (which have a meaning on
+/// Redis Cluster).
 pub(crate) fn names(text: &str) -> Option<Vec<String>> {
     text.split(',')
         .map(|name| queue_name(name.trim()))
@@ -89,18 +90,18 @@ fn queue_name(name: &str) -> Option<String> {
     (!name.is_empty() && name.chars().all(allowed)).then(|| name.to_owned())
 }
 
-/// A queue's name, as flags have it.
+/// A queue's name, for flags.
 pub(crate) fn queue(text: &str) -> Result<String, String> {
     queue_name(text)
         .filter(|name| !name.contains(','))
         .ok_or_else(|| {
             format!(
-                "{text:?} is no queue's name: at least one character, no spaces, commas or braces"
+                "{text:?} is not a queue name: use at least one character, and no spaces, commas or braces"
             )
         })
 }
 
-/// What an argument of a task is: JSON where it is JSON, else a string.
+/// An argument of a task: parsed as JSON, or a string if it is not JSON.
 pub(crate) fn argument(text: &str) -> RawJson {
     RawJson::parse(text.to_owned()).unwrap_or_else(|_| RawJson::from(&text.into()))
 }

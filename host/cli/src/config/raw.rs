@@ -1,4 +1,4 @@
-//! Settings as texts, layer over layer, each with the place it comes from.
+//! Settings as text, layer over layer, each with its source.
 //!
 //! Knows names and precedence. Must not know what a value means: `valid` gives it a type.
 
@@ -44,7 +44,7 @@ pub(crate) struct RawValue {
 }
 
 impl RawValue {
-    /// The setting as whoever wrote the value knows it.
+    /// The setting, by the name that was used where the value was set.
     pub(crate) fn name(&self) -> String {
         match &self.source {
             Source::Default | Source::File(_) => {
@@ -56,7 +56,7 @@ impl RawValue {
         }
     }
 
-    /// The error that this value is not allowed.
+    /// The error for a value that is not allowed.
     pub(crate) fn refuse(&self, allowed: impl Into<String>) -> ConfigError {
         ConfigError::BadValue {
             name: self.name(),
@@ -66,7 +66,7 @@ impl RawValue {
     }
 }
 
-/// All values that are set, the last layer's first.
+/// All values that are set. Later layers replace earlier ones.
 #[derive(Debug, Clone)]
 pub(crate) struct Raw(BTreeMap<&'static str, RawValue>);
 
@@ -83,7 +83,7 @@ impl Raw {
         self.0.get(path)
     }
 
-    /// Whether somebody has set it, and it is not the default.
+    /// Whether it was set, rather than left at its default.
     pub(super) fn is_named(&self, path: &str) -> bool {
         self.get(path)
             .is_some_and(|value| value.source != Source::Default)
@@ -112,7 +112,7 @@ impl Raw {
             .map(|value| value.unwrap_or_else(|| unreachable!("{path} has a default")))
     }
 
-    /// Puts a value in place of what earlier layers said.
+    /// Sets a value, replacing that of earlier layers.
     pub(crate) fn set(&mut self, setting: &'static Setting, text: String, source: Source) {
         let value = RawValue {
             setting,
@@ -129,7 +129,7 @@ impl Raw {
             .map(|setting| (setting, self.get(setting.path)))
     }
 
-    /// Lays a settings file over what is there.
+    /// Sets the values of a settings file.
     pub(crate) fn read_toml(
         &mut self,
         text: &str,
@@ -176,8 +176,8 @@ fn is_section(path: &str) -> bool {
     })
 }
 
-/// A value as the environment would have it. A list is joined by commas, and so is a table, as
-/// `key=value`, once for each of several values.
+/// A value as a variable would have it. A list is joined by commas, and so is a table, as `key=value` pairs, one for
+/// each of several values.
 fn scalar(value: toml::Value) -> String {
     match value {
         toml::Value::String(text) => text,
@@ -197,7 +197,7 @@ fn scalar(value: toml::Value) -> String {
     }
 }
 
-/// The parser's own text would show the line, and there may be a password in it.
+/// The parser's own text would show the line, which may contain a password.
 fn syntax(text: &str, file: &str, error: &toml::de::Error) -> ConfigError {
     let line = error
         .span()
@@ -260,9 +260,9 @@ mod tests {
     #[test]
     fn an_unknown_key_gets_the_nearest_name() {
         let error = read("[broker.redis]\nhots = \"h\"").unwrap_err();
-        insta::assert_snapshot!(error, @"[broker.redis] hots in chicory.toml is no setting; did you mean [broker.redis] host?");
+        insta::assert_snapshot!(error, @"[broker.redis] hots in chicory.toml is not a setting; did you mean [broker.redis] host?");
         let error = read("[brokers]\nx = 1").unwrap_err();
-        insta::assert_snapshot!(error, @"brokers in chicory.toml is no setting; `chicory config default` prints all settings");
+        insta::assert_snapshot!(error, @"brokers in chicory.toml is not a setting; `chicory config default` prints all settings");
     }
 
     #[test]

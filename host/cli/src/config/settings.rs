@@ -1,4 +1,4 @@
-//! Every setting's name, once: in the file, in the environment, and whether it is a secret.
+//! The names of all settings, in the file and in the environment, and which of them are secrets.
 //!
 //! Must not know values, types or defaults; defaults are in `chicory.default.toml`.
 
@@ -78,7 +78,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
 ];
 
 impl Setting {
-    /// Its variable's name.
+    /// The name of its variable.
     pub(crate) fn variable(&self) -> String {
         match self.path {
             "broker.url" => "CHICORY_BROKER".to_owned(),
@@ -94,7 +94,7 @@ impl Setting {
         }
     }
 
-    /// `text` as it may be shown: masked if it is a secret, without a URL's password.
+    /// `text` as it may be shown: masked if it is a secret, and without the password of a URL.
     pub(crate) fn shown(&self, text: &str) -> String {
         if self.secret {
             return "***".to_owned();
@@ -103,7 +103,7 @@ impl Setting {
             return text.to_owned();
         }
         match text.rsplit_once('@') {
-            // No URL, but somebody may have meant one.
+            // Not a URL, but it may have been meant as one.
             Some((_, place)) if !text.contains("://") && !text.starts_with("sqlite:") => {
                 format!("***@{place}")
             }
@@ -122,7 +122,7 @@ pub(crate) fn of_variable(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.variable() == name)
 }
 
-/// Beginnings of variables that are ours alone: one that is unknown is a mistake.
+/// Prefixes of variables that only Chicory uses: an unknown one is a mistake.
 const OWNED: &[&str] = &[
     "CHICORY_BROKER_REDIS_",
     "CHICORY_BROKER_SQLITE_",
@@ -132,12 +132,12 @@ const OWNED: &[&str] = &[
     "CHICORY_TRUST_",
 ];
 
-/// Whether a variable would have to be a setting's.
+/// Whether a variable with this name must be a setting.
 pub(crate) fn is_owned(variable: &str) -> bool {
     OWNED.iter().any(|prefix| variable.starts_with(prefix))
 }
 
-/// The name most like a misspelt one, if any is like it at all.
+/// The name closest to a misspelt one, if any is close.
 pub(crate) fn nearest(misspelt: &str, names: impl Iterator<Item = String>) -> Option<String> {
     names
         .map(|name| (distance(misspelt, &name), name))
@@ -146,7 +146,7 @@ pub(crate) fn nearest(misspelt: &str, names: impl Iterator<Item = String>) -> Op
         .map(|(_, name)| name)
 }
 
-/// Edits between two texts (insertions, deletions, substitutions and swaps of neighbours).
+/// The number of edits between two texts (insertions, deletions, substitutions and swaps of neighbours).
 fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
     let mut before: Vec<usize> = Vec::new();
@@ -167,7 +167,7 @@ fn distance(from: &str, to: &str) -> usize {
     last[to.len()]
 }
 
-/// A URL without what stands before its `@` and after its `?`; any other text as it is.
+/// A URL without credentials and query; any other text as it is.
 pub(crate) fn without_password(text: &str) -> String {
     chicory_queue::mask_url(text).unwrap_or_else(|| text.to_owned())
 }
@@ -245,7 +245,7 @@ mod tests {
         for path in &named {
             assert!(
                 at_path(path).is_some(),
-                "{path} is documented, but no setting"
+                "{path} is documented, but is not a setting"
             );
         }
     }

@@ -20,15 +20,15 @@ const MOST_CONCURRENCY: usize = 10_000;
 pub(crate) struct Config {
     /// Which broker, and how it is set.
     pub(crate) broker: BrokerConfig,
-    /// How often a message may be delivered.
+    /// Whether a message is delivered at least once or at most once.
     pub(crate) delivery_mode: DeliveryMode,
     /// What is checked before a message is queued.
     pub(crate) validation: ValidationMode,
     /// The worker's settings.
     pub(crate) worker: WorkerSettings,
-    /// How long `--wait` waits; none for ever.
+    /// How long `--wait` waits; without a limit if `None`.
     pub(crate) result_timeout: Option<Duration>,
-    /// Whose modules are run.
+    /// Which keys may sign modules.
     pub(crate) trust: Trust,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) max_memory: u64,
     pub(crate) queues: Vec<String>,
     pub(crate) modules: PathBuf,
-    /// Whether somebody has named the folder: then it must be there.
+    /// Whether the folder was set explicitly: then it must exist.
     pub(crate) modules_named: bool,
     pub(crate) cache_dir: Option<PathBuf>,
     /// Bytes.
@@ -59,7 +59,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) log_level: Level,
 }
 
-/// How much is logged, by the names of the Python system.
+/// Log levels, by the names of Chicory for Python.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     Debug,
@@ -198,13 +198,14 @@ fn threads(raw: &Raw) -> Result<usize, ConfigError> {
 
 fn trust(raw: &Raw) -> Result<Trust, ConfigError> {
     let required = raw.required("trust.required", "true or false", parse::switch)?;
-    let allowed = "pairs MODULE=KEY, a module's name or how it begins with * at its end, and the public key of minisign for it";
+    let allowed = "pairs MODULE=KEY: a module's name, or its beginning followed by *, and a minisign public key";
     let keys = raw.optional("trust.keys", allowed, parse::pairs)?;
     let keys = keys.unwrap_or_default();
     let pairs = keys
         .iter()
         .map(|(pattern, key)| (pattern.as_str(), key.as_str()));
-    Trust::new(pairs, required).map_err(|error| ConfigError::Conflict(error.to_string()))
+    Trust::new(pairs, required)
+        .map_err(|error| ConfigError::Conflict(format!("[trust] keys: {error}")))
 }
 
 fn check_heartbeat(raw: &Raw, worker: &WorkerSettings) -> Result<(), ConfigError> {
@@ -213,7 +214,7 @@ fn check_heartbeat(raw: &Raw, worker: &WorkerSettings) -> Result<(), ConfigError
     }
     let named = |path| raw.get(path).map(RawValue::name).unwrap_or_default();
     Err(ConfigError::Conflict(format!(
-        "a heartbeat must outlast the interval to the next one, but {} is {:?} and {} is {:?}; raise the first or lower the second",
+        "a heartbeat must last longer than the interval to the next one, but {} is {:?} and {} is {:?}; raise the first or lower the second",
         named("worker.heartbeat_ttl"),
         worker.heartbeat_ttl,
         named("worker.heartbeat_interval"),
@@ -235,7 +236,7 @@ fn memory(text: &str) -> Option<u64> {
     size(text).filter(|bytes| *bytes >= 64 << 10)
 }
 
-/// The user's cache folder as the XDG base directories say; none where there is no home.
+/// The user's cache folder by the XDG base directory specification; none without a home folder.
 pub(crate) fn user_cache() -> Option<PathBuf> {
     let absolute = |name| {
         std::env::var_os(name)
@@ -334,6 +335,6 @@ mod tests {
     #[test]
     fn a_heartbeat_must_outlast_its_interval() {
         let error = config(&[("CHICORY_WORKER_HEARTBEAT_TTL", "10")]).unwrap_err();
-        insta::assert_snapshot!(error, @"a heartbeat must outlast the interval to the next one, but CHICORY_WORKER_HEARTBEAT_TTL is 10s and [worker] heartbeat_interval in default is 10s; raise the first or lower the second");
+        insta::assert_snapshot!(error, @"a heartbeat must last longer than the interval to the next one, but CHICORY_WORKER_HEARTBEAT_TTL is 10s and [worker] heartbeat_interval in default is 10s; raise the first or lower the second");
     }
 }

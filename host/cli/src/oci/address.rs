@@ -1,6 +1,6 @@
-//! Which module in which registry: `oci://HOST[:PORT]/REPOSITORY[:TAG|@sha256:…]`.
+//! The address of a module in a registry: `oci://HOST[:PORT]/REPOSITORY[:TAG|@sha256:…]`.
 //!
-//! Must not reach any registry.
+//! Must not connect to any registry.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -18,10 +18,10 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Reads an address; none where the text is a path.
+    /// Parses an address; none if the text is a path.
     pub(crate) fn parse(text: &str) -> Option<Result<Self, CommandError>> {
         let text = text.strip_prefix(SCHEME)?;
-        // Others take a name without a host to be Docker Hub's.
+        // Other tools take a name without a host as one of Docker Hub.
         let has_host = text
             .split_once('/')
             .is_some_and(|(host, rest)| is_host(host) && !rest.is_empty());
@@ -29,7 +29,7 @@ impl Address {
         Some(match parsed {
             Some(Ok(reference)) => Ok(Self { reference }),
             _ => Err(CommandError::Usage(format!(
-                "{SCHEME}{text} is no address of a module: it is {SCHEME}HOST[:PORT]/REPOSITORY[:TAG|@sha256:…], with the host written out and the repository in small letters"
+                "{SCHEME}{text} is not the address of a module: give {SCHEME}HOST[:PORT]/REPOSITORY[:TAG|@sha256:…], with a full host name and the repository in lower case"
             ))),
         })
     }
@@ -43,13 +43,13 @@ impl Address {
         self.reference.registry()
     }
 
-    /// The repository's last part: a module's name where nothing else names it.
+    /// The last part of the repository, which is the default name of the module.
     pub(super) fn name(&self) -> &str {
         let repository = self.reference.repository();
         repository.rsplit('/').next().unwrap_or(repository)
     }
 
-    /// The same with what its tag stands for now.
+    /// The same address with the digest that its tag now refers to.
     pub(super) fn pinned(&self, digest: &str) -> String {
         match self.reference.digest() {
             Some(_) => self.to_string(),
@@ -57,7 +57,7 @@ impl Address {
         }
     }
 
-    /// The registry's name in docker's list of credentials.
+    /// The registry's name in Docker's list of credentials.
     pub(super) fn credentials_key(&self) -> &str {
         match self.registry() {
             "docker.io" => "https://index.docker.io/v1/",
@@ -65,7 +65,7 @@ impl Address {
         }
     }
 
-    /// Whether the registry is on this machine, so that nobody listens on the way.
+    /// Whether the registry is on this machine, so that nobody can listen in between.
     pub(super) fn is_loopback(&self) -> bool {
         let host = self.registry();
         let host = host.rsplit_once(':').map_or(host, |(host, _)| host);

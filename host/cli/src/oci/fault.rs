@@ -1,6 +1,6 @@
-//! What went wrong at a registry, in words that say what to do.
+//! What went wrong at a registry, and what to do about it.
 //!
-//! Must not repeat credentials, nor what a registry's error page says at length.
+//! Must not repeat credentials, nor long error pages of a registry.
 
 use oci_client::errors::{OciDistributionError as Fault, OciErrorCode};
 
@@ -8,10 +8,10 @@ use super::{Address, Registry};
 use crate::exit::CommandError;
 use crate::output::{printable, shorten};
 
-/// Most characters of a registry's own words.
+/// The maximum number of characters of a registry's own text.
 const WORDS: usize = 300;
 
-/// The error of the program that this one is.
+/// The program's error for one of the client's.
 pub(super) fn told(fault: &Fault, address: &Address, registry: &Registry) -> CommandError {
     let host = address.registry();
     let message = match fault {
@@ -21,7 +21,7 @@ pub(super) fn told(fault: &Fault, address: &Address, registry: &Registry) -> Com
                 cause = source;
             }
             format!(
-                "can't reach the registry {host}: {cause}; is the address right, and is it running? One without TLS that is not on this machine needs --plain-http"
+                "can't reach the registry {host}: {cause}; is the address right, and is the registry running? A registry without TLS on another machine needs --plain-http"
             )
         }
         Fault::UnauthorizedError { .. }
@@ -64,10 +64,10 @@ pub(super) fn told(fault: &Fault, address: &Address, registry: &Registry) -> Com
     CommandError::Failed(message)
 }
 
-/// The bytes are not those that the digest names.
+/// The bytes don't match the digest.
 pub(super) fn tampered(address: &Address, why: &str) -> String {
     format!(
-        "what the registry {} sent for {address} is damaged or was tampered with ({}): push it again",
+        "the registry {} sent damaged or modified data for {address} ({}): push it again",
         address.registry(),
         words(why)
     )
@@ -76,14 +76,14 @@ pub(super) fn tampered(address: &Address, why: &str) -> String {
 fn unauthorized(address: &Address, registry: &Registry) -> String {
     let host = address.registry();
     format!(
-        "the registry {host} refuses {address} {} (401): run `docker login {host}`, whose config.json is read ($DOCKER_CONFIG or ~/.docker)",
+        "the registry {host} refuses {address} {} (401): run `docker login {host}`, whose credentials are read from config.json in $DOCKER_CONFIG or ~/.docker",
         registry.who()
     )
 }
 
 fn absent(address: &Address) -> String {
     format!(
-        "the registry {} has no {address} (404): is the tag right? `chicory push MODULE {address}` puts one there",
+        "the registry {} does not have {address} (404): is the tag right? `chicory push MODULE {address}` pushes one",
         address.registry()
     )
 }

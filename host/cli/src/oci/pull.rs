@@ -1,10 +1,11 @@
-//! A module from a file, a project's folder or a registry: in the end, a file.
+//! A module from a file, a project folder or a registry; all become a file.
 //!
 //! Must not know what a module is made of.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use chicory_worker::signature_file;
 use futures::TryStreamExt as _;
 use oci_client::manifest::{OciDescriptor, OciImageManifest, OciManifest};
 use tempfile::TempDir;
@@ -12,25 +13,25 @@ use tempfile::TempDir;
 use super::{Address, MANIFEST, Registry, SIGNATURE, WASM, fault};
 use crate::exit::CommandError;
 
-/// Most bytes of a module: what Redis takes as one value.
+/// The maximum size of a module: the largest value that Redis accepts.
 const MODULE_BYTES: u64 = 512 << 20;
-/// Most bytes of a manifest or signature.
+/// The maximum size of a manifest or signature.
 const TEXT_BYTES: u64 = 1 << 20;
 
-/// A module's file, with what belongs to it beside.
+/// A module's file, next to the files that belong to it.
 #[derive(Debug)]
 pub(crate) struct Module {
     /// The file, or a project's folder.
     pub(crate) path: PathBuf,
     /// Where it is from, for messages.
     pub(crate) shown: String,
-    /// The address that it was pulled from, with the digest it stood for.
+    /// The address that it was pulled from, with the digest that it had.
     pub(crate) source: Option<String>,
     /// Holds the file where it was pulled.
     _folder: Option<TempDir>,
 }
 
-/// Finds what is named: a path as it is, an `oci://` address pulled.
+/// Finds the module: a path as it is, an `oci://` address by pulling it.
 pub(crate) async fn module(path: &Path, plain_http: bool) -> anyhow::Result<Module> {
     let Some(address) = path.to_str().and_then(Address::parse) else {
         return Ok(Module {
@@ -51,11 +52,9 @@ async fn pulled(address: &Address, plain_http: bool) -> anyhow::Result<Module> {
     let wasm = the_module(address, &manifest)?;
     let bytes = layer(address, &registry, wasm, MODULE_BYTES).await?;
     std::fs::write(&path, bytes).with_context(|| format!("can't write {}", path.display()))?;
-    let mut beside_signature = path.clone().into_os_string();
-    beside_signature.push(".minisig");
     let beside = [
         (MANIFEST, path.with_extension("toml")),
-        (SIGNATURE, beside_signature.into()),
+        (SIGNATURE, signature_file(&path)),
     ];
     for (media_type, file) in beside {
         let Some(found) = manifest
@@ -89,7 +88,7 @@ async fn manifest(
     {
         (OciManifest::Image(manifest), digest) => Ok((manifest, digest)),
         (OciManifest::ImageIndex(index), _) => Err(CommandError::Usage(format!(
-            "{address} is a list of {} artifacts: name one by its digest, as oci://…@sha256:…",
+            "{address} is an index of {} artifacts: choose one by its digest, as oci://…@sha256:…",
             index.manifests.len()
         ))
         .into()),
@@ -116,17 +115,17 @@ fn the_module<'a>(
         kinds.join(", ")
     };
     Err(CommandError::Usage(crate::output::printable(&format!(
-        "{address} is no WebAssembly artifact: exactly one layer must be {WASM}, or of a type that ends in +wasm; its layers are {found}"
+        "{address} is not a WebAssembly artifact: exactly one layer must be of type {WASM} or a type that ends in +wasm; its layers are {found}"
     ))))
 }
 
-/// What the tools around WebAssembly write: `application/wasm`, and vendors' types before there was that one.
+/// The types that WebAssembly tools write: `application/wasm`, and vendors' own from before it existed.
 fn is_wasm(media_type: &str) -> bool {
     let kind = media_type.split(';').next().unwrap_or_default().trim();
     kind == WASM || kind.ends_with("+wasm")
 }
 
-/// A layer's bytes, which are what its digest says.
+/// A layer's bytes, checked against its digest.
 async fn layer(
     address: &Address,
     registry: &Registry,
@@ -136,7 +135,7 @@ async fn layer(
     let size = u64::try_from(layer.size).unwrap_or(u64::MAX);
     if size > most {
         return Err(CommandError::Usage(format!(
-            "{address} has a layer of {size} bytes ({}), and at most {most} are taken",
+            "{address} has a layer of {size} bytes ({}), but the limit is {most}",
             layer.media_type
         ))
         .into());
@@ -158,7 +157,7 @@ async fn layer(
         };
         bytes.extend_from_slice(&more);
         if bytes.len() as u64 > size {
-            let why = format!("more than the {size} bytes that its manifest names");
+            let why = format!("more than the {size} bytes that its manifest gives");
             return Err(CommandError::Failed(fault::tampered(address, &why)).into());
         }
     }
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_write_is_found() {
+    fn artifacts_of_other_tools_are_found() {
         for kind in [WASM, "application/vnd.wasm.content.layer.v1+wasm"] {
             let artifact = artifact(&[MANIFEST, kind]);
             assert_eq!(the_module(&address(), &artifact).unwrap().media_type, kind);

@@ -1,6 +1,6 @@
-//! A module into a registry, as the WebAssembly artifact of the CNCF's TAG Runtime.
+//! Pushes a module to a registry, as a WebAssembly artifact as specified by the CNCF's TAG Runtime.
 //!
-//! Must not know how the files came to be.
+//! Must not know where the files come from.
 
 use oci_client::client::{Config, ImageLayer};
 use serde_json::json;
@@ -16,7 +16,7 @@ pub(crate) struct Content {
     pub(crate) signature: Option<String>,
 }
 
-/// Puts it there; the address with its digest, which is the same for the same content.
+/// Pushes it, and returns the address with its digest, which is the same for the same content.
 pub(crate) async fn push(
     content: Content,
     address: &Address,

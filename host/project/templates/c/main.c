@@ -9,7 +9,7 @@
 
 #define SPACE " \t\r\n"
 
-// A word, and how often it is there.
+// A word, and how often it occurs.
 typedef tasks_tuple2_string_u32_t count_t;
 
 static int by_frequency(const void *a, const void *b) {
@@ -25,7 +25,7 @@ static void add(tasks_list_tuple2_string_u32_t *counts, const char *word) {
     counts->ptr[i].f1++;
 }
 
-// What is left over needs no free(): the sandbox goes with the call.
+// Nothing needs to be freed: the sandbox is discarded after the call.
 bool exports_tasks_summarize(tasks_string_t *text, uint32_t top, tasks_summary_t *ret, tasks_string_t *err) {
     char *words = calloc(text->len + 1, 1);
     for (size_t i = 0; i < text->len; i++) words[i] = (char)tolower(text->ptr[i]);

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::catalog::{Catalog, LoadReport, Refusal};
 use super::error::ModuleError;
 use super::manifest::Manifest;
-use super::trust::Trust;
+use super::trust::{Trust, signature_file};
 
 /// A directory of modules, and what is known of its files.
 pub struct ModuleDir {
@@ -192,9 +192,7 @@ async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String,
     let wasm = tokio::fs::read(file).await?;
     let manifest = Manifest::beside(file, &wasm)?;
     let name = manifest.name.clone().unwrap_or_else(|| stem(file));
-    let mut signature = file.as_os_str().to_owned();
-    signature.push(".minisig");
-    let signature = std::fs::read_to_string(signature).ok();
+    let signature = std::fs::read_to_string(signature_file(file)).ok();
     trust.check(&name, &wasm, signature.as_deref())?;
     catalog.load(&name, wasm, manifest).await?;
     Ok(name)

@@ -3,9 +3,17 @@
 //! The format is that of <https://jedisct1.github.io/minisign/>. Must not know where a module comes from.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use chicory_signature::{ModulePattern, NameError};
 use minisign_verify::{PublicKey, Signature};
+
+/// Where the signature of a module's file is: next to it, with `.minisig` appended.
+pub fn signature_file(module: &Path) -> PathBuf {
+    let mut name = module.as_os_str().to_owned();
+    name.push(".minisig");
+    name.into()
+}
 
 /// Which keys are trusted for which modules. Nothing set: every module is run.
 #[derive(Debug, Clone, Default)]
@@ -18,9 +26,9 @@ pub struct Trust {
 /// Why a module is not run, or a key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
-    /// The key is not one.
+    /// The key can't be used.
     #[error(
-        "[trust] keys: {key:?} for {pattern:?} is not a minisign public key: give the line that starts with RW, such as minisign -G writes into minisign.pub"
+        "{key:?} for {pattern:?} is not a minisign public key: give the line that starts with RW, as `minisign -G` writes it to minisign.pub"
     )]
     Key {
         /// For which modules.
@@ -40,7 +48,7 @@ pub enum TrustError {
         module: String,
     },
     /// It must be signed, and nobody is trusted to.
-    #[error("no key is trusted for module {module:?}, and [trust] required = true")]
+    #[error("no key is trusted for module {module:?}, and every module must be signed")]
     NoKey {
         /// The module.
         module: String,

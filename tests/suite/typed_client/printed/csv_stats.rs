@@ -1,7 +1,7 @@
 //! Calls of the module `csv-stats` with their types, version f119eeda8ce0.
 //!
 //! Written by `chicory client`; needs the crates `chicory-queue` and `serde` (with `derive`). A float
-//! that is no number can't be sent, nor a result with one read.
+//! that is not a number can't be sent, and a result with one can't be read.
 
 use chicory_queue::Call;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Calls of the module `demo` with their types, version e326aaad9241.
 //!
 //! Written by `chicory client`; needs the crates `chicory-queue` and `serde` (with `derive`). A float
-//! that is no number can't be sent, nor a result with one read.
+//! that is not a number can't be sent, and a result with one can't be read.
 
 use chicory_queue::Call;
 

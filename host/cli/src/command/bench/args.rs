@@ -8,53 +8,54 @@ use clap::{Args, ValueEnum};
 
 use crate::exit::CommandError;
 
-/// What to measure, and how often. Every task runs in a fresh sandbox, with its result stored, at
-/// least once; without `--broker`, on a private redis-server for each run.
+/// What to measure, and how often. Every task runs at least once, in a fresh sandbox, and its result is
+/// stored. Without `--broker`, each run has a private redis-server.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct BenchArgs {
     /// What to measure.
     #[arg(value_enum, value_delimiter = ',', default_values_t = [Measure::Enqueue, Measure::Drain, Measure::Latency])]
     pub(super) measures: Vec<Measure>,
-    /// Tasks per run of enqueue and drain; other measures take as many, or a part of them where tasks are
-    /// large or long.
+    /// Number of tasks per run of enqueue and drain; other measures use as many, or fewer where tasks
+    /// are large or long.
     #[arg(long, default_value_t = 50_000)]
     pub(super) tasks: usize,
-    /// Samples per run of latency, after 30 that do not count, and of delayed.
+    /// Number of samples per run of latency (after 30 uncounted ones) and of delayed.
     #[arg(long, default_value_t = 300)]
     pub(super) samples: usize,
-    /// Runs of each measure; the median counts.
+    /// Number of runs of each measure; the median is reported.
     #[arg(long, default_value_t = 3)]
     pub(super) runs: usize,
-    /// Tasks that wait in delayed, and the longest queue in growth. A tenth of them is due at once.
+    /// Number of waiting tasks in delayed, a tenth of which are due at once, and length of the longest
+    /// queue in growth.
     #[arg(long, default_value_t = 1_000_000)]
     pub(super) backlog: usize,
-    /// The most modules in growth.
+    /// Largest number of modules in growth.
     #[arg(long, default_value_t = 1000)]
     pub(super) modules: usize,
-    /// Worker processes.
+    /// Number of worker processes.
     #[arg(long, short = 'w', default_value_t = 1)]
     pub(super) workers: usize,
-    /// Tasks at once in each worker process.
+    /// Maximum number of tasks that each process runs at once.
     #[arg(long, short = 'c', default_value_t = 1024)]
     pub(super) concurrency: usize,
-    /// Threads for sandboxes in each worker process; the number of cores unless given.
+    /// Number of sandbox threads in each process [default: the number of cores].
     #[arg(long)]
     pub(super) threads: Option<usize>,
-    /// A module whose task `add(u32, u32)` is measured, in place of the built-in one.
+    /// Module whose task `add(u32, u32)` is measured, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
     pub(super) module: Option<PathBuf>,
-    /// Keep the private redis-server's append-only file, synced every second.
+    /// Give the private redis-server an append-only file that is synced every second.
     #[arg(long)]
     pub(super) aof: bool,
-    /// Only send, and wait: workers with the benchmark's modules serve this queue already, or will. What
-    /// is sent stays there. For enqueue and latency, with --broker.
+    /// Only enqueue to this queue and wait: workers started elsewhere serve it, with the benchmark's
+    /// modules. Messages are not removed at the end. For enqueue and latency, with --broker.
     #[arg(long)]
     pub(super) queue: Option<String>,
-    /// Write the ids of the tasks that enqueue sent in bulk to a file, one a line.
+    /// Write the ids of the tasks that were enqueued in bulk to a file, one per line.
     #[arg(long, value_name = "FILE", requires = "queue", hide = true)]
     pub(super) ids: Option<PathBuf>,
-    /// Write the benchmark's modules into a folder for workers elsewhere, and end.
+    /// Write the benchmark's modules to a folder, for workers elsewhere, and exit.
     #[arg(long, value_name = "DIR")]
     pub(super) export: Option<PathBuf>,
 }
@@ -73,23 +74,23 @@ Workers on another machine:
 /// What can be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Measure {
-    /// One producer sends all tasks in bulk, then some one by one; no worker running.
+    /// One producer enqueues all tasks in bulk, then some one by one; no worker runs.
     Enqueue,
-    /// Workers empty a full queue; what that costs in CPU, Redis commands and memory.
+    /// Workers empty a full queue; with the cost in CPU time, Redis commands and memory.
     Drain,
-    /// One task at a time, from enqueue to the result at the waiting producer.
+    /// One task at a time, from enqueueing to the result at the waiting producer.
     Latency,
-    /// How late tasks start with many more waiting; and how fast many that are due at once get ready.
+    /// How late tasks start while many others wait, and how fast many due at once become ready.
     Delayed,
-    /// Payloads of 100 B, 10 KB and 1 MB; 1 ms of CPU; 10 ms in a host call, 1000 tasks at once.
+    /// Payloads of 100 B, 10 KB and 1 MB; 1 ms of CPU time; 10 ms in a host call, 1000 at once.
     Mixed,
-    /// Tasks beside one that never ends, and how late that one is stopped.
+    /// Tasks next to one that never ends, and how late that one is stopped.
     Isolation,
     /// A CPU-bound task on one or two threads, in one or two processes.
     Scaling,
-    /// Throughput with longer queues, more modules, more queues.
+    /// Throughput with longer queues, more modules and more queues.
     Growth,
-    /// Memory, CPU and Redis commands of a worker with nothing to do.
+    /// Memory, CPU time and Redis commands of an idle worker.
     Idle,
 }
 

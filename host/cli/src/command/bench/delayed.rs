@@ -1,6 +1,6 @@
-//! Delayed tasks: how late they start with many others waiting, and how fast many due at once get ready.
+//! Delayed tasks: how late they start while many others wait, and how fast many due at once become ready.
 //!
-//! A task's start is what its own clock says, on the same machine, so the lateness has all in it.
+//! The task itself reads the clock at its start, on the same machine, so the lateness includes everything.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use super::latency::{Times, warm_up};
 use super::report::{Report, Unit};
 use super::{Bench, guests};
 
-/// The others are due from an hour on, spread over a day.
+/// The others are due after an hour, spread over a day.
 const LATER: Duration = Duration::from_hours(1);
 const SPREAD: Duration = Duration::from_hours(24);
-/// The first sample is due so long after it was sent, and one more each so often.
+/// The delay of the first sample, and the time between samples.
 const SOON: Duration = Duration::from_secs(1);
 const PACE: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -39,7 +39,7 @@ fn due(mut message: TaskMessage, at: Timestamp) -> TaskMessage {
     message
 }
 
-/// Sends the tasks that only wait.
+/// Enqueues the tasks that only wait.
 async fn wait_later(bench: &Bench) -> anyhow::Result<()> {
     let (first, tasks) = (Timestamp::now().after(LATER), bench.args.backlog);
     let at = |number: usize| first.after(SPREAD.mul_f64(number as f64 / tasks as f64));
@@ -72,7 +72,7 @@ async fn lateness(bench: &Bench) -> anyhow::Result<Times> {
         let started = result.result.as_ref().and_then(serde_json::Value::as_i64);
         let started = started
             .filter(|_| result.state == TaskState::Success)
-            .with_context(|| format!("a delayed task ended otherwise than expected: {result:?}"))?;
+            .with_context(|| format!("a delayed task had an unexpected outcome: {result:?}"))?;
         let (due, started) = (at(number), Timestamp::from_micros(started));
         ensure!(started >= due, "a task due at {due} started at {started}");
         late.record(started.since(due))?;
@@ -80,11 +80,11 @@ async fn lateness(bench: &Bench) -> anyhow::Result<Times> {
     Ok(late)
 }
 
-/// Messages a second from waiting to ready, by a worker that runs one task at a time meanwhile.
+/// Messages per second that become ready, with a worker that runs one task at a time meanwhile.
 async fn promotion(bench: &Bench) -> anyhow::Result<f64> {
     let queue = bench.further_queue("due");
     let tasks = (bench.args.backlog / 10).max(1);
-    // Time enough to send them all before they are due.
+    // Enough time to enqueue all of them before they are due.
     let due_at = Timestamp::now().after(Duration::from_secs_f64(2.0 + tasks as f64 / 20_000.0));
     let batch = Batch {
         queue: &queue,
@@ -103,7 +103,7 @@ async fn promotion(bench: &Bench) -> anyhow::Result<f64> {
     let early = due_at.since(Timestamp::now());
     ensure!(
         !early.is_zero(),
-        "the tasks were due before they were all sent; use a smaller --backlog"
+        "the tasks were due before all of them were enqueued; use a smaller --backlog"
     );
     tokio::time::sleep(early).await;
     let begun = Instant::now();

@@ -1,6 +1,6 @@
-//! How fast workers empty a full queue, and what that costs: from the first completion seen to the last.
+//! How fast workers empty a full queue, and what that costs, from the first completion seen to the last.
 //!
-//! A completed message is deleted from its queue, so queues' sizes count completions.
+//! A completed message is deleted from its queue, so the sizes of queues count completions.
 
 use std::time::{Duration, Instant};
 
@@ -12,23 +12,23 @@ use super::probe::Work;
 use super::report::{Report, Unit};
 use super::{Bench, enqueue, process};
 
-/// Between two looks at a queue.
+/// The time between two looks at a queue.
 const PAUSE: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_mins(10);
-/// So many results are read back, spread over all tasks.
+/// The number of results that are read back, spread over all tasks.
 const CHECKED: usize = 200;
 
 /// A drain's figures.
 pub(super) struct Drained {
-    /// Tasks a second.
+    /// Tasks per second.
     pub(super) rate: f64,
-    /// Processor time of all workers per task, µs.
+    /// CPU time of all workers per task, in µs.
     pub(super) worker_cpu: Option<f64>,
-    /// Processor time of the Redis server per task, µs.
+    /// CPU time of the Redis server per task, in µs.
     redis_cpu: Option<f64>,
-    /// Redis commands per task, those inside scripts included.
+    /// Redis commands per task, including those inside scripts.
     commands: Option<f64>,
-    /// Memory of all workers at its peak, MiB.
+    /// Peak memory of all workers, in MiB.
     peak_memory: Option<f64>,
 }
 
@@ -45,13 +45,13 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
     Ok(())
 }
 
-/// Starts these workers on queues that are full already, and waits until they are empty.
+/// Starts these workers on full queues, and waits until the queues are empty.
 pub(super) async fn rate(bench: &Bench, crew: &Crew) -> anyhow::Result<f64> {
     let workers = bench.fleet.start(crew)?;
     Ok(drain(bench, &crew.queues, workers).await?.rate)
 }
 
-/// Waits until the workers have emptied the queues; they are stopped then.
+/// Waits until the workers have emptied the queues, and stops them.
 pub(super) async fn drain(
     bench: &Bench,
     queues: &[String],
@@ -67,7 +67,7 @@ pub(super) async fn drain(
     Ok(drained)
 }
 
-/// Results are what they should be: `add(number, 1)`.
+/// Checks results of `add(number, 1)`.
 async fn check_sums(bench: &Bench, ids: &[String]) -> anyhow::Result<()> {
     for number in (0..ids.len()).step_by(ids.len().div_ceil(CHECKED)) {
         let result = bench.connected.results.result(&ids[number]).await?;
@@ -79,18 +79,18 @@ async fn check_sums(bench: &Bench, ids: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looks at queues, one at a time: one that was seen empty stays so.
+/// Looks at queues one at a time: once empty, a queue stays empty.
 struct Watch<'a> {
     bench: &'a Bench,
     queues: &'a [String],
     /// Tasks at the start.
     all: u64,
-    /// Commands that one look costs.
+    /// The number of commands that one look costs.
     price: u64,
     looks: u64,
 }
 
-/// What had been spent when the first completion was seen.
+/// The cost up to the first completion that was seen.
 struct Start {
     at: Instant,
     left: u64,
@@ -156,7 +156,7 @@ impl<'a> Watch<'a> {
     async fn first_completion(&mut self, workers: &mut Workers) -> anyhow::Result<Start> {
         let full = self.look(0).await?;
         let deadline = Instant::now() + PATIENCE;
-        // Several queues are served with the same right, so the first one stands for all.
+        // All queues are served alike, so the first one stands for all.
         while self.look(0).await? == full && full * self.queues.len() as u64 >= self.all {
             workers.check()?;
             ensure!(

@@ -1,6 +1,6 @@
-//! How fast one producer sends: in bulk, and one by one beside a bare round trip.
+//! How fast one producer enqueues: in bulk, and one by one compared with a bare round trip.
 //!
-//! From a warm connection, to the confirmation.
+//! Measured on a warm connection, up to the confirmation.
 
 use std::fs;
 use std::ops::Range;
@@ -15,23 +15,23 @@ use super::{Bench, guests};
 
 /// Messages per call, as `chicory enqueue --file` sends them.
 pub(super) const CHUNK: usize = 1000;
-/// Calls under way at a time in bulk.
+/// Concurrent calls in bulk.
 const CALLS: usize = 3;
-/// Tasks sent one by one.
+/// Tasks that are enqueued one by one.
 const SINGLES: usize = 1000;
 
-/// Tasks to be sent to one queue.
+/// Tasks for one queue.
 pub(super) struct Batch<'a> {
     pub(super) queue: &'a str,
     pub(super) tasks: usize,
-    /// Messages in one call.
+    /// Messages per call.
     pub(super) chunk: usize,
     /// The message with this number.
     pub(super) message: &'a dyn Fn(usize) -> TaskMessage,
 }
 
 impl Batch<'_> {
-    /// Sends all of them; gives back their ids. While the broker takes one call, the next is prepared.
+    /// Enqueues all of them, and returns their ids. The next call is prepared while the broker handles one.
     pub(super) async fn send(&self, bench: &Bench) -> anyhow::Result<Vec<String>> {
         let firsts = (0..self.tasks).step_by(self.chunk);
         let sent: Vec<Vec<String>> = stream::iter(firsts)
@@ -73,7 +73,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
     Ok(())
 }
 
-/// Enqueues all tasks of `add`; gives back their ids.
+/// Enqueues all tasks of `add`, and returns their ids.
 pub(super) async fn fill(bench: &Bench) -> anyhow::Result<Vec<String>> {
     let batch = Batch {
         queue: &bench.queue,
@@ -84,7 +84,7 @@ pub(super) async fn fill(bench: &Bench) -> anyhow::Result<Vec<String>> {
     batch.send(bench).await
 }
 
-/// Turn and turn about, so that both meet the same moods of the machine.
+/// Alternates between the two, so that both see the same state of the machine.
 async fn singles(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     let queue = bench.further_queue("singles");
     let (mut sends, mut trips) = (Vec::new(), Vec::new());

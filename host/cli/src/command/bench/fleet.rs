@@ -1,4 +1,4 @@
-//! The benchmark's workers: processes of this very program.
+//! The benchmark's workers: processes of this program.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -18,23 +18,23 @@ pub(super) struct Fleet {
     folder: TempDir,
 }
 
-/// How many workers, how large, and for which queues.
+/// The number of workers, their size, and their queues.
 #[derive(Debug, Clone)]
 pub(super) struct Crew {
     /// Worker processes.
     pub(super) processes: usize,
-    /// Tasks at once in each.
+    /// Tasks that each runs at once.
     pub(super) concurrency: usize,
-    /// Threads for sandboxes in each; the program's default where missing.
+    /// Sandbox threads in each; the program's default if missing.
     pub(super) threads: Option<usize>,
     /// The queues that each serves.
     pub(super) queues: Vec<String>,
 }
 
-/// Workers that run; killed with this value unless stopped.
+/// Running workers; killed when this value is dropped, unless stopped.
 pub(super) struct Workers(Vec<Child>);
 
-/// Longest wait for workers to be ready: a thousand modules may have to be compiled first.
+/// The longest wait until workers are ready: a thousand modules may have to be compiled first.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 impl Fleet {
@@ -61,7 +61,7 @@ impl Fleet {
         self.start_with(crew, &self.modules())
     }
 
-    /// Starts workers with so many copies of one module.
+    /// Starts workers with this number of copies of one module.
     pub(super) fn start_with_copies(&self, crew: &Crew, copies: usize) -> anyhow::Result<Workers> {
         std::fs::remove_dir_all(self.copies())?;
         std::fs::create_dir(self.copies())?;
@@ -70,7 +70,7 @@ impl Fleet {
     }
 
     fn start_with(&self, crew: &Crew, modules: &Path) -> anyhow::Result<Workers> {
-        // Filled one by one, so that those started are stopped where the next one can't be.
+        // Filled one by one, so that started workers are stopped if the next one can't be started.
         let mut workers = Workers(Vec::new());
         for _ in 0..crew.processes {
             workers.0.push(self.spawn(crew, modules)?);
@@ -110,7 +110,7 @@ impl Workers {
         self.0.iter().map(Child::id).collect()
     }
 
-    /// Waits until all of them serve: each has signed on.
+    /// Waits until all of them serve, as their heartbeats show.
     pub(super) async fn ready(&mut self, results: &dyn Results) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -122,17 +122,17 @@ impl Workers {
             self.check()?;
             ensure!(
                 Instant::now() < deadline,
-                "a worker of the benchmark does not serve after {PATIENCE:?}"
+                "a worker of the benchmark was not ready after {PATIENCE:?}"
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Fails where one of them has ended.
+    /// Fails if one of them has ended.
     pub(super) fn check(&mut self) -> anyhow::Result<()> {
         for worker in &mut self.0 {
             if let Some(status) = worker.try_wait()? {
-                anyhow::bail!("a worker of the benchmark ended by itself, {status}");
+                anyhow::bail!("a worker of the benchmark ended unexpectedly, {status}");
             }
         }
         Ok(())
@@ -156,7 +156,7 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         for worker in &mut self.0 {
-            // Both fail only where the process has ended already.
+            // Both fail only if the process has already ended.
             let _ = worker.kill();
             let _ = worker.wait();
         }

@@ -1,4 +1,4 @@
-//! Whether a task costs the same with a longer queue, with more modules, on more queues.
+//! Whether a task costs the same with a longer queue, with more modules, and with more queues.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use super::fleet::Crew;
 use super::report::{Report, Unit};
 use super::{Bench, guests};
 
-/// How long a queue of one length is watched.
+/// How long each queue length is measured.
 const WINDOW: Duration = Duration::from_secs(3);
 const SHORTEST: usize = 1000;
 const QUEUES: [usize; 3] = [1, 8, 64];
@@ -42,14 +42,13 @@ fn add(report: &mut Report, name: &str, drained: &Drained) {
     );
 }
 
-/// From `first` to `last` by tens; `first` alone where `last` is smaller.
+/// From `first` to `last` in powers of ten; only `first` if `last` is smaller.
 fn steps(first: usize, last: usize) -> impl Iterator<Item = usize> {
     std::iter::successors(Some(first), |step| step.checked_mul(10))
         .take_while(move |step| *step == first || *step <= last)
 }
 
-/// Tasks a second while a producer keeps this many ready beside those that the workers have in hand, at all lengths
-/// in the same way.
+/// Tasks per second while a producer keeps this number of messages ready, in the same way for all lengths.
 async fn with_length(bench: &Bench, length: usize) -> anyhow::Result<f64> {
     let queue = bench.further_queue(&format!("length-{length}"));
     let batch = |tasks| Batch {
@@ -91,7 +90,7 @@ async fn with_length(bench: &Bench, length: usize) -> anyhow::Result<f64> {
     }
 }
 
-/// Drains tasks of so many modules in turn.
+/// Drains tasks of this number of modules in turn.
 async fn with_modules(bench: &Bench, modules: usize) -> anyhow::Result<Drained> {
     let queue = bench.further_queue(&format!("modules-{modules}"));
     let crew = bench.crew(&queue);
@@ -109,7 +108,7 @@ async fn with_modules(bench: &Bench, modules: usize) -> anyhow::Result<Drained> 
     drain::drain(bench, &crew.queues, workers).await
 }
 
-/// Drains so many queues with one worker.
+/// Drains this number of queues with one worker.
 async fn with_queues(bench: &Bench, queues: usize) -> anyhow::Result<Drained> {
     let name = |number: usize| bench.further_queue(&format!("queue-{queues}-{number}"));
     let crew = Crew {

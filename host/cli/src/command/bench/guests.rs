@@ -1,4 +1,4 @@
-//! The benchmark's own task modules, in the text format, and how they get onto its workers.
+//! The benchmark's own task modules, in the text format, and how its workers get them.
 //!
 //! Must not know what is measured with them.
 
@@ -11,7 +11,7 @@ use chicory_queue::TaskMessage;
 use chicory_runtime::{How, Invocation, LoadRequest, ModuleSettings, Sandbox, SandboxConfig};
 use serde_json::Value;
 
-/// A module and the manifest beside it.
+/// A module and the manifest next to it.
 struct Guest {
     name: &'static str,
     text: &'static str,
@@ -20,7 +20,7 @@ struct Guest {
 
 /// The module with `add`, which `--module` replaces.
 pub(super) const ADD: &str = "bench";
-/// After which the endless loop is stopped.
+/// The time after which the endless loop is stopped.
 pub(super) const LOOP_TIMEOUT: Duration = Duration::from_secs(4);
 
 const ADD_TEXT: &str = include_str!("guests/add.wat");
@@ -45,7 +45,7 @@ fn built_in() -> [Guest; 6] {
     ]
 }
 
-/// Writes all modules into a folder; `add` is the file's module where one is given.
+/// Writes all modules to a folder; `add` is the given file's module, if there is one.
 pub(super) fn write(folder: &Path, add: Option<&Path>) -> anyhow::Result<()> {
     for guest in built_in() {
         let target = folder.join(guest.name).with_extension("wasm");
@@ -68,7 +68,7 @@ pub(super) fn copy_name(number: usize) -> String {
     format!("bench-copy-{number}")
 }
 
-/// Writes so many modules with `add`, of which no two are the same bytes.
+/// Writes this number of modules with `add`, no two of which have the same bytes.
 pub(super) fn write_copies(folder: &Path, copies: usize) -> anyhow::Result<()> {
     for number in 0..copies {
         let text = ADD_TEXT.replace("chicory benchmark", &format!("chicory benchmark {number}"));
@@ -99,7 +99,7 @@ pub(super) fn pause(time: Duration) -> TaskMessage {
     message("bench-pause", "pause", vec![nanoseconds.into()])
 }
 
-/// A message whose result is when it ran, in microseconds since 1970.
+/// A message whose result is the time at which it ran, in microseconds since 1970.
 pub(super) fn clock() -> TaskMessage {
     message("bench-clock", "now", Vec::new())
 }
@@ -113,7 +113,7 @@ fn message(module: &str, task: &str, args: Vec<Value>) -> TaskMessage {
     TaskMessage::new(format!("{module}.{task}")).args(args)
 }
 
-/// How many rounds of `spin` take a millisecond here.
+/// The number of rounds of `spin` that take a millisecond here.
 pub(super) async fn rounds_per_millisecond() -> anyhow::Result<u64> {
     let sandbox = Sandbox::new(SandboxConfig {
         concurrency: 1,
@@ -132,7 +132,7 @@ pub(super) async fn rounds_per_millisecond() -> anyhow::Result<u64> {
         let ended = sandbox.run(invocation).await;
         ensure!(
             matches!(ended.how, How::Returned(_)),
-            "the task to calibrate with failed: {}",
+            "the calibration task failed: {}",
             ended.how
         );
         shortest = shortest.min(ended.usage.wall);
@@ -141,7 +141,7 @@ pub(super) async fn rounds_per_millisecond() -> anyhow::Result<u64> {
     Ok((TRIAL * 1_000_000 / nanoseconds).max(1))
 }
 
-/// Some milliseconds' worth.
+/// Enough for a few milliseconds.
 const TRIAL: u64 = 5_000_000;
 const TRIES: usize = 5;
 

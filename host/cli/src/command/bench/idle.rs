@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::report::{Report, Unit};
 use super::{Bench, process};
 
-/// A multiple of the time between heartbeats, which are most of an idle worker's commands.
+/// A multiple of the heartbeat interval, since heartbeats are most of an idle worker's commands.
 const WINDOW: Duration = Duration::from_secs(10);
-/// From the first sign of life to rest.
+/// The time from the first heartbeat until the worker is at rest.
 const REST: Duration = Duration::from_secs(1);
 
 pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {

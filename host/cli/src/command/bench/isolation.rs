@@ -1,4 +1,4 @@
-//! What a task that never ends does to others, and how late it is stopped itself.
+//! How a task that never ends affects others, and how late it is stopped.
 
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use super::guests::{self, LOOP_TIMEOUT};
 use super::latency::{samples, warm_up};
 use super::report::{Report, Unit};
 
-/// Tasks without the loop, and as many beside it.
+/// The number of tasks without the loop, and of tasks next to it.
 const TASKS: usize = 31;
-/// Between two tasks: all of them fit into the loop's time with room to spare.
+/// The time between two tasks: all of them fit easily into the loop's time.
 const PAUSE: Duration = Duration::from_millis(50);
-/// From sending the loop to the first task beside it.
+/// The time from enqueueing the loop to the first task next to it.
 const HEAD_START: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,7 +33,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
     let beside = samples(bench, TASKS, PAUSE).await?.at(0.5);
     ensure!(
         begun.elapsed() < LOOP_TIMEOUT,
-        "the loop was over before the tasks beside it were"
+        "the loop ended before the tasks next to it"
     );
     let waited = bench.connected.results.wait(&id, Some(PATIENCE)).await?;
     let late = begun.elapsed().saturating_sub(LOOP_TIMEOUT);
@@ -41,7 +41,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
     let error = result.error.unwrap_or_default();
     ensure!(
         result.state == TaskState::Failure && error.starts_with("Timeout"),
-        "the endless loop ended otherwise than expected: {error}"
+        "the endless loop had an unexpected outcome: {error}"
     );
     workers.stop().await?;
     report.add("task_alone_p50", Unit::Milliseconds, alone);

@@ -1,4 +1,4 @@
-//! How long one task takes on idle workers: from just before enqueue to the result in hand.
+//! How long one task takes on idle workers, from just before it is enqueued until the producer has the result.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::{Bench, guests};
 
 /// Samples that don't count.
 const WARM_UP: usize = 30;
-/// Longest wait for one result.
+/// The longest wait for one result.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A distribution of times.
@@ -26,7 +26,7 @@ impl Times {
         Ok(self.0.record(u64::try_from(taken.as_nanos())?)?)
     }
 
-    /// Milliseconds at this quantile.
+    /// This quantile, in milliseconds.
     pub(super) fn at(&self, quantile: f64) -> f64 {
         self.0.value_at_quantile(quantile) as f64 / 1e6
     }
@@ -47,7 +47,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Resul
     }
 }
 
-/// Runs tasks until workers and connections have done all they do only once.
+/// Runs tasks until workers and connections have done all one-time work.
 pub(super) async fn warm_up(bench: &Bench) -> anyhow::Result<()> {
     samples(bench, WARM_UP, Duration::ZERO).await.map(drop)
 }
@@ -70,11 +70,11 @@ async fn sample(bench: &Bench, number: usize) -> anyhow::Result<Duration> {
     let begun = Instant::now();
     let waited = client.run(&bench.queue, message, Some(PATIENCE)).await?;
     let taken = begun.elapsed();
-    let result =
-        waited.with_context(|| format!("no result of a benchmark's task within {PATIENCE:?}"))?;
+    let result = waited
+        .with_context(|| format!("no result of a task of the benchmark within {PATIENCE:?}"))?;
     ensure!(
         result.state == TaskState::Success && result.result == Some((number + 1).into()),
-        "a benchmark's task ended otherwise than expected: {result:?}"
+        "a task of the benchmark had an unexpected outcome: {result:?}"
     );
     Ok(taken)
 }

@@ -1,8 +1,8 @@
-//! What machine a figure comes from.
+//! The machine that figures come from.
 
 use serde::Serialize;
 
-/// The machine, as far as figures depend on it.
+/// What figures depend on.
 #[derive(Debug, Serialize)]
 pub(super) struct Machine {
     os: String,
@@ -30,7 +30,7 @@ impl Machine {
         let build = if self.optimised {
             ""
         } else {
-            " (a debug build: build with --release for figures that count)"
+            " (a debug build: use a release build for meaningful figures)"
         };
         format!(
             "chicory {}{build} on {} cores of {}; {}",

@@ -1,4 +1,4 @@
-//! Tasks of other kinds than the smallest: payloads, computation, waiting.
+//! Tasks other than the smallest: payloads, computation, waiting.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use super::fleet::Crew;
 use super::report::{Report, Unit};
 use super::{Bench, drain, guests};
 
-/// Payloads: name, bytes, and the part of all tasks that is measured with it.
+/// Payloads: the name, the number of bytes, and the fraction of all tasks that is measured with it.
 const PAYLOADS: [(&str, usize, usize); 3] = [
     ("echo_100_B", 100, 1),
     ("echo_10_KB", 10_000, 10),
     ("echo_1_MB", 1_000_000, 500),
 ];
-/// Bytes sent in one call.
+/// Bytes per call.
 const CALL: usize = 4_000_000;
 const PAUSE: Duration = Duration::from_millis(10);
 const AT_ONCE: usize = 1000;

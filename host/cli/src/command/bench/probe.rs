@@ -1,26 +1,26 @@
-//! What a Redis server says of its own work: commands and processor time; and the bare round trip.
+//! A Redis server's own figures (commands and CPU time), and the bare round trip.
 //!
-//! Must not know queues. There is none for brokers of other kinds.
+//! Must not know queues. Other brokers have no probe.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use redis::aio::MultiplexedConnection;
 
-/// A connection of the benchmark's own to the broker's server.
+/// The benchmark's own connection to the broker's server.
 pub(super) struct Probe(MultiplexedConnection);
 
-/// The server's work since it began.
+/// The server's work since its start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Work {
-    /// Commands, those inside scripts included; the probe's own are left out.
+    /// Commands, including those inside scripts, without the probe's own.
     pub(super) commands: u64,
-    /// Processor time, user and system.
+    /// CPU time, user and system.
     pub(super) cpu: Duration,
 }
 
 impl Probe {
-    /// A probe of the server at this address; none where it is not a single Redis server.
+    /// A probe of the server at this address; none if it is not a single Redis server.
     pub(super) async fn open(url: &str) -> anyhow::Result<Option<Self>> {
         let schemes = ["redis://", "rediss://", "redis+unix://", "unix://"];
         if !schemes.iter().any(|scheme| url.starts_with(scheme)) {
@@ -34,7 +34,8 @@ impl Probe {
     /// What the server has done so far.
     pub(super) async fn work(&self) -> anyhow::Result<Work> {
         let commands = commands(&self.info("commandstats").await?);
-        let cpu = cpu(&self.info("cpu").await?).context("redis-server tells no CPU time")?;
+        let cpu =
+            cpu(&self.info("cpu").await?).context("redis-server does not report its CPU time")?;
         Ok(Work { commands, cpu })
     }
 
@@ -68,7 +69,7 @@ fn commands(info: &str) -> u64 {
         .sum()
 }
 
-/// Of the main thread and the others, but not of children that save.
+/// CPU time of all threads, but not of child processes that save.
 fn cpu(info: &str) -> Option<Duration> {
     let seconds = |field: &str| -> Option<f64> {
         let value = info.lines().find_map(|line| line.strip_prefix(field))?;

@@ -1,14 +1,14 @@
-//! What a process costs, as Linux tells in `/proc`; nothing on other systems.
+//! What a process costs, from Linux's `/proc`; nothing on other systems.
 //!
 //! Must not know whose process it is.
 
 use std::fs;
 use std::time::Duration;
 
-/// Processor time, user and system, of these processes since they began.
+/// CPU time, user and system, of these processes since their start.
 pub(super) fn cpu(pids: &[u32]) -> Option<Duration> {
     let ticks: Option<u64> = pids.iter().map(|pid| ticks(*pid)).sum();
-    // The kernel's unit for programs is a hundredth of a second on every architecture.
+    // The kernel reports hundredths of a second on every architecture.
     ticks.map(|ticks| Duration::from_millis(ticks * 10))
 }
 
@@ -17,7 +17,7 @@ fn ticks(pid: u32) -> Option<u64> {
     user_and_system(&stat)
 }
 
-/// The 14th and 15th field; the second is the program's name, which may hold spaces.
+/// The 14th and 15th fields; the second field is the program's name, which may contain spaces.
 fn user_and_system(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);
@@ -26,17 +26,17 @@ fn user_and_system(stat: &str) -> Option<u64> {
     Some(user + system)
 }
 
-/// Resident memory of these processes at its peak, MiB.
+/// Peak resident memory of these processes, in MiB.
 pub(super) fn peak_memory(pids: &[u32]) -> Option<f64> {
     sum(pids, "status", "VmHWM:")
 }
 
-/// Resident memory of these processes now, MiB.
+/// Current resident memory of these processes, in MiB.
 pub(super) fn memory(pids: &[u32]) -> Option<f64> {
     sum(pids, "status", "VmRSS:")
 }
 
-/// The same, with shared pages counted by the share, MiB.
+/// The same, with shared pages counted proportionally, in MiB.
 pub(super) fn own_memory(pids: &[u32]) -> Option<f64> {
     sum(pids, "smaps_rollup", "Pss:")
 }

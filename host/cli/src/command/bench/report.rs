@@ -103,7 +103,7 @@ impl Report {
             ]
         });
         format!(
-            "{}\n{} tasks a run, {} worker process(es), concurrency {}\n{}",
+            "{}\n{} tasks per run, {} worker process(es), concurrency {}\n{}",
             self.machine.describe(),
             self.tasks,
             self.workers,

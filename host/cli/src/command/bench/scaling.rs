@@ -1,11 +1,11 @@
-//! What a second thread and a second process bring where tasks compute for a millisecond.
+//! The effect of a second thread and a second process on tasks that compute for a millisecond.
 
 use super::enqueue::Batch;
 use super::fleet::Crew;
 use super::report::{Report, Unit};
 use super::{Bench, drain, guests};
 
-/// Enough for either.
+/// Enough for each configuration.
 const CONCURRENCY: usize = 64;
 
 pub(super) async fn measure(bench: &mut Bench, report: &mut Report) -> anyhow::Result<()> {
@@ -21,7 +21,7 @@ pub(super) async fn measure(bench: &mut Bench, report: &mut Report) -> anyhow::R
     Ok(())
 }
 
-/// Tasks a second with so many processes, and threads in each.
+/// Tasks per second with this number of processes, and of threads in each.
 async fn rate(
     bench: &mut Bench,
     rounds: u64,

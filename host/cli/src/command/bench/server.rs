@@ -1,4 +1,4 @@
-//! A redis-server of the benchmark's own, on a free port of 127.0.0.1, gone with its value.
+//! The benchmark's private redis-server, on a free port of 127.0.0.1, which ends with its value.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -68,7 +68,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Both fail only where the server has ended already.
+        // Both fail only if the server has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! What the demo enqueues, and which end is expected of each task.
+//! What the demo enqueues, and the expected outcome of each task.
 //!
 //! Knows the tasks of `examples/`. Must not know how they are run or watched.
 
@@ -16,14 +16,14 @@ pub(super) struct Case {
     pub(super) task: &'static str,
     args: Value,
     kwargs: Value,
-    /// Not to start before so long from now.
+    /// Delay before the first start.
     pub(super) delay: Option<Duration>,
-    /// Tries until its end.
+    /// The number of attempts until it ends.
     pub(super) attempts: u32,
     pub(super) end: End,
 }
 
-/// The end that is expected.
+/// The expected outcome.
 #[derive(Debug)]
 pub(super) enum End {
     /// It returns, and the result passes the check.
@@ -139,7 +139,7 @@ fn programs() -> Vec<Case> {
     ]
 }
 
-/// Tasks that need time: a delay, or further tries.
+/// Tasks that take time: a delay, or more attempts.
 fn in_time() -> Vec<Case> {
     vec![
         Case {
@@ -171,7 +171,7 @@ fn failing() -> Vec<Case> {
             ..Case::new("always fails", REPLAYED, json!([]), End::Dies("TaskError"))
         },
         Case::new(
-            "loops for ever",
+            "loops endlessly",
             "demo.spin",
             json!([]),
             End::Dies("Timeout"),

@@ -1,6 +1,6 @@
-//! Follows tasks to their ends by the worker's events, and says what happens as it happens.
+//! Follows tasks to their outcomes through the worker's events, and prints what happens.
 //!
-//! Must not know which end is expected.
+//! Must not know which outcome is expected.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,16 +12,16 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::output::{Output, shorten, write_line};
 
-/// A task that has come to its end.
+/// A task that has ended.
 #[derive(Debug, Clone)]
 pub(super) struct Finish {
     /// Its last attempt.
     pub(super) end: AttemptEnd,
-    /// From the start of the watch to its end.
+    /// The time from the start of the watch to its end.
     pub(super) after: Duration,
 }
 
-/// Waits until each of `ids` has ended, and gives the ends by id; those missing did not end in time.
+/// Waits until each of `ids` has ended, and returns the outcomes by id; a missing one did not end in time.
 pub(super) async fn until_ended(
     events: &mut UnboundedReceiver<WorkerEvent>,
     ids: &[String],
@@ -53,7 +53,7 @@ pub(super) async fn until_ended(
     Ok(ended)
 }
 
-/// Far beyond what the demo takes on a slow machine.
+/// Far more than the demo takes on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn is_final(end: &AttemptEnd) -> bool {

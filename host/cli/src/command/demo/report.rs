@@ -1,4 +1,4 @@
-//! What came of each task, against what was expected, as a table or as JSON.
+//! The outcome of each task and whether it was expected, as a table or as JSON.
 //!
 //! Must not know how tasks were run.
 
@@ -19,9 +19,9 @@ pub(super) struct Row {
     /// `SUCCESS`, `FAILURE`, or what is missing.
     state: &'static str,
     attempts: u32,
-    /// The last try's time, milliseconds.
+    /// The duration of the last attempt, in milliseconds.
     last_try_ms: f64,
-    /// From enqueue to the end, seconds.
+    /// The time from enqueueing to the outcome, in seconds.
     ended_after_s: f64,
     result: Option<Value>,
     error: Option<String>,
@@ -29,7 +29,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// What came of `case`. No `finish`: it did not end in time.
+    /// The outcome of `case`. Without a `finish`, it did not end in time.
     pub(super) fn new(
         case: &Case,
         id: &str,

@@ -1,7 +1,7 @@
-//! Removes every key of a prefix that is the demo's alone, so that nothing stays on the user's server.
+//! Removes every key with the demo's own prefix, so that nothing stays on the user's server.
 //!
-//! An operator's purge keeps a queue's stream and group for workers that go on; the demo has none
-//! that do. Must not know which keys there are.
+//! An operator's purge keeps a queue's stream and group for running workers; the demo has none left. Must not know which
+//! keys there are.
 
 use chicory_queue::{RedisConfig, RedisServer};
 use redis::{Client, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, RedisResult};
@@ -39,7 +39,7 @@ pub(super) async fn sweep(config: &RedisConfig) -> RedisResult<()> {
     }
 }
 
-/// A client of a single server; none for several that act as one.
+/// A client of a single server; none for Sentinel or a cluster.
 fn client(server: &RedisServer) -> RedisResult<Option<Client>> {
     if let Some(url) = &server.url {
         let scheme = url.0.split("://").next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A roll-out as people see it: a bar of workers, and Ctrl-C.
+//! A roll-out on a terminal: a progress bar of workers, and Ctrl-C.
 //!
 //! Must not know what is rolled out.
 
@@ -47,7 +47,7 @@ pub(crate) fn unchanged(output: Output, deployed: &Deployed) -> anyhow::Result<(
     let body =
         json!({ "module": module, "digest": digest, "state": deployed.state, "changed": false });
     output.value(&body, |_| {
-        format!("{module} sha256:{digest} is active already")
+        format!("{module} sha256:{digest} is already active")
     })
 }
 

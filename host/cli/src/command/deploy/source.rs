@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use chicory_admin::{Candidate, Upload, prepare};
 use chicory_project::{BuildRequest, Project};
+use chicory_worker::signature_file;
 
 use crate::command::build::made;
 use crate::command::{Context, module};
@@ -78,11 +79,4 @@ pub(crate) fn text(file: &Path) -> anyhow::Result<Option<String>> {
     Ok(Some(text.with_context(|| {
         format!("can't read {}", file.display())
     })?))
-}
-
-/// Where a module's signature is.
-pub(crate) fn signature_file(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".minisig");
-    name.into()
 }

@@ -1,6 +1,6 @@
 //! What tasks do, as lines for a terminal. Pure.
 //!
-//! Must not know where the events come from.
+//! Must not know where events come from.
 
 use chicory_queue::{Settlement, TaskResult};
 use chicory_worker::{AttemptEnd, Note, Said};
@@ -38,7 +38,7 @@ pub(super) fn ended(end: &AttemptEnd, stored: Option<&TaskResult>) -> String {
         }
         Settlement::Complete => "failed".into(),
         Settlement::Retry { .. } => "failed, and will be retried".into(),
-        Settlement::DeadLetter { .. } => "failed, and is a dead letter".into(),
+        Settlement::DeadLetter { .. } => "failed, and became a dead letter".into(),
         Settlement::Release => "given back".into(),
     };
     let error = end
@@ -56,7 +56,7 @@ pub(super) fn ended(end: &AttemptEnd, stored: Option<&TaskResult>) -> String {
     ))
 }
 
-/// The end of an id, which is what differs.
+/// The end of an id, where ids differ.
 fn short(id: &str) -> &str {
     let start = id.char_indices().rev().nth(7).map_or(0, |(at, _)| at);
     &id[start..]

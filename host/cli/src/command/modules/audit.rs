@@ -3,8 +3,9 @@
 //! Must not know the modules.
 
 use chicory_queue::AuditEntry;
+use chicory_signature::short_digest;
 
-use super::{second, short};
+use super::second;
 use crate::output::table;
 
 pub(super) fn human(lines: &[AuditEntry]) -> String {
@@ -17,7 +18,7 @@ pub(super) fn human(lines: &[AuditEntry]) -> String {
             line.by.clone(),
             line.action.clone(),
             line.module.clone(),
-            short(&line.digest).to_owned(),
+            short_digest(&line.digest).to_owned(),
             line.detail.clone(),
         ]
     });

@@ -1,10 +1,11 @@
-//! `chicory modules history`: what has been active, and when.
+//! `chicory modules history`: which versions have been active, and when.
 //!
 //! Must not know what is under way.
 
 use chicory_admin::Activated;
+use chicory_signature::short_digest;
 
-use super::{second, short};
+use super::second;
 use crate::output::table;
 
 pub(super) fn human(module: &str, rows: &[Activated]) -> String {
@@ -14,7 +15,7 @@ pub(super) fn human(module: &str, rows: &[Activated]) -> String {
     let rows = rows.iter().map(|row| {
         [
             second(row.activation.at),
-            short(&row.activation.digest).to_owned(),
+            short_digest(&row.activation.digest).to_owned(),
             row.version.clone().unwrap_or_default(),
             row.activation.how.clone(),
             row.activation.by.clone(),

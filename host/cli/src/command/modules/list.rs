@@ -1,10 +1,11 @@
-//! `chicory modules list`: a line for each module.
+//! `chicory modules list`: one line per module.
 //!
-//! Must not know one module's versions but for the active one.
+//! Must not know versions other than the active one.
 
 use chicory_admin::ModuleRow;
+use chicory_signature::short_digest;
 
-use super::{second, short};
+use super::second;
 use crate::output::table;
 
 pub(super) fn human(rows: &[ModuleRow]) -> String {
@@ -18,7 +19,11 @@ pub(super) fn human(rows: &[ModuleRow]) -> String {
         [
             row.module.clone(),
             row.version.clone().unwrap_or_default(),
-            row.digest.as_deref().map(short).unwrap_or_default().into(),
+            row.digest
+                .as_deref()
+                .map(short_digest)
+                .unwrap_or_default()
+                .into(),
             row.tasks.to_string(),
             row.since.map(second).unwrap_or_default(),
             row.by.clone().unwrap_or_default(),

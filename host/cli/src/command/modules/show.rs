@@ -1,13 +1,14 @@
-//! `chicory modules show`: all about one module.
+//! `chicory modules show`: everything about one module.
 //!
-//! Must not know how it came to be so.
+//! Must not know its past.
 
 use chicory_admin::{ModuleDetail, ModuleState};
 use chicory_queue::{
     Canary, CanaryCounts, ModuleRecord, Progress, Rollout, Timestamp, Version, WorkerReport,
 };
+use chicory_signature::short_digest;
 
-use super::{second, short};
+use super::second;
 use crate::output::{printable, table};
 
 pub(super) fn human(detail: &ModuleDetail, now: Timestamp) -> String {
@@ -49,7 +50,7 @@ fn row(record: &ModuleRecord, version: &Version) -> [String; 7] {
         ""
     };
     [
-        short(&version.digest).to_owned(),
+        short_digest(&version.digest).to_owned(),
         version.version.clone().unwrap_or_default(),
         version.size.to_string(),
         second(version.deployed_at),
@@ -66,9 +67,9 @@ fn row(record: &ModuleRecord, version: &Version) -> [String; 7] {
 
 fn rolling_out(rollout: &Rollout, reports: &[WorkerReport]) -> String {
     let mut lines = vec![format!(
-        "  {} of {} by {} since {}, given up at {}",
+        "  {} of {} by {} since {}, expires at {}",
         rollout.how,
-        short(&rollout.digest),
+        short_digest(&rollout.digest),
         rollout.by,
         second(rollout.started_at),
         second(rollout.expires_at)
@@ -87,9 +88,9 @@ fn rolling_out(rollout: &Rollout, reports: &[WorkerReport]) -> String {
 fn on_trial(canary: &Canary, counts: CanaryCounts) -> String {
     let terms = &canary.terms;
     let of =
-        |failed: u64, ok: u64| format!("{failed} of {} tries failed", ok.saturating_add(failed));
+        |failed: u64, ok: u64| format!("{failed} of {} attempts failed", ok.saturating_add(failed));
     format!(
-        "  canary by {} since {}: {}; on the active version, {}\n  rolled back at {} percentage points more failures, promoted after {} s and {} tries",
+        "  canary by {} since {}: {}; on the active version, {}\n  rolled back at {} percentage points more failures, promoted after {} s and {} attempts",
         canary.by,
         second(canary.since),
         of(counts.canary_failed, counts.canary_ok),
@@ -105,5 +106,9 @@ fn tasks(module: &str, version: &Version) -> String {
     let lines: Vec<_> = tasks
         .map(|(task, signature)| format!("  {module}.{task}: {signature}"))
         .collect();
-    format!("tasks of {}:\n{}", short(&version.digest), lines.join("\n"))
+    format!(
+        "tasks of {}:\n{}",
+        short_digest(&version.digest),
+        lines.join("\n")
+    )
 }

@@ -1,4 +1,4 @@
-//! Joins a worker to its fleet: what is deployed at its start, and the trust policy it starts with.
+//! Joins a worker to its fleet: loads what is deployed, and records its trust policy.
 //!
 //! Must not know how a worker keeps up.
 
@@ -11,7 +11,7 @@ use chicory_worker::{Catalog, Fleet, FleetConfig, WorkerConfig};
 
 use crate::config::Config;
 
-/// A worker's part in the fleet, with what is deployed by now.
+/// The worker's part in the fleet, with everything that is deployed now.
 pub(super) async fn join(
     config: &Config,
     settings: &WorkerConfig,
@@ -31,14 +31,14 @@ pub(super) async fn join(
         },
     );
     while let Err(error) = fleet.catch_up().await {
-        tracing::warn!(error = %with_causes(&error), "the registry can't be read; trying again until it can");
+        tracing::warn!(error = %with_causes(&error), "can't read the registry; retrying until it answers");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     note_policy(config, settings, connected).await;
     fleet
 }
 
-/// A trust policy other than the last one is a line in the audit log.
+/// A trust policy that differs from the last one is recorded in the audit log.
 async fn note_policy(config: &Config, settings: &WorkerConfig, connected: &Connected) {
     let policy = config.trust.describe();
     let entry = AuditEntry {
@@ -50,6 +50,6 @@ async fn note_policy(config: &Config, settings: &WorkerConfig, connected: &Conne
         detail: policy.to_owned(),
     };
     if let Err(error) = connected.registry.note_policy(policy, &entry).await {
-        tracing::warn!(error = %with_causes(&error), "the trust policy can't be noted in the audit log");
+        tracing::warn!(error = %with_causes(&error), "can't record the trust policy in the audit log");
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<Sandbox> {
     })?)
 }
 
-/// Modules that are ready, and the folder they came from.
+/// Modules that are ready, and the folder that they came from.
 pub(crate) struct Loaded {
     /// None where there is no folder.
     pub(crate) dir: Option<ModuleDir>,
@@ -53,12 +53,12 @@ pub(crate) async fn load(config: &Config, sandbox: Sandbox) -> anyhow::Result<Lo
     load_from(dir, catalog).await
 }
 
-/// Loads the modules of a folder that has to be there.
+/// Loads the modules of a folder, which must exist.
 pub(crate) async fn load_from(mut dir: ModuleDir, catalog: Arc<Catalog>) -> anyhow::Result<Loaded> {
     let report = dir
         .refresh()
         .await
-        .map_err(|error| CommandError::Usage(format!("{error}; name it by --modules")))?;
+        .map_err(|error| CommandError::Usage(format!("{error}; set it with --modules")))?;
     for Refusal { file, reason } in &report.refused {
         let reason = with_causes(reason);
         tracing::warn!(file = %file.display(), %reason, "refused a module");
@@ -71,12 +71,12 @@ pub(crate) async fn load_from(mut dir: ModuleDir, catalog: Arc<Catalog>) -> anyh
 }
 
 impl Loaded {
-    /// The error that there is nothing to serve.
+    /// The error where there is nothing to serve.
     pub(crate) fn nothing(&self, settings: &WorkerSettings) -> CommandError {
         let shown = settings.modules.display();
         CommandError::Usage(match self.report.refused.first() {
             None => format!(
-                "no module in {shown}: put .wasm files there, or name another folder by --modules"
+                "no module in {shown}: put .wasm files there, or choose another folder with --modules"
             ),
             Some(Refusal { file, reason }) => format!(
                 "no module in {shown} can be used; the first of {}, {}: {}",
@@ -88,7 +88,7 @@ impl Loaded {
     }
 }
 
-/// The settings as the worker takes them.
+/// The settings in the worker's own form.
 pub(crate) fn worker_config(config: &Config, broker: &BrokerConfig) -> WorkerConfig {
     let worker = &config.worker;
     let defaults = WorkerConfig::default();
@@ -118,7 +118,7 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let settled = tokio::select! {
         prepared = prepare(config) => prepared?,
         () = signals.next() => {
-            tracing::info!("stopped before it had started");
+            tracing::info!("stopped before it started");
             return Ok(ExitCode::SUCCESS);
         }
     };
@@ -175,7 +175,7 @@ fn announce(config: &Config, settings: &WorkerConfig, loaded: &Loaded, sandbox: 
     tracing::info!(
         modules = %local.iter().chain(&deployed).map(String::as_str).collect::<Vec<_>>().join(","),
         tasks = %tasks.join(","),
-        "serving {} modules from {}, and {} that are deployed",
+        "serving {} modules from {}, and {} deployed modules",
         local.len(),
         config.worker.modules.display(),
         deployed.len(),
@@ -185,7 +185,7 @@ fn announce(config: &Config, settings: &WorkerConfig, loaded: &Loaded, sandbox: 
 async fn stop_at_signals(mut signals: StopSignals, stop: Stop) {
     signals.next().await;
     tracing::info!(
-        "draining: running tasks may end, no new ones start; a second signal stops at once"
+        "draining: no new tasks start, running tasks may end; a second signal stops at once"
     );
     stop.drain();
     signals.next().await;

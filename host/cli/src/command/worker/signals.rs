@@ -1,6 +1,6 @@
 //! SIGTERM and SIGINT as one stream.
 //!
-//! Must not know what a signal leads to.
+//! Must not know what is done about a signal.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};

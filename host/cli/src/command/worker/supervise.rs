@@ -19,13 +19,13 @@ use crate::exit::CommandError;
 /// First pause before a crashed worker is started again; it doubles with each crash in a row.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A worker that was up for so long has not crashed in a row.
+/// A worker that ran for this long starts a new row of crashes.
 const STEADY: Duration = Duration::from_mins(1);
-/// The exit code of a configuration that can't be used: starting again does not help.
+/// The exit code for an unusable configuration: restarting does not help.
 const MISCONFIGURED: i32 = 2;
 
-/// Keeps `workers` processes running until a signal, which goes on to them. Only for a runtime of one
-/// thread: a process is told of the end of the thread that started it, so that has to be the last.
+/// Keeps `workers` processes running until a signal, which is passed on to them. Only for a single-threaded runtime:
+/// the kernel tells a process when the thread that started it ends, so that thread must be the last one.
 pub(super) async fn supervise(workers: u16) -> anyhow::Result<ExitCode> {
     let mut signals = StopSignals::listen()?;
     // Counts the signals, so that a seat sees each of them.
@@ -46,7 +46,7 @@ pub(super) async fn supervise(workers: u16) -> anyhow::Result<ExitCode> {
             ended = seats.join_next() => match ended {
                 None => break,
                 Some(Ok(Ok(()))) => {}
-                // One that can't run at all can't run in another process either.
+                // If it can't run in one process, it can't run in another.
                 Some(Ok(Err(error))) => {
                     failure.get_or_insert(error);
                     stops.send_modify(|count| *count += 1);
@@ -75,7 +75,7 @@ async fn keep(seat: u16, mut stopping: watch::Receiver<u32>) -> anyhow::Result<(
             return Ok(());
         }
         if status.code() == Some(MISCONFIGURED) {
-            let message = "a worker says that it can't start like this; see its message above";
+            let message = "a worker can't start with this configuration; see its message above";
             return Err(CommandError::Usage(message.into()).into());
         }
         if started.elapsed() > STEADY {
@@ -98,8 +98,8 @@ fn start() -> anyhow::Result<Child> {
         .args(std::env::args_os().skip(1))
         .args(["--workers", "1"])
         .args(["--supervised-by", &std::process::id().to_string()])
-        // A group of its own: Ctrl-C in a terminal reaches the supervisor alone, which passes it on.
-        // Otherwise each worker would see two signals, and stop at once.
+        // With its own process group, Ctrl-C in a terminal reaches only the supervisor, which passes it on.
+        // Otherwise each worker would get two signals, and stop at once.
         .process_group(0)
         .spawn()
         .context("can't start a worker process")
@@ -117,7 +117,7 @@ async fn wait(
             count = count_above(stopping, passed_on) => {
                 passed_on = count?;
                 if let Some(id) = child.id() {
-                    // It may have ended in this moment; then there is nobody to tell.
+                    // It may just have ended; then there is no process to signal.
                     let _ = kill(Pid::from_raw(i32::try_from(id)?), Signal::SIGTERM);
                 }
             }
@@ -125,17 +125,17 @@ async fn wait(
     }
 }
 
-/// Waits until more signals than `seen` have come; says how many.
+/// Waits until more than `seen` signals have arrived, and returns their number.
 async fn count_above(stopping: &mut watch::Receiver<u32>, seen: u32) -> anyhow::Result<u32> {
     Ok(*stopping.wait_for(|count| *count > seen).await?)
 }
 
-/// Lets this process be asked to stop (SIGTERM) when its supervisor is gone, however it went.
+/// Makes the kernel send SIGTERM to this process when its supervisor ends, for whatever reason.
 pub(super) fn end_with(supervisor: u32) -> anyhow::Result<()> {
     #[cfg(target_os = "linux")]
     nix::sys::prctl::set_pdeathsig(Signal::SIGTERM)
         .context("can't tie this worker to its supervisor")?;
-    // It may have gone before it could be watched.
+    // It may have ended before it could be watched.
     if getppid() != Pid::from_raw(i32::try_from(supervisor)?) {
         anyhow::bail!("the supervisor {supervisor} is gone");
     }
