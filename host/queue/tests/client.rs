@@ -219,7 +219,7 @@ async fn a_typed_call_says_how_it_ended() {
         client.connected().results.store(&[record]).await.unwrap();
         let ended = match client.outcome(&started, None).await {
             Ok(value) => format!("Ok({value})"),
-            Err(error) => error.to_string(),
+            Err(error) => with_causes(&error),
         };
         assert!(ended.ends_with(said), "{ended}");
     }
