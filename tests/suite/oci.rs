@@ -100,7 +100,7 @@ fn what_is_not_there_or_no_module_is_said() {
     refused(
         &registry.address("m:1"),
         1,
-        &["tampered with", &registry.host()],
+        &["damaged or modified", &registry.host()],
     );
     registry.stop();
     refused(

@@ -37,7 +37,7 @@ pub enum AdminError {
     #[error(transparent)]
     Rollout(RolloutError),
     /// A roll-out was stopped by its caller.
-    #[error("stopped: the version before stays")]
+    #[error("stopped: the previous version stays")]
     Stopped,
     /// The broker could not do its work.
     #[error(transparent)]
