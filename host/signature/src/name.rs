@@ -197,7 +197,7 @@ impl<'a> LocalName<'a> {
 
     /// The full names that most messages have: as WIT spells them, with `_` as many languages do, and the
     /// canonical form, for which [`canonical`] finds all others.
-    pub fn common_spellings(self, module: &str) -> [String; 3] {
+    pub fn usual_spellings(self, module: &str) -> [String; 3] {
         let full = self.in_module(module);
         let canonical = canonical(&full).into_owned();
         [

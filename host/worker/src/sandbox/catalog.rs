@@ -335,7 +335,7 @@ fn routes(modules: &HashMap<String, Arc<Served>>) -> HashMap<String, Arc<Route>>
                 .and_then(|name| name.among(is_deployed));
             if owner.is_some_and(|owner| owner.module == module) {
                 let route = Arc::new(route);
-                let names = task.common_spellings(module).into_iter();
+                let names = task.usual_spellings(module).into_iter();
                 routes.extend(names.map(|name| (name, Arc::clone(&route))));
             }
         }
