@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chicory_queue::{BrokerError, Settled, Settlement};
+use chicory_signature::with_causes;
 use chicory_testing::{Queue, RedisServer, connect, message, messages, settle, success};
 
 #[tokio::test]
@@ -87,7 +88,7 @@ async fn a_replica_is_unavailable_until_it_is_a_master_again() {
             .await
             .expect_err("READONLY");
         assert!(
-            error.is_transient() && error.to_string().contains("read only"),
+            error.is_transient() && with_causes(&error).contains("read only"),
             "{error}"
         );
     }
@@ -120,7 +121,7 @@ async fn out_of_memory_changes_nothing_and_passes() {
         .await
         .expect_err("OOM");
     assert!(
-        error.is_transient() && error.to_string().contains("OOM"),
+        error.is_transient() && with_causes(&error).contains("OOM"),
         "{error}"
     );
     let batch = [settle(&deliveries[0], &Settlement::Release)];
