@@ -219,7 +219,7 @@ fn cleanup_interval_and_stale_workers_timeout() {
         .sadd::<_, _, ()>("chicory:workers", "long-gone")
         .unwrap();
     let worker = site.worker(&[]);
-    worker.line("cleared away");
+    worker.line("removed stale workers and consumers");
     let consumers = consumers(&site);
     assert!(consumers.contains(&"holds-one".to_owned()), "{consumers:?}");
     until("no consumer that holds none", || {
