@@ -27,7 +27,7 @@ fn an_entry_by_hand_runs() {
     assert_eq!(site.wait_for("by-hand")["result"], 42);
 }
 
-/// All fields as the Python system writes them, with one that we do not know.
+/// All fields as Chicory for Python writes them, with one that we do not know.
 #[test]
 fn an_entry_of_the_python_system_runs() {
     let site = Site::new();

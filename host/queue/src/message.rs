@@ -1,4 +1,4 @@
-//! The message that a producer sends, as JSON with the fields of the Python system.
+//! The message that a producer sends, as JSON with the fields of Chicory for Python.
 //!
 //! Must not know queues or brokers. Unknown fields travel with the message, so that what a newer
 //! producer adds survives retries and the dead-letter queue.
@@ -54,7 +54,7 @@ pub struct TaskMessage {
 /// Why stored bytes are no message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableMessage {
-    /// The Python system's default encoding, which can run code when it is read.
+    /// The default encoding of Chicory for Python, which can run code when it is read.
     #[error("a Python pickle, which is refused because reading one can run code; send JSON")]
     Pickle,
     /// A format of the future.

@@ -53,10 +53,6 @@ pub(crate) async fn call(
 }
 
 /// The same, as a value.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "callers write `json!([1])`, without a reference"
-)]
 pub(crate) fn invocation(module: &Module, task: &str, args: Value, kwargs: Value) -> Invocation {
     let task = module
         .task(task)

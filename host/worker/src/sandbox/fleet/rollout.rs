@@ -154,7 +154,7 @@ impl Fleet {
                 self.open.remove(&next.name);
             }
             Err(error) => {
-                tracing::debug!(error = %with_causes(&error), "the registry can't be written; tried again")
+                tracing::debug!(error = %with_causes(&error), "the registry can't be written; tried again");
             }
         }
     }
