@@ -1,10 +1,10 @@
 //! Projects of Chicory's task authors: a folder with a module's source becomes a module.
 //!
 //! - [`create`] writes a new project from a template, and [`Project::find`] recognises an existing one.
-//! - [`build`] runs the language's tool chain and turns what it made into a component.
+//! - [`build()`] runs the language's tool chain and turns what it made into a component.
 //! - [`watch()`] reports changes of the source, but not those that a build makes.
 //! - [`Cases`] reads a project's test cases and runs them in a sandbox.
-//! - [`client`] writes a Rust module with a function for each task of a module.
+//! - [`client()`] writes a Rust module with a function for each task of a module.
 //!
 //! Returns data and typed errors. Must not know arguments of the program or queues, and prints nothing of its own; the tools
 //! that it starts write to standard error.
