@@ -174,7 +174,10 @@ impl AsRef<[u8]> for RawJson {
 
 impl From<&Value> for RawJson {
     fn from(value: &Value) -> Self {
-        Self(Bytes::from(value.to_string()))
+        match serde_json::to_vec(value) {
+            Ok(text) => Self(Bytes::from(text)),
+            Err(error) => unreachable!("a value is JSON: {error}"),
+        }
     }
 }
 

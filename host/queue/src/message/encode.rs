@@ -22,27 +22,29 @@ impl TaskMessage {
     }
 
     /// Writes the bytes that are stored.
-    pub(crate) fn write(&self, out: impl Write) -> io::Result<()> {
-        let mut fields = Fields { out, open: "{" };
-        fields.add("id", &self.id)?;
-        fields.add("name", &self.name)?;
-        fields.raw("args", self.arguments.args())?;
-        fields.raw("kwargs", self.arguments.kwargs())?;
-        fields.add("retries", &self.retries)?;
-        fields.add("eta", &self.eta)?;
-        fields.add("priority", &self.priority)?;
-        fields.add("first_failure_at", &self.first_failure_at)?;
-        fields.add("last_error", &self.last_error)?;
-        fields.given("retry", self.retry.as_ref())?;
-        fields.given("ignore_result", self.ignore_result.then_some(&true))?;
-        fields.given("reply_to", self.reply_to.as_ref())?;
-        fields.given("pin", self.pin.as_ref())?;
-        fields.given("checked_against", self.checked_against.as_ref())?;
-        fields.given("no_canary", self.no_canary.then_some(&true))?;
+    pub(crate) fn write(&self, mut out: impl Write) -> io::Result<()> {
+        let out = &mut out;
+        add(out, r#"{"id":"#, &self.id)?;
+        add(out, r#","name":"#, &self.name)?;
+        raw(out, r#","args":"#, self.arguments.args())?;
+        raw(out, r#","kwargs":"#, self.arguments.kwargs())?;
+        add(out, r#","retries":"#, &self.retries)?;
+        add(out, r#","eta":"#, &self.eta)?;
+        add(out, r#","priority":"#, &self.priority)?;
+        add(out, r#","first_failure_at":"#, &self.first_failure_at)?;
+        add(out, r#","last_error":"#, &self.last_error)?;
+        given(out, r#","retry":"#, self.retry.as_ref())?;
+        let ignore_result = self.ignore_result.then_some(&true);
+        given(out, r#","ignore_result":"#, ignore_result)?;
+        given(out, r#","reply_to":"#, self.reply_to.as_ref())?;
+        given(out, r#","pin":"#, self.pin.as_ref())?;
+        given(out, r#","checked_against":"#, self.checked_against.as_ref())?;
+        given(out, r#","no_canary":"#, self.no_canary.then_some(&true))?;
         for (name, value) in &self.extra {
-            fields.raw(name, value)?;
+            add(out, ",", name)?;
+            raw(out, ":", value)?;
         }
-        fields.out.write_all(b"}")
+        out.write_all(b"}")
     }
 }
 
@@ -56,32 +58,17 @@ impl Serialize for TaskMessage {
 /// Room for a message of the usual size, so that it is not moved while it is written.
 const USUAL_SIZE: usize = 256;
 
-/// The fields of an object, as they are written.
-struct Fields<W> {
-    out: W,
-    /// What goes before the next one.
-    open: &'static str,
+/// Writes what stands before a value, and the value.
+fn add(out: &mut impl Write, before: &str, value: &impl Serialize) -> io::Result<()> {
+    out.write_all(before.as_bytes())?;
+    Ok(serde_json::to_writer(out, value)?)
 }
 
-impl<W: Write> Fields<W> {
-    fn add(&mut self, name: &str, value: &impl Serialize) -> io::Result<()> {
-        self.name(name)?;
-        Ok(serde_json::to_writer(&mut self.out, value)?)
-    }
+fn given(out: &mut impl Write, before: &str, value: Option<&impl Serialize>) -> io::Result<()> {
+    value.map_or(Ok(()), |value| add(out, before, value))
+}
 
-    fn given(&mut self, name: &str, value: Option<&impl Serialize>) -> io::Result<()> {
-        value.map_or(Ok(()), |value| self.add(name, value))
-    }
-
-    fn raw(&mut self, name: &str, value: &RawJson) -> io::Result<()> {
-        self.name(name)?;
-        self.out.write_all(value.as_ref())
-    }
-
-    fn name(&mut self, name: &str) -> io::Result<()> {
-        self.out.write_all(self.open.as_bytes())?;
-        self.open = ",";
-        serde_json::to_writer(&mut self.out, name)?;
-        self.out.write_all(b":")
-    }
+fn raw(out: &mut impl Write, before: &str, value: &RawJson) -> io::Result<()> {
+    out.write_all(before.as_bytes())?;
+    out.write_all(value.as_ref())
 }
