@@ -5,6 +5,7 @@
 use chicory_admin::{AdminError, UploadError};
 use chicory_project::{CasesError, ProjectError};
 use chicory_queue::{BrokerError, EnqueueError, RegistryError};
+use chicory_signature::with_causes;
 
 use crate::config::ConfigError;
 use crate::hint;
@@ -110,7 +111,7 @@ fn of_registry(error: &RegistryError) -> u8 {
 
 /// An error with its causes, and what helps.
 pub(crate) fn text(error: &anyhow::Error) -> String {
-    let shown = format!("{error:#}");
+    let shown = with_causes(error.as_ref());
     match hint::of(error) {
         // What ends in a list gets its hint below.
         Some(hint) if shown.contains('\n') => format!("{shown}\n{hint}"),

@@ -56,12 +56,16 @@ pub fn short_digest(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
-/// An error with all its causes, in one line.
+/// An error with all its causes, in one line. A cause that the error before it ends with is not repeated: many
+/// libraries say it in both.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        let _ = write!(text, ": {error}");
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            let _ = write!(text, ": {said}");
+        }
         cause = error.source();
     }
     text
@@ -122,6 +126,26 @@ fn skip_control_string(rest: &mut Peekable<Chars<'_>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Outer(&'static str, #[source] Inner);
+        #[derive(Debug, thiserror::Error)]
+        #[error("connection refused")]
+        struct Inner;
+
+        let said = "the broker is away";
+        assert_eq!(
+            with_causes(&Outer(said, Inner)),
+            "the broker is away: connection refused"
+        );
+        assert_eq!(
+            with_causes(&Outer("connection refused", Inner)),
+            "connection refused"
+        );
+    }
 
     #[test]
     fn escape_sequences_go_as_a_whole() {
