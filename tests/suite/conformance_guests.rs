@@ -273,7 +273,7 @@ fn log_and_progress_reach_the_host(site: &Site, file: &Path) {
 }
 
 /// HTTP to the hosts of the manifest and no others, and its environment. `pair` answers two requests at a time:
-/// a task that waits for them one by one would wait for ever.
+/// a task that waits for them one by one would never end.
 fn granted_interfaces_are_there(site: &Site, language: &Guest, web: &Web, pair: &Web) {
     let result = |task: &str, arg: Value| {
         let ended = site.wait_for(&enqueue(site, language, task, &[arg]));

@@ -182,7 +182,7 @@ fn a_storm_of_host_calls_ends_at_its_deadline() {
     run("host-call-storm", &["ask-times", "100000"]).ok();
 }
 
-/// One that loops for ever does not keep others from being served by the same worker.
+/// One that never ends does not keep others from being served by the same worker.
 #[test]
 fn others_are_served_meanwhile() {
     let site = Site::new();
