@@ -28,6 +28,7 @@ mod guests_grants;
 mod guests_limits;
 mod guests_types;
 mod kill;
+mod numbers_out_of_range;
 mod oci;
 mod oci_registry;
 mod outage;

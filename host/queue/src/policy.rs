@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use chicory_registry::stable_hash;
-use serde::{Deserialize, Serialize};
+use chicory_signature::{Bounded, Given, OutOfRange, Unit};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// How the delay grows from retry to retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,13 +27,16 @@ pub enum Backoff {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryPolicy {
-    /// Retries after the first attempt; 0 for none.
+    /// Retries after the first attempt; 0 for none. In the range [`RetryPolicy::RETRIES`].
+    #[serde(deserialize_with = "max_retries")]
     pub max_retries: u32,
-    /// Base delay, seconds.
+    /// Base delay, seconds. In the range [`RetryPolicy::DELAY`].
+    #[serde(deserialize_with = "retry_delay")]
     pub retry_delay: f64,
     /// How the delay grows.
     pub backoff: Backoff,
-    /// Longest delay before jitter, seconds.
+    /// Longest delay before jitter, seconds. In the range [`RetryPolicy::LONGEST_DELAY`].
+    #[serde(deserialize_with = "max_delay")]
     pub max_delay: f64,
     /// Whether each delay is varied by up to 25 % either way.
     pub jitter: bool,
@@ -55,7 +60,51 @@ impl Default for RetryPolicy {
     }
 }
 
+fn max_retries<'de, D: Deserializer<'de>>(number: D) -> Result<u32, D::Error> {
+    let given = Given::deserialize(number)?;
+    let read = RetryPolicy::RETRIES.read_whole(&given);
+    let whole = read.and_then(|whole| whole.ok_or_else(|| RetryPolicy::RETRIES.refuse("null")));
+    let whole = whole.map_err(D::Error::custom)?;
+    u32::try_from(whole).map_err(D::Error::custom)
+}
+
+fn retry_delay<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Error> {
+    seconds(RetryPolicy::DELAY, number)
+}
+
+fn max_delay<'de, D: Deserializer<'de>>(number: D) -> Result<f64, D::Error> {
+    seconds(RetryPolicy::LONGEST_DELAY, number)
+}
+
+fn seconds<'de, D: Deserializer<'de>>(field: Bounded, number: D) -> Result<f64, D::Error> {
+    let given = Given::deserialize(number)?;
+    let read = field.read(&given);
+    let seconds = read.and_then(|seconds| seconds.ok_or_else(|| field.refuse("null")));
+    seconds.map_err(D::Error::custom)
+}
+
+/// A year, in seconds.
+const YEAR: f64 = 31_536_000.0;
+
 impl RetryPolicy {
+    /// What `max_retries` may be.
+    pub const RETRIES: Bounded = Bounded::new("max_retries", 0.0, 1e6, Unit::Count);
+    /// What `retry_delay` may be.
+    pub const DELAY: Bounded = Bounded::new("retry_delay", 0.0, YEAR, Unit::Seconds);
+    /// What `max_delay` may be.
+    pub const LONGEST_DELAY: Bounded = Bounded::new("max_delay", 0.0, YEAR, Unit::Seconds);
+
+    /// Checks the numbers of a policy that was made in a program. One that was read has been checked.
+    ///
+    /// # Errors
+    /// Names the number, its value and what is allowed.
+    pub fn check(&self) -> Result<(), OutOfRange> {
+        Self::RETRIES.check(self.max_retries.into())?;
+        Self::DELAY.check(self.retry_delay)?;
+        Self::LONGEST_DELAY.check(self.max_delay)?;
+        Ok(())
+    }
+
     /// No retries.
     pub fn none() -> Self {
         Self {
@@ -160,7 +209,55 @@ mod tests {
         );
     }
 
+    /// Case M5: delays that are negative, not numbers, or longer than any clock.
+    #[test]
+    fn a_number_out_of_range_is_named() {
+        for (json, named) in [
+            (
+                r#"{"retry_delay": -1}"#,
+                "retry_delay = -1 is not allowed; give seconds from 0 to 31536000",
+            ),
+            (r#"{"max_delay": -5}"#, "max_delay = -5 "),
+            (r#"{"retry_delay": 1e308}"#, "retry_delay = 1e308 "),
+            (r#"{"retry_delay": "inf"}"#, "retry_delay = inf "),
+            (
+                r#"{"max_retries": 4294967295}"#,
+                "max_retries = 4294967295 ",
+            ),
+            (r#"{"max_retries": 1.5}"#, "max_retries = 1.5 "),
+            (r#"{"max_retries": null}"#, "max_retries = null "),
+        ] {
+            let error = serde_json::from_str::<RetryPolicy>(json).unwrap_err();
+            assert!(error.to_string().starts_with(named), "{error}");
+        }
+        let made = RetryPolicy {
+            retry_delay: f64::NAN,
+            ..RetryPolicy::default()
+        };
+        assert!(made.check().is_err() && RetryPolicy::default().check().is_ok());
+        assert!(
+            made.delay(3, "a") < Duration::from_hours(2),
+            "and harms nobody"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn a_policy_is_in_range_or_an_error_names_the_number(
+            field in prop::sample::select(vec!["max_retries", "retry_delay", "max_delay"]),
+            number: f64,
+            retry: u32,
+        ) {
+            let json = serde_json::json!({ field: number });
+            match serde_json::from_value::<RetryPolicy>(json) {
+                Ok(policy) => {
+                    prop_assert!(policy.check().is_ok());
+                    prop_assert!(policy.delay(retry, "a") <= Duration::from_hours(11_000));
+                }
+                Err(error) => prop_assert!(error.to_string().starts_with(field), "{error}"),
+            }
+        }
+
         #[test]
         fn jitter_stays_within_a_quarter(retry in 1u32..2000, base in 0.0f64..1e6, id in ".*") {
             let plain = RetryPolicy { retry_delay: base, jitter: false, ..RetryPolicy::default() };

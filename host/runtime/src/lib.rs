@@ -46,7 +46,7 @@ pub use context::TaskContext;
 pub use ended::{Advice, Ended, How, Level, LogLine, LogSource, Note, Observer, Usage};
 pub use error::{InvalidModule, LoadError, SandboxError, SettingsError};
 pub use invocation::Invocation;
-pub use limits::{LimitError, Limits, ResolvedLimits};
+pub use limits::{LIMITS, Limit, LimitError, Limits, ResolvedLimits};
 pub use module::{Description, Module, Task};
 pub use request::LoadRequest;
 pub use sandbox::{Sandbox, SandboxConfig};

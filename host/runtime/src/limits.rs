@@ -1,16 +1,20 @@
 //! A call's limits: as a manifest gives them, how they combine, and what is in force.
 //!
-//! Must not know how a limit is kept.
+//! What each may be is in [`mod@range`]. Must not know how a limit is kept.
+
+mod range;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use chicory_signature::OutOfRange;
+use serde::Serialize;
 
+pub use self::range::{LIMITS, Limit};
 use crate::size::Bytes;
 
-/// Limits as a manifest gives them. A missing one comes from the level above.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// Limits as a manifest gives them. A missing one comes from the level above. What each may be is in [`LIMITS`];
+/// reading one that is out of range fails with an error that names it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Limits {
     /// Wall clock, in seconds. Default 300.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,18 +53,13 @@ impl Limits {
     /// These limits, and those of `fallback` for what they don't set.
     #[must_use]
     pub fn or(&self, fallback: &Limits) -> Limits {
-        Limits {
-            timeout: self.timeout.or(fallback.timeout),
-            cpu_time: self.cpu_time.or(fallback.cpu_time),
-            memory: self.memory.or(fallback.memory),
-            table_elements: self.table_elements.or(fallback.table_elements),
-            fuel: self.fuel.or(fallback.fuel),
-            output_bytes: self.output_bytes.or(fallback.output_bytes),
-            log_bytes: self.log_bytes.or(fallback.log_bytes),
-            args_bytes: self.args_bytes.or(fallback.args_bytes),
-            result_bytes: self.result_bytes.or(fallback.result_bytes),
-            host_call_bytes: self.host_call_bytes.or(fallback.host_call_bytes),
+        let mut both = fallback.clone();
+        for limit in &LIMITS {
+            if let Some(own) = limit.of(self) {
+                limit.set(&mut both, own);
+            }
         }
+        both
     }
 }
 
@@ -103,14 +102,9 @@ pub enum LimitError {
         /// The worker's limit, in bytes.
         ceiling: u64,
     },
-    /// A time that is not above 0, or not a number.
-    #[error("{name} = {seconds} is not allowed; give a number of seconds above 0")]
-    Time {
-        /// The limit's name.
-        name: &'static str,
-        /// What was given.
-        seconds: f64,
-    },
+    /// A limit that is out of its range.
+    #[error(transparent)]
+    Range(#[from] OutOfRange),
     /// Fuel, in a module whose code doesn't count it.
     #[error("fuel is not counted: the module was loaded without a limit of fuel")]
     Uncounted,
@@ -140,6 +134,11 @@ impl ResolvedLimits {
     /// # Errors
     /// Names the limit that can't be set, and what is allowed.
     pub fn resolve(limits: &Limits, ceiling: u64) -> Result<ResolvedLimits, LimitError> {
+        for limit in &LIMITS {
+            if let Some(given) = limit.of(limits) {
+                limit.bounded.check(given)?;
+            }
+        }
         let memory = limits.memory.map_or(ceiling, u64::from);
         if memory > ceiling {
             let asked = memory;
@@ -147,8 +146,8 @@ impl ResolvedLimits {
         }
         let or = |given: Option<Bytes>, default: u64| given.map_or(default, u64::from);
         Ok(ResolvedLimits {
-            timeout: seconds("timeout", limits.timeout)?.unwrap_or(Duration::from_mins(5)),
-            cpu_time: seconds("cpu_time", limits.cpu_time)?,
+            timeout: seconds(limits.timeout).unwrap_or(Duration::from_mins(5)),
+            cpu_time: seconds(limits.cpu_time),
             memory,
             table_elements: limits.table_elements.unwrap_or(100_000),
             fuel: limits.fuel,
@@ -161,13 +160,9 @@ impl ResolvedLimits {
     }
 }
 
-fn seconds(name: &'static str, given: Option<f64>) -> Result<Option<Duration>, LimitError> {
-    given
-        .map(|seconds| match Duration::try_from_secs_f64(seconds) {
-            Ok(duration) if !duration.is_zero() => Ok(duration),
-            _ => Err(LimitError::Time { name, seconds }),
-        })
-        .transpose()
+/// A time in seconds, of which the range has been checked.
+fn seconds(given: Option<f64>) -> Option<Duration> {
+    given.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
 #[cfg(test)]
@@ -215,15 +210,31 @@ mod tests {
                 .to_string()
                 .starts_with("memory = 2097152")
         );
-        let zero = Limits {
-            timeout: Some(0.0),
-            ..Limits::default()
-        };
-        assert!(
-            ResolvedLimits::resolve(&zero, MIB)
-                .unwrap_err()
-                .to_string()
-                .starts_with("timeout = 0 ")
-        );
+        for (limits, named) in [
+            (
+                Limits {
+                    timeout: Some(0.0),
+                    ..Limits::default()
+                },
+                "timeout = 0 is not allowed; give seconds from ",
+            ),
+            (
+                Limits {
+                    cpu_time: Some(f64::NAN),
+                    ..Limits::default()
+                },
+                "cpu_time = NaN is not allowed; give seconds from ",
+            ),
+            (
+                Limits {
+                    fuel: Some(u64::MAX),
+                    ..Limits::default()
+                },
+                "fuel = ",
+            ),
+        ] {
+            let error = ResolvedLimits::resolve(&limits, MIB).unwrap_err();
+            assert!(error.to_string().starts_with(named), "{error}");
+        }
     }
 }

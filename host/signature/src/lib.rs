@@ -35,6 +35,7 @@ mod lower;
 mod name;
 mod note;
 mod number;
+mod range;
 mod reader;
 mod shape;
 mod shared;
@@ -55,6 +56,7 @@ pub use name::{
     conflict, find_name, same_name,
 };
 pub use note::{Level, LogLine, LogSource, Note};
+pub use range::{Bounded, Given, OutOfRange, Range, Unit};
 pub use shape::{Case, Field, Outcome, Shape, listed};
 pub use shared::SharedStr;
 pub use signature::{Kind, Signature};

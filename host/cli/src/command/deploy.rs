@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chicory_admin::{Admin, CanaryEnd, Deployed, RolloutOptions};
 use chicory_queue::CanaryTerms;
+use chicory_signature::{Bounded, Unit};
 use clap::Args;
 
 use self::rollout::{Bar, until_ctrl_c, who};
@@ -48,7 +49,7 @@ pub(crate) struct DeployArgs {
     #[arg(long, requires = "canary")]
     wait: bool,
     /// How long workers have to get ready
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse::some_seconds)]
     timeout: Duration,
 }
 
@@ -60,14 +61,15 @@ pub(crate) struct TermsArgs {
         long,
         value_name = "POINTS",
         default_value_t = 5.0,
+        value_parser = parse::number(MARGIN),
         requires = "canary"
     )]
     margin: f64,
     /// How long a canary must last before it is promoted
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = time, requires = "canary")]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse::some_seconds, requires = "canary")]
     hold: Duration,
     /// Number of tasks that must end on a canary before it is judged
-    #[arg(long, value_name = "N", default_value_t = 20, requires = "canary")]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = parse::whole_number::<u64>(MIN_TASKS), requires = "canary")]
     min_tasks: u64,
 }
 
@@ -96,11 +98,8 @@ fn percent(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "give a share between 0 and 100 %, such as 5%".into())
 }
 
-fn time(text: &str) -> Result<Duration, String> {
-    parse::duration(text, Duration::from_secs(1))
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| "give a time such as 500ms, 30s or 5m".into())
-}
+const MARGIN: Bounded = Bounded::new("margin", 0.0, 100.0, Unit::Ratio);
+const MIN_TASKS: Bounded = Bounded::new("min_tasks", 0.0, 1e12, Unit::Count);
 
 /// Packs, checks, uploads, rolls out.
 pub(crate) async fn run(args: DeployArgs, context: &Context) -> anyhow::Result<()> {

@@ -21,7 +21,7 @@ pub(crate) enum DlqCommand {
         #[command(flatten)]
         queue: QueueArg,
         /// Maximum number of dead letters to list
-        #[arg(long, short = 'n', default_value_t = 100)]
+        #[arg(long, short = 'n', default_value_t = 100, value_parser = parse::whole_number::<usize>(parse::LISTED))]
         count: usize,
         /// List only dead letters after this id, to continue an earlier list
         #[arg(long, value_name = "ID")]

@@ -76,10 +76,16 @@ Exit codes with --wait: 0 the task succeeded, 1 it failed, 4 it did not end in t
 #[derive(Debug, Args)]
 struct RetryArgs {
     /// Number of retries, overriding the task's own retry policy
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse::whole_number::<u32>(RetryPolicy::RETRIES))]
     max_retries: Option<u32>,
     /// Base delay between attempts, in seconds
-    #[arg(long, value_name = "SECONDS", requires = "max_retries")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "max_retries",
+        value_parser = parse::number(RetryPolicy::DELAY),
+        allow_negative_numbers = true
+    )]
     retry_delay: Option<f64>,
     /// How the delay grows with each retry
     #[arg(long, value_enum, requires = "max_retries")]
@@ -105,25 +111,19 @@ impl From<BackoffArg> for Backoff {
 }
 
 impl RetryArgs {
-    fn policy(&self) -> Result<Option<RetryPolicy>, CommandError> {
-        let Some(max_retries) = self.max_retries else {
-            return Ok(None);
-        };
+    fn policy(&self) -> Option<RetryPolicy> {
+        let max_retries = self.max_retries?;
         let mut policy = RetryPolicy {
             max_retries,
             ..RetryPolicy::default()
         };
         if let Some(delay) = self.retry_delay {
-            if !delay.is_finite() || delay < 0.0 {
-                let message = format!("--retry-delay {delay}: give a number of seconds, 0 or more");
-                return Err(CommandError::Usage(message));
-            }
             policy.retry_delay = delay;
         }
         if let Some(backoff) = self.backoff {
             policy.backoff = backoff.into();
         }
-        Ok(Some(policy))
+        Some(policy)
     }
 }
 
@@ -148,7 +148,7 @@ fn digest(text: &str) -> Result<String, String> {
 
 /// Enqueues, and waits where asked to.
 pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<()> {
-    let retry = args.retry.policy()?;
+    let retry = args.retry.policy();
     if let Some(file) = &args.file {
         let defaults = enqueue_file::Defaults {
             queue: args.queue,
@@ -233,7 +233,7 @@ mod tests {
     fn a_delay_becomes_a_time() {
         let before = chicory_queue::Timestamp::now();
         let args = parse(&["m.f", "--delay", "1h", "--max-retries", "2"]).unwrap();
-        let message = super::message(&args, args.retry.policy().unwrap()).unwrap();
+        let message = super::message(&args, args.retry.policy()).unwrap();
         assert!(message.eta.unwrap().since(before).as_secs() >= 3600);
         assert_eq!(message.retry.unwrap().max_retries, 2);
     }

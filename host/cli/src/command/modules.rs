@@ -13,6 +13,7 @@ use chicory_queue::Timestamp;
 use clap::{Args, Subcommand};
 
 use super::Context;
+use crate::config::parse;
 
 /// Flags of `chicory modules`.
 #[derive(Debug, Args)]
@@ -47,7 +48,7 @@ enum ModulesCommand {
     /// Show who changed what, newest first
     Audit {
         /// Maximum number of entries to show
-        #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = parse::whole_number::<usize>(parse::LISTED))]
         limit: usize,
     },
 }

@@ -23,7 +23,7 @@ pub(crate) enum QueueCommand {
         #[arg(default_value = "default", value_parser = parse::queue)]
         queue: String,
         /// Maximum number of delayed messages to show
-        #[arg(long, short = 'n', default_value_t = 10)]
+        #[arg(long, short = 'n', default_value_t = 10, value_parser = parse::whole_number::<usize>(parse::LISTED))]
         count: usize,
     },
     /// Remove all ready, running and delayed messages of a queue, but not its dead letters

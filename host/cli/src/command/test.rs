@@ -7,13 +7,17 @@ mod report;
 use std::path::PathBuf;
 
 use chicory_project::{BuildRequest, Cases, Project, RunOptions, record};
+use chicory_signature::{Bounded, Unit};
 use clap::Args;
 
 use super::{Context, build, module};
+use crate::config::parse;
 use crate::exit::CommandError;
 
 /// More than any test uses. Fuel is counted only if there is a limit.
-const UNBOUNDED: u64 = u64::MAX / 2;
+const UNBOUNDED: u64 = 1_000_000_000_000_000;
+/// What a case's fuel may be.
+const MAX_FUEL: Bounded = Bounded::new("max_fuel", 1.0, 1e15, Unit::Count);
 
 /// Flags of `chicory test`.
 #[derive(Debug, Args)]
@@ -42,7 +46,7 @@ pub(crate) struct TestArgs {
     #[arg(long)]
     no_build: bool,
     /// Fail cases that use more fuel than this, unless they set their own `max_fuel`
-    #[arg(long, value_name = "UNITS")]
+    #[arg(long, value_name = "UNITS", value_parser = parse::whole_number::<u64>(MAX_FUEL))]
     max_fuel: Option<u64>,
     /// Record in the file what each case used, replacing earlier records
     #[arg(long)]

@@ -2,17 +2,13 @@
 //!
 //! Must not know how a broker is reached.
 
-use std::time::Duration;
-
 use chicory_queue::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
 
-use super::parse::{SECONDS, in_seconds, number};
+use super::ConfigError;
 use super::raw::{Raw, RawValue};
-use super::{ConfigError, parse};
+use super::valid::always;
 
 const BROKERS: &str = "redis, sqlite, sqlite:PATH, or a URL: redis://, rediss://, unix://, redis-sentinel://, redis-cluster://";
-const LIMIT: &str = "a whole number from 1, or none";
-const MILLISECONDS: &str = "milliseconds above 0, or a duration such as 30s";
 
 /// The broker that the settings name.
 pub(super) fn read(raw: &Raw) -> Result<BrokerConfig, ConfigError> {
@@ -48,24 +44,16 @@ fn redis(raw: &Raw, url: Option<&str>) -> Result<BrokerConfig, ConfigError> {
     }
     let redis = RedisConfig {
         consumer_group: raw.required("broker.redis.consumer_group", "a name", text)?,
-        block: raw.required("broker.redis.block_ms", MILLISECONDS, milliseconds)?,
-        claim_min_idle: raw.required(
-            "broker.redis.claim_min_idle_ms",
-            MILLISECONDS,
-            milliseconds,
-        )?,
-        max_stream_length: raw
-            .required("broker.redis.max_stream_length", LIMIT, parse::limit)?
-            .0,
-        dlq_max_length: raw
-            .required("broker.redis.dlq_max_length", LIMIT, parse::limit)?
-            .0,
+        block: always(raw.duration("broker.redis.block_ms")?),
+        claim_min_idle: always(raw.duration("broker.redis.claim_min_idle_ms")?),
+        max_stream_length: raw.limit("broker.redis.max_stream_length")?,
+        dlq_max_length: raw.limit("broker.redis.dlq_max_length")?,
         key_prefix: raw.required("broker.redis.key_prefix", "a name", text)?,
         server,
     };
     let results = ResultsConfig {
         server: results_server(raw, &redis.server)?,
-        ttl: raw.required("backend.redis.result_ttl", SECONDS, in_seconds)?,
+        ttl: always(raw.duration("backend.redis.result_ttl")?),
         key_prefix: raw
             .optional("backend.redis.key_prefix", "a name", text)?
             .unwrap_or_else(|| redis.key_prefix.clone()),
@@ -80,16 +68,8 @@ fn server(raw: &Raw, section: &str, base: RedisServer) -> Result<RedisServer, Co
         host: raw
             .optional(&at("host"), "a host name or address", text)?
             .unwrap_or(base.host),
-        port: raw
-            .optional(&at("port"), "a port from 1 to 65535", |text| {
-                number(text, 1, u16::MAX)
-            })?
-            .unwrap_or(base.port),
-        db: raw
-            .optional(&at("db"), "a database number from 0", |text| {
-                number(text, 0, i64::MAX)
-            })?
-            .unwrap_or(base.db),
+        port: raw.whole(&at("port"))?.unwrap_or(base.port),
+        db: raw.whole(&at("db"))?.unwrap_or(base.db),
         username: raw
             .optional(&at("username"), "a user's name", text)?
             .or(base.username),
@@ -148,18 +128,10 @@ fn sqlite(raw: &Raw, path: Option<&str>) -> Result<SqliteConfig, ConfigError> {
     };
     Ok(SqliteConfig {
         path: path.into(),
-        lease: raw.required(
-            "broker.sqlite.claim_min_idle_ms",
-            MILLISECONDS,
-            milliseconds,
-        )?,
-        max_queue_length: raw
-            .required("broker.sqlite.max_queue_length", LIMIT, parse::limit)?
-            .0,
-        dlq_max_length: raw
-            .required("broker.sqlite.dlq_max_length", LIMIT, parse::limit)?
-            .0,
-        result_ttl: raw.required("broker.sqlite.result_ttl", SECONDS, in_seconds)?,
+        lease: always(raw.duration("broker.sqlite.claim_min_idle_ms")?),
+        max_queue_length: raw.limit("broker.sqlite.max_queue_length")?,
+        dlq_max_length: raw.limit("broker.sqlite.dlq_max_length")?,
+        result_ttl: always(raw.duration("broker.sqlite.result_ttl")?),
     })
 }
 
@@ -171,10 +143,6 @@ fn url(text: &str) -> Option<String> {
     text.split_once("://")
         .is_some_and(|(scheme, _)| is_redis(scheme))
         .then(|| text.to_owned())
-}
-
-fn milliseconds(text: &str) -> Option<Duration> {
-    parse::duration(text, Duration::from_millis(1)).filter(|duration| !duration.is_zero())
 }
 
 #[cfg(test)]

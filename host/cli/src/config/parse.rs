@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use chicory_signature::{Arguments, RawJson};
+use chicory_runtime::Bytes;
+use chicory_signature::{Arguments, Bounded, Range, RawJson, Unit};
 
 /// `true`, `1`, `yes`, `on`, and their opposites, in any case.
 pub(crate) fn switch(text: &str) -> Option<bool> {
@@ -15,51 +16,98 @@ pub(crate) fn switch(text: &str) -> Option<bool> {
     }
 }
 
-/// A duration: a number of `unit`s, or with units of its own (`500ms`, `30s`, `1m 30s`, `2h`).
-pub(crate) fn duration(text: &str, unit: Duration) -> Option<Duration> {
-    let text = text.trim();
-    if let Ok(number) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(number * unit.as_secs_f64()).ok();
+/// What a range allows, as an error says it.
+pub(super) fn allowed(range: Range) -> String {
+    match range.unit {
+        Unit::Seconds | Unit::Milliseconds => {
+            format!("{range}, or a duration such as 500ms, 30s, 5m")
+        }
+        Unit::Bytes => format!("{range}, in bytes or such as 256MiB"),
+        _ => range.to_string(),
     }
-    humantime::parse_duration(text).ok()
 }
 
-/// What [`in_seconds`] allows.
-pub(super) const SECONDS: &str = "seconds, or a duration such as 500ms, 30s, 5m";
-
-/// A duration, in seconds where it has no unit.
-pub(super) fn in_seconds(text: &str) -> Option<Duration> {
-    duration(text, Duration::from_secs(1))
+/// A duration within a range: a number in the range's unit, or with units of its own (`500ms`, `30s`, `1m 30s`, `2h`).
+pub(crate) fn duration(text: &str, range: Range) -> Option<Duration> {
+    let text = text.trim();
+    let unit = match range.unit {
+        Unit::Milliseconds => 1e-3,
+        _ => 1.0,
+    };
+    let (number, duration) = if let Ok(number) = text.parse::<f64>() {
+        (number, Duration::try_from_secs_f64(number * unit).ok()?)
+    } else {
+        let duration = humantime::parse_duration(text).ok()?;
+        (duration.as_secs_f64() / unit, duration)
+    };
+    range.contains(number).then_some(duration)
 }
 
-/// The same for flags.
-pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
-    in_seconds(text).ok_or_else(|| {
-        format!("{text:?} is not a duration: give seconds, or a duration such as 500ms, 30s or 2h")
-    })
+/// A whole number within a range.
+pub(crate) fn whole(text: &str, range: Range) -> Option<u64> {
+    let number: u64 = text.trim().parse().ok()?;
+    range.contains(number as f64).then_some(number)
 }
 
-/// A whole number within bounds.
-pub(super) fn number<N: std::str::FromStr + PartialOrd + Copy>(
-    text: &str,
-    least: N,
-    most: N,
-) -> Option<N> {
-    let number: N = text.trim().parse().ok()?;
-    (number >= least && number <= most).then_some(number)
+/// A size within a range, in bytes or with a unit.
+pub(crate) fn size(text: &str, range: Range) -> Option<u64> {
+    let bytes = text.parse::<Bytes>().ok()?.into();
+    range.contains(bytes as f64).then_some(bytes)
 }
 
 /// A number, or no limit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Limit(pub(crate) Option<u64>);
 
-/// A limit: a number from 1, or `none`.
-pub(crate) fn limit(text: &str) -> Option<Limit> {
+/// A limit: a number within a range, or `none`.
+pub(crate) fn limit(text: &str, range: Range) -> Option<Limit> {
     if text.eq_ignore_ascii_case("none") {
         return Some(Limit(None));
     }
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.map(|number| Limit(Some(number)))
+    whole(text, range).map(|number| Limit(Some(number)))
+}
+
+/// How long a flag may tell to wait, from no time to ten years.
+const WAIT: Range = Range::new(0.0, 315_360_000.0, Unit::Seconds);
+/// The same where no time makes no sense, up to 30 days.
+const SOME_TIME: Range = Range::new(0.001, 2_592_000.0, Unit::Seconds);
+
+/// How many entries a flag may ask to list.
+pub(crate) const LISTED: Bounded = Bounded::new("count", 0.0, 1e6, Unit::Count);
+
+/// A duration, for flags: in seconds where it has no unit.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    duration(text, WAIT).ok_or_else(|| refused(text, WAIT))
+}
+
+/// The same where no time makes no sense.
+pub(crate) fn some_seconds(text: &str) -> Result<Duration, String> {
+    duration(text, SOME_TIME).ok_or_else(|| refused(text, SOME_TIME))
+}
+
+/// Reads a number of this range, for a flag.
+pub(crate) fn number(
+    field: Bounded,
+) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.trim().parse().ok();
+        let number = number.filter(|number| field.range.contains(*number));
+        number.ok_or_else(|| refused(text, field.range))
+    }
+}
+
+/// The same for a whole number.
+pub(crate) fn whole_number<N: TryFrom<u64>>(
+    field: Bounded,
+) -> impl Fn(&str) -> Result<N, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = whole(text, field.range).and_then(|number| N::try_from(number).ok());
+        number.ok_or_else(|| refused(text, field.range))
+    }
+}
+
+fn refused(text: &str, range: Range) -> String {
+    format!("{text:?} is not allowed; give {}", allowed(range))
 }
 
 /// Names separated by commas, each at least one character long, without spaces or braces (which have a meaning on
@@ -120,9 +168,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const MS: Range = Range::new(0.0, 1e9, Unit::Milliseconds);
+
     #[test]
     fn durations_with_and_without_a_unit() {
-        let ms = Duration::from_millis(1);
         for (text, expected) in [
             ("250", 250),
             ("1.5", 2),
@@ -131,12 +180,28 @@ mod tests {
             ("1h", 3_600_000),
             ("0", 0),
         ] {
-            let got = duration(text, ms).unwrap().as_micros().div_ceil(1_000);
+            let got = duration(text, MS).unwrap().as_micros().div_ceil(1_000);
             assert_eq!(got, expected, "{text}");
         }
-        for text in ["", "-1", "soon", "1 parsec", "NaN", "inf", "1e400"] {
-            assert_eq!(duration(text, ms), None, "{text}");
+        for text in [
+            "",
+            "-1",
+            "soon",
+            "1 parsec",
+            "NaN",
+            "inf",
+            "1e400",
+            "1e10",
+            "999999999999999999y",
+            "100000000h",
+        ] {
+            assert_eq!(duration(text, MS), None, "{text}");
         }
+        let error = seconds("100000000h").unwrap_err();
+        assert_eq!(
+            error,
+            "\"100000000h\" is not allowed; give seconds from 0 to 315360000, or a duration such as 500ms, 30s, 5m"
+        );
     }
 
     #[test]
@@ -152,9 +217,12 @@ mod tests {
 
     #[test]
     fn limits_and_names() {
-        assert_eq!(limit("None"), Some(Limit(None)));
-        assert_eq!(limit("5"), Some(Limit(Some(5))));
-        assert_eq!((limit("0"), limit("-1"), limit("x")), (None, None, None));
+        let range = Range::new(1.0, 9.0, Unit::Count);
+        assert_eq!(limit("None", range), Some(Limit(None)));
+        assert_eq!(limit("5", range), Some(Limit(Some(5))));
+        for text in ["0", "10", "-1", "x", "18446744073709551616"] {
+            assert_eq!(limit(text, range), None, "{text}");
+        }
         assert_eq!(names("a, b").unwrap(), ["a", "b"]);
         assert_eq!(
             (names(""), names("a,,b"), names("a b"), names("{a}")),
@@ -165,7 +233,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(text in ".*") {
-            let _ = (switch(&text), duration(&text, Duration::from_secs(1)), limit(&text), names(&text), object(&text));
+            let _ = (switch(&text), seconds(&text), limit(&text, WAIT), names(&text), object(&text));
             argument(&text);
         }
     }

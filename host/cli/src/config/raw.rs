@@ -4,8 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
+
+use chicory_signature::Range;
 
 use super::ConfigError;
+use super::parse::{self, Limit};
 use super::settings::{DEFAULTS, SETTINGS, Setting, at_path, nearest};
 
 /// Where a value comes from.
@@ -110,6 +114,46 @@ impl Raw {
     ) -> Result<T, ConfigError> {
         self.optional(path, allowed, read)
             .map(|value| value.unwrap_or_else(|| unreachable!("{path} has a default")))
+    }
+
+    /// The number of a setting that has one, within the setting's range.
+    fn number<T>(
+        &self,
+        path: &str,
+        read: impl FnOnce(&str, Range) -> Option<T>,
+        or_none: &str,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(value) = self.get(path) else {
+            return Ok(None);
+        };
+        let Some(range) = value.setting.range else {
+            unreachable!("{path} has no range in the table of settings")
+        };
+        let allowed = || format!("{}{or_none}", parse::allowed(range));
+        let read = read(&value.text, range);
+        read.map(Some).ok_or_else(|| value.refuse(allowed()))
+    }
+
+    /// A whole number, if the setting has one.
+    pub(super) fn whole<N: TryFrom<u64>>(&self, path: &str) -> Result<Option<N>, ConfigError> {
+        let read = |text: &str, range| parse::whole(text, range)?.try_into().ok();
+        self.number(path, read, "")
+    }
+
+    /// A duration, if the setting has one.
+    pub(super) fn duration(&self, path: &str) -> Result<Option<Duration>, ConfigError> {
+        self.number(path, parse::duration, "")
+    }
+
+    /// A size in bytes, if the setting has one.
+    pub(super) fn size(&self, path: &str) -> Result<Option<u64>, ConfigError> {
+        self.number(path, parse::size, "")
+    }
+
+    /// A number or `none`, of a setting that has a default.
+    pub(super) fn limit(&self, path: &str) -> Result<Option<u64>, ConfigError> {
+        let limit = self.number(path, parse::limit, ", or none")?;
+        Ok(limit.and_then(|Limit(limit)| limit))
     }
 
     /// Sets a value, replacing that of earlier layers.

@@ -1,29 +1,73 @@
-//! The names of all settings, in the file and in the environment, and which of them are secrets.
+//! The names of all settings, in the file and in the environment, which of them are secrets, and what their numbers
+//! may be.
 //!
-//! Must not know values, types or defaults; defaults are in `chicory.default.toml`.
+//! Must not know values or defaults; defaults are in `chicory.default.toml`.
+
+use chicory_signature::{Range, Unit};
 
 /// The documented defaults, which `chicory config default` prints.
 pub(crate) const DEFAULTS: &str = include_str!("../../chicory.default.toml");
 
 /// One setting.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Setting {
     /// Its name in the file, with its sections: `broker.redis.host`.
     pub(crate) path: &'static str,
     /// Whether its value must never be shown.
     pub(crate) secret: bool,
+    /// What it may be, if it is a number.
+    pub(crate) range: Option<Range>,
 }
 
 const fn plain(path: &'static str) -> Setting {
     Setting {
         path,
         secret: false,
+        range: None,
     }
 }
 
 const fn secret(path: &'static str) -> Setting {
-    Setting { path, secret: true }
+    Setting {
+        path,
+        secret: true,
+        range: None,
+    }
 }
+
+const fn number(path: &'static str, unit: Unit, least: f64, most: f64) -> Setting {
+    Setting {
+        path,
+        secret: false,
+        range: Some(Range::new(least, most, unit)),
+    }
+}
+
+const fn count(path: &'static str, least: f64, most: f64) -> Setting {
+    number(path, Unit::Count, least, most)
+}
+
+const fn seconds(path: &'static str, least: f64, most: f64) -> Setting {
+    number(path, Unit::Seconds, least, most)
+}
+
+const fn milliseconds(path: &'static str, least: f64, most: f64) -> Setting {
+    number(path, Unit::Milliseconds, least, most)
+}
+
+const fn bytes(path: &'static str, least: f64, most: f64) -> Setting {
+    number(path, Unit::Bytes, least, most)
+}
+
+const MIB: f64 = 1_048_576.0;
+const GIB: f64 = 1024.0 * MIB;
+const HOUR: f64 = 3_600.0;
+const DAY: f64 = 24.0 * HOUR;
+const YEAR: f64 = 365.0 * DAY;
+/// The shortest time that a setting may be, in seconds.
+const SHORTEST: f64 = 0.001;
+/// The most entries of a queue or of anything else that is counted.
+const MANY: f64 = 1e12;
 
 /// All settings, in the order in which they are shown.
 pub(crate) static SETTINGS: &[Setting] = &[
@@ -31,48 +75,48 @@ pub(crate) static SETTINGS: &[Setting] = &[
     plain("validation_mode"),
     plain("broker.url"),
     plain("broker.redis.host"),
-    plain("broker.redis.port"),
-    plain("broker.redis.db"),
+    count("broker.redis.port", 1.0, 65_535.0),
+    count("broker.redis.db", 0.0, 2_147_483_647.0),
     plain("broker.redis.username"),
     secret("broker.redis.password"),
     plain("broker.redis.url"),
     plain("broker.redis.consumer_group"),
-    plain("broker.redis.block_ms"),
-    plain("broker.redis.claim_min_idle_ms"),
-    plain("broker.redis.max_stream_length"),
-    plain("broker.redis.dlq_max_length"),
+    milliseconds("broker.redis.block_ms", 1.0, 1e3 * HOUR),
+    milliseconds("broker.redis.claim_min_idle_ms", 10.0, 7e3 * DAY),
+    count("broker.redis.max_stream_length", 1.0, MANY),
+    count("broker.redis.dlq_max_length", 1.0, MANY),
     plain("broker.redis.key_prefix"),
     plain("broker.sqlite.path"),
-    plain("broker.sqlite.claim_min_idle_ms"),
-    plain("broker.sqlite.max_queue_length"),
-    plain("broker.sqlite.dlq_max_length"),
-    plain("broker.sqlite.result_ttl"),
+    milliseconds("broker.sqlite.claim_min_idle_ms", 10.0, 7e3 * DAY),
+    count("broker.sqlite.max_queue_length", 1.0, MANY),
+    count("broker.sqlite.dlq_max_length", 1.0, MANY),
+    seconds("broker.sqlite.result_ttl", 0.0, 10.0 * YEAR),
     plain("backend.redis.host"),
-    plain("backend.redis.port"),
-    plain("backend.redis.db"),
+    count("backend.redis.port", 1.0, 65_535.0),
+    count("backend.redis.db", 0.0, 2_147_483_647.0),
     plain("backend.redis.username"),
     secret("backend.redis.password"),
     plain("backend.redis.url"),
-    plain("backend.redis.result_ttl"),
+    seconds("backend.redis.result_ttl", 0.0, 10.0 * YEAR),
     plain("backend.redis.key_prefix"),
-    plain("worker.concurrency"),
-    plain("worker.threads"),
-    plain("worker.max_memory"),
+    count("worker.concurrency", 1.0, 10_000.0),
+    count("worker.threads", 1.0, 1024.0),
+    bytes("worker.max_memory", 65_536.0, 256.0 * GIB),
     plain("worker.queue"),
     plain("worker.modules"),
     plain("worker.cache_dir"),
-    plain("worker.loaded_code"),
-    plain("worker.compile_timeout"),
-    plain("worker.compile_memory"),
+    bytes("worker.loaded_code", 0.0, 1024.0 * GIB),
+    seconds("worker.compile_timeout", SHORTEST, DAY),
+    bytes("worker.compile_memory", 64.0 * MIB, 1024.0 * GIB),
     plain("worker.use_dead_letter_queue"),
-    plain("worker.max_deliveries"),
-    plain("worker.heartbeat_interval"),
-    plain("worker.heartbeat_ttl"),
-    plain("worker.cleanup_interval"),
-    plain("worker.stale_workers_timeout"),
-    plain("worker.shutdown_timeout"),
+    count("worker.max_deliveries", 1.0, 1e6),
+    seconds("worker.heartbeat_interval", SHORTEST, DAY),
+    seconds("worker.heartbeat_ttl", SHORTEST, 7.0 * DAY),
+    seconds("worker.cleanup_interval", SHORTEST, 30.0 * DAY),
+    seconds("worker.stale_workers_timeout", SHORTEST, 30.0 * DAY),
+    seconds("worker.shutdown_timeout", 0.0, 7.0 * DAY),
     plain("worker.log_level"),
-    plain("result.default_timeout"),
+    seconds("result.default_timeout", 0.0, YEAR),
     plain("trust.required"),
     plain("trust.keys"),
 ];

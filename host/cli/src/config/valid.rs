@@ -8,12 +8,8 @@ use std::time::Duration;
 use chicory_queue::{BrokerConfig, DeliveryMode, ValidationMode};
 use chicory_worker::Trust;
 
-use super::parse::{SECONDS, in_seconds, number};
 use super::raw::{Raw, RawValue};
 use super::{ConfigError, broker, parse};
-
-/// The most tasks that one process can be configured to run at once.
-const MOST_CONCURRENCY: usize = 10_000;
 
 /// All settings, valid.
 #[derive(Debug, Clone)]
@@ -91,7 +87,7 @@ impl Config {
             delivery_mode: raw.required("delivery_mode", DELIVERY_MODES, delivery_mode)?,
             validation: raw.required("validation_mode", VALIDATION_MODES, validation_mode)?,
             worker: worker(raw)?,
-            result_timeout: raw.optional("result.default_timeout", SECONDS, in_seconds)?,
+            result_timeout: raw.duration("result.default_timeout")?,
             trust: trust(raw)?,
         })
     }
@@ -99,7 +95,6 @@ impl Config {
 
 const DELIVERY_MODES: &str = "at_least_once or at_most_once";
 const VALIDATION_MODES: &str = "inputs, strict or none";
-const MORE_SECONDS: &str = "seconds above 0, or a duration such as 500ms, 30s, 5m";
 
 fn delivery_mode(text: &str) -> Option<DeliveryMode> {
     match text.to_ascii_lowercase().replace('-', "_").as_str() {
@@ -118,23 +113,16 @@ fn validation_mode(text: &str) -> Option<ValidationMode> {
     }
 }
 
-fn some_seconds(text: &str) -> Option<Duration> {
-    in_seconds(text).filter(|duration| !duration.is_zero())
+/// The value of a setting that has a default.
+pub(super) fn always<T>(value: Option<T>) -> T {
+    value.unwrap_or_else(|| unreachable!("the setting has a default"))
 }
 
 fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
     let settings = WorkerSettings {
-        concurrency: raw.required(
-            "worker.concurrency",
-            "a whole number from 1 to 10000",
-            |text| number(text, 1, MOST_CONCURRENCY),
-        )?,
+        concurrency: always(raw.whole("worker.concurrency")?),
         threads: threads(raw)?,
-        max_memory: raw.required(
-            "worker.max_memory",
-            "a size from 64KiB, in bytes or such as 256MiB",
-            memory,
-        )?,
+        max_memory: always(raw.size("worker.max_memory")?),
         queues: raw.required(
             "worker.queue",
             "queue names, separated by commas, without spaces or braces",
@@ -145,34 +133,20 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
         cache_dir: raw
             .optional("worker.cache_dir", "a folder", some_path)?
             .or_else(user_cache),
-        loaded_code: raw.required(
-            "worker.loaded_code",
-            "a size, in bytes or such as 512MiB",
-            size,
-        )?,
-        compile_timeout: raw.required("worker.compile_timeout", MORE_SECONDS, some_seconds)?,
-        compile_memory: compile_memory(raw)?,
+        loaded_code: always(raw.size("worker.loaded_code")?),
+        compile_timeout: always(raw.duration("worker.compile_timeout")?),
+        compile_memory: always(raw.size("worker.compile_memory")?),
         dead_letters: raw.required(
             "worker.use_dead_letter_queue",
             "true or false",
             parse::switch,
         )?,
-        max_deliveries: raw.required("worker.max_deliveries", "a whole number from 1", |text| {
-            number(text, 1, u32::MAX)
-        })?,
-        heartbeat_interval: raw.required(
-            "worker.heartbeat_interval",
-            MORE_SECONDS,
-            some_seconds,
-        )?,
-        heartbeat_ttl: raw.required("worker.heartbeat_ttl", MORE_SECONDS, some_seconds)?,
-        cleanup_interval: raw.required("worker.cleanup_interval", MORE_SECONDS, some_seconds)?,
-        stale_workers_timeout: raw.required(
-            "worker.stale_workers_timeout",
-            MORE_SECONDS,
-            some_seconds,
-        )?,
-        shutdown_timeout: raw.required("worker.shutdown_timeout", SECONDS, in_seconds)?,
+        max_deliveries: always(raw.whole("worker.max_deliveries")?),
+        heartbeat_interval: always(raw.duration("worker.heartbeat_interval")?),
+        heartbeat_ttl: always(raw.duration("worker.heartbeat_ttl")?),
+        cleanup_interval: always(raw.duration("worker.cleanup_interval")?),
+        stale_workers_timeout: always(raw.duration("worker.stale_workers_timeout")?),
+        shutdown_timeout: always(raw.duration("worker.shutdown_timeout")?),
         log_level: raw.required(
             "worker.log_level",
             "DEBUG, INFO, WARNING, ERROR or CRITICAL",
@@ -183,16 +157,8 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
     Ok(settings)
 }
 
-fn compile_memory(raw: &Raw) -> Result<u64, ConfigError> {
-    let allowed = "a size from 64MiB, in bytes or such as 2GiB";
-    raw.required("worker.compile_memory", allowed, |text| {
-        memory(text).filter(|bytes| *bytes >= 64 << 20)
-    })
-}
-
 fn threads(raw: &Raw) -> Result<usize, ConfigError> {
-    let allowed = "a whole number from 1 to 1024";
-    let given = raw.optional("worker.threads", allowed, |text| number(text, 1, 1024))?;
+    let given = raw.whole("worker.threads")?;
     Ok(given.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)))
 }
 
@@ -224,16 +190,6 @@ fn check_heartbeat(raw: &Raw, worker: &WorkerSettings) -> Result<(), ConfigError
 
 fn some_path(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
-}
-
-fn size(text: &str) -> Option<u64> {
-    let bytes: chicory_runtime::Bytes = text.parse().ok()?;
-    Some(bytes.into())
-}
-
-/// At least one page of a WebAssembly memory.
-fn memory(text: &str) -> Option<u64> {
-    size(text).filter(|bytes| *bytes >= 64 << 10)
 }
 
 /// The user's cache folder by the XDG base directory specification; none without a home folder.
@@ -309,6 +265,69 @@ mod tests {
         .unwrap()
         .worker;
         insta::assert_debug_snapshot!(worker);
+    }
+
+    /// Case M5: every setting, whatever number it is given by a variable or a flag.
+    #[test]
+    fn a_number_is_in_range_or_an_error_names_the_setting() {
+        let hostile = [
+            "-1",
+            "-0.5",
+            "0",
+            "1",
+            "1e19",
+            "1e308",
+            "-1e308",
+            "nan",
+            "NaN",
+            "inf",
+            "-inf",
+            "1e400",
+            "4294967295",
+            "4294967296",
+            "18446744073709551615",
+            "18446744073709551616",
+            "9223372036854775808",
+            "0x10",
+            "1_000",
+            "",
+            " ",
+            "64GiB",
+            "18446744073709551615GiB",
+            "-1MiB",
+            "999999999999999999y",
+            "none",
+            "\u{202e}1",
+            "\0",
+        ];
+        for setting in crate::config::raw::Raw::defaults()
+            .unwrap()
+            .all()
+            .map(|(setting, _)| setting)
+        {
+            for text in hostile {
+                let flag = [(setting.path, "--flag", text.to_owned())];
+                let given = Layers {
+                    flags: flag.into(),
+                    ..Layers::default()
+                };
+                let flagged = given.merge().and_then(|raw| Config::from_raw(&raw));
+                for read in [config(&[(&setting.variable(), text)]), flagged] {
+                    let Err(error) = read else { continue };
+                    let error = error.to_string();
+                    let named = error.contains(&setting.variable())
+                        || error.contains("--flag")
+                        || error.contains(&setting.in_file());
+                    assert!(named, "{} = {text:?}: {error}", setting.path);
+                    assert!(
+                        setting.range.is_none()
+                            || error.contains("; give ")
+                            || error.contains("must last longer"),
+                        "{error}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

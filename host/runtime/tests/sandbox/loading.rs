@@ -180,7 +180,6 @@ async fn impossible_manifests_are_refused_by_the_setting() {
             json!({"limits": {"memory": "1GiB"}}),
             "above this worker's limit",
         ),
-        (json!({"limits": {"timeout": -1}}), "timeout = -1"),
         (
             json!({"task_limits": {"g": {}}}),
             "it sets limits for `g`, which is not a task",

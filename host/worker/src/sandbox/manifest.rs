@@ -87,9 +87,9 @@ pub enum ManifestError {
         source: std::io::Error,
     },
     /// The file is not a manifest.
-    #[error("the manifest {} is not valid:\n{message}", path.display())]
+    #[error("the manifest{} is not valid:\n{message}", after_space(path))]
     Invalid {
-        /// The file.
+        /// The file; empty if it is none.
         path: PathBuf,
         /// What is wrong, with its line.
         message: String,
@@ -106,6 +106,13 @@ pub enum ManifestError {
         /// What is wrong.
         message: String,
     },
+}
+
+fn after_space(path: &Path) -> String {
+    if path.as_os_str().is_empty() {
+        return String::new();
+    }
+    format!(" {}", path.display())
 }
 
 impl Manifest {
@@ -258,6 +265,20 @@ mod tests {
         );
         let error = Manifest::parse("name = \"a..b\"").unwrap_err();
         assert!(error.contains("a..b"), "{error}");
+    }
+
+    /// Case M5, wherever a manifest is: in a file, in the module, in a registry's record.
+    #[test]
+    fn a_number_out_of_range_is_named() {
+        let number = r#"{"tasks": {"a": {"limits": {"timeout": 1e19}}}}"#;
+        let named = "timeout = 1e19 is not allowed; give seconds from 0.001 to 2592000";
+        let error = Manifest::of(&saying(number), "").unwrap_err().to_string();
+        assert!(error.contains(named), "{error}");
+        let error = serde_json::from_str::<Manifest>(number).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+        let file = "[limits]\n\ntimeout = 1e19";
+        let error = Manifest::parse(file).unwrap_err();
+        assert!(error.contains(named) && error.contains("line 3"), "{error}");
     }
 
     fn saying(line: &str) -> Vec<u8> {

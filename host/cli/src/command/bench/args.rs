@@ -4,9 +4,14 @@
 
 use std::path::PathBuf;
 
+use chicory_signature::{Bounded, Unit};
 use clap::{Args, ValueEnum};
 
+use crate::config::parse;
 use crate::exit::CommandError;
+
+/// What each number may be.
+const SOME: Bounded = Bounded::new("number", 0.0, 1e8, Unit::Count);
 
 /// What to measure, and how often. Every task runs at least once, in a fresh sandbox, and its result is
 /// stored. Without `--broker`, each run has a private redis-server.
@@ -18,29 +23,29 @@ pub(crate) struct BenchArgs {
     pub(super) measures: Vec<Measure>,
     /// Number of tasks per run of enqueue and drain; other measures use as many, or fewer where tasks
     /// are large or long.
-    #[arg(long, default_value_t = 50_000)]
+    #[arg(long, default_value_t = 50_000, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) tasks: usize,
     /// Number of samples per run of latency (after 30 uncounted ones) and of delayed.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 300, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) samples: usize,
     /// Number of runs of each measure; the median is reported.
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) runs: usize,
     /// Number of waiting tasks in delayed, a tenth of which are due at once, and length of the longest
     /// queue in growth.
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 1_000_000, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) backlog: usize,
     /// Largest number of modules in growth.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) modules: usize,
     /// Number of worker processes.
-    #[arg(long, short = 'w', default_value_t = 1)]
+    #[arg(long, short = 'w', default_value_t = 1, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) workers: usize,
     /// Maximum number of tasks that each process runs at once.
-    #[arg(long, short = 'c', default_value_t = 1024)]
+    #[arg(long, short = 'c', default_value_t = 1024, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) concurrency: usize,
     /// Number of sandbox threads in each process [default: the number of cores].
-    #[arg(long)]
+    #[arg(long, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) threads: Option<usize>,
     /// Module whose task `add(u32, u32)` is measured, instead of the built-in one.
     #[arg(long, value_name = "FILE")]
