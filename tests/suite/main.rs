@@ -23,6 +23,7 @@ mod dev;
 mod documents;
 mod drain;
 mod enqueue_validation;
+mod error_texts;
 mod guests;
 mod guests_grants;
 mod guests_limits;

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use chicory_signature::{MAX_NAME, MAX_TEXT, into_excerpt};
+
 /// The outcome of one attempt, as the queue sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
@@ -39,6 +41,18 @@ impl Failure {
             message: message.into(),
             traceback: None,
             advice: Advice::Policy,
+        }
+    }
+
+    /// The same with texts that are short enough to be kept: a name of 256 bytes, a message and a backtrace of 16 KiB
+    /// each. Longer ones end with their length.
+    #[must_use]
+    pub fn cut(self) -> Self {
+        Self {
+            name: into_excerpt(self.name, MAX_NAME),
+            message: into_excerpt(self.message, MAX_TEXT),
+            traceback: self.traceback.map(|text| into_excerpt(text, MAX_TEXT)),
+            advice: self.advice,
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
     } = invocation;
     let limits = &task.limits;
     let log = CallLog::new(limits, observer, task.signature.kind == Kind::Command);
-    let monitor = Arc::new(Monitor::start(log));
+    let monitor = Arc::new(Monitor::start(log, limits.memory));
     let (params, program) = match bound(&task, &arguments) {
         Ok(bound) => bound,
         Err(how) => return ended(how, &monitor, Usage::default()),
@@ -53,7 +53,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
         Ok(store) => store,
         Err(error) => {
             return ended(
-                How::HostFailed(format!("{error:#}")),
+                How::HostFailed(trap::cause(&error)),
                 &monitor,
                 Usage::default(),
             );
@@ -75,7 +75,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
         },
         Err(Halt::Cancelled) => How::Cancelled,
     };
-    residency.after(faults, store.data().limiter.memory(), MEMORY_KEPT);
+    residency.after(faults, monitor.memory().guest(), MEMORY_KEPT);
     ended(how, &monitor, usage(&task, &monitor, &store))
 }
 
@@ -85,14 +85,15 @@ fn usage(task: &Task, monitor: &Monitor, store: &Store<CallState>) -> Usage {
     Usage {
         wall: Duration::ZERO,
         cpu: monitor.cpu(),
-        peak_memory: store.data().limiter.memory(),
+        peak_memory: monitor.memory().guest(),
+        host_memory: monitor.memory().host_peak(),
         fuel: task.limits.fuel.and_then(left),
     }
 }
 
 fn ended(how: How, monitor: &Monitor, usage: Usage) -> Ended {
     Ended {
-        how,
+        how: how.cut(),
         usage: Usage {
             wall: monitor.started().elapsed(),
             ..usage

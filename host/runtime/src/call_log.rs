@@ -5,13 +5,13 @@
 
 use std::time::{Duration, Instant};
 
-use chicory_signature::{printable, printable_up_to};
+use chicory_signature::{MAX_TEXT, excerpt, into_excerpt, printable, printable_up_to};
 
 use crate::ended::{Level, LogLine, LogSource, Note, Observer};
 use crate::limits::ResolvedLimits;
 
-/// What a line counts besides its text, so that empty lines are not free.
-const LINE_COST: u64 = 16;
+/// What a line counts besides its text: about what keeping it takes, so that empty lines are not free.
+const LINE_COST: u64 = 64;
 
 /// Progress reports that follow each other faster than this are dropped.
 const PROGRESS_GAP: Duration = Duration::from_millis(50);
@@ -29,6 +29,10 @@ pub(crate) enum Stream {
     Stderr,
 }
 
+fn line_cost(line: &str) -> u64 {
+    line.len().min(MAX_TEXT) as u64 + LINE_COST
+}
+
 /// The log of one call.
 pub(crate) struct CallLog {
     lines: Vec<LogLine>,
@@ -40,6 +44,8 @@ pub(crate) struct CallLog {
     result: Option<Collected>,
     reported: Option<Instant>,
     denied: Option<String>,
+    /// Bytes that were added since `grown` was asked.
+    grown: u64,
 }
 
 struct Budget {
@@ -83,13 +89,27 @@ impl CallLog {
             }),
             reported: None,
             denied: None,
+            grown: 0,
+        }
+    }
+
+    /// How many bytes were added since this was asked last.
+    pub(crate) fn grown(&mut self) -> u64 {
+        std::mem::take(&mut self.grown)
+    }
+
+    /// Takes no more, as if all its limits were reached.
+    pub(crate) fn close(&mut self) {
+        let result = self.result.as_mut().map(|result| &mut result.budget);
+        for budget in [&mut self.log, &mut self.output].into_iter().chain(result) {
+            budget.left = 0;
         }
     }
 
     /// Adds what the guest logged through `chicory:task/log`.
     pub(crate) fn say(&mut self, level: Level, message: &str) {
         for line in message.lines() {
-            if !self.log.take(line.len() as u64 + LINE_COST) {
+            if !self.log.take(line_cost(line)) {
                 return;
             }
             self.add(level, LogSource::Guest, line);
@@ -100,6 +120,7 @@ impl CallLog {
     pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) {
         if let (Stream::Stdout, Some(result)) = (stream, &mut self.result) {
             if result.budget.take(bytes.len() as u64) {
+                self.grown += bytes.len() as u64;
                 result.bytes.extend_from_slice(bytes);
             }
             return;
@@ -144,6 +165,7 @@ impl CallLog {
 
     /// Records that the guest was refused something, with the line that would grant it.
     pub(crate) fn deny(&mut self, message: String) {
+        let message = into_excerpt(message, MAX_TEXT);
         self.say_as_host(Level::Warn, &message);
         self.denied.get_or_insert(message);
     }
@@ -233,7 +255,7 @@ impl CallLog {
     /// Adds a remark of the host.
     pub(crate) fn say_as_host(&mut self, level: Level, message: &str) {
         for line in message.lines() {
-            if !self.log.take(line.len() as u64 + LINE_COST) {
+            if !self.log.take(line_cost(line)) {
                 return;
             }
             self.add(level, LogSource::Host, line);
@@ -244,11 +266,12 @@ impl CallLog {
         let line = LogLine {
             level,
             source,
-            message: printable(text).into_owned(),
+            message: printable(&excerpt(text, MAX_TEXT)).into_owned(),
         };
         if let Some(observer) = &self.observer {
             observer(Note::Log(line.clone()));
         }
+        self.grown += line_cost(&line.message);
         self.lines.push(line);
     }
 }
@@ -262,7 +285,7 @@ mod tests {
 
     fn log(collects: bool) -> CallLog {
         let limits = Limits {
-            log_bytes: Some(100.into()),
+            log_bytes: Some(400.into()),
             output_bytes: Some(40.into()),
             result_bytes: Some(10.into()),
             ..Limits::default()

@@ -4,7 +4,7 @@
 
 use std::borrow::Borrow;
 
-use chicory_signature::with_causes;
+use chicory_signature::{Excerpt, MAX_TEXT, into_excerpt, with_causes};
 use wasmtime::Engine;
 
 use crate::wrap::wrap;
@@ -34,7 +34,8 @@ pub(crate) fn compile<E: Borrow<Engine>>(
     wasm: Vec<u8>,
     engine: impl FnOnce(bool) -> wasmtime::Result<E>,
 ) -> Result<Produced, NotCompiled> {
-    let wrapped = wrap(wasm).map_err(|error| NotCompiled::Refused(with_causes(&error)))?;
+    let wrapped = wrap(wasm)
+        .map_err(|error| NotCompiled::Refused(into_excerpt(with_causes(&error), MAX_TEXT)))?;
     let concurrency = wrapped.concurrency;
     let code =
         engine(concurrency).and_then(|engine| engine.borrow().precompile_component(&wrapped.bytes));
@@ -42,7 +43,8 @@ pub(crate) fn compile<E: Borrow<Engine>>(
         if error.is::<wasmtime::error::OutOfMemory>() {
             return NotCompiled::OutOfMemory;
         }
-        NotCompiled::Refused(format!("it can't be compiled: {error:#}"))
+        let why = format_args!("it can't be compiled: {error:#}");
+        NotCompiled::Refused(Excerpt::of(&why, MAX_TEXT))
     })?;
     Ok(Produced { concurrency, code })
 }

@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_signature::ValidationError;
 pub use chicory_signature::{Level, LogLine, LogSource, Note, Usage};
+use chicory_signature::{MAX_NAME, MAX_TEXT, ValidationError, into_excerpt};
 use serde_json::value::RawValue;
 
 /// The report of one finished call.
@@ -21,7 +21,8 @@ pub struct Ended {
     pub log: Vec<LogLine>,
 }
 
-/// The ways in which a call can end. What a guest does is a value, never an `Err`.
+/// The ways in which a call can end. What a guest does is a value, never an `Err`. Its texts have at most 16 KiB each,
+/// names at most 256 bytes; longer ones are cut, and end with their length.
 #[derive(Debug)]
 pub enum How {
     /// The task returned; its result as JSON.
@@ -37,7 +38,7 @@ pub enum How {
         traceback: Option<String>,
         /// The guest's advice about retrying.
         retry: Advice,
-        /// The whole error as JSON.
+        /// The whole error as JSON; `null` if that is longer than 16 KiB.
         details: Box<RawValue>,
     },
     /// A command-line program ended with an exit code other than 0.
@@ -127,6 +128,39 @@ impl How {
             How::Cancelled => "Cancelled",
             How::HostFailed(_) => "HostFailed",
         })
+    }
+
+    /// The same with texts that are short enough to be kept.
+    pub(crate) fn cut(mut self) -> Self {
+        for text in self.texts() {
+            *text = into_excerpt(std::mem::take(text), MAX_TEXT);
+        }
+        if let How::Refused { name, .. } = &mut self {
+            *name = into_excerpt(std::mem::take(name), MAX_NAME);
+        }
+        self
+    }
+
+    /// Every text that a guest may have a part in.
+    fn texts(&mut self) -> Vec<&mut String> {
+        match self {
+            How::Refused {
+                message, traceback, ..
+            } => std::iter::once(message).chain(traceback).collect(),
+            How::Exited { stdout, stderr, .. } => vec![stdout, stderr],
+            How::Trapped { message } | How::OutOfMemory { message } | How::Denied { message } => {
+                vec![message]
+            }
+            How::TimedOut { backtrace, .. } | How::OutOfCpu { backtrace, .. } => {
+                backtrace.iter_mut().collect()
+            }
+            How::HostFailed(text) => vec![text],
+            How::Returned(_)
+            | How::OutOfFuel { .. }
+            | How::Invalid(_)
+            | How::TooLarge { .. }
+            | How::Cancelled => Vec::new(),
+        }
     }
 
     /// The ending for people: a sentence, followed by a backtrace if there is one.

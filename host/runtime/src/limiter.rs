@@ -2,52 +2,40 @@
 //!
 //! wasmtime's own limits count each memory by itself. Must not know what a refusal leads to.
 
+use std::sync::Arc;
+
 use wasmtime::ResourceLimiter;
 
-/// Counts the size of one store's memories and tables.
-#[derive(Debug)]
-pub(crate) struct Limiter {
-    memory: Count,
-    elements: Count,
-}
+use crate::monitor::Monitor;
 
-#[derive(Debug)]
-struct Count {
-    held: u64,
-    limit: u64,
+/// What the host holds for one element of a table, in bytes.
+const ELEMENT: u64 = 8;
+
+/// Counts the size of one store's memories and tables.
+pub(crate) struct Limiter {
+    monitor: Arc<Monitor>,
+    elements: u64,
+    most_elements: u64,
     refused: Option<u64>,
 }
 
 impl Limiter {
-    /// Limits in bytes, and in table elements.
-    pub(crate) fn new(memory: u64, elements: u64) -> Self {
-        let count = |limit| Count {
-            held: 0,
-            limit,
-            refused: None,
-        };
+    /// For one call, with a limit in table elements.
+    pub(crate) fn new(monitor: Arc<Monitor>, elements: u64) -> Self {
         Limiter {
-            memory: count(memory),
-            elements: count(elements),
+            monitor,
+            elements: 0,
+            most_elements: elements,
+            refused: None,
         }
     }
 
-    /// Bytes held by all memories. They never shrink, so this is the peak as well.
-    pub(crate) fn memory(&self) -> u64 {
-        self.memory.held
-    }
-
-    /// The limit that the guest hit last, as a sentence.
+    /// The limit that was hit last, by the guest or by what the host holds for it, as a sentence.
     pub(crate) fn refusal(&self) -> Option<String> {
-        let memory = self.memory.refused.map(|asked| {
-            format!(
-                "out of memory: asked for {asked} bytes in all, the limit is {}",
-                self.memory.limit
-            )
-        });
-        memory.or_else(|| {
-            let asked = self.elements.refused?;
-            let limit = self.elements.limit;
+        let memory = self.monitor.memory().refusal();
+        memory.map(|refused| refused.to_string()).or_else(|| {
+            let asked = self.refused?;
+            let limit = self.most_elements;
             Some(format!(
                 "out of table elements: asked for {asked} in all, the limit is {limit}"
             ))
@@ -55,22 +43,9 @@ impl Limiter {
     }
 }
 
-impl Count {
-    fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
-        let held = self
-            .held
-            .saturating_add(desired.saturating_sub(current) as u64);
-        if held > self.limit {
-            self.refused = Some(held);
-            return false;
-        }
-        // Growing beyond the guest's own maximum fails after this, so it must not be counted.
-        let possible = maximum.is_none_or(|maximum| desired <= maximum);
-        if possible {
-            self.held = held;
-        }
-        possible
-    }
+/// Growing beyond the guest's own maximum fails after the limits were asked, so it must not be counted.
+fn is_possible(desired: usize, maximum: Option<usize>) -> bool {
+    maximum.is_none_or(|maximum| desired <= maximum)
 }
 
 impl ResourceLimiter for Limiter {
@@ -80,8 +55,12 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        if !is_possible(desired, maximum) {
+            return Ok(false);
+        }
+        let more = desired.saturating_sub(current) as u64;
         // A refusal is an answer that the guest may handle. It matters only if the guest then fails.
-        Ok(self.memory.grow(current, desired, maximum))
+        Ok(self.monitor.memory().grow(more).is_ok())
     }
 
     fn table_growing(
@@ -90,38 +69,67 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(self.elements.grow(current, desired, maximum))
+        if !is_possible(desired, maximum) {
+            return Ok(false);
+        }
+        let more = desired.saturating_sub(current) as u64;
+        let asked = self.elements.saturating_add(more);
+        if asked > self.most_elements {
+            self.refused = Some(asked);
+            return Ok(false);
+        }
+        let memory = self.monitor.memory();
+        let fits = memory.charge(more.saturating_mul(ELEMENT)).is_ok();
+        if fits {
+            self.elements = asked;
+        }
+        Ok(fits)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call_log::CallLog;
+    use crate::limits::{Limits, ResolvedLimits};
+
+    fn limiter(memory: u64, elements: u64) -> Limiter {
+        let limits = Limits {
+            memory: Some(memory.into()),
+            ..Limits::default()
+        };
+        let limits = ResolvedLimits::resolve(&limits, 1 << 20).unwrap();
+        let monitor = Monitor::start(CallLog::new(&limits, None, false), limits.memory);
+        Limiter::new(Arc::new(monitor), elements)
+    }
 
     #[test]
     fn the_sum_counts_not_each_memory() {
-        let mut limiter = Limiter::new(100, 10);
+        let mut limiter = limiter(100, 10);
         assert!(limiter.memory_growing(0, 60, None).unwrap());
         assert!(!limiter.memory_growing(0, 60, None).unwrap());
         assert!(limiter.memory_growing(60, 100, None).unwrap());
-        assert_eq!(limiter.memory(), 100);
+        assert_eq!(limiter.monitor.memory().guest(), 100);
         let refusal = limiter.refusal().unwrap();
-        assert_eq!(
-            refusal,
-            "out of memory: asked for 120 bytes in all, the limit is 100"
+        assert!(
+            refusal.starts_with("out of memory: asked for 120 bytes for the guest"),
+            "{refusal}"
         );
     }
 
     #[test]
     fn a_growth_above_the_memorys_own_maximum_is_not_counted() {
-        let mut limiter = Limiter::new(100, 10);
+        let mut limiter = limiter(100, 10);
         assert!(!limiter.memory_growing(0, 60, Some(50)).unwrap());
-        assert_eq!((limiter.memory(), limiter.refusal()), (0, None));
+        assert_eq!(
+            (limiter.monitor.memory().guest(), limiter.refusal()),
+            (0, None)
+        );
     }
 
     #[test]
-    fn tables_have_their_own_limit() {
-        let mut limiter = Limiter::new(100, 10);
+    fn tables_have_their_own_limit_and_count_as_memory_of_the_host() {
+        let mut limiter = limiter(100, 10);
         assert!(!limiter.table_growing(0, 11, None).unwrap());
         assert!(
             limiter
@@ -129,5 +137,7 @@ mod tests {
                 .unwrap()
                 .starts_with("out of table elements: asked for 11")
         );
+        assert!(limiter.table_growing(0, 10, None).unwrap());
+        assert_eq!(limiter.monitor.memory().host_peak(), 80);
     }
 }

@@ -1,18 +1,20 @@
-//! What the host tracks about one running call: its clock, its CPU time, its log.
+//! What the host tracks about one running call: its clock, its CPU time, its log, the bytes that it holds.
 //!
 //! Shared by the store, its streams and the future that drives them. Must not know what happens when a limit
 //! is exceeded.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::call_log::CallLog;
+use crate::memory::CallMemory;
 
 /// Nothing is being polled.
 const IDLE: u64 = u64::MAX;
 
-/// One call's clock and log.
+/// One call's clock, log and memory.
 pub(crate) struct Monitor {
     start: Instant,
     /// Nanoseconds spent in polls that are over.
@@ -20,16 +22,18 @@ pub(crate) struct Monitor {
     /// When the current poll began, in nanoseconds after `start`.
     since: AtomicU64,
     log: Mutex<CallLog>,
+    memory: CallMemory,
 }
 
 impl Monitor {
-    /// Starts the clock.
-    pub(crate) fn start(log: CallLog) -> Self {
+    /// Starts the clock. `memory` is the call's limit, in bytes.
+    pub(crate) fn start(log: CallLog, memory: u64) -> Self {
         Monitor {
             start: Instant::now(),
             spent: AtomicU64::new(0),
             since: AtomicU64::new(IDLE),
             log: Mutex::new(log),
+            memory: CallMemory::new(memory),
         }
     }
 
@@ -59,9 +63,46 @@ impl Monitor {
         Duration::from_nanos(self.spent.load(Ordering::Relaxed) + current)
     }
 
+    /// What it holds.
+    pub(crate) fn memory(&self) -> &CallMemory {
+        &self.memory
+    }
+
     /// The log.
-    pub(crate) fn log(&self) -> MutexGuard<'_, CallLog> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn log(&self) -> Logging<'_> {
+        Logging {
+            log: self.log.lock().unwrap_or_else(PoisonError::into_inner),
+            memory: &self.memory,
+        }
+    }
+}
+
+/// The log while somebody has it. What it grew by is counted afterwards.
+pub(crate) struct Logging<'a> {
+    log: MutexGuard<'a, CallLog>,
+    memory: &'a CallMemory,
+}
+
+impl Deref for Logging<'_> {
+    type Target = CallLog;
+
+    fn deref(&self) -> &CallLog {
+        &self.log
+    }
+}
+
+impl DerefMut for Logging<'_> {
+    fn deref_mut(&mut self) -> &mut CallLog {
+        &mut self.log
+    }
+}
+
+impl Drop for Logging<'_> {
+    fn drop(&mut self) {
+        let grown = self.log.grown();
+        if grown > 0 && self.memory.charge(grown).is_err() {
+            self.log.close();
+        }
     }
 }
 

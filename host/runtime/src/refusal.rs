@@ -9,7 +9,7 @@ use wasmtime::component::Val;
 
 use crate::ended::{Advice, How};
 use crate::lift::lift;
-use chicory_signature::{Case, Field, Shape};
+use chicory_signature::{Case, Field, MAX_NAME, MAX_TEXT, Shape, excerpt};
 
 /// The name of errors without a name of their own.
 const UNNAMED: &str = "TaskError";
@@ -26,11 +26,10 @@ pub(crate) fn refused(shape: Option<&Shape>, err: Option<&Val>, limit: u64) -> H
             details: RawValue::NULL.to_owned(),
         };
     };
-    let Some(details) = lift(shape, val, limit) else {
-        return How::TooLarge {
-            what: "error",
-            limit,
-        };
+    let details = lift(shape, val, limit.min(MAX_TEXT as u64));
+    let shown = || match &details {
+        Some(details) => details.get().to_owned(),
+        None => format!("an error of more than {MAX_TEXT} bytes"),
     };
     let mut traceback = None;
     let (name, message, retry) = match (shape, val) {
@@ -45,17 +44,17 @@ pub(crate) fn refused(shape: Option<&Shape>, err: Option<&Val>, limit: u64) -> H
         (Shape::Variant(_), Val::Variant(case, payload)) => {
             let message = payload
                 .as_deref()
-                .map(|val| message(val).unwrap_or_else(|| details.get().to_owned()));
-            (
-                case.clone(),
-                message.unwrap_or_else(|| case.clone()),
-                Advice::Policy,
-            )
+                .map(|val| message(val).unwrap_or_else(shown));
+            let name = kept(case, MAX_NAME);
+            (name.clone(), message.unwrap_or(name), Advice::Policy)
         }
-        (_, Val::Enum(case)) => (case.clone(), case.clone(), Advice::Policy),
+        (_, Val::Enum(case)) => {
+            let name = kept(case, MAX_NAME);
+            (name.clone(), name, Advice::Policy)
+        }
         (_, val) => (
             UNNAMED.to_owned(),
-            message(val).unwrap_or_else(|| details.get().to_owned()),
+            message(val).unwrap_or_else(shown),
             Advice::Policy,
         ),
     };
@@ -64,16 +63,21 @@ pub(crate) fn refused(shape: Option<&Shape>, err: Option<&Val>, limit: u64) -> H
         message,
         traceback,
         retry,
-        details,
+        details: details.unwrap_or_else(|| RawValue::NULL.to_owned()),
     }
+}
+
+/// What is kept of a guest's text: it is as long as the guest likes.
+fn kept(text: &str, limit: usize) -> String {
+    excerpt(text, limit).into_owned()
 }
 
 /// The text of an error that is a string, or a record with one called `message`.
 fn message(val: &Val) -> Option<String> {
     match val {
-        Val::String(text) => Some(text.clone()),
+        Val::String(text) => Some(kept(text, MAX_TEXT)),
         Val::Record(fields) => fields.iter().find_map(|(name, val)| match val {
-            Val::String(text) if name == "message" => Some(text.clone()),
+            Val::String(text) if name == "message" => Some(kept(text, MAX_TEXT)),
             _ => None,
         }),
         _ => None,
@@ -126,9 +130,9 @@ fn failure(fields: &[(String, Val)]) -> (String, String, Advice) {
 fn text_at(fields: &[(String, Val)], name: &str) -> Option<String> {
     let (_, val) = fields.iter().find(|(field, _)| field == name)?;
     match val {
-        Val::String(text) => Some(text.clone()),
+        Val::String(text) => Some(kept(text, MAX_TEXT)),
         Val::Option(Some(inner)) => match &**inner {
-            Val::String(text) => Some(text.clone()),
+            Val::String(text) => Some(kept(text, MAX_TEXT)),
             _ => None,
         },
         _ => None,
@@ -210,7 +214,7 @@ mod tests {
     }
 
     fn summary(shape: &Shape, val: &Val) -> (String, String, Advice) {
-        match refused(Some(shape), Some(val), 1000) {
+        match refused(Some(shape), Some(val), 1 << 30) {
             How::Refused {
                 name,
                 message,
@@ -290,6 +294,20 @@ mod tests {
             panic!("a failure is a refusal");
         };
         assert_eq!(traceback.as_deref(), Some("line 7"));
+    }
+
+    /// Case M7: an error of 16 MB.
+    #[test]
+    fn long_errors_are_cut_where_they_are_read() {
+        let long = "x".repeat(16 << 20);
+        let (name, message, _) = summary(&Shape::String, &text(&long));
+        assert_eq!(name, UNNAMED);
+        assert!(message.len() <= MAX_TEXT && message.ends_with("x… (16777216 bytes)"));
+        let shape = Shape::Variant([case(&long, Some(Shape::Bytes))].into());
+        let bytes = Val::List(vec![Val::U8(7); MAX_TEXT]);
+        let (name, message, _) = summary(&shape, &Val::Variant(long, Some(Box::new(bytes))));
+        assert!(name.len() <= MAX_NAME, "{name}");
+        assert_eq!(message, "an error of more than 16384 bytes");
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl CallState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         CallState {
-            limiter: Limiter::new(limits.memory, limits.table_elements),
+            limiter: Limiter::new(Arc::clone(&monitor), limits.table_elements),
             deadline: monitor.started() + limits.timeout,
             cpu_time: limits.cpu_time,
             monitor,

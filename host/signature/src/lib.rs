@@ -30,6 +30,7 @@ mod arguments;
 mod bind;
 mod compatible;
 mod error;
+mod excerpt;
 mod json;
 mod lower;
 mod name;
@@ -48,6 +49,7 @@ pub use arguments::{Arguments, ArgumentsError};
 pub use bind::{CommandLine, bind, bind_command};
 pub use compatible::{Change, compare, compatible};
 pub use error::ValidationError;
+pub use excerpt::{Excerpt, MAX_NAME, MAX_TEXT, excerpt, into_excerpt};
 pub use json::{JsonError, MAX_DEPTH, RawJson};
 pub use lower::lower;
 pub use name::{

@@ -75,6 +75,18 @@ impl WorkerProcess {
         self.child.id()
     }
 
+    /// The most memory that its process has had so far, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the worker is alive");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        kibibytes
+            .and_then(|number| number.trim().parse::<u64>().ok())
+            .map(|number| number << 10)
+            .expect("Linux says how much memory a process has had")
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         kill(pid(self.pid()), signal).expect("the worker is ours to signal");

@@ -112,6 +112,11 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
         usage,
         log,
     } = ended;
+    // Whoever made it, a failure's texts are stored and shown from here on.
+    let outcome = match outcome {
+        Outcome::Failed(failure) => Outcome::Failed(failure.cut()),
+        other => other,
+    };
     let duration = at.elapsed();
     log_lines(&attempt, &log);
     if let Some(task) = &task {

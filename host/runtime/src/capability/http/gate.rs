@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use chicory_signature::{MAX_NAME, excerpt};
 use http::uri::Scheme;
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
@@ -22,10 +23,17 @@ use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::address::{HostGrant, address, is_public};
+use crate::held::Held;
 use crate::monitor::Monitor;
 
 /// Maximum number of open connections of one task.
 const MAX_CONNECTIONS: usize = 32;
+
+/// A connection's buffer for what it reads, in bytes. An answer's status line and headers have to fit.
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// What an open connection counts, in bytes: its buffers in both directions, and those of TLS.
+const CONNECTION_BYTES: u64 = 256 << 10;
 
 /// Maximum time to connect, and to wait for an answer to begin. A guest may set less.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -59,7 +67,18 @@ impl Gate {
     /// The request's destination, if it is granted.
     fn admit(&self, uri: &Uri) -> Result<Destination, Error> {
         let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?;
-        let tls = uri.scheme() == Some(&Scheme::HTTPS);
+        let tls = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTPS => true,
+            Some(scheme) if *scheme == Scheme::HTTP => false,
+            other => {
+                let other = other.map_or("none", Scheme::as_str);
+                self.monitor.log().deny(format!(
+                    "a request with the scheme `{}`; only http and https are allowed",
+                    excerpt(other, MAX_NAME)
+                ));
+                return Err(Error::HttpProtocolError);
+            }
+        };
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         let granted: Vec<_> = self
             .grants
@@ -74,6 +93,7 @@ impl Gate {
             return Err(Error::HttpRequestDenied);
         }
         let permit = Arc::clone(&self.connections).try_acquire_owned();
+        let held = Held::new(&self.monitor, CONNECTION_BYTES);
         Ok(Destination {
             host: host.to_owned(),
             port,
@@ -81,11 +101,13 @@ impl Gate {
             granted,
             monitor: Arc::clone(&self.monitor),
             permit: permit.map_err(|_| Error::ConnectionLimitReached)?,
+            held: held.map_err(|_| Error::ConnectionLimitReached)?,
         })
     }
 }
 
 fn denial(host: &str, port: u16, why: &str) -> String {
+    let host = &*excerpt(host, MAX_NAME);
     let entry = if port == 80 || port == 443 {
         host.to_owned()
     } else {
@@ -116,6 +138,7 @@ struct Destination {
     granted: Vec<HostGrant>,
     monitor: Arc<Monitor>,
     permit: OwnedSemaphorePermit,
+    held: Held,
 }
 
 impl Destination {
@@ -130,8 +153,10 @@ impl Destination {
         let wire = tokio::time::timeout(patience, self.connect())
             .await
             .map_err(|_| Error::ConnectionTimeout)??;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(wire)).await?;
+        let (mut sender, connection) = hyper::client::conn::http1::Builder::new()
+            .max_buf_size(BUFFER_BYTES)
+            .handshake(TokioIo::new(wire))
+            .await?;
         let connection = runtime::spawn(async move { connection.await.map_err(Error::from) });
         // Only requests to a proxy have a scheme and an authority.
         let path = request
@@ -145,7 +170,7 @@ impl Destination {
         let answer = tokio::time::timeout(patience, sender.send_request(request)).await;
         let answer = answer.map_err(|_| Error::HttpResponseTimeout)??;
         let body = answer.map(|body| body.map_err(Error::from).boxed_unsync());
-        Ok((body, Box::new(drive(connection, self.permit))))
+        Ok((body, Box::new(drive(connection, self.permit, self.held))))
     }
 
     async fn connect(&self) -> Result<Box<dyn Wire>, Error> {
@@ -206,14 +231,15 @@ async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
     Err(last)
 }
 
-/// Drives a connection until its answer has been read, and holds its permit until then.
+/// Drives a connection until its answer has been read, and holds its permit and its memory until then.
 fn drive(
     connection: AbortOnDropJoinHandle<Result<(), Error>>,
     permit: OwnedSemaphorePermit,
+    held: Held,
 ) -> Done {
     Box::pin(async move {
         let ended = connection.await;
-        drop(permit);
+        drop((permit, held));
         ended
     })
 }
@@ -241,7 +267,10 @@ mod tests {
 
     fn gate(grants: &[&str]) -> Gate {
         let limits = ResolvedLimits::resolve(&Limits::default(), 1 << 20).unwrap();
-        let monitor = Arc::new(Monitor::start(CallLog::new(&limits, None, false)));
+        let monitor = Arc::new(Monitor::start(
+            CallLog::new(&limits, None, false),
+            limits.memory,
+        ));
         Gate::new(
             grants
                 .iter()
@@ -312,6 +341,7 @@ mod tests {
             granted: gate.grants.to_vec(),
             monitor: Arc::clone(&gate.monitor),
             permit: Arc::clone(&gate.connections).try_acquire_owned().unwrap(),
+            held: Held::new(&gate.monitor, CONNECTION_BYTES).unwrap(),
         };
         let refused = destination.resolve().await.unwrap_err();
         assert!(
@@ -334,6 +364,19 @@ mod tests {
                 .unwrap()
                 .0,
             200
+        );
+    }
+
+    /// Case M14: `ftp://granted`.
+    #[tokio::test]
+    async fn other_schemes_are_refused_on_granted_hosts() {
+        let mut gate = gate(&["example.com:80"]);
+        let refused = get(&mut gate, "ftp://example.com:80/").await.unwrap_err();
+        assert!(matches!(refused, Error::HttpProtocolError), "{refused:?}");
+        let said = gate.monitor.log().denied().map(str::to_owned);
+        assert_eq!(
+            said.as_deref(),
+            Some("a request with the scheme `ftp`; only http and https are allowed")
         );
     }
 
