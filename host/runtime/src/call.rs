@@ -65,6 +65,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
     let called = {
         // Pinned where it is made: it is large, and each move of it is a copy.
         let calling = pin!(call(&mut store, &task, &params));
+        let calling = pin!(task.loaded.ticker.count(calling));
         drive(&monitor, deadline, cancel.as_ref(), calling).await
     };
     let how = match called {

@@ -4,17 +4,14 @@
 //! module gets the plainest engine that can run it. Must not know tasks, grants or JSON.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, OnceLock, Weak};
-use std::thread;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
     WasmBacktraceDetails,
 };
 
-/// How often a guest is checked for its limits and made to yield to the executor.
-const TICK: Duration = Duration::from_millis(2);
+use crate::ticker::{TICK, Ticker};
 
 /// Maximum number of core instances, memories and tables of one component. A language runtime with dynamic
 /// linking has tens of instances and tables, and one memory.
@@ -48,7 +45,9 @@ pub(crate) struct Needs {
 pub(crate) struct Engines {
     size: PoolSize,
     pub(crate) source_lines: bool,
-    made: [OnceLock<Engine>; 4],
+    made: Arc<[OnceLock<Engine>; 4]>,
+    /// At each tick, a guest is checked for its limits and made to yield to the executor.
+    pub(crate) ticker: Arc<Ticker>,
 }
 
 /// The size of the pools.
@@ -61,20 +60,24 @@ pub(crate) struct PoolSize {
 }
 
 impl Engines {
-    /// Creates the plain engine, and starts the thread that ticks until the engines are dropped. With
+    /// Creates the plain engine, and starts the thread that ticks while guests run. With
     /// `source_lines`, backtraces read the modules' DWARF.
     pub(crate) fn start(size: PoolSize, source_lines: bool) -> wasmtime::Result<Arc<Engines>> {
-        let engines = Arc::new(Engines {
+        let made = Arc::<[OnceLock<Engine>; 4]>::default();
+        let ticked = Arc::clone(&made);
+        let tick = move || {
+            for engine in ticked.iter().filter_map(OnceLock::get) {
+                engine.increment_epoch();
+            }
+        };
+        let engines = Engines {
             size,
             source_lines,
-            made: Default::default(),
-        });
+            made,
+            ticker: Ticker::start(tick)?,
+        };
         engines.get(Needs::default())?;
-        let weak = Arc::downgrade(&engines);
-        thread::Builder::new()
-            .name("chicory-epoch".into())
-            .spawn(move || tick(&weak))?;
-        Ok(engines)
+        Ok(Arc::new(engines))
     }
 
     /// The engine for these needs.
@@ -112,15 +115,9 @@ pub(crate) fn fingerprint(engine: &Engine) -> u64 {
     hasher.finish()
 }
 
-fn tick(engines: &Weak<Engines>) {
-    loop {
-        thread::sleep(TICK);
-        let Some(engines) = engines.upgrade() else {
-            return;
-        };
-        for engine in engines.made.iter().filter_map(OnceLock::get) {
-            engine.increment_epoch();
-        }
+impl Drop for Engines {
+    fn drop(&mut self) {
+        self.ticker.stop();
     }
 }
 

@@ -36,6 +36,7 @@ mod section;
 mod settings;
 mod size;
 mod state;
+mod ticker;
 mod trap;
 mod types;
 mod wrap;

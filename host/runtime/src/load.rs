@@ -91,6 +91,7 @@ impl Loader {
             needs: compiled.needs,
             setups,
             residency: Residency::default(),
+            ticker: Arc::clone(&self.codegen.engines.ticker),
         });
         let tasks = self.tasks(&loaded, compiled.discovery, &settings);
         let tasks = tasks.map_err(|source| LoadError::Settings {

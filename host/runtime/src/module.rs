@@ -15,6 +15,7 @@ use crate::engine::Needs;
 use crate::limits::{LimitError, Limits, ResolvedLimits};
 use crate::resident::Residency;
 use crate::state::CallState;
+use crate::ticker::Ticker;
 
 /// A module that is ready to run: compiled, checked against its grants, linked.
 pub struct Module {
@@ -55,6 +56,7 @@ pub(crate) struct Loaded {
     /// What each call needs of the capabilities that it imports.
     pub(crate) setups: Box<[Setup]>,
     pub(crate) residency: Residency,
+    pub(crate) ticker: Arc<Ticker>,
 }
 
 /// One task of a module.
