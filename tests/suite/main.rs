@@ -24,6 +24,7 @@ mod documents;
 mod drain;
 mod enqueue_validation;
 mod error_texts;
+mod fairness;
 mod guests;
 mod guests_grants;
 mod guests_limits;

@@ -30,16 +30,17 @@ pub(crate) async fn admit(
     acknowledge_first(context, &mut attempts).await;
     let attempts = context.held.insert(attempts.into_iter());
     let alone = attempts.len() == 1;
-    for attempt in attempts {
-        let Some(permit) = permits.split(1) else {
-            return;
-        };
-        let ready = Ready { attempt, permit };
-        if alone && ready.is_brief() {
+    let mut ready = attempts.into_iter().map_while(|attempt| {
+        let permit = permits.split(1)?;
+        Some(Ready { attempt, permit })
+    });
+    if !alone {
+        context.work.start(ready);
+    } else if let Some(ready) = ready.next() {
+        if ready.may_run_here() {
             lane::run_here(context, ready).await;
         } else {
-            // Unbounded, since permits bound it; closed only when the worker has stopped.
-            let _ = context.ready.try_send(ready);
+            context.work.start(std::iter::once(ready));
         }
     }
 }

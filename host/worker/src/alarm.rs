@@ -11,6 +11,12 @@ pub(crate) async fn watched<T>(broken: CancellationToken, part: impl Future<Outp
     part.await
 }
 
+/// The same for a part that has a thread of its own.
+pub(crate) fn watching<T>(broken: CancellationToken, part: impl FnOnce() -> T) -> T {
+    let _bell = Bell(broken);
+    part()
+}
+
 /// Rings when it is dropped by a panic.
 struct Bell(CancellationToken);
 

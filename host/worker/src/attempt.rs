@@ -176,9 +176,15 @@ impl Concluded {
 }
 
 impl Ready {
-    /// Whether running it takes less time than waking another thread for it.
-    pub(crate) fn is_brief(&self) -> bool {
-        (self.attempt.task()).is_some_and(|task| task.profile().is_brief())
+    /// Whether it may run on the thread of the duties: it takes less time than waking another thread, and should it take
+    /// more, it soon lets others pass.
+    pub(crate) fn may_run_here(&self) -> bool {
+        (self.attempt.task()).is_some_and(|task| task.yields() && task.profile().is_brief())
+    }
+
+    /// Whether it is known to end within a turn.
+    pub(crate) fn is_short(&self) -> bool {
+        (self.attempt.task()).is_some_and(|task| task.profile().is_short())
     }
 }
 

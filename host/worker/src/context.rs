@@ -11,11 +11,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::WorkerConfig;
+use crate::attempt::Concluded;
 use crate::attempt::runner::Runner;
-use crate::attempt::{Concluded, Ready};
 use crate::health::Health;
 use crate::held::HeldAttempts;
 use crate::observer::{Log, Observer};
+use crate::work::WorkQueue;
 
 /// The shared state of one run of a worker.
 pub(crate) struct WorkerContext {
@@ -31,10 +32,8 @@ pub(crate) struct WorkerContext {
     /// One permit per task that may run.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) held: HeldAttempts,
-    /// The threads that run tasks.
-    pub(crate) threads: tokio::runtime::Handle,
     /// To the lanes.
-    pub(crate) ready: async_channel::Sender<Ready>,
+    pub(crate) work: Arc<WorkQueue>,
     /// To be settled.
     pub(crate) concluded: async_channel::Sender<Vec<Concluded>>,
     /// Cancelled when no task is running any more.
@@ -56,7 +55,7 @@ pub(crate) struct Counts {
 impl WorkerContext {
     /// Whether the lanes have enough to do for a while.
     pub(crate) fn has_stock(&self) -> bool {
-        self.ready.len() > self.config.concurrency / 2
+        self.work.waiting_to_start() > self.config.concurrency / 2
     }
 
     /// Notes how a call to the broker went, and passes the answer on.

@@ -23,6 +23,8 @@ mod result;
 mod sandbox;
 mod stop;
 mod summary;
+mod turn;
+mod work;
 mod worker;
 
 pub use attempt::call::Call;

@@ -9,20 +9,20 @@ use std::time::Duration;
 use async_channel::Receiver;
 use chicory_queue::{Clock, Connected, SystemClock};
 use futures::future::BoxFuture;
-use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarm::watched;
-use crate::attempt::{Concluded, Ready};
+use crate::attempt::Concluded;
 use crate::context::{Counts, WorkerContext};
 use crate::drain::{release_rest, wait_for_tasks};
 use crate::duty::{clean, fetch, heartbeat, promote, renew, settle};
 use crate::health::Health;
 use crate::held::HeldAttempts;
-use crate::lane;
+use crate::lane::Lanes;
 use crate::stop::Phase;
+use crate::work::WorkQueue;
 use crate::{Observer, Runner, Stop, Summary, WorkerConfig, WorkerError};
 
 /// Takes messages from queues and runs them, until it is stopped.
@@ -110,29 +110,21 @@ impl Worker {
     /// When the threads that run tasks can't be started, and when a part of the worker has panicked: other workers
     /// then reclaim what it held, once the leases have expired.
     pub async fn run(mut self, stop: Stop) -> Result<Summary, WorkerError> {
-        let threads = self.config.threads.max(1);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("sandbox")
-            .enable_all()
-            .build()
-            .map_err(WorkerError::Threads)?;
         let duties = std::mem::take(&mut self.duties);
-        let (context, ready, concluded) = self.context(runtime.handle().clone());
+        let (context, concluded) = self.context();
         let context = Arc::new(context);
-        start_lanes(&context, &ready, threads);
+        let lanes = Lanes::start(&context).map_err(WorkerError::Threads)?;
         let serving = Serving::start(&context, concluded, duties);
         context.tell(Observer::serving);
         tokio::select! {
             () = stop.reached(Phase::Draining) => {}
             () = context.broken.cancelled() => {
                 serving.abort();
-                runtime.shutdown_background();
                 return Err(WorkerError::Panicked);
             }
         }
         context.tell(Observer::draining);
-        let released = serving.stop(&context, &stop, runtime).await?;
+        let released = serving.stop(&context, &stop, lanes).await?;
         sign_off(&context).await;
         let summary = Summary {
             processed: context.counts.processed.load(Ordering::Relaxed),
@@ -143,12 +135,8 @@ impl Worker {
         Ok(summary)
     }
 
-    fn context(
-        self,
-        threads: Handle,
-    ) -> (WorkerContext, Receiver<Ready>, Receiver<Vec<Concluded>>) {
+    fn context(self) -> (WorkerContext, Receiver<Vec<Concluded>>) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
-        let (ready, readies) = async_channel::unbounded();
         // Room for a few round trips of outcomes: more would let them pile up while a broker is away.
         let (concluded, outcomes) = async_channel::bounded(BATCHES);
         let context = WorkerContext {
@@ -164,16 +152,15 @@ impl Worker {
             counts: Counts::default(),
             health: Health::default(),
             started_at: self.clock.now(),
-            threads,
+            work: Arc::new(WorkQueue::new(self.config.threads)),
             connected: self.connected,
             runner: self.runner,
             clock: self.clock,
             observer: self.observer,
             config: self.config,
-            ready,
             concluded,
         };
-        (context, readies, outcomes)
+        (context, outcomes)
     }
 }
 
@@ -227,7 +214,7 @@ impl Serving {
         mut self,
         context: &Arc<WorkerContext>,
         stop: &Stop,
-        runtime: Runtime,
+        lanes: Lanes,
     ) -> Result<usize, WorkerError> {
         self.interrupt.cancel();
         self.takers.shutdown().await;
@@ -235,23 +222,12 @@ impl Serving {
         let _ = self.fetching.await;
         heartbeat::beat(context, false).await;
         wait_for_tasks(context, stop, context.config.shutdown_timeout).await;
-        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(INTERRUPT_TIMEOUT))
+        tokio::task::spawn_blocking(move || lanes.stop(INTERRUPT_TIMEOUT))
             .await
             .map_err(|_| WorkerError::Panicked)?;
         let released = finish(context, self.settling).await;
         self.keepers.shutdown().await;
         Ok(released)
-    }
-}
-
-fn start_lanes(context: &Arc<WorkerContext>, ready: &Receiver<Ready>, count: usize) {
-    for _ in 0..count {
-        let lane = watched(
-            context.broken.clone(),
-            lane::lane(Arc::clone(context), ready.clone()),
-        );
-        // Without the executor's budget: a lane looks at the clock itself.
-        context.threads.spawn(tokio::task::unconstrained(lane));
     }
 }
 

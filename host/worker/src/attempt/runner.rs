@@ -6,13 +6,14 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use chicory_queue::{DeliveryMode, Outcome, RetryPolicy, TaskMessage};
 use chicory_signature::{LogLine, Usage};
 
 use super::call::Call;
+use crate::turn::TURN;
 
 /// A call that goes on whenever it is polled. It must not block the thread that polls it.
 pub type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
@@ -45,6 +46,12 @@ pub trait Runnable: Send + Sync + 'static {
 
     /// Runs one call to its end. What the task does is in the answer; a panic ends the worker.
     fn run(self: Arc<Self>, call: Call) -> Running;
+
+    /// Whether each poll of its calls returns within a few milliseconds, whatever the task does. Only such a task may run on
+    /// the thread of the worker's duties, where a poll that blocks would let leases expire.
+    fn yields(&self) -> bool {
+        false
+    }
 
     /// Whether it is a canary: its failures are not charged to the message.
     fn is_canary(&self) -> bool {
@@ -104,8 +111,10 @@ pub struct TaskProfile {
     pub delivery_mode: Option<DeliveryMode>,
     /// Whether states and results are left out.
     pub ignore_result: bool,
-    /// Whether the last attempt was shorter than it takes to wake another thread.
-    brief: AtomicBool,
+    /// How many brief attempts it takes until the task is taken to be brief.
+    doubts: AtomicU32,
+    /// Whether the last attempt was over within a turn.
+    short: AtomicBool,
 }
 
 impl Default for TaskProfile {
@@ -122,22 +131,38 @@ impl TaskProfile {
             policy,
             delivery_mode: None,
             ignore_result: false,
-            brief: AtomicBool::new(false),
+            doubts: AtomicU32::new(1),
+            short: AtomicBool::new(false),
         }
     }
 
     /// Notes how long an attempt took.
     pub(crate) fn took(&self, duration: Duration) {
-        let brief = duration < BRIEF;
-        // Written where it changes: all threads read it.
-        if self.brief.load(Ordering::Relaxed) != brief {
-            self.brief.store(brief, Ordering::Relaxed);
+        let doubts = self.doubts.load(Ordering::Relaxed);
+        let (short, after) = if duration < BRIEF {
+            (true, doubts.saturating_sub(1))
+        } else if duration < TURN {
+            (true, doubts.max(1))
+        } else {
+            (false, DOUBTS)
+        };
+        // Written where they change: all threads read them.
+        if doubts != after {
+            self.doubts.store(after, Ordering::Relaxed);
+        }
+        if self.short.load(Ordering::Relaxed) != short {
+            self.short.store(short, Ordering::Relaxed);
         }
     }
 
-    /// Whether the last attempt was shorter than it takes to wake another thread.
+    /// Whether an attempt is likely to be shorter than it takes to wake another thread.
     pub(crate) fn is_brief(&self) -> bool {
-        self.brief.load(Ordering::Relaxed)
+        self.doubts.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether the last attempt was over within a turn.
+    pub(crate) fn is_short(&self) -> bool {
+        self.short.load(Ordering::Relaxed)
     }
 }
 
@@ -145,15 +170,18 @@ impl Clone for TaskProfile {
     /// The same settings; how long an attempt takes is learned anew.
     fn clone(&self) -> Self {
         Self {
-            policy: self.policy.clone(),
-            brief: AtomicBool::new(false),
-            ..*self
+            delivery_mode: self.delivery_mode,
+            ignore_result: self.ignore_result,
+            ..Self::new(self.policy.clone())
         }
     }
 }
 
 /// Less than it takes to wake another thread and to hear of the end.
 const BRIEF: Duration = Duration::from_micros(150);
+/// One attempt that takes longer than a turn raises this many doubts: a task that is brief mostly would keep the thread of
+/// the duties for a turn each time that it is not.
+const DOUBTS: u32 = 32;
 
 /// One closure as every task: for tests, and for workers that find their tasks by other means.
 ///

@@ -2,6 +2,7 @@
 
 mod bench;
 mod delivery;
+mod fairness;
 mod native;
 mod outcomes;
 mod stopping;

@@ -169,6 +169,11 @@ impl Runnable for CatalogTask {
         })
     }
 
+    /// Guests let others pass at every tick of their engine.
+    fn yields(&self) -> bool {
+        true
+    }
+
     fn is_canary(&self) -> bool {
         self.trial.as_ref().is_some_and(|trial| trial.canary)
     }

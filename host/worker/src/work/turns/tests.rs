@@ -1,0 +1,199 @@
+//! The order of turns, with a simulated clock and simulated threads. Times are in microseconds.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+
+use super::{Account, FORGIVEN, LONG, Level, SHARE, TURN, Turns};
+
+const SLICE: u64 = 2000;
+const LOWER_SHARE: u64 = 8;
+
+#[test]
+fn the_simulation_has_the_same_turns() {
+    assert_eq!(TURN, Duration::from_micros(SLICE));
+    assert_eq!(u64::from(SHARE), LOWER_SHARE);
+}
+
+/// A call of a simulated worker.
+#[derive(Debug, Clone)]
+struct Call {
+    arrives: u64,
+    computes: u64,
+}
+
+/// When each call started and ended.
+#[derive(Debug, Default)]
+struct History {
+    started: BTreeMap<usize, u64>,
+    ended: BTreeMap<usize, u64>,
+    /// The longest that any call waited for a turn.
+    longest_wait: u64,
+}
+
+/// A worker in the simulation.
+struct Simulation {
+    start: Instant,
+    calls: Vec<Call>,
+    accounts: Vec<Account>,
+    turns: Turns<usize>,
+    /// Since when each call waits for a turn.
+    since: Vec<u64>,
+    /// Calls that arrive or go on at a later time, with the level.
+    later: Vec<(u64, Level, usize)>,
+    history: History,
+}
+
+impl Simulation {
+    fn new(threads: usize, calls: Vec<Call>) -> Self {
+        let start = Instant::now();
+        let later = calls.iter().enumerate();
+        Self {
+            start,
+            accounts: vec![Account::new(Duration::ZERO, start); calls.len()],
+            turns: Turns::new(threads),
+            since: vec![0; calls.len()],
+            later: later
+                .map(|(at, call)| (call.arrives, Level::First, at))
+                .collect(),
+            calls,
+            history: History::default(),
+        }
+    }
+
+    /// Runs all calls to their ends on `threads` threads, a turn at a time.
+    fn run(mut self, threads: usize) -> History {
+        let mut free = vec![0; threads];
+        while self.history.ended.len() < self.calls.len() {
+            let thread = (0..threads).min_by_key(|&thread| free[thread]).unwrap();
+            let now = free[thread];
+            self.arrivals(now);
+            free[thread] = match self.turns.next(self.at(now)) {
+                Some(call) => self.turn(call, now),
+                None => now + 100,
+            };
+        }
+        self.history
+    }
+
+    fn at(&self, now: u64) -> Instant {
+        self.start + Duration::from_micros(now)
+    }
+
+    fn arrivals(&mut self, now: u64) {
+        let mut due: Vec<_> = self.later.extract_if(.., |(at, ..)| *at <= now).collect();
+        due.sort_unstable();
+        for (at, level, call) in due {
+            self.since[call] = at;
+            self.turns.push(level, call);
+        }
+    }
+
+    /// Gives a call its turn, and answers when it is over.
+    fn turn(&mut self, call: usize, now: u64) -> u64 {
+        let history = &mut self.history;
+        history.longest_wait = history.longest_wait.max(now - self.since[call]);
+        history.started.entry(call).or_insert(now);
+        let slice = self.calls[call].computes.min(SLICE);
+        self.calls[call].computes -= slice;
+        let end = now + slice;
+        let at = self.at(end);
+        self.accounts[call].add(Duration::from_micros(slice), at);
+        if self.calls[call].computes == 0 {
+            self.history.ended.insert(call, end);
+        } else {
+            let level = self.accounts[call].yielded();
+            self.later.push((end, level, call));
+        }
+        end
+    }
+}
+
+fn simulate(threads: usize, calls: &[Call]) -> History {
+    Simulation::new(threads, calls.to_vec()).run(threads)
+}
+
+fn call(arrives: u64, computes: u64) -> Call {
+    Call { arrives, computes }
+}
+
+/// Case M10: new calls start before long ones resume. Four quick calls beside 30 that compute for a second each, on two
+/// threads: each waits for the turns under way, and for at most one turn of the long ones' share.
+#[test]
+fn new_calls_start_before_long_ones_resume() {
+    let mut calls = vec![call(0, 1_000_000); 30];
+    for moment in [200_000, 201_000, 405_000, 900_000] {
+        calls.extend(vec![call(moment, 100); 4]);
+    }
+    let history = simulate(2, &calls);
+    for (number, quick) in calls.iter().enumerate().skip(30) {
+        let took = history.ended[&number] - quick.arrives;
+        assert!(took <= 2 * SLICE + 1000, "call {number} took {took} µs");
+    }
+}
+
+/// Quick calls that never stop coming leave the long ones their share.
+#[test]
+fn long_calls_keep_their_share_beside_a_stream_of_new_ones() {
+    let mut calls = vec![call(0, 50_000); 3];
+    // More than one thread can do.
+    calls.extend((0..4000).map(|number| call(number * 500, 1000)));
+    let history = simulate(1, &calls);
+    let last = (0..3).map(|long| history.ended[&long]).max().unwrap();
+    let turns = 3 * 50_000 / SLICE;
+    assert!(last <= SLICE * (LOWER_SHARE + 2) * turns, "{last}");
+    assert!(last >= SLICE * LOWER_SHARE * (turns - 20), "{last}");
+}
+
+/// What waits mostly stays on the first level; what computes sinks.
+#[test]
+fn waiting_forgives_computing() {
+    let mut now = Instant::now();
+    let mut account = Account::new(TURN / 2, now);
+    assert_eq!(account.yielded(), Level::Short);
+    assert_eq!(account.woken(now), Level::First);
+    for _ in 0..1000 {
+        now += TURN * FORGIVEN;
+        assert_eq!(account.woken(now), Level::First);
+        account.add(TURN, now);
+    }
+    assert_eq!(account.woken(now), Level::Short);
+    account.add(LONG, now);
+    assert_eq!(account.woken(now), Level::Long);
+    assert_eq!(account.yielded(), Level::Long);
+    assert_eq!(account.woken(now + LONG * 2 * FORGIVEN), Level::First);
+}
+
+proptest! {
+    /// Nothing starves: whatever arrives, each call has its next turn after at most as many turns of the share as there
+    /// are calls.
+    #[test]
+    fn nothing_starves(
+        threads in 1..5_usize,
+        calls in prop::collection::vec((0..300_000_u64, 1000..60_000_u64), 1..60),
+    ) {
+        let calls: Vec<_> = calls.into_iter().map(|(at, long)| call(at, long)).collect();
+        let history = simulate(threads, &calls);
+        let bound = SLICE * (LOWER_SHARE + 3) * (calls.len() as u64 + 1);
+        prop_assert!(history.longest_wait <= bound, "{} > {bound}", history.longest_wait);
+    }
+
+    /// A new call waits for the new ones before it, the turns under way, and the share of the lower levels.
+    #[test]
+    fn a_new_call_waits_only_for_new_ones(
+        threads in 1..5_usize,
+        long in 0..100_usize,
+        quick in 1..20_usize,
+        at in 0..200_000_u64,
+    ) {
+        let mut calls = vec![call(0, 300_000); long];
+        // All long ones have begun by then.
+        calls.extend(vec![call(at + 4000 * long as u64, 100); quick]);
+        let history = simulate(threads, &calls);
+        for (number, new) in calls.iter().enumerate().skip(long) {
+            let waited = history.started[&number] - new.arrives;
+            prop_assert!(waited <= 100 * quick as u64 + 3 * SLICE, "{waited}");
+        }
+    }
+}
