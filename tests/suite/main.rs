@@ -34,6 +34,7 @@ mod numbers_out_of_range;
 mod oci;
 mod oci_registry;
 mod outage;
+mod policy;
 mod program;
 mod program_enqueue;
 mod program_supervisor;

@@ -16,6 +16,7 @@ pub(crate) mod dev;
 pub(crate) mod dlq;
 pub(crate) mod enqueue;
 mod enqueue_file;
+mod in_force;
 pub(crate) mod inspect;
 mod module;
 pub(crate) mod modules;

@@ -6,6 +6,7 @@ mod broker;
 mod env;
 mod error;
 pub(crate) mod parse;
+mod policy;
 mod raw;
 mod settings;
 mod valid;

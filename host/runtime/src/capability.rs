@@ -24,6 +24,7 @@ use wasmtime::component::{Component, InstancePre, Linker};
 pub(crate) use self::contract::Setup;
 use self::contract::{Access, Capability};
 pub use self::host_interface::{HostInterface, InterfaceError};
+pub use self::http::HostGrant;
 use self::import::Import;
 use crate::settings::{GrantError, Grants};
 use crate::state::CallState;

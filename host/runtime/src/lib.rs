@@ -41,7 +41,7 @@ mod trap;
 mod types;
 mod wrap;
 
-pub use capability::{HostInterface, InterfaceError, Need};
+pub use capability::{HostGrant, HostInterface, InterfaceError, Need};
 pub use chicory_signature::{Arguments, RawJson, SharedStr, Signature, ValidationError};
 pub use compiler::Compiler;
 pub use confined::serve_compiler;

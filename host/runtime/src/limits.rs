@@ -50,6 +50,15 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// What holds where nothing is said. Memory is what the worker allows, so it is not set.
+    pub fn defaults() -> Limits {
+        let defaults = ResolvedLimits::resolve(&Limits::default(), u64::MAX);
+        Limits {
+            memory: None,
+            ..defaults.map(|held| held.as_limits()).unwrap_or_default()
+        }
+    }
+
     /// These limits, and those of `fallback` for what they don't set.
     #[must_use]
     pub fn or(&self, fallback: &Limits) -> Limits {

@@ -38,8 +38,9 @@ pub use observer::{
 };
 #[cfg(feature = "sandbox")]
 pub use sandbox::{
-    Bundle, Catalog, CatalogTask, Fleet, FleetConfig, LoadReport, Manifest, ManifestError,
-    ModuleDir, ModuleError, Refusal, ResolveError, TaskSettings, Trust, TrustError, digest,
+    Admission, Allowed, BadCeiling, Bundle, Catalog, CatalogTask, Cut, Excess, Fleet, FleetConfig,
+    LoadReport, Manifest, ManifestError, ModuleDir, ModuleError, POLICY_KEYS, Policy, PolicyError,
+    PolicyRule, Refusal, ResolveError, Standing, TaskSettings, Trust, TrustError, digest,
     signature_file,
 };
 pub use stop::Stop;

@@ -18,7 +18,9 @@ use chicory_queue::{
     BrokerConfig, Connected, DeadLetterRange, ReplayOptions, SqliteConfig, TaskMessage, Timestamp,
 };
 use chicory_signature::with_causes;
-use chicory_worker::{Catalog, EventChannel, ModuleDir, Stop, Worker, WorkerConfig, WorkerEvent};
+use chicory_worker::{
+    Admission, Catalog, EventChannel, ModuleDir, Stop, Worker, WorkerConfig, WorkerEvent,
+};
 use clap::Args;
 use serde_json::json;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -76,8 +78,8 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
     let cases = cases::all();
     let catalog = Catalog::new(sandbox.clone());
     // Compiling a language's engine takes most of a minute, so modules that the demo doesn't use are left out.
-    let trust = context.config.trust.clone();
-    let dir = ModuleDir::new(&settings.modules, Arc::clone(&catalog), trust)
+    let own_code = Admission::of_own_code(context.config.admission.trust.clone());
+    let dir = ModuleDir::new(&settings.modules, Arc::clone(&catalog), own_code)
         .only(cases.iter().map(Case::module));
     let loaded = serve::load_from(dir, catalog).await?;
     if loaded.report.loaded.is_empty() {

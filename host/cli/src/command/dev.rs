@@ -15,7 +15,9 @@ use chicory_project::{BuildRequest, Changes, Project, watch};
 use chicory_queue::{BrokerConfig, Connected, SqliteConfig};
 use chicory_runtime::{Sandbox, SandboxConfig};
 use chicory_signature::with_causes;
-use chicory_worker::{Catalog, EventChannel, ModuleDir, Stop, Worker, WorkerConfig, WorkerEvent};
+use chicory_worker::{
+    Admission, Catalog, EventChannel, ModuleDir, Stop, Worker, WorkerConfig, WorkerEvent,
+};
 use clap::Args;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -54,8 +56,9 @@ pub(crate) async fn run(args: DevArgs, context: &Context) -> anyhow::Result<Exit
     let built = project.module();
     let modules = built.parent().context("a module is in a folder")?;
     std::fs::create_dir_all(modules)?;
+    let own_code = Admission::of_own_code(context.config.admission.trust.clone());
     let mut loader = Loader {
-        dir: ModuleDir::new(modules, catalog.clone(), context.config.trust.clone()),
+        dir: ModuleDir::new(modules, catalog.clone(), own_code),
         project,
     };
     let connected = connect::once(&broker).await?;

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use chicory_runtime::Description;
-use chicory_worker::Manifest;
+use chicory_worker::{Manifest, signature_file};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::in_force::InForce;
 use super::{Context, module};
 use crate::oci::{self, OciArgs};
 use crate::output::printable;
@@ -31,10 +32,22 @@ pub(crate) async fn run(args: InspectArgs, context: &Context) -> anyhow::Result<
     let module::FromFile { request, manifest } = module::read(&found.path)?;
     let sandbox = module::sandbox(&context.config)?;
     let described = sandbox.inspect(request).await.context(found.shown)?;
-    let body = body(&described, &manifest);
+    let signature = std::fs::read_to_string(signature_file(&found.path)).ok();
+    let admission = &context.config.admission;
+    let standing = admission
+        .trust
+        .claimed(&described.name, signature.as_deref());
+    let in_force = InForce::of(
+        &context.config,
+        &described.name,
+        standing,
+        &manifest.settings(),
+    );
+    let mut body = body(&described, &manifest);
+    body["in_force"] = in_force.json();
     context
         .output
-        .value(&body, |_| human(&described, &manifest))
+        .value(&body, |_| human(&described, &manifest, &in_force))
 }
 
 fn body(module: &Description, manifest: &Manifest) -> Value {
@@ -54,7 +67,7 @@ fn body(module: &Description, manifest: &Manifest) -> Value {
     })
 }
 
-fn human(module: &Description, manifest: &Manifest) -> String {
+fn human(module: &Description, manifest: &Manifest, in_force: &InForce) -> String {
     let mut text = format!(
         "module  {}\ndigest  sha256:{}\nsize    {} bytes\n",
         module.name, module.digest, module.size
@@ -81,6 +94,11 @@ fn human(module: &Description, manifest: &Manifest) -> String {
         &mut text,
         "settings (the module's own, and those of the manifest next to it)",
         set.into_iter().map(str::to_owned),
+    );
+    section(
+        &mut text,
+        "in force on a worker with these settings (see [policy])",
+        in_force.lines().into_iter(),
     );
     section(&mut text, "imports", module.imports.iter().cloned());
     let needs = module.needs.iter();
@@ -138,7 +156,11 @@ mod tests {
             "version = \"1.2.0\"\n[tasks.add.limits]\ntimeout = 2.5\n[grants]\nhttp = [\"example.com\"]",
         );
         let manifest = manifest.unwrap();
-        insta::assert_snapshot!(human(&described, &manifest));
+        let raw = crate::config::Layers::default().merge().unwrap();
+        let config = crate::config::Config::from_raw(&raw).unwrap();
+        let asked = manifest.settings();
+        let in_force = InForce::of(&config, "demo", chicory_worker::Standing::Unsigned, &asked);
+        insta::assert_snapshot!(human(&described, &manifest, &in_force));
         insta::assert_json_snapshot!(body(&described, &manifest));
     }
 }

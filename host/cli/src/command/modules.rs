@@ -59,9 +59,7 @@ pub(crate) async fn run(args: ModulesArgs, context: &Context) -> anyhow::Result<
     let output = context.output;
     match args.command.unwrap_or(ModulesCommand::List) {
         ModulesCommand::List => output.value(&admin.modules().await?, |rows| list::human(rows)),
-        ModulesCommand::Show { module } => output.value(&admin.module(&module).await?, |detail| {
-            show::human(detail, Timestamp::now())
-        }),
+        ModulesCommand::Show { module } => show::show(&admin.module(&module).await?, context),
         ModulesCommand::History { module } => {
             let rows = admin.history(&module).await?;
             output.value(&rows, |rows| history::human(&module, rows))

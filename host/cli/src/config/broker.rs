@@ -5,8 +5,7 @@
 use chicory_queue::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
 
 use super::ConfigError;
-use super::raw::{Raw, RawValue};
-use super::valid::always;
+use super::raw::{Raw, RawValue, always};
 
 const BROKERS: &str = "redis, sqlite, sqlite:PATH, or a URL: redis://, rediss://, unix://, redis-sentinel://, redis-cluster://";
 

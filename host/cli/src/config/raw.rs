@@ -200,6 +200,9 @@ impl Raw {
                 format!("{section}.{key}")
             };
             match (at_path(&path), value) {
+                (Some(setting), value) if setting.table => {
+                    self.set(setting, json(&value), source.clone());
+                }
                 (Some(setting), value) => self.set(setting, scalar(value), source.clone()),
                 (None, toml::Value::Table(inner)) if is_section(&path) => {
                     self.read_table(&path, inner, file, source)?;
@@ -209,6 +212,11 @@ impl Raw {
         }
         Ok(())
     }
+}
+
+/// The value of a setting that has a default.
+pub(super) fn always<T>(value: Option<T>) -> T {
+    value.unwrap_or_else(|| unreachable!("the setting has a default"))
 }
 
 fn is_section(path: &str) -> bool {
@@ -239,6 +247,11 @@ fn scalar(value: toml::Value) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A table as a variable would have it.
+fn json(value: &toml::Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// The parser's own text would show the line, which may contain a password.

@@ -17,6 +17,8 @@ pub(crate) struct Setting {
     pub(crate) secret: bool,
     /// What it may be, if it is a number.
     pub(crate) range: Option<Range>,
+    /// Whether its value is a table of its own: as text, a JSON object.
+    pub(crate) table: bool,
 }
 
 const fn plain(path: &'static str) -> Setting {
@@ -24,22 +26,28 @@ const fn plain(path: &'static str) -> Setting {
         path,
         secret: false,
         range: None,
+        table: false,
     }
 }
 
 const fn secret(path: &'static str) -> Setting {
     Setting {
-        path,
         secret: true,
-        range: None,
+        ..plain(path)
+    }
+}
+
+const fn table(path: &'static str) -> Setting {
+    Setting {
+        table: true,
+        ..plain(path)
     }
 }
 
 const fn number(path: &'static str, unit: Unit, least: f64, most: f64) -> Setting {
     Setting {
-        path,
-        secret: false,
         range: Some(Range::new(least, most, unit)),
+        ..plain(path)
     }
 }
 
@@ -119,6 +127,26 @@ pub(crate) static SETTINGS: &[Setting] = &[
     seconds("result.default_timeout", 0.0, YEAR),
     plain("trust.required"),
     plain("trust.keys"),
+    plain("policy.env"),
+    plain("policy.clocks"),
+    plain("policy.random"),
+    plain("policy.stdio"),
+    plain("policy.http"),
+    plain("policy.dirs"),
+    plain("policy.writable_dirs"),
+    plain("policy.interfaces"),
+    plain("policy.timeout"),
+    plain("policy.cpu_time"),
+    plain("policy.memory"),
+    plain("policy.table_elements"),
+    plain("policy.fuel"),
+    plain("policy.output_bytes"),
+    plain("policy.log_bytes"),
+    plain("policy.args_bytes"),
+    plain("policy.result_bytes"),
+    plain("policy.host_call_bytes"),
+    table("policy.signed"),
+    table("policy.modules"),
 ];
 
 impl Setting {
@@ -174,6 +202,7 @@ const OWNED: &[&str] = &[
     "CHICORY_WORKER_",
     "CHICORY_RESULT_",
     "CHICORY_TRUST_",
+    "CHICORY_POLICY_",
 ];
 
 /// Whether a variable with this name must be a setting.

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chicory_queue::{BrokerConfig, DeliveryMode, ValidationMode};
-use chicory_worker::Trust;
+use chicory_worker::{Admission, Trust};
 
-use super::raw::{Raw, RawValue};
-use super::{ConfigError, broker, parse};
+use super::raw::{Raw, RawValue, always};
+use super::{ConfigError, broker, parse, policy};
 
 /// All settings, valid.
 #[derive(Debug, Clone)]
@@ -24,8 +24,8 @@ pub(crate) struct Config {
     pub(crate) worker: WorkerSettings,
     /// How long `--wait` waits; without a limit if `None`.
     pub(crate) result_timeout: Option<Duration>,
-    /// Which keys may sign modules.
-    pub(crate) trust: Trust,
+    /// Which keys may sign modules, and what modules get at most.
+    pub(crate) admission: Admission,
 }
 
 /// The section `[worker]`.
@@ -82,13 +82,18 @@ impl Level {
 impl Config {
     /// Checks every value.
     pub(crate) fn from_raw(raw: &Raw) -> Result<Self, ConfigError> {
+        let worker = worker(raw)?;
+        let admission = Admission {
+            trust: trust(raw)?,
+            policy: policy::read(raw, worker.max_memory)?,
+        };
         Ok(Self {
             broker: broker::read(raw)?,
             delivery_mode: raw.required("delivery_mode", DELIVERY_MODES, delivery_mode)?,
             validation: raw.required("validation_mode", VALIDATION_MODES, validation_mode)?,
-            worker: worker(raw)?,
+            worker,
             result_timeout: raw.duration("result.default_timeout")?,
-            trust: trust(raw)?,
+            admission,
         })
     }
 }
@@ -111,11 +116,6 @@ fn validation_mode(text: &str) -> Option<ValidationMode> {
         "none" => Some(ValidationMode::None),
         _ => None,
     }
-}
-
-/// The value of a setting that has a default.
-pub(super) fn always<T>(value: Option<T>) -> T {
-    value.unwrap_or_else(|| unreachable!("the setting has a default"))
 }
 
 fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {

@@ -11,7 +11,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings as web;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView};
 
-use self::address::HostGrant;
+pub use self::address::HostGrant;
 use self::gate::Gate;
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;

@@ -28,6 +28,7 @@ pub use self::version::CatalogTask;
 pub(crate) use self::version::{LoadedVersion, VersionCode};
 use super::error::ModuleError;
 use super::manifest::Manifest;
+use super::policy::Allowed;
 use crate::attempt::runner::{Runnable, Runner, TaskNotFound};
 
 /// The tasks of sandboxed modules that this worker can run.
@@ -120,7 +121,7 @@ impl Catalog {
         &self.sandbox
     }
 
-    /// Compiles a module of this machine, and makes it the one that serves its name.
+    /// Compiles a module of this machine with all that its manifest asks for, and makes it the one that serves its name.
     ///
     /// # Errors
     /// Says what is wrong with the module or its manifest, or beside which other module it can't be served; the
@@ -131,9 +132,21 @@ impl Catalog {
         wasm: Vec<u8>,
         manifest: Manifest,
     ) -> Result<(), ModuleError> {
+        let allowed = Allowed::all(manifest.settings());
+        self.load_within(name, wasm, &manifest, allowed).await
+    }
+
+    /// The same with what is allowed of what the manifest asks for.
+    pub(crate) async fn load_within(
+        &self,
+        name: &str,
+        wasm: Vec<u8>,
+        manifest: &Manifest,
+        allowed: Allowed,
+    ) -> Result<(), ModuleError> {
         let name = manifest.name.as_deref().unwrap_or(name);
-        let module = compile(&self.sandbox, name, wasm, &manifest).await?;
-        let served = Arc::new(self.local(name, module, &manifest));
+        let module = compile(&self.sandbox, name, wasm, manifest, allowed).await?;
+        let served = Arc::new(self.local(name, module, manifest));
         if let Some(conflict) = self.conflict(&served.record) {
             return Err(conflict.into());
         }
@@ -343,20 +356,22 @@ fn routes(modules: &HashMap<String, Arc<Served>>) -> HashMap<String, Arc<Route>>
     routes
 }
 
-/// Compiles a module with its manifest's settings.
+/// Compiles a module with its manifest's settings, as far as they are allowed.
 pub(crate) async fn compile(
     sandbox: &Sandbox,
     name: &str,
     wasm: Vec<u8>,
     manifest: &Manifest,
+    allowed: Allowed,
 ) -> Result<Arc<Module>, ModuleError> {
     check_module_name(name)?;
     let request = LoadRequest {
         name: name.to_owned(),
         wasm,
-        settings: manifest.settings(),
+        settings: allowed.settings,
     };
-    let module = sandbox.load(request).await?;
+    let loaded = sandbox.load(request).await;
+    let module = loaded.map_err(|source| ModuleError::too_little(source, allowed.cuts))?;
     check_task_names(&module, manifest)?;
     Ok(module)
 }

@@ -9,6 +9,7 @@ use chicory_runtime::LoadError;
 use chicory_signature::{NameConflict, NameError};
 
 use super::manifest::ManifestError;
+use super::policy::{Cut, PolicyError};
 use super::trust::TrustError;
 
 /// Why a module can't be used on this worker.
@@ -38,9 +39,20 @@ pub enum ModuleError {
     /// The trust policy refuses it.
     #[error(transparent)]
     Untrusted(#[from] TrustError),
+    /// It asks for more than the operator allows.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The sandbox can't load it.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The sandbox can't load it with what the operator's policy has left of its grants and limits.
+    #[error("the operator's policy leaves it {}", joined(.cuts))]
+    Cut {
+        /// What the policy took away.
+        cuts: Vec<Cut>,
+        /// Why that is too little.
+        source: LoadError,
+    },
     /// The registry has it under another name than its own.
     #[error("it was made for the module {own:?}, and the registry has it as {module:?}")]
     OtherModule {
@@ -84,4 +96,21 @@ pub enum ModuleError {
         /// The task.
         task: String,
     },
+}
+
+impl ModuleError {
+    /// Why a module can't be loaded that the policy may have left too little.
+    pub(super) fn too_little(source: LoadError, cuts: Vec<Cut>) -> Self {
+        match source {
+            LoadError::Ungranted { .. } | LoadError::Settings { .. } if !cuts.is_empty() => {
+                Self::Cut { cuts, source }
+            }
+            source => Self::Load(source),
+        }
+    }
+}
+
+fn joined(cuts: &[Cut]) -> String {
+    let lines: Vec<_> = cuts.iter().map(ToString::to_string).collect();
+    lines.join(", ")
 }

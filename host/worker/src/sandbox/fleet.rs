@@ -16,13 +16,13 @@ use chicory_queue::{Clock, ModuleRecord, Phase, Registry, RegistryError, Version
 use chicory_runtime::{Module, Sandbox};
 
 use self::blobs::Blobs;
+use super::admission::Admission;
 use super::bundle::Bundle;
 use super::catalog::{
     Bring, CanaryCounters, Catalog, Code, CodeCache, LoadedVersion, Served, VersionCode, compile,
 };
 use super::error::ModuleError;
 use super::manifest::Manifest;
-use super::trust::Trust;
 
 /// How a worker takes part in a fleet.
 pub struct FleetConfig {
@@ -30,8 +30,8 @@ pub struct FleetConfig {
     pub worker_id: String,
     /// Where fetched modules are kept; without it, they are fetched whenever they are loaded.
     pub blobs: Option<PathBuf>,
-    /// Whose modules it runs.
-    pub trust: Trust,
+    /// Whose modules it runs, and what they get at most.
+    pub admission: Admission,
     /// Bytes of machine code that it keeps loaded.
     pub code_bytes: u64,
 }
@@ -41,14 +41,14 @@ pub struct FleetConfig {
 /// ```no_run
 /// use std::sync::Arc;
 /// use chicory_queue::{Connected, SystemClock};
-/// use chicory_worker::{Catalog, Fleet, FleetConfig, Stop, Trust, Worker, WorkerConfig};
+/// use chicory_worker::{Admission, Catalog, Fleet, FleetConfig, Stop, Worker, WorkerConfig};
 ///
 /// # async fn serve(connected: Connected, catalog: Arc<Catalog>) -> Result<(), Box<dyn std::error::Error>> {
 /// let config = WorkerConfig::default();
 /// let settings = FleetConfig {
 ///     worker_id: config.worker_id.clone(),
 ///     blobs: None,
-///     trust: Trust::default(),
+///     admission: Admission::default(),
 ///     code_bytes: 256 << 20,
 /// };
 /// let registry = Arc::clone(&connected.registry);
@@ -81,7 +81,7 @@ pub struct Fleet {
 /// Where code comes from.
 struct CodeSource {
     blobs: Blobs,
-    trust: Trust,
+    admission: Admission,
     sandbox: Sandbox,
 }
 
@@ -96,7 +96,7 @@ impl Fleet {
         catalog.follow_registry();
         let source = CodeSource {
             blobs: Blobs::new(Arc::clone(&registry), config.blobs),
-            trust: config.trust,
+            admission: config.admission,
             sandbox: catalog.sandbox().clone(),
         };
         Self {
@@ -251,14 +251,23 @@ impl Bring for FromRegistry {
         let source = &self.source;
         let bytes = source.blobs.get(&self.digest).await?;
         let signature = self.signature.as_deref();
-        source.trust.check(&self.module, &bytes, signature)?;
+        // Nothing of it is read before somebody vouches for it.
+        source
+            .admission
+            .trust
+            .check(&self.module, &bytes, signature)?;
         let bundle = Bundle::open(bytes)?;
         let own = bundle.manifest.name.clone().unwrap_or_default();
         if own != self.module {
             let module = self.module.clone();
             return Err(ModuleError::OtherModule { own, module });
         }
+        // The manifest in the bytes counts, not the record's: whoever wrote the record may not be who made the module.
+        let asked = bundle.manifest.settings();
+        let allowed = source
+            .admission
+            .admit(&self.module, &bundle.bytes, signature, &asked)?;
         let (sandbox, module) = (&source.sandbox, &self.module);
-        compile(sandbox, module, bundle.bytes, &bundle.manifest).await
+        compile(sandbox, module, bundle.bytes, &bundle.manifest, allowed).await
     }
 }

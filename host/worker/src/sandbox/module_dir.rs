@@ -12,16 +12,17 @@ use chicory_signature::with_causes;
 use notify::{RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
+use super::admission::Admission;
 use super::catalog::{Catalog, LoadReport, Refusal};
 use super::error::ModuleError;
 use super::manifest::Manifest;
-use super::trust::{Trust, signature_file};
+use super::trust::signature_file;
 
 /// A directory of modules, and what is known of its files.
 pub struct ModuleDir {
     path: PathBuf,
     catalog: Arc<Catalog>,
-    trust: Trust,
+    admission: Admission,
     /// The names of the files to load, without their extension; without this, all of them.
     only: Option<HashSet<String>>,
     known: HashMap<PathBuf, Known>,
@@ -38,11 +39,11 @@ type Stamp = [Option<(SystemTime, u64)>; 2];
 
 impl ModuleDir {
     /// A directory, of which nothing is loaded yet.
-    pub fn new(path: impl Into<PathBuf>, catalog: Arc<Catalog>, trust: Trust) -> Self {
+    pub fn new(path: impl Into<PathBuf>, catalog: Arc<Catalog>, admission: Admission) -> Self {
         Self {
             path: path.into(),
             catalog,
-            trust,
+            admission,
             only: None,
             known: HashMap::new(),
         }
@@ -98,7 +99,7 @@ impl ModuleDir {
 
     async fn load(&mut self, file: PathBuf, stamp: Stamp, report: &mut LoadReport) {
         let before = self.known.remove(&file).and_then(|known| known.name);
-        let loaded = deploy(&self.catalog, &self.trust, &file).await;
+        let loaded = deploy(&self.catalog, &self.admission, &file).await;
         let is_refused = loaded.is_err();
         let name = match loaded {
             Ok(name) => {
@@ -188,13 +189,18 @@ fn log(report: &LoadReport) {
     }
 }
 
-async fn deploy(catalog: &Catalog, trust: &Trust, file: &Path) -> Result<String, ModuleError> {
+async fn deploy(
+    catalog: &Catalog,
+    admission: &Admission,
+    file: &Path,
+) -> Result<String, ModuleError> {
     let wasm = tokio::fs::read(file).await?;
     let manifest = Manifest::beside(file, &wasm)?;
     let name = manifest.name.clone().unwrap_or_else(|| stem(file));
     let signature = std::fs::read_to_string(signature_file(file)).ok();
-    trust.check(&name, &wasm, signature.as_deref())?;
-    catalog.load(&name, wasm, manifest).await?;
+    let asked = manifest.settings();
+    let allowed = admission.admit(&name, &wasm, signature.as_deref(), &asked)?;
+    catalog.load_within(&name, wasm, &manifest, allowed).await?;
     Ok(name)
 }
 

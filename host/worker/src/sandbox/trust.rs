@@ -23,6 +23,15 @@ pub struct Trust {
     fingerprint: String,
 }
 
+/// Whether somebody who is trusted has signed a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// A key that is trusted for it has signed it.
+    Signed,
+    /// No key is trusted for it, or nobody has.
+    Unsigned,
+}
+
 /// Why a module is not run, or a key can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
@@ -95,12 +104,22 @@ impl Trust {
         &self.fingerprint
     }
 
+    /// What the standing of a module is that claims to be signed, without a look at its bytes.
+    pub fn claimed(&self, module: &str, signature: Option<&str>) -> Standing {
+        let has_key = self.keys.iter().any(|(pattern, _)| pattern.matches(module));
+        if has_key && signature.is_some() {
+            Standing::Signed
+        } else {
+            Standing::Unsigned
+        }
+    }
+
     /// Whether anything is asked of modules.
     pub fn is_open(&self) -> bool {
         self.keys.is_empty() && !self.required
     }
 
-    /// Whether a module of this name may run.
+    /// Whether a module of this name may run, and by whose word.
     ///
     /// # Errors
     /// Why not.
@@ -109,7 +128,7 @@ impl Trust {
         module: &str,
         bytes: &[u8],
         signature: Option<&str>,
-    ) -> Result<(), TrustError> {
+    ) -> Result<Standing, TrustError> {
         let module_name = || module.to_owned();
         let keys: Vec<_> = self
             .keys
@@ -123,7 +142,7 @@ impl Trust {
                     module: module_name(),
                 })
             } else {
-                Ok(())
+                Ok(Standing::Unsigned)
             };
         }
         let Some(signature) = signature else {
@@ -139,7 +158,7 @@ impl Trust {
         let mut reason = String::new();
         for key in keys {
             match key.verify(bytes, &signature, false) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return Ok(Standing::Signed),
                 Err(error) => reason = error.to_string(),
             }
         }

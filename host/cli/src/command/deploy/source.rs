@@ -10,7 +10,7 @@ use chicory_project::{BuildRequest, Project};
 use chicory_worker::signature_file;
 
 use crate::command::build::made;
-use crate::command::{Context, module};
+use crate::command::{Context, in_force, module};
 use crate::oci;
 
 /// What the command line asks for.
@@ -42,7 +42,9 @@ pub(crate) async fn candidate(wanted: &Wanted<'_>, context: &Context) -> anyhow:
         shown: file.shown,
     };
     let inspector = module::inspector(&context.config)?;
-    Ok(prepare(upload, &inspector).await?)
+    let candidate = prepare(upload, &inspector).await?;
+    in_force::check(&context.config, &candidate)?;
+    Ok(candidate)
 }
 
 /// A module's file.

@@ -9,7 +9,31 @@ use chicory_queue::{
 use chicory_signature::short_digest;
 
 use super::second;
+use crate::command::Context;
+use crate::command::in_force::InForce;
 use crate::output::{printable, table};
+
+/// Shows the module, and what its active version gets by these settings.
+pub(super) fn show(detail: &ModuleDetail, context: &Context) -> anyhow::Result<()> {
+    let record = &detail.record;
+    let version = record.active_version().or(record.versions.last());
+    let in_force =
+        version.and_then(|version| InForce::of_version(&context.config, &record.name, version));
+    let mut body = serde_json::to_value(detail)?;
+    if let (Some(body), Some(in_force)) = (body.as_object_mut(), &in_force) {
+        body.insert("in_force".to_owned(), in_force.json());
+    }
+    context.output.value(&body, |_| {
+        let mut text = human(detail, Timestamp::now());
+        if let Some(in_force) = &in_force {
+            let lines = in_force.lines().join("\n  ");
+            text.push_str(&printable(&format!(
+                "\nin force on a worker with these settings (see [policy]):\n  {lines}"
+            )));
+        }
+        text
+    })
+}
 
 pub(super) fn human(detail: &ModuleDetail, now: Timestamp) -> String {
     let record = &detail.record;

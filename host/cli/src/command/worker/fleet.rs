@@ -3,11 +3,12 @@
 //! Must not know how a worker keeps up.
 
 use chicory_signature::with_causes;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{AuditEntry, Connected, SystemClock, Timestamp};
-use chicory_worker::{Catalog, Fleet, FleetConfig, WorkerConfig};
+use chicory_worker::{Admission, Catalog, Fleet, FleetConfig, Policy, WorkerConfig};
 
 use crate::config::Config;
 
@@ -26,7 +27,7 @@ pub(super) async fn join(
         FleetConfig {
             worker_id: settings.worker_id.clone(),
             blobs: cache.map(|folder| folder.join("modules")),
-            trust: config.trust.clone(),
+            admission: config.admission.clone(),
             code_bytes: config.worker.loaded_code,
         },
     );
@@ -38,18 +39,22 @@ pub(super) async fn join(
     fleet
 }
 
-/// A trust policy that differs from the last one is recorded in the audit log.
+/// A policy, of trust or of ceilings, that differs from the last one is recorded in the audit log.
 async fn note_policy(config: &Config, settings: &WorkerConfig, connected: &Connected) {
-    let policy = config.trust.describe();
+    let Admission { trust, policy } = &config.admission;
+    let mut described = trust.describe().to_owned();
+    if *policy != Policy::default() {
+        let _ = write!(described, "; {}", policy.describe());
+    }
     let entry = AuditEntry {
         at: Timestamp::now(),
         by: settings.worker_id.clone(),
         action: "trust-policy".into(),
         module: String::new(),
         digest: String::new(),
-        detail: policy.to_owned(),
+        detail: described.clone(),
     };
-    if let Err(error) = connected.registry.note_policy(policy, &entry).await {
+    if let Err(error) = connected.registry.note_policy(&described, &entry).await {
         tracing::warn!(error = %with_causes(&error), "can't record the trust policy in the audit log");
     }
 }

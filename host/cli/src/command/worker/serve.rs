@@ -48,7 +48,7 @@ pub(crate) async fn load(config: &Config, sandbox: Sandbox) -> anyhow::Result<Lo
     let dir = ModuleDir::new(
         &settings.modules,
         Arc::clone(&catalog),
-        config.trust.clone(),
+        config.admission.clone(),
     );
     load_from(dir, catalog).await
 }

@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::settings::GrantError;
 
-/// One entry of `[grants] http`.
+/// One entry of `[grants] http`: a host, or the names below one, and a port or the ports 80 and 443.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct HostGrant {
+pub struct HostGrant {
     host: HostPattern,
     port: Option<u16>,
 }
@@ -23,7 +23,10 @@ enum HostPattern {
 
 impl HostGrant {
     /// Reads `example.com`, `*.example.com`, `127.0.0.1:8080` or `[::1]:8080`.
-    pub(super) fn parse(text: &str) -> Result<HostGrant, GrantError> {
+    ///
+    /// # Errors
+    /// When the text is no host.
+    pub fn parse(text: &str) -> Result<HostGrant, GrantError> {
         let wrong = || GrantError::Host(text.to_owned());
         let (host, port) = split_port(text);
         let port = port.map(str::parse).transpose().map_err(|_| wrong())?;
@@ -53,6 +56,32 @@ impl HostGrant {
             && self
                 .port
                 .map_or(port == 80 || port == 443, |granted| granted == port)
+    }
+
+    /// Whether it names something in the host's own network: a private, loopback or link-local address, or
+    /// `localhost`.
+    pub fn is_private(&self) -> bool {
+        match &self.host {
+            HostPattern::Address(address) => !is_public(*address),
+            HostPattern::Exact(name) => name == "localhost" || name.ends_with(".localhost"),
+            HostPattern::Below(suffix) => suffix.ends_with(".localhost"),
+        }
+    }
+
+    /// Whether it grants everything that `other` grants.
+    pub fn covers(&self, other: &HostGrant) -> bool {
+        let port = match (self.port, other.port) {
+            (None, port) => matches!(port, None | Some(80 | 443)),
+            (own, port) => own == port,
+        };
+        let host = match (&self.host, &other.host) {
+            (HostPattern::Below(own), HostPattern::Exact(name)) => {
+                name.len() > own.len() && name.ends_with(own.as_str())
+            }
+            (HostPattern::Below(own), HostPattern::Below(other)) => other.ends_with(own.as_str()),
+            (own, other) => own == other,
+        };
+        port && host
     }
 
     /// Whether this entry allows a private address, because it names that address or `localhost`.
@@ -211,6 +240,48 @@ mod tests {
             "::ffff:8.8.8.8",
         ] {
             assert!(is_public(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_entry_covers_what_grants_no_more() {
+        for (own, other, covered) in [
+            ("example.com", "Example.com", true),
+            ("example.com", "example.com:443", true),
+            ("example.com", "example.com:8080", false),
+            ("example.com:8080", "example.com:8080", true),
+            ("example.com:443", "example.com", false),
+            ("*.example.com", "a.b.example.com", true),
+            ("*.example.com", "*.a.example.com", true),
+            ("*.example.com", "*.example.com", true),
+            ("*.example.com", "example.com", false),
+            ("*.example.com", "badexample.com", false),
+            ("a.example.com", "*.example.com", false),
+            ("10.0.0.1", "::ffff:10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.2", false),
+        ] {
+            let parsed = |text| HostGrant::parse(text).unwrap();
+            assert_eq!(parsed(own).covers(&parsed(other)), covered, "{own} {other}");
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_hosts_own_network_is_private() {
+        for (text, private) in [
+            ("169.254.169.254", true),
+            ("127.0.0.1:6379", true),
+            ("[::1]:80", true),
+            ("::ffff:10.0.0.1", true),
+            ("localhost:8080", true),
+            ("a.localhost", true),
+            ("1.1.1.1", false),
+            ("*.example.com", false),
+        ] {
+            assert_eq!(
+                HostGrant::parse(text).unwrap().is_private(),
+                private,
+                "{text}"
+            );
         }
     }
 
