@@ -24,6 +24,12 @@ pub enum AdminError {
         /// The names of those that are deployed.
         known: Vec<String>,
     },
+    /// A module's record can be read, so it is not reset.
+    #[error("the record of module {module:?} can be read, so there is nothing to reset")]
+    Readable {
+        /// The module.
+        module: String,
+    },
     /// The canary that was to be ended has ended already.
     #[error("the canary of {module:?} has just ended by itself")]
     CanaryOver {

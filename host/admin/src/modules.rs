@@ -5,9 +5,10 @@
 use std::fmt;
 
 use chicory_queue::{
-    Activation, AuditEntry, CanaryCounts, ModuleRecord, Phase, Timestamp, WorkerReport, find_module,
+    Activation, AuditEntry, CanaryCounts, ModuleRecord, Phase, RegistryError, Timestamp,
+    UnreadableRecord, WorkerReport,
 };
-use chicory_signature::short_digest;
+use chicory_signature::{short_digest, with_causes};
 use serde::Serialize;
 
 use crate::{Admin, AdminError};
@@ -62,6 +63,11 @@ pub enum ModuleState {
     Active,
     /// No version serves.
     Inactive,
+    /// The registry's record of it can't be read.
+    Unreadable {
+        /// Why not.
+        reason: String,
+    },
 }
 
 impl ModuleState {
@@ -110,6 +116,7 @@ impl fmt::Display for ModuleState {
             }
             Self::Active => f.write_str("active"),
             Self::Inactive => f.write_str("not active"),
+            Self::Unreadable { reason } => write!(f, "record can't be read: {reason}"),
         }
     }
 }
@@ -129,6 +136,30 @@ impl ModuleRow {
             state,
             module: record.name,
             digest: record.active,
+        }
+    }
+}
+
+impl ModuleRow {
+    /// Whether its record can't be read.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.state, ModuleState::Unreadable { .. })
+    }
+}
+
+impl From<UnreadableRecord> for ModuleRow {
+    fn from(unreadable: UnreadableRecord) -> Self {
+        Self {
+            module: unreadable.module,
+            version: None,
+            digest: None,
+            tasks: 0,
+            since: None,
+            by: None,
+            versions: 0,
+            state: ModuleState::Unreadable {
+                reason: with_causes(&unreadable.source),
+            },
         }
     }
 }
@@ -176,16 +207,17 @@ impl Activated {
 }
 
 impl Admin {
-    /// All deployed modules, by name.
+    /// All deployed modules, by name. One whose record can't be read is among them, with the reason as its state.
     ///
     /// # Errors
     /// Where the broker can't be reached.
     pub async fn modules(&self) -> Result<Vec<ModuleRow>, AdminError> {
         let now = self.clock.now();
-        let (_, records) = self.connected.registry.changed(0).await?;
-        let mut rows: Vec<_> = records
-            .into_iter()
-            .map(|record| ModuleRow::new(record, now))
+        let changes = self.connected.registry.changed(0).await?;
+        let records = changes.records.into_iter();
+        let rows = records.map(|record| ModuleRow::new(record, now));
+        let mut rows: Vec<_> = rows
+            .chain(changes.unreadable.into_iter().map(ModuleRow::from))
             .collect();
         rows.sort_by(|one, other| one.module.cmp(&other.module));
         Ok(rows)
@@ -196,7 +228,7 @@ impl Admin {
     /// # Errors
     /// [`AdminError::NoModule`] names those that are deployed; or the broker can't be reached.
     pub async fn record(&self, module: &str) -> Result<ModuleRecord, AdminError> {
-        if let Some(record) = find_module(self.connected.registry.as_ref(), module).await? {
+        if let Some(record) = self.connected.registry.find_module(module).await? {
             return Ok(record);
         }
         let known = self.modules().await?;
@@ -204,6 +236,41 @@ impl Admin {
             module: module.to_owned(),
             known: known.into_iter().map(|row| row.module).collect(),
         })
+    }
+
+    /// Puts an empty record in the place of one that can't be read, so that the module is as if it had never been
+    /// deployed. A record that a newer Chicory wrote is left as it is.
+    ///
+    /// # Errors
+    /// [`AdminError::Readable`] where the record can be read; or as for [`Admin::record`].
+    pub async fn reset_module(&self, module: &str, by: &str) -> Result<(), AdminError> {
+        let registry = &self.connected.registry;
+        loop {
+            let unreadable = match self.record(module).await {
+                Err(AdminError::Registry(RegistryError::Record(unreadable)))
+                    if !unreadable.source.is_newer() =>
+                {
+                    unreadable
+                }
+                Err(error) => return Err(error),
+                Ok(record) => {
+                    return Err(AdminError::Readable {
+                        module: record.name,
+                    });
+                }
+            };
+            let entry = AuditEntry {
+                at: self.clock.now(),
+                by: by.to_owned(),
+                action: "reset".into(),
+                module: unreadable.module.clone(),
+                digest: String::new(),
+                detail: format!("its record could not be read: {}", unreadable.source),
+            };
+            if (registry.replace(&unreadable.replaced(), &entry).await?).is_some() {
+                return Ok(());
+            }
+        }
     }
 
     /// One module, with what workers say about its roll-out or canary.

@@ -44,7 +44,7 @@ impl Admin {
     pub async fn workers(&self) -> Result<Vec<WorkerRow>, AdminError> {
         let mut workers = self.connected.results.workers().await?;
         workers.sort_by(|a, b| a.worker_id.cmp(&b.worker_id));
-        let (_, deployed) = self.connected.registry.changed(0).await?;
+        let deployed = self.connected.registry.changed(0).await?.records;
         let rows = workers
             .into_iter()
             .map(|info| WorkerRow::new(info, &deployed));

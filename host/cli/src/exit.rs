@@ -105,6 +105,7 @@ fn of_registry(error: &RegistryError) -> u8 {
         RegistryError::Unavailable(store) | RegistryError::Store(store) => {
             store.downcast_ref().map_or(2, of_broker)
         }
+        RegistryError::Record(_) | RegistryError::RecordTooLarge { .. } => 1,
         _ => 2,
     }
 }

@@ -4,7 +4,7 @@
 
 use chicory_admin::{AdminError, UploadError};
 use chicory_project::ProjectError;
-use chicory_queue::{DeployRefused, EnqueueError};
+use chicory_queue::{DeployRefused, EnqueueError, RegistryError, UnreadableRecord};
 
 /// What to do about an error; none where the error says it all.
 pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
@@ -21,7 +21,20 @@ fn of_cause(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<EnqueueError>() {
         return of_enqueue(error);
     }
+    if let Some(RegistryError::Record(error)) = error.downcast_ref() {
+        return of_unreadable(error);
+    }
     of_admin(error.downcast_ref()?)
+}
+
+fn of_unreadable(error: &UnreadableRecord) -> Option<String> {
+    if error.source.is_newer() {
+        return None;
+    }
+    let module = &error.module;
+    Some(format!(
+        "deploy the module again, or replace the record with an empty one: `chicory modules reset {module}`"
+    ))
 }
 
 fn of_upload(error: &UploadError) -> Option<String> {
@@ -49,6 +62,7 @@ fn of_admin(error: &AdminError) -> Option<String> {
             "`chicory deploy PATH` deploys one".into()
         }
         AdminError::Refused(refused) => return of_refused(refused),
+        AdminError::Registry(RegistryError::Record(error)) => return of_unreadable(error),
         _ => return None,
     })
 }

@@ -89,6 +89,8 @@ macro_rules! for_each_promise {
             wake::a_delayed_enqueue_wakes_the_promoter,
             wake::a_retry_wakes_the_promoter,
             registry::a_record_is_read_as_it_was_stored,
+            registry::a_module_is_found_in_any_spelling,
+            registry::a_record_that_nobody_could_read_is_not_stored,
             registry::of_two_who_change_a_module_one_wins,
             registry::changes_are_listed_by_revision,
             registry::a_registry_that_was_replaced_is_read_anew,

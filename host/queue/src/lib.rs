@@ -28,10 +28,11 @@ mod validate;
 pub use broker::{Broker, Connected, FetchRequest, ReclaimRequest, Wake, connect};
 pub use chicory_clock::{Clock, InvalidTime, ManualClock, SystemClock, Timestamp};
 pub use chicory_registry::{
-    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, DeployRefused, Deployer,
-    ForgetRequest, Forgotten, ModuleRecord, NoVersion, Phase, Progress, Registry, RegistryError,
-    RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, RolloutTarget, Stage,
-    TaskVersion, TaskVersions, Verdict, Version, WorkerReport, delete_unnamed, find_module, judge,
+    Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, Changes, DeployRefused, Deployer,
+    ForgetRequest, Forgotten, ModuleRecord, NoVersion, Phase, Progress, RecordFault, Registry,
+    RegistryError, RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, RolloutTarget,
+    Stage, TaskVersion, TaskVersions, UnreadableRecord, Verdict, Version, WorkerReport,
+    delete_unnamed, judge,
 };
 pub use chicory_signature::{Arguments, RawJson, SharedStr};
 pub use client::{Base64, Call, CallError, Client, Started};

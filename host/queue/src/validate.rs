@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use chicory_signature::{LocalName, TaskName, UnknownTask, ValidationError, find_name, same_name};
+use chicory_signature::{LocalName, TaskName, UnknownTask, ValidationError, find_name};
 
 use crate::{BrokerError, ModuleRecord, Registry, RegistryError, TaskMessage, Version};
 
@@ -37,7 +37,7 @@ pub enum EnqueueError {
     },
     /// Nobody has deployed the task, and [`ValidationMode::Strict`] requires that somebody has.
     #[error("TaskNotFound")]
-    UnknownTask(#[source] UnknownTask),
+    UnknownTask(#[from] UnknownTask),
     /// The version that it is pinned to is not kept.
     #[error("task `{task}`: the message is pinned to version {digest}, which is not kept")]
     UnknownVersion {
@@ -70,8 +70,8 @@ struct Modules<'a> {
     registry: &'a dyn Registry,
     /// By their names as messages spell them; none for a name that no deployed module has.
     found: HashMap<String, Option<ModuleRecord>>,
-    /// The names of all modules; read once a module isn't found by the name that a message has.
-    names: Option<Vec<String>>,
+    /// Whether only known tasks pass.
+    strict: bool,
 }
 
 impl<'a> Checks<'a> {
@@ -80,7 +80,7 @@ impl<'a> Checks<'a> {
         let modules = Modules {
             registry,
             found: HashMap::new(),
-            names: None,
+            strict: mode == ValidationMode::Strict,
         };
         Self { mode, modules }
     }
@@ -150,10 +150,15 @@ impl Modules<'_> {
             .and_then(|reading| Some((self.found.get(reading.module)?.as_ref()?, reading.task)));
         match record {
             Some(found) => Ok(found),
-            None => Err(EnqueueError::UnknownTask(UnknownTask::no_module(
-                name,
-                self.names.clone().unwrap_or_default(),
-            ))),
+            None => {
+                // The names are for the reader of the error, so they are asked for only where there is one.
+                let names = if self.strict {
+                    self.registry.names().await?
+                } else {
+                    Vec::new()
+                };
+                Err(UnknownTask::no_module(name, names).into())
+            }
         }
     }
 
@@ -166,19 +171,12 @@ impl Modules<'_> {
     }
 
     /// The record of the deployed module of this name, in whatever spelling.
-    async fn look_up(&mut self, module: &str) -> Result<Option<ModuleRecord>, RegistryError> {
-        let mut record = self.registry.module(module).await?;
-        if record.is_none() {
-            let names = match self.names.take() {
-                Some(names) => names,
-                None => self.registry.names().await?,
-            };
-            if let Some(spelled) = names.iter().find(|name| same_name(name, module)) {
-                record = self.registry.module(spelled).await?;
-            }
-            self.names = Some(names);
+    async fn look_up(&self, module: &str) -> Result<Option<ModuleRecord>, RegistryError> {
+        match self.registry.find_module(module).await {
+            // Workers may still serve it: messages pass unchecked, as those for a module that nobody knows.
+            Err(RegistryError::Record(_)) if !self.strict => Ok(None),
+            found => Ok(found?.filter(ModuleRecord::is_deployed)),
         }
-        Ok(record.filter(ModuleRecord::is_deployed))
     }
 }
 

@@ -250,8 +250,11 @@ async fn several_keys_of_the_registry(queue: &Queue) {
     let revision = registry.replace(&record, &entry).await.expect("replace");
     assert_eq!(revision, Some(1));
     wakes.recv().await.expect("the watch lasts");
-    let (revision, records) = registry.changed(0).await.expect("changed");
-    assert_eq!((revision, records[0].name.as_str()), (1, "mail"));
+    let changes = registry.changed(0).await.expect("changed");
+    assert_eq!(
+        (changes.revision, changes.records[0].name.as_str()),
+        (1, "mail")
+    );
     assert!(registry.note_policy("p", &entry).await.expect("note"));
     let blob = bytes::Bytes::from_static(b"x");
     registry.put_blob("d", blob.clone()).await.expect("put");

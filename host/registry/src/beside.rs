@@ -1,31 +1,12 @@
-//! Modules by their names, in any spelling, and whether they can be deployed beside each other: each name of a task
-//! must mean one task.
+//! Whether modules can be deployed beside each other: each name of a task must mean one task.
 //!
 //! Must not know what names are alike: [`chicory_signature::conflict`] does.
 
 use std::collections::BTreeSet;
 
-use chicory_signature::{LocalName, NameConflict, Offer, conflict, same_name};
+use chicory_signature::{LocalName, NameConflict, Offer, conflict};
 
-use crate::{DeployRefused, ModuleRecord, Registry, RegistryError, Version};
-
-/// The record of the module of this name, in any spelling.
-///
-/// # Errors
-/// When the registry can't be reached.
-pub async fn find_module(
-    registry: &dyn Registry,
-    name: &str,
-) -> Result<Option<ModuleRecord>, RegistryError> {
-    if let Some(record) = registry.module(name).await? {
-        return Ok(Some(record));
-    }
-    let names = registry.names().await?;
-    match names.iter().find(|known| same_name(known, name)) {
-        Some(spelled) => registry.module(spelled).await,
-        None => Ok(None),
-    }
-}
+use crate::{DeployRefused, ModuleRecord, Version};
 
 impl ModuleRecord {
     /// Whether any version of it is kept. A module without one has no tasks, and no name belongs to it.

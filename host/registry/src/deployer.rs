@@ -84,6 +84,8 @@ fn reasons(refusals: &[(String, String)]) -> String {
     lines.concat()
 }
 
+/// How the audit log calls the beginning of a deploy.
+const DEPLOY: &str = "deploy";
 /// How often the workers' reports are read.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// How often live workers are counted.
@@ -125,7 +127,7 @@ impl Deployer {
         };
         let is_begun = |record: &ModuleRecord| ours(record, request).is_some();
         let action = match target {
-            RolloutTarget::Deploy(_) => "deploy",
+            RolloutTarget::Deploy(_) => DEPLOY,
             RolloutTarget::RollBack(_) => "rollback",
         };
         let record = self.step(module, request, begin, is_begun, action).await?;
@@ -238,7 +240,31 @@ impl Deployer {
                 Err(error) if error.is_transient() && self.clock.now() < request.expires_at => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
-                read => return read.map(|(_, records)| records),
+                read => return read.map(|changes| changes.records),
+            }
+        }
+    }
+
+    /// The module's record, with what the audit log is to say of it. A deploy repairs a record that can't be read: it
+    /// begins with an empty one in its place, unless a newer Chicory wrote it.
+    async fn begun_from(
+        &self,
+        module: &str,
+        action: &str,
+    ) -> Result<(ModuleRecord, String), RegistryError> {
+        match self.registry.module(module).await {
+            Err(RegistryError::Record(unreadable))
+                if action == DEPLOY && !unreadable.source.is_newer() =>
+            {
+                let detail = format!(
+                    "replaces a record that could not be read: {}",
+                    unreadable.source
+                );
+                Ok((unreadable.replaced(), detail))
+            }
+            found => {
+                let record = found?.unwrap_or_else(|| ModuleRecord::new(module));
+                Ok((record, String::new()))
             }
         }
     }
@@ -251,8 +277,7 @@ impl Deployer {
         is_made: &impl Fn(&ModuleRecord) -> bool,
         action: &str,
     ) -> Result<Option<ModuleRecord>, RolloutError> {
-        let found = self.registry.module(module).await?;
-        let record = found.unwrap_or_else(|| ModuleRecord::new(module));
+        let (record, detail) = self.begun_from(module, action).await?;
         if is_made(&record) {
             return Ok(Some(record));
         }
@@ -265,7 +290,7 @@ impl Deployer {
             action: action.to_owned(),
             module: module.to_owned(),
             digest: rolled.or(before).unwrap_or_default(),
-            detail: String::new(),
+            detail,
         };
         Ok(self.registry.replace(&next, &entry).await?.map(|revision| {
             next.revision = revision;

@@ -4,6 +4,8 @@
 
 use std::error::Error;
 
+use crate::unreadable::{MAX_RECORD_BYTES, RecordFault, UnreadableRecord};
+
 /// A store's own error.
 pub type StoreError = Box<dyn Error + Send + Sync>;
 
@@ -26,6 +28,27 @@ pub enum RegistryError {
         what: String,
         /// What is wrong with it.
         source: serde_json::Error,
+    },
+    /// A module's record can't be read.
+    #[error(transparent)]
+    Record(#[from] UnreadableRecord),
+    /// A module's record would be larger than records may be.
+    #[error(
+        "the record of module {module:?} would have {size} bytes, and up to {MAX_RECORD_BYTES} are allowed: it has the types of all tasks of all versions that are kept"
+    )]
+    RecordTooLarge {
+        /// The module.
+        module: String,
+        /// The size that it would have, in bytes.
+        size: usize,
+    },
+    /// A module's record says what no record may say.
+    #[error("the record of module {module:?} can't be stored")]
+    RecordInvalid {
+        /// The module.
+        module: String,
+        /// What is wrong with it.
+        source: RecordFault,
     },
     /// A value has no stored form.
     #[error("{what} can't be stored: {source}")]

@@ -93,8 +93,15 @@ async fn named(
     registry: &dyn Registry,
     digests: &[String],
 ) -> Result<BTreeSet<String>, RegistryError> {
-    let (_, records) = registry.changed(0).await?;
-    let versions = records.into_iter().flat_map(|record| record.versions);
+    let changes = registry.changed(0).await?;
+    // A record that can't be read may name any of them.
+    if !changes.unreadable.is_empty() {
+        return Ok(digests.iter().cloned().collect());
+    }
+    let versions = changes
+        .records
+        .into_iter()
+        .flat_map(|record| record.versions);
     let named = versions.map(|version| version.digest);
     Ok(named.filter(|digest| digests.contains(digest)).collect())
 }

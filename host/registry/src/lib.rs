@@ -28,6 +28,7 @@
 
 mod beside;
 mod canary;
+mod check;
 mod deployer;
 mod error;
 mod fleet;
@@ -41,6 +42,7 @@ pub mod stored;
 #[cfg(test)]
 mod tests;
 mod transition;
+mod unreadable;
 
 use std::fmt::Debug;
 
@@ -50,7 +52,6 @@ use chicory_clock::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
-pub use self::beside::find_module;
 pub use self::canary::{CanaryCounts, Verdict, judge};
 pub use self::deployer::{Deployer, RolledOut, RolloutError, RolloutTarget, Stage};
 pub use self::error::{RegistryError, StoreError};
@@ -63,6 +64,7 @@ pub use self::record::{
 pub use self::refused::DeployRefused;
 pub use self::route::{NoVersion, TaskVersion, TaskVersions};
 pub use self::transition::RetentionRule;
+pub use self::unreadable::{Changes, RecordFault, UnreadableRecord};
 
 /// A line of the audit log, which records every change of what a fleet runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -117,16 +119,20 @@ pub trait Registry: Debug + Send + Sync {
     /// The names of all modules that have a record.
     async fn names(&self) -> Result<Vec<String>, RegistryError>;
 
-    /// A module's record, by the name that it was deployed by.
+    /// A module's record, by the name that it was deployed by. Fails with [`RegistryError::Record`] if it can't
+    /// be read.
     async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError>;
 
-    /// The records that changed after the registry's revision `since` (0 for all of them), and the
-    /// revision that this answer stands for.
-    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), RegistryError>;
+    /// The same, by the module's name in any spelling.
+    async fn find_module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError>;
+
+    /// The records that changed after the registry's revision `since` (0 for all of them). One that can't be
+    /// read is listed apart, and doesn't keep the others from being read.
+    async fn changed(&self, since: u64) -> Result<Changes, RegistryError>;
 
     /// Stores a record in place of the one whose revision it carries (0 for none), together with a line
     /// in the audit log, and wakes the watchers. Returns its new revision, or `None` if the module was
-    /// changed in the meantime: then nothing was stored.
+    /// changed in the meantime: then nothing was stored. A record that readers would refuse is not stored.
     async fn replace(
         &self,
         record: &ModuleRecord,

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-use crate::RegistryError;
+use crate::{AuditEntry, ModuleRecord, RegistryError};
+use chicory_clock::Timestamp;
+
+pub use crate::unreadable::{FORMAT, MAX_RECORD_BYTES, StoredRecord};
 
 /// How long a worker's report on a roll-out is kept.
 pub const REPORTS_TTL: Duration = Duration::from_hours(1);
@@ -32,5 +36,35 @@ pub fn read<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, RegistryE
     serde_json::from_slice(json).map_err(|source| RegistryError::Unreadable {
         what: what.to_owned(),
         source,
+    })
+}
+
+/// A record as it is stored: with its format's number, and without its revision, which the store keeps beside it.
+pub fn write_record(record: &ModuleRecord) -> Result<String, RegistryError> {
+    let module = record.name.clone();
+    if let Err(source) = record.check() {
+        return Err(RegistryError::RecordInvalid { module, source });
+    }
+    let what = format!("the record of module {module:?}");
+    let mut members: Map<String, Value> = read(&what, write(&what, record)?.as_bytes())?;
+    members.remove("revision");
+    members.insert("format".into(), FORMAT.into());
+    let text = write(&what, &members)?;
+    let size = text.len();
+    if size > MAX_RECORD_BYTES {
+        return Err(RegistryError::RecordTooLarge { module, size });
+    }
+    Ok(text)
+}
+
+/// A line of the audit log. One that can't be read becomes one that says so.
+pub fn read_entry(json: &[u8]) -> AuditEntry {
+    read("a line of the audit log", json).unwrap_or_else(|error| AuditEntry {
+        at: Timestamp::from_micros(0),
+        by: String::new(),
+        action: "unreadable".into(),
+        module: String::new(),
+        digest: String::new(),
+        detail: error.to_string(),
     })
 }

@@ -3,10 +3,12 @@
 //! The same in a worker and in the process that compiles for it. Must not know caches or limits.
 
 use std::borrow::Borrow;
+use std::error::Error;
 
 use chicory_signature::{Excerpt, MAX_TEXT, into_excerpt, with_causes};
 use wasmtime::Engine;
 
+use crate::measure;
 use crate::wrap::wrap;
 
 /// What a compilation gives.
@@ -34,8 +36,10 @@ pub(crate) fn compile<E: Borrow<Engine>>(
     wasm: Vec<u8>,
     engine: impl FnOnce(bool) -> wasmtime::Result<E>,
 ) -> Result<Produced, NotCompiled> {
-    let wrapped = wrap(wasm)
-        .map_err(|error| NotCompiled::Refused(into_excerpt(with_causes(&error), MAX_TEXT)))?;
+    let refused =
+        |error: &dyn Error| NotCompiled::Refused(into_excerpt(with_causes(error), MAX_TEXT));
+    let wrapped = wrap(wasm).map_err(|error| refused(&error))?;
+    measure::check(&wrapped.bytes).map_err(|error| refused(&error))?;
     let concurrency = wrapped.concurrency;
     let code =
         engine(concurrency).and_then(|engine| engine.borrow().precompile_component(&wrapped.bytes));

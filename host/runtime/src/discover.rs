@@ -5,9 +5,9 @@
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex};
 
-use chicory_signature::{Kind, LocalName, Signature, same_name};
+use chicory_signature::{Kind, LocalName, Signature, TypeBudget, TypeLimitError, same_name};
 
-use crate::types::{field, shape};
+use crate::types::{NoShape, field, shape};
 
 /// An exported function that can be called with JSON.
 pub(crate) struct Found {
@@ -25,18 +25,49 @@ pub(crate) struct Discovery {
     pub(crate) others: Vec<(String, String)>,
 }
 
+/// Why a module's functions can't be listed: the types of one are too large.
+#[derive(Debug, thiserror::Error)]
+#[error("its function `{function}` can't be a task")]
+pub struct TypesTooLarge {
+    function: String,
+    source: TypeLimitError,
+}
+
+impl TypesTooLarge {
+    pub(crate) fn of(function: &str, source: TypeLimitError) -> Self {
+        let function = shown(function);
+        Self { function, source }
+    }
+}
+
+/// Why a function is not a task.
+enum NotTask {
+    Reason(String),
+    Limit(TypeLimitError),
+}
+
+impl From<&str> for NotTask {
+    fn from(reason: &str) -> Self {
+        Self::Reason(reason.to_owned())
+    }
+}
+
 impl Discovery {
     /// Looks through the exports, and through those of exported interfaces.
-    pub(crate) fn of(component: &Component) -> Discovery {
+    ///
+    /// # Errors
+    /// When the types of a function that could be a task are larger than types may be.
+    pub(crate) fn of(component: &Component) -> Result<Discovery, TypesTooLarge> {
         let engine = component.engine();
         let mut discovery = Discovery::default();
+        let mut budget = TypeBudget::default();
         for (name, export) in component.component_type().exports(engine) {
             let Some(index) = component.get_export_index(None, name) else {
                 continue;
             };
             match export.ty {
                 ComponentItem::ComponentFunc(func) => {
-                    discovery.add(name.to_owned(), Kind::Function, &func, index);
+                    discovery.add(name.to_owned(), Kind::Function, &func, index, &mut budget)?;
                 }
                 ComponentItem::ComponentInstance(instance) => {
                     for (function, export) in instance.exports(engine) {
@@ -47,13 +78,13 @@ impl Discovery {
                             continue;
                         };
                         let (name, kind) = name_inside(name, function);
-                        discovery.add(name, kind, &func, index);
+                        discovery.add(name, kind, &func, index, &mut budget)?;
                     }
                 }
                 _ => {}
             }
         }
-        discovery
+        Ok(discovery)
     }
 
     fn add(
@@ -62,42 +93,72 @@ impl Discovery {
         kind: Kind,
         func: &ComponentFunc,
         export: ComponentExportIndex,
-    ) {
-        match self.check(&name, kind, func) {
+        budget: &mut TypeBudget,
+    ) -> Result<(), TypesTooLarge> {
+        match self.check(&name, kind, func, budget) {
             Ok(signature) => self.tasks.push(Found {
                 name,
                 export,
                 signature,
             }),
-            Err(reason) => self.others.push((name, reason)),
+            Err(NotTask::Reason(reason)) => self.others.push((shown(&name), reason)),
+            Err(NotTask::Limit(limit)) => return Err(TypesTooLarge::of(&name, limit)),
         }
+        Ok(())
     }
 
-    fn check(&self, name: &str, kind: Kind, func: &ComponentFunc) -> Result<Signature, String> {
+    fn check(
+        &self,
+        name: &str,
+        kind: Kind,
+        func: &ComponentFunc,
+        budget: &mut TypeBudget,
+    ) -> Result<Signature, NotTask> {
         if name.contains('[') {
             return Err("it belongs to a resource".into());
         }
         if is_called_by_its_builder(name, func) {
             return Err("componentize-py calls it once, while it builds the module".into());
         }
-        LocalName::parse(name).map_err(|error| error.to_string())?;
+        LocalName::parse(name).map_err(|error| NotTask::Reason(error.to_string()))?;
         if self.tasks.iter().any(|task| same_name(&task.name, name)) {
             return Err("another export has the same name".into());
         }
-        let param = |(name, ty): (&str, _)| {
-            field(name, &ty).map_err(|what| {
-                format!("its parameter `{name}` has {what}, which JSON can't carry")
-            })
-        };
-        let params = func.params().map(param).collect::<Result<_, _>>()?;
-        let result = func.results().next().map(|ty| shape(&ty)).transpose();
-        let result =
-            result.map_err(|what| format!("its result has {what}, which JSON can't carry"))?;
+        budget.task(func.params().len()).map_err(NotTask::Limit)?;
+        let mut params = Vec::new();
+        for (param, ty) in func.params() {
+            let read = field(param, &ty, budget);
+            params.push(read.map_err(|why| NotTask::of(&format!("parameter `{param}`"), why))?);
+        }
+        let result = func.results().next();
+        let result = result.map(|ty| shape(&ty, budget)).transpose();
         Ok(Signature {
             kind,
-            params,
-            result,
+            params: params.into(),
+            result: result.map_err(|why| NotTask::of("result", why))?,
         })
+    }
+}
+
+impl NotTask {
+    fn of(part: &str, why: NoShape) -> Self {
+        match why {
+            NoShape::Kind(what) => {
+                Self::Reason(format!("its {part} has {what}, which JSON can't carry"))
+            }
+            NoShape::Limit(limit) => Self::Limit(limit),
+        }
+    }
+}
+
+/// Maximum length of an export's name in a message, in bytes.
+const SHOWN: usize = 256;
+
+/// An export's name for messages.
+fn shown(name: &str) -> String {
+    match name.floor_char_boundary(SHOWN) {
+        whole if whole == name.len() => name.to_owned(),
+        end => format!("{}…", &name[..end]),
     }
 }
 
@@ -138,7 +199,8 @@ mod tests {
                     (export "exports" (instance $e)))"#
             );
             let wasm = wat::parse_str(text).unwrap();
-            Discovery::of(&Component::new(&wasmtime::Engine::default(), wasm).unwrap())
+            let component = Component::new(&wasmtime::Engine::default(), wasm).unwrap();
+            Discovery::of(&component).unwrap()
         };
         let left =
             module(r#"(param "app-name" u32) (param "symbols" u32) (param "stub-wasi" bool)"#);

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::capability::{InterfaceError, Need};
+use crate::discover::TypesTooLarge;
 use crate::limits::LimitError;
 use crate::section::DamagedModule;
 use crate::settings::GrantError;
@@ -148,6 +149,9 @@ pub enum InvalidModule {
     /// It can't be compiled: the compiler's words, since it may be a process of its own.
     #[error("{0}")]
     NotCompiled(String),
+    /// The types of its functions are larger than types may be.
+    #[error(transparent)]
+    TypesTooLarge(#[from] TypesTooLarge),
     /// Compiling or loading it made this program panic.
     #[error("compiling it crashed")]
     Crashed(#[source] Box<dyn Error + Send + Sync>),

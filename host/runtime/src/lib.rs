@@ -25,6 +25,7 @@ mod lift;
 mod limiter;
 mod limits;
 mod load;
+mod measure;
 mod memory;
 mod module;
 mod monitor;
@@ -46,6 +47,7 @@ pub use chicory_signature::{Arguments, RawJson, SharedStr, Signature, Validation
 pub use compiler::Compiler;
 pub use confined::serve_compiler;
 pub use context::TaskContext;
+pub use discover::TypesTooLarge;
 pub use ended::{Advice, Ended, How, Level, LogLine, LogSource, Note, Observer, Usage};
 pub use error::{InvalidModule, LoadError, SandboxError, SettingsError};
 pub use invocation::Invocation;

@@ -63,7 +63,7 @@ impl Loader {
         source: ModuleSource,
         code: MachineCode,
     ) -> Result<Module, LoadError> {
-        let compiled = Compiled::of(&source, code);
+        let compiled = Compiled::of(&source, code)?;
         let ModuleSource { name, settings, .. } = source;
         let capabilities = &self.capabilities;
         let setups = capabilities.prepare(&compiled.imports, &settings.grants);
@@ -102,11 +102,15 @@ impl Loader {
     }
 
     /// Describes a module, whatever it is granted.
-    pub(crate) fn inspect(&self, source: &ModuleSource, code: MachineCode) -> Description {
-        let compiled = Compiled::of(source, code);
+    pub(crate) fn inspect(
+        &self,
+        source: &ModuleSource,
+        code: MachineCode,
+    ) -> Result<Description, LoadError> {
+        let compiled = Compiled::of(source, code)?;
         let grants = &source.settings.grants;
         let sorted = self.capabilities.sort(&compiled.imports, grants);
-        compiled.describe(&source.name, sorted)
+        Ok(compiled.describe(&source.name, sorted))
     }
 
     fn permit(&self, name: &str, imports: &Imports) -> Result<(), LoadError> {
@@ -154,7 +158,7 @@ impl Loader {
 }
 
 impl Compiled {
-    fn of(source: &ModuleSource, code: MachineCode) -> Compiled {
+    fn of(source: &ModuleSource, code: MachineCode) -> Result<Compiled, LoadError> {
         let MachineCode { component, needs } = code;
         let engine = component.engine();
         let imports: Vec<_> = component
@@ -163,14 +167,15 @@ impl Compiled {
             .filter(|(_, import)| !only_types(engine, &import.ty))
             .map(|(import, _)| import.to_owned())
             .collect();
-        Compiled {
-            discovery: Discovery::of(&component),
+        let discovery = Discovery::of(&component);
+        Ok(Compiled {
+            discovery: discovery.map_err(|error| source.invalid(error.into()))?,
             component,
             needs,
             imports,
             digest: source.digest.clone(),
             size: source.wasm.len(),
-        }
+        })
     }
 
     fn describe(&self, name: &str, sorted: Imports) -> Description {

@@ -169,7 +169,7 @@ impl Sandbox {
     pub async fn inspect(&self, request: LoadRequest) -> Result<Description, LoadError> {
         let name = request.name.clone();
         let (source, code) = self.compiled(request).await?;
-        self.apart(name, move |loader| Ok(loader.inspect(&source, code)))
+        self.apart(name, move |loader| loader.inspect(&source, code))
             .await
     }
 

@@ -43,6 +43,7 @@ mod shared;
 mod signature;
 mod target;
 mod text;
+mod type_limits;
 mod usage;
 
 pub use arguments::{Arguments, ArgumentsError};
@@ -64,4 +65,8 @@ pub use shared::SharedStr;
 pub use signature::{Kind, Signature};
 pub use target::Target;
 pub use text::{printable, printable_up_to, short_digest, with_causes};
+pub use type_limits::{
+    MAX_LABEL, MAX_MEMBERS, MAX_PARAMS, MAX_TASKS, MAX_TYPE_DEPTH, MAX_TYPE_NAME_BYTES,
+    MAX_TYPE_PARTS, TypeBudget, TypeLimitError, TypeSize, check_label, check_members,
+};
 pub use usage::Usage;

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use chicory_project::client;
-use chicory_queue::find_module;
 use chicory_signature::Signature;
 use clap::Args;
 use serde_json::json;
@@ -65,9 +64,7 @@ async fn of_file(file: &Path, context: &Context) -> anyhow::Result<Found> {
 
 async fn of_registry(name: &str, context: &Context) -> anyhow::Result<Found> {
     let registry = context.connect().await?.registry;
-    let record = find_module(registry.as_ref(), name)
-        .await?
-        .unwrap_or_default();
+    let record = registry.find_module(name).await?.unwrap_or_default();
     match record.active_version() {
         Some(version) => Ok(Found {
             name: record.name.clone(),

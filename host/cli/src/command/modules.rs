@@ -9,11 +9,16 @@ mod show;
 #[cfg(test)]
 mod tests;
 
+use chicory_admin::Admin;
 use chicory_queue::Timestamp;
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::Context;
+use super::deploy::rollout::who;
 use crate::config::parse;
+use crate::exit::CommandError;
+use crate::output::{Output, confirm};
 
 /// Flags of `chicory modules`.
 #[derive(Debug, Args)]
@@ -45,6 +50,14 @@ enum ModulesCommand {
         /// Module name
         module: String,
     },
+    /// Replace a record that can't be read with an empty one, as if the module had never been deployed
+    Reset {
+        /// Module name
+        module: String,
+        /// Reset without asking
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Show who changed what, newest first
     Audit {
         /// Maximum number of entries to show
@@ -58,16 +71,41 @@ pub(crate) async fn run(args: ModulesArgs, context: &Context) -> anyhow::Result<
     let admin = context.admin().await?;
     let output = context.output;
     match args.command.unwrap_or(ModulesCommand::List) {
-        ModulesCommand::List => output.value(&admin.modules().await?, |rows| list::human(rows)),
+        ModulesCommand::List => list(&admin, output).await,
         ModulesCommand::Show { module } => show::show(&admin.module(&module).await?, context),
         ModulesCommand::History { module } => {
             let rows = admin.history(&module).await?;
             output.value(&rows, |rows| history::human(&module, rows))
         }
+        ModulesCommand::Reset { module, yes } => {
+            let question = format!("Replace the record of module {module:?}, which can't be read?");
+            confirm(&question, yes)?;
+            admin.reset_module(&module, &who()).await?;
+            output.value(&json!({ "reset": module }), |_| {
+                format!("reset module {module}: `chicory deploy PATH` deploys it again")
+            })
+        }
         ModulesCommand::Audit { limit } => {
             output.value(&admin.audit(limit).await?, |lines| audit::human(lines))
         }
     }
+}
+
+/// Lists what can be read; it is a failure if that is not all.
+async fn list(admin: &Admin, output: Output) -> anyhow::Result<()> {
+    let rows = admin.modules().await?;
+    output.value(&rows, |rows| list::human(rows))?;
+    let unreadable = rows.iter().filter(|row| row.is_unreadable());
+    let names: Vec<_> = unreadable.map(|row| format!("{:?}", row.module)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(CommandError::Failed(format!(
+        "the registry's records of these modules can't be read: {}; all others work. Deploy them again, or replace \
+         the records with `chicory modules reset MODULE`",
+        names.join(", ")
+    ))
+    .into())
 }
 
 /// A time to the second.

@@ -92,6 +92,41 @@ pub async fn a_record_is_read_as_it_was_stored(fixture: &Fixture) {
     assert_eq!(registry.module("bare").await.expect("module"), Some(bare));
 }
 
+/// A module's name has several spellings.
+pub async fn a_module_is_found_in_any_spelling(fixture: &Fixture) {
+    let registry = &fixture.connected.registry;
+    let mut record = ModuleRecord::new("My_mail.v2");
+    record.revision = stored(&**registry, &record).await;
+    for name in ["My_mail.v2", "my-mail.v2", "MY_MAIL.V2"] {
+        let found = registry.find_module(name).await.expect("find");
+        assert_eq!(found.as_ref(), Some(&record), "{name}");
+    }
+    for name in ["my-mail.v", "my-mail", ""] {
+        assert_eq!(registry.find_module(name).await.expect("find"), None);
+    }
+    let exact = registry.module("my-mail.v2").await.expect("module");
+    assert_eq!(exact, None, "the name that it was deployed by has capitals");
+}
+
+/// What readers would refuse isn't written; whoever tries is told what is wrong.
+pub async fn a_record_that_nobody_could_read_is_not_stored(fixture: &Fixture) {
+    let registry = &fixture.connected.registry;
+    let mut large = full(fixture);
+    large.versions = vec![large.versions[0].clone(); 40];
+    for version in &mut large.versions {
+        version.manifest = serde_json::json!({ "name": "x".repeat(30_000) });
+    }
+    let error = registry.replace(&large, &entry("")).await;
+    let text = error.expect_err("more than 1 MiB").to_string();
+    assert!(text.contains("mail") && text.contains("1048576"), "{text}");
+    let mut odd = full(fixture);
+    odd.versions[0].digest = "../../x".into();
+    let error = registry.replace(&odd, &entry("")).await;
+    let text = error.expect_err("a digest is a file's name").to_string();
+    assert!(text.contains("mail"), "{text}");
+    assert_eq!(registry.names().await.expect("names"), [""; 0]);
+}
+
 /// The other is told, and leaves no trace.
 pub async fn of_two_who_change_a_module_one_wins(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
@@ -131,7 +166,7 @@ pub async fn of_two_who_change_a_module_one_wins(fixture: &Fixture) {
 pub async fn changes_are_listed_by_revision(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let none = registry.changed(0).await.expect("changed");
-    assert_eq!(none, (0, Vec::new()));
+    assert_eq!((none.revision, none.records), (0, Vec::new()));
     let names = |records: &[ModuleRecord]| -> Vec<String> {
         records.iter().map(|record| record.name.clone()).collect()
     };
@@ -141,18 +176,19 @@ pub async fn changes_are_listed_by_revision(fixture: &Fixture) {
     stored(&**registry, &ModuleRecord::new("pdf")).await;
     mail.revision = stored(&**registry, &mail).await;
 
-    let (revision, records) = registry.changed(0).await.expect("changed");
-    assert_eq!(names(&records), ["pdf", "mail"]);
+    let all = registry.changed(0).await.expect("changed");
+    let revision = all.revision;
+    assert_eq!(names(&all.records), ["pdf", "mail"]);
     let mut all = registry.names().await.expect("names");
     all.sort_unstable();
     assert_eq!(all, ["mail", "pdf"]);
     assert_eq!(revision, mail.revision);
-    let (_, records) = registry.changed(first).await.expect("changed");
-    assert_eq!(names(&records), ["pdf", "mail"]);
-    let (_, records) = registry.changed(first + 1).await.expect("changed");
-    assert_eq!(records, [mail]);
+    let later = registry.changed(first).await.expect("changed");
+    assert_eq!(names(&later.records), ["pdf", "mail"]);
+    let last = registry.changed(first + 1).await.expect("changed");
+    assert_eq!(last.records, [mail]);
     let nothing = registry.changed(revision).await.expect("changed");
-    assert_eq!(nothing, (revision, Vec::new()));
+    assert_eq!((nothing.revision, nothing.records), (revision, Vec::new()));
 }
 
 /// Its revisions are behind those that a worker knows.
@@ -161,7 +197,10 @@ pub async fn a_registry_that_was_replaced_is_read_anew(fixture: &Fixture) {
     let mut mail = ModuleRecord::new("mail");
     mail.revision = stored(&**registry, &mail).await;
     let answer = registry.changed(1_000_000).await.expect("changed");
-    assert_eq!(answer, (mail.revision, vec![mail]));
+    assert_eq!(
+        (answer.revision, answer.records),
+        (mail.revision, vec![mail])
+    );
 }
 
 /// Whoever comes second changes nothing.
@@ -301,8 +340,8 @@ pub async fn those_who_watch_are_woken(fixture: &Fixture) {
     let mut wakes = other.watch().await.expect("watch");
     let many = async {
         while wakes.recv().await.is_some() {
-            let (revision, _) = other.changed(0).await.expect("changed");
-            if revision == record.revision + 20 {
+            let changes = other.changed(0).await.expect("changed");
+            if changes.revision == record.revision + 20 {
                 return;
             }
         }

@@ -12,8 +12,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chicory_queue::{Clock, ModuleRecord, Phase, Registry, RegistryError, Version};
+use chicory_queue::{
+    Clock, ModuleRecord, Phase, Registry, RegistryError, UnreadableRecord, Version,
+};
 use chicory_runtime::{Module, Sandbox};
+use chicory_signature::with_causes;
 
 use self::blobs::Blobs;
 use super::admission::Admission;
@@ -120,7 +123,11 @@ impl Fleet {
     /// # Errors
     /// When the registry can't be read; nothing has changed then.
     pub async fn catch_up(&mut self) -> Result<bool, RegistryError> {
-        let (revision, records) = self.registry.changed(self.revision).await?;
+        let found = self.registry.changed(self.revision).await?;
+        let (revision, records) = (found.revision, found.records);
+        for unreadable in &found.unreadable {
+            warn_of_unreadable(unreadable);
+        }
         let mut served = Vec::with_capacity(records.len());
         for record in &records {
             if !self.is_local(&record.name) {
@@ -235,6 +242,11 @@ impl Fleet {
         });
         codes.collect()
     }
+}
+
+/// Says which module this worker can't serve as it is now. What it served of it before, it still serves.
+fn warn_of_unreadable(record: &UnreadableRecord) {
+    tracing::warn!(module = %record.module, reason = with_causes(&record.source), "the record of this module can't be read; its tasks can't be served until it is deployed again");
 }
 
 /// Brings a version from the registry: the digest, the signature and the name are checked each time.

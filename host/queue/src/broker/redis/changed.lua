@@ -1,9 +1,9 @@
--- Reads the records that changed after a revision.
+-- Reads the records that changed after a revision. Those that are larger than records may be are left on the server.
 --
 -- KEYS: 1 hash of records, 2 sorted set of revisions, 3 counter of revisions
--- ARGV: 1 revision that the caller knows
--- Returns: the revision now, and the records. A registry that is behind the caller has been replaced by
---          another: then all of them
+-- ARGV: 1 revision that the caller knows, 2 maximum size of a record
+-- Returns: the revision now, and for each record the module's name, its revision, its size, and the record. A
+--          registry that is behind the caller has been replaced by another: then all of them
 local known, revision = tonumber(ARGV[1]), tonumber(redis.call('GET', KEYS[3]) or 0)
 if revision == known then
   return {revision, {}}
@@ -11,15 +11,13 @@ end
 if revision < known then
   known = 0
 end
-local names = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. known, '+inf')
+local names = redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. known, '+inf', 'WITHSCORES')
 local records = {}
--- Lua hands over some thousand arguments at most.
-for n = 1, #names, 2000 do
-  local page = redis.call('HMGET', KEYS[1], unpack(names, n, math.min(n + 1999, #names)))
-  for i = 1, #page do
-    if page[i] then
-      records[#records + 1] = page[i]
-    end
+for n = 1, #names, 2 do
+  local size = redis.call('HSTRLEN', KEYS[1], names[n])
+  local record = size <= tonumber(ARGV[2]) and redis.call('HGET', KEYS[1], names[n]) or ''
+  if size > 0 or redis.call('HEXISTS', KEYS[1], names[n]) == 1 then
+    records[#records + 1] = {names[n], tonumber(names[n + 1]), size, record}
   end
 end
 return {revision, records}

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use redis::{Msg, Value, cmd};
-use serde_json::Map;
 use tokio::sync::mpsc;
 
 use super::connection::Connection;
 use super::keys::RegistryKeys;
-use super::script::{CHANGED, COUNT, NOTE_POLICY, REPLACE, REPORT};
+use super::script::{CHANGED, COUNT, MODULE, NOTE_POLICY, REPLACE, REPORT};
 use super::subscription::{Listener, Subscription};
 use crate::{AuditEntry, CanaryCounts, ModuleRecord, Registry, RegistryError, WorkerReport};
-use chicory_registry::stored::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
+use chicory_registry::Changes;
+use chicory_registry::stored::{
+    AUDIT_LINES, COUNTS_TTL, MAX_RECORD_BYTES, REPORTS_TTL, StoredRecord, read, read_entry, write,
+    write_record,
+};
+use chicory_signature::canonical;
 
 /// The registry, on the broker's server.
 #[derive(Debug)]
@@ -27,6 +31,19 @@ pub(super) struct RedisRegistry {
 impl RedisRegistry {
     pub(super) fn new(connection: Arc<Connection>, keys: RegistryKeys) -> Self {
         Self { connection, keys }
+    }
+
+    /// Reads a record by the module's name, or by its canonical form where one is given.
+    async fn read_module(
+        &self,
+        name: &str,
+        canonical: &str,
+    ) -> Result<Option<ModuleRecord>, RegistryError> {
+        let mut command = MODULE.command(&[&self.keys.records(), &self.keys.revisions()]);
+        command.arg(name).arg(canonical).arg(MAX_RECORD_BYTES);
+        let found: Option<Found> = self.connection.call(&MODULE, &command).await?;
+        let read = found.as_ref().map(|found| stored(found).read());
+        Ok(read.transpose()?)
     }
 }
 
@@ -59,25 +76,26 @@ impl Registry for RedisRegistry {
     async fn names(&self) -> Result<Vec<String>, RegistryError> {
         let mut command = cmd("HKEYS");
         command.arg(self.keys.records());
-        Ok(self.connection.ask(&command).await?)
+        let names: Vec<Vec<u8>> = self.connection.ask(&command).await?;
+        // No module has a name that is not text: its record is among those that can't be read.
+        let names = names.into_iter().map(String::from_utf8);
+        Ok(names.filter_map(Result::ok).collect())
     }
 
     async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError> {
-        let mut command = cmd("HGET");
-        command.arg(self.keys.records()).arg(name);
-        let stored: Option<Vec<u8>> = self.connection.ask(&command).await?;
-        let what = format!("the record of module {name:?}");
-        stored.map(|json| read(&what, &json)).transpose()
+        self.read_module(name, "").await
     }
 
-    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), RegistryError> {
+    async fn find_module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError> {
+        self.read_module(name, &canonical(name)).await
+    }
+
+    async fn changed(&self, since: u64) -> Result<Changes, RegistryError> {
         let keys = &self.keys;
         let mut command = CHANGED.command(&[&keys.records(), &keys.revisions(), &keys.revision()]);
-        command.arg(since);
-        let (revision, stored): (u64, Vec<Vec<u8>>) =
-            self.connection.call(&CHANGED, &command).await?;
-        let records = stored.iter().map(|json| read("a module's record", json));
-        Ok((revision, records.collect::<Result<_, _>>()?))
+        command.arg(since).arg(MAX_RECORD_BYTES);
+        let (revision, found): (u64, Vec<Found>) = self.connection.call(&CHANGED, &command).await?;
+        Ok(Changes::read(revision, found.iter().map(stored)))
     }
 
     async fn replace(
@@ -95,7 +113,7 @@ impl Registry for RedisRegistry {
         command
             .arg(&record.name)
             .arg(record.revision)
-            .arg(without_revision(record)?)
+            .arg(write_record(record)?)
             .arg(write("the audit log's line", entry)?)
             .arg(AUDIT_LINES)
             .arg(keys.changed());
@@ -117,8 +135,9 @@ impl Registry for RedisRegistry {
         let mut command = cmd("HVALS");
         command.arg(self.keys.rollout(rollout));
         let stored: Vec<Vec<u8>> = self.connection.ask(&command).await?;
+        // One that can't be read is as good as none: a roll-out waits for the worker, and names it.
         let reports = stored.iter().map(|json| read("a worker's report", json));
-        reports.collect()
+        Ok(reports.filter_map(Result::ok).collect())
     }
 
     async fn count(
@@ -155,10 +174,8 @@ impl Registry for RedisRegistry {
         command.arg(self.keys.audit()).arg("+").arg("-");
         command.arg("COUNT").arg(limit);
         let lines: Vec<(String, (String, Vec<u8>))> = self.connection.ask(&command).await?;
-        let entries = lines
-            .iter()
-            .map(|(_, (_, json))| read("a line of the audit log", json));
-        entries.collect()
+        let entries = lines.iter().map(|(_, (_, json))| read_entry(json));
+        Ok(entries.collect())
     }
 
     async fn note_policy(&self, policy: &str, entry: &AuditEntry) -> Result<bool, RegistryError> {
@@ -201,11 +218,14 @@ impl Listener for Watcher {
     }
 }
 
-/// The record without its revision: the script adds the new one.
-fn without_revision(record: &ModuleRecord) -> Result<String, RegistryError> {
-    let what = format!("the record of module {:?}", record.name);
-    let mut members: Map<String, serde_json::Value> =
-        read(&what, write(&what, record)?.as_bytes())?;
-    members.remove("revision");
-    write(&what, &members)
+/// A record as scripts return it: the module's name, the revision, the size, and the record unless it is too large.
+type Found = (Vec<u8>, u64, u64, Vec<u8>);
+
+fn stored((module, revision, size, json): &Found) -> StoredRecord<'_> {
+    StoredRecord {
+        module,
+        revision: *revision,
+        size: *size,
+        json,
+    }
 }

@@ -63,6 +63,7 @@ scripts! {
     REPLAY = "replay.lua";
     REPLACE = "replace.lua";
     CHANGED = "changed.lua";
+    MODULE = "module.lua";
     REPORT = "report.lua";
     COUNT = "count.lua";
     NOTE_POLICY = "note_policy.lua";

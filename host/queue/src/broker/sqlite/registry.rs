@@ -14,7 +14,12 @@ use super::fetch::limit;
 use crate::{
     AuditEntry, CanaryCounts, ModuleRecord, Registry, RegistryError, Timestamp, WorkerReport,
 };
-use chicory_registry::stored::{AUDIT_LINES, COUNTS_TTL, REPORTS_TTL, read, write};
+use chicory_registry::Changes;
+use chicory_registry::stored::{
+    AUDIT_LINES, COUNTS_TTL, MAX_RECORD_BYTES, REPORTS_TTL, StoredRecord, read, read_entry, write,
+    write_record,
+};
+use chicory_signature::canonical;
 
 #[async_trait]
 impl Registry for Sqlite {
@@ -62,29 +67,29 @@ impl Registry for Sqlite {
             .run(|connection| {
                 let mut statement = connection.prepare_cached("SELECT name FROM modules")?;
                 let names = statement.query_map([], text)?;
-                Ok(names.collect::<Result<_, _>>()?)
+                // No module has a name that is not text: its record is among those that can't be read.
+                Ok(names.filter_map(Result::ok).collect())
             })
             .await
             .map_err(Into::into)
     }
 
     async fn module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError> {
-        let what = format!("the record of module {name:?}");
-        let name = name.to_owned();
-        self.reader
-            .run(move |connection| {
-                let stored: Option<String> = connection
-                    .prepare_cached("SELECT record FROM modules WHERE name = ?1")?
-                    .query_row([name], |row| row.get(0))
-                    .optional()?;
-                let record = stored.map(|json| read(&what, json.as_bytes()));
-                Ok(record.transpose()?)
-            })
-            .await
-            .map_err(Into::into)
+        self.read_module("name = ?2", name.to_owned()).await
     }
 
-    async fn changed(&self, since: u64) -> Result<(u64, Vec<ModuleRecord>), RegistryError> {
+    async fn find_module(&self, name: &str) -> Result<Option<ModuleRecord>, RegistryError> {
+        match self.module(name).await? {
+            None => {
+                let canonical = canonical(name).into_owned();
+                let spelled = "replace(lower(name), '_', '-') = ?2";
+                self.read_module(spelled, canonical).await
+            }
+            found => Ok(found),
+        }
+    }
+
+    async fn changed(&self, since: u64) -> Result<Changes, RegistryError> {
         self.reader
             .run(move |connection| changed(connection, since))
             .await
@@ -96,11 +101,12 @@ impl Registry for Sqlite {
         record: &ModuleRecord,
         entry: &AuditEntry,
     ) -> Result<Option<u64>, RegistryError> {
-        let record = record.clone();
+        let (name, before) = (record.name.clone(), record.revision);
+        let json = write_record(record)?;
         let entry = write("the audit log's line", entry)?;
         self.writer
             .write(&self.wakes, move |connection, changes| {
-                changes.registry = replace(connection, record, &entry)?;
+                changes.registry = replace(connection, &name, before, &json, &entry)?;
                 Ok(changes.registry)
             })
             .await
@@ -134,9 +140,10 @@ impl Registry for Sqlite {
                 )?;
                 let now = Timestamp::now().as_micros();
                 let stored = statement.query_map(params![rollout, now], text)?;
-                stored
-                    .map(|json| Ok(read("a worker's report", json?.as_bytes())?))
-                    .collect()
+                // One that can't be read is as good as none: a roll-out waits for the worker, and names it.
+                let reports = stored.filter_map(Result::ok);
+                let reports = reports.map(|json| read("a worker's report", json.as_bytes()));
+                Ok(reports.filter_map(Result::ok).collect())
             })
             .await
             .map_err(Into::into)
@@ -170,9 +177,8 @@ impl Registry for Sqlite {
                 let mut statement = connection
                     .prepare_cached("SELECT entry FROM audit ORDER BY id DESC LIMIT ?1")?;
                 let stored = statement.query_map([limit(most)], text)?;
-                stored
-                    .map(|json| Ok(read("a line of the audit log", json?.as_bytes())?))
-                    .collect()
+                let entries = stored.map(|json| Ok(read_entry(json?.as_bytes())));
+                entries.collect()
             })
             .await
             .map_err(Into::into)
@@ -211,42 +217,86 @@ pub(super) fn revision(connection: &Connection) -> rusqlite::Result<u64> {
         .query_row([], |row| Ok(count(row.get(0)?)))
 }
 
-fn changed(connection: &mut Connection, since: u64) -> Result<(u64, Vec<ModuleRecord>), Fault> {
+/// What is read of a record: one that is larger than `?1` bytes stays in the file. As bytes, since others may have
+/// stored anything.
+const RECORD: &str = "SELECT CAST(name AS BLOB), revision, length(CAST(record AS BLOB)),
+    CASE WHEN length(CAST(record AS BLOB)) <= ?1 THEN CAST(record AS BLOB) ELSE x'' END FROM modules";
+
+/// The module's name, the revision, the size, and the record unless it is too large.
+type Found = (Vec<u8>, u64, u64, Vec<u8>);
+
+fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
+    let (revision, size) = (count(row.get(1)?), count(row.get(2)?));
+    Ok((row.get(0)?, revision, size, row.get(3)?))
+}
+
+fn stored((module, revision, size, json): &Found) -> StoredRecord<'_> {
+    StoredRecord {
+        module,
+        revision: *revision,
+        size: *size,
+        json,
+    }
+}
+
+impl Sqlite {
+    /// Reads the record for whose module the condition holds with this name.
+    async fn read_module(
+        &self,
+        condition: &'static str,
+        name: String,
+    ) -> Result<Option<ModuleRecord>, RegistryError> {
+        let query = format!("{RECORD} WHERE {condition}");
+        let row = self
+            .reader
+            .run(move |connection| {
+                let mut statement = connection.prepare_cached(&query)?;
+                let row = statement.query_row(params![limit(MAX_RECORD_BYTES), name], found);
+                Ok(row.optional()?)
+            })
+            .await?;
+        let read = row.as_ref().map(|row| stored(row).read());
+        Ok(read.transpose()?)
+    }
+}
+
+fn changed(connection: &mut Connection, since: u64) -> Result<Changes, Fault> {
     // One transaction, so that the records are those of the revision.
     let transaction = connection.transaction()?;
     let now = revision(&transaction)?;
     // A file that is behind the caller is another one than before.
     let since = if now < since { 0 } else { since };
-    let mut statement = transaction
-        .prepare_cached("SELECT record FROM modules WHERE revision > ?1 ORDER BY revision")?;
-    let stored = statement.query_map([i64::try_from(since).unwrap_or(i64::MAX)], text)?;
-    let records = stored.map(|json| Ok(read("a module's record", json?.as_bytes())?));
-    Ok((now, records.collect::<Result<_, Fault>>()?))
+    let query = format!("{RECORD} WHERE revision > ?2 ORDER BY revision");
+    let mut statement = transaction.prepare_cached(&query)?;
+    let since = i64::try_from(since).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![limit(MAX_RECORD_BYTES), since], found)?;
+    let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(Changes::read(now, rows.iter().map(stored)))
 }
 
 fn replace(
     connection: &Connection,
-    mut record: ModuleRecord,
+    name: &str,
+    before: u64,
+    json: &str,
     entry: &str,
 ) -> Result<Option<u64>, Fault> {
     let stored: Option<i64> = connection
         .prepare_cached("SELECT revision FROM modules WHERE name = ?1")?
-        .query_row([&record.name], |row| row.get(0))
+        .query_row([name], |row| row.get(0))
         .optional()?;
-    if count(stored.unwrap_or_default()) != record.revision {
+    if count(stored.unwrap_or_default()) != before {
         return Ok(None);
     }
-    record.revision = revision(connection)? + 1;
-    let what = format!("the record of module {:?}", record.name);
-    let revision = i64::try_from(record.revision).unwrap_or(i64::MAX);
+    let next = revision(connection)? + 1;
     connection
         .prepare_cached(
             "INSERT INTO modules (name, revision, record) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET revision = excluded.revision, record = excluded.record",
         )?
-        .execute(params![record.name, revision, write(&what, &record)?])?;
+        .execute(params![name, i64::try_from(next).unwrap_or(i64::MAX), json])?;
     log(connection, entry)?;
-    Ok(Some(record.revision))
+    Ok(Some(next))
 }
 
 fn log(connection: &Connection, entry: &str) -> rusqlite::Result<()> {

@@ -81,7 +81,8 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     .unwrap();
     let (one, two) = (open(&path).await.unwrap(), open(&path).await.unwrap());
     assert_eq!(two.stats("default").await.unwrap().size, 1);
-    assert_eq!(one.changed(0).await.unwrap(), (0, Vec::new()));
+    let changes = one.changed(0).await.unwrap();
+    assert_eq!((changes.revision, changes.records), (0, Vec::new()));
     let version = old.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
     assert_eq!(version.unwrap(), 2);
 }
