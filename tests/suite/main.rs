@@ -30,6 +30,7 @@ mod guests_grants;
 mod guests_limits;
 mod guests_types;
 mod kill;
+mod large_messages;
 mod numbers_out_of_range;
 mod oci;
 mod oci_registry;

@@ -29,6 +29,8 @@ pub struct FetchRequest<'a> {
     pub consumer: &'a Arc<str>,
     /// Maximum number of deliveries (at least 1).
     pub limit: usize,
+    /// Maximum number of bytes of all messages. The first is delivered even if it has more.
+    pub bytes: usize,
     /// How long to wait for the first delivery; zero means not at all.
     pub block: Duration,
     /// Ends the wait early. Anything delivered by then is returned, never dropped.
@@ -44,6 +46,8 @@ pub struct ReclaimRequest<'a> {
     pub consumer: &'a Arc<str>,
     /// Maximum number of deliveries.
     pub limit: usize,
+    /// Maximum number of bytes of all messages. The first is delivered even if it has more.
+    pub bytes: usize,
 }
 
 /// Says that a message became due earlier than the promoter may have known.

@@ -13,6 +13,7 @@ pub mod promote;
 pub mod registry;
 pub mod results;
 pub mod settle;
+pub mod size;
 pub mod wake;
 
 pub use fixture::{Fixture, Open, Settings};
@@ -46,6 +47,9 @@ macro_rules! for_each_promise {
             lease::a_result_after_a_reclaim_is_lost,
             lease::results_are_answered_one_by_one,
             lease::results_take_their_own_messages_along,
+            size::a_fetch_takes_at_most_its_bytes,
+            size::a_reclaim_takes_at_most_its_bytes,
+            size::a_message_that_is_too_large_is_refused,
             settle::complete_removes_the_message,
             settle::settling_twice_is_lease_lost,
             settle::a_late_settlement_hits_no_other_message,
@@ -126,6 +130,7 @@ mod tests {
             ("registry", include_str!("conformance/registry.rs")),
             ("results", include_str!("conformance/results.rs")),
             ("settle", include_str!("conformance/settle.rs")),
+            ("size", include_str!("conformance/size.rs")),
             ("wake", include_str!("conformance/wake.rs")),
         ];
         for (module, source) in sources {

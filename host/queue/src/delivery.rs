@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chicory_signature::SharedStr;
 
 use crate::{ResultRecord, TaskMessage, Timestamp, UnreadableMessage};
 
@@ -15,7 +16,7 @@ pub struct Lease {
     /// The queue the message came from.
     pub queue: Arc<str>,
     /// The broker's id of the entry.
-    pub entry: Box<str>,
+    pub entry: SharedStr,
     /// Who holds the lease.
     pub consumer: Arc<str>,
     /// Whether the entry was acknowledged before the task ran (at most once). Then there is no lease to
@@ -46,10 +47,11 @@ pub struct Delivery {
     pub lease: Lease,
     /// What was read.
     pub payload: Payload,
-    /// The stored bytes, unchanged.
+    /// The stored bytes, unchanged; only the first of them where the message is larger than
+    /// [`MAX_MESSAGE_BYTES`](crate::MAX_MESSAGE_BYTES).
     pub raw: Bytes,
     /// The id the entry carries beside its bytes; known even where the bytes are unreadable.
-    pub task_id: String,
+    pub task_id: SharedStr,
     /// How often this entry has been delivered, including this time; more than once after lost leases.
     pub deliveries: u32,
 }

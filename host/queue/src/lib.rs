@@ -45,7 +45,7 @@ pub use inspect::{
     Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats, ReplayOptions,
     ScanCursor, ScanPage, ScanPart,
 };
-pub use message::{FORMAT, TaskMessage, UnreadableMessage};
+pub use message::{FORMAT, MAX_MESSAGE_BYTES, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
 pub use results::{Reply, ResultRecord, Results, TaskResult, TaskState, WorkerInfo};

@@ -5,12 +5,21 @@
 
 mod decode;
 mod encode;
+mod size;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+mod stored;
 
 use std::time::Duration;
 
 use chicory_signature::{Arguments, RawJson, SharedStr};
 use serde_json::Value;
 
+pub use self::size::MAX_MESSAGE_BYTES;
+pub(crate) use self::size::MAX_STORED_BYTES;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+pub(crate) use self::size::{KEPT_BYTES, MAX_ID_BYTES};
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+pub(crate) use self::stored::Stored;
 use crate::{RetryPolicy, Timestamp, new_id};
 
 /// The newest wire format that this build reads. A message without the field has format 1.
@@ -62,6 +71,14 @@ pub enum UnreadableMessage {
         "format {0} is newer than this worker reads ({FORMAT}); upgrade the worker, then replay"
     )]
     Format(u64),
+    /// Larger than any message may be.
+    #[error(
+        "a message of {size} bytes, where at most {MAX_MESSAGE_BYTES} are allowed; store large data elsewhere and pass its address"
+    )]
+    TooLarge {
+        /// Its size in bytes.
+        size: u64,
+    },
     /// Not JSON, or not of a message's shape.
     #[error("not a task message: {0}")]
     Json(String),

@@ -150,6 +150,7 @@ impl Pair {
                 queues: &[QUEUES[queue].into()],
                 consumer: &CONSUMERS[consumer].into(),
                 limit,
+                bytes: usize::MAX,
                 block: Duration::ZERO,
                 interrupt: &CancellationToken::new(),
             };
@@ -316,11 +317,11 @@ fn settle(delivery: &Delivery, settlement: Settlement) -> SettleRequest<'static>
     SettleRequest {
         lease: Cow::Owned(delivery.lease.clone()),
         raw: Cow::Owned(delivery.raw.to_vec()),
-        task_id: id.clone().into(),
+        task_id: id.to_string().into(),
         task_name: "suite.task".into(),
         retries: 2,
         record: (!matches!(settlement, Settlement::Release)).then(|| ResultRecord {
-            task_id: id.clone().into(),
+            task_id: id.to_string().into(),
             state,
             body: body.map(Into::into),
             reply_to: None,

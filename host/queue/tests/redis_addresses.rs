@@ -221,6 +221,7 @@ async fn queues_of_several_slots(queue: &Queue) {
         queues: &several,
         consumer: &queue.consumer,
         limit: 3,
+        bytes: usize::MAX,
         block: Duration::ZERO,
         interrupt: &tokio_util::sync::CancellationToken::new(),
     };

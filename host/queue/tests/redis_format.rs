@@ -259,7 +259,7 @@ async fn delayed_messages_of_others_become_due() {
         .fetch(10)
         .await
         .into_iter()
-        .map(|one| one.task_id)
+        .map(|one| one.task_id.to_string())
         .collect();
     assert_eq!(ids, ["later-field", "", "spaced", "quo\"ted", ""]);
 }

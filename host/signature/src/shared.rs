@@ -61,6 +61,16 @@ impl Borrow<str> for SharedStr {
     }
 }
 
+impl TryFrom<Bytes> for SharedStr {
+    type Error = str::Utf8Error;
+
+    /// The text that these bytes are, without a copy.
+    fn try_from(bytes: Bytes) -> Result<Self, str::Utf8Error> {
+        str::from_utf8(&bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
 impl From<String> for SharedStr {
     fn from(text: String) -> Self {
         Self(text.into())

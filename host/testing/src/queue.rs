@@ -63,6 +63,7 @@ impl Queue {
             queues: &[Arc::clone(&self.name)],
             consumer: &self.consumer,
             limit,
+            bytes: usize::MAX,
             block,
             interrupt: &CancellationToken::new(),
         };
@@ -75,6 +76,7 @@ impl Queue {
             queue: &self.name,
             consumer: &self.consumer,
             limit,
+            bytes: usize::MAX,
         };
         self.connected
             .broker
@@ -124,7 +126,7 @@ pub fn settle(delivery: &Delivery, what: &Settlement) -> SettleRequest<'static> 
     SettleRequest {
         lease: Cow::Owned(delivery.lease.clone()),
         raw: Cow::Owned(delivery.raw.to_vec()),
-        task_id: delivery.task_id.clone().into(),
+        task_id: delivery.task_id.to_string().into(),
         task_name: "suite.task".into(),
         retries: 2,
         settlement: Cow::Owned(what.clone()),

@@ -9,11 +9,16 @@ use tokio::sync::Notify;
 
 use crate::attempt::Attempt;
 
+/// Once the messages in hand have this many bytes, no more are fetched until some are settled. A single message may
+/// have half of it.
+pub(crate) const MAX_HELD_BYTES: usize = 64 << 20;
+
 /// All attempts in hand.
 #[derive(Default)]
 pub(crate) struct HeldAttempts {
     slots: Mutex<Slots>,
-    emptied: Notify,
+    /// Told whenever some are settled.
+    settled: Notify,
 }
 
 /// Attempts by slot. Slots are used again, so that holding one allocates nothing once there are enough.
@@ -21,6 +26,8 @@ pub(crate) struct HeldAttempts {
 struct Slots {
     attempts: Vec<Option<Arc<Attempt>>>,
     free: Vec<usize>,
+    /// Of their messages.
+    bytes: usize,
 }
 
 impl Slots {
@@ -33,13 +40,15 @@ impl Slots {
             }
         };
         let slot = attempt.slot;
+        self.bytes += attempt.delivery.raw.len();
         let attempt = Arc::new(attempt);
         self.attempts[slot] = Some(Arc::clone(&attempt));
         attempt
     }
 
     fn remove(&mut self, slot: usize) {
-        if self.attempts.get_mut(slot).and_then(Option::take).is_some() {
+        if let Some(attempt) = self.attempts.get_mut(slot).and_then(Option::take) {
+            self.bytes -= attempt.delivery.raw.len();
             self.free.push(slot);
         }
     }
@@ -62,9 +71,8 @@ impl HeldAttempts {
         for attempt in batch {
             slots.remove(attempt.slot);
         }
-        if slots.len() == 0 {
-            self.emptied.notify_waiters();
-        }
+        drop(slots);
+        self.settled.notify_waiters();
     }
 
     /// Lets go of all.
@@ -75,6 +83,22 @@ impl HeldAttempts {
 
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
+    }
+
+    /// How many bytes of further messages there is room for.
+    pub(crate) fn room(&self) -> usize {
+        MAX_HELD_BYTES.saturating_sub(self.lock().bytes)
+    }
+
+    /// Waits until there is room for further messages; says for how many bytes.
+    pub(crate) async fn wait_for_room(&self) -> usize {
+        loop {
+            let settled = self.settled.notified();
+            match self.room() {
+                0 => settled.await,
+                room => return room,
+            }
+        }
     }
 
     /// Whether this very delivery is in hand already.
@@ -95,11 +119,11 @@ impl HeldAttempts {
 
     pub(crate) async fn empty(&self) {
         loop {
-            let emptied = self.emptied.notified();
+            let settled = self.settled.notified();
             if self.len() == 0 {
                 return;
             }
-            emptied.await;
+            settled.await;
         }
     }
 

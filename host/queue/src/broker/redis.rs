@@ -10,21 +10,28 @@ mod enqueue;
 mod entry;
 mod fault;
 mod fetch;
+mod give_back;
 mod inspect;
 mod keys;
 mod lease;
 mod link;
 mod messages;
+mod node;
 mod promote;
+mod read;
+mod read_reply;
+mod readers;
 mod reclaim;
 mod reclaims;
 mod registry;
 mod replay;
+mod resp;
 mod results;
 mod scan;
 mod script;
 mod server;
 mod settle;
+mod socket;
 mod subscribe;
 mod subscription;
 mod topology;
@@ -37,8 +44,11 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use self::connection::Connection;
-use self::fetch::Readers;
+use self::fetch::Turns;
+use self::give_back::GivenBack;
 use self::keys::{Keys, RegistryKeys};
+use self::read::UsualSize;
+use self::readers::Readers;
 use self::reclaims::Reclaims;
 use self::registry::RedisRegistry;
 use self::results::RedisResults;
@@ -53,6 +63,9 @@ use crate::{
 struct RedisBroker {
     connection: Arc<Connection>,
     readers: Readers,
+    turns: Turns,
+    usual_size: UsualSize,
+    given_back: GivenBack,
     keys: Keys,
     reclaims: Reclaims,
     results: Arc<RedisResults>,
@@ -95,6 +108,9 @@ pub(super) async fn connect(
     let broker = Arc::new(RedisBroker {
         keys: Keys::new(&config.key_prefix, topology),
         readers: Readers::default(),
+        turns: Turns::default(),
+        usual_size: UsualSize::default(),
+        given_back: GivenBack::default(),
         reclaims: Reclaims::default(),
         results: Arc::clone(&results),
         results_in_step: shared && topology.keys_are_together(),

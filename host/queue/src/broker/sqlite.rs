@@ -104,6 +104,7 @@ impl Sqlite {
                 .collect(),
             consumer: request.consumer.clone(),
             limit: request.limit,
+            bytes: request.bytes,
             lease: self.config.lease,
         };
         let leased = self
@@ -138,6 +139,7 @@ impl Broker for Sqlite {
         if messages.is_empty() {
             return Ok(());
         }
+        messages.iter().try_for_each(TaskMessage::check_size)?;
         let now = self.clock.now();
         let encoded: Vec<_> = messages
             .iter()
@@ -223,11 +225,11 @@ impl Broker for Sqlite {
 
     async fn reclaim(&self, request: ReclaimRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
         let (queue, consumer) = (request.queue.clone(), request.consumer.clone());
-        let (limit, lease) = (request.limit, self.config.lease);
+        let (room, lease) = ((request.limit, request.bytes), self.config.lease);
         let leased = self
             .writer
             .write(&self.wakes, move |file, _| {
-                Ok(reclaim::reclaim(file, &queue, &consumer, limit, lease)?)
+                Ok(reclaim::reclaim(file, &queue, &consumer, room, lease)?)
             })
             .await?;
         Ok(deliver(leased, request.consumer))

@@ -148,6 +148,7 @@ pub async fn an_interrupted_fetch_loses_nothing(fixture: &Fixture) {
             queues: &queues,
             consumer: &consumer,
             limit: 5,
+            bytes: usize::MAX,
             block: PATIENCE * 2,
             interrupt: &interrupt,
         };
@@ -191,8 +192,11 @@ pub async fn concurrent_fetchers_share_no_message(fixture: &Fixture) {
             }
         });
     }
-    let got: Vec<String> = fetchers.join_all().await.concat();
-    let distinct: HashSet<&str> = got.iter().map(String::as_str).collect();
+    let got: Vec<chicory_signature::SharedStr> = fetchers.join_all().await.concat();
+    let distinct: HashSet<&str> = got
+        .iter()
+        .map(chicory_signature::SharedStr::as_str)
+        .collect();
     assert_eq!((got.len(), distinct.len()), (all.len(), all.len()));
 }
 

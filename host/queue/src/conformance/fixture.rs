@@ -140,6 +140,7 @@ impl Fixture {
             queue: &self.queue,
             consumer: &consumer,
             limit,
+            bytes: usize::MAX,
         };
         let deliveries = self.connected.broker.reclaim(request).await;
         deliveries.expect("reclaim")
@@ -190,6 +191,7 @@ pub(super) async fn fetch(
         queues,
         consumer: &consumer,
         limit,
+        bytes: usize::MAX,
         block,
         interrupt: &CancellationToken::new(),
     };
@@ -267,7 +269,7 @@ pub(super) fn settle(delivery: &Delivery, settlement: Settlement) -> SettleReque
     SettleRequest {
         lease: Cow::Owned(delivery.lease.clone()),
         raw: Cow::Owned(delivery.raw.to_vec()),
-        task_id: delivery.task_id.clone().into(),
+        task_id: delivery.task_id.to_string().into(),
         task_name: "suite.task".into(),
         retries: 3,
         settlement: Cow::Owned(settlement),

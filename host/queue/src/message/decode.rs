@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{FORMAT, TaskMessage, UnreadableMessage};
+use super::{FORMAT, MAX_STORED_BYTES, TaskMessage, UnreadableMessage};
 
 impl TaskMessage {
     /// Reads a message from its stored bytes. Arguments and unknown fields stay slices of them: no more than
@@ -21,6 +21,10 @@ impl TaskMessage {
     /// # Errors
     /// Says why the bytes are no message.
     pub fn decode(data: &Bytes) -> Result<Self, UnreadableMessage> {
+        if data.len() > MAX_STORED_BYTES {
+            let size = data.len() as u64;
+            return Err(UnreadableMessage::TooLarge { size });
+        }
         // Protocol 2 and later start with 0x80 and the protocol's number: no JSON does.
         if let [0x80, 1..=9, ..] = data[..] {
             return Err(UnreadableMessage::Pickle);

@@ -8,7 +8,8 @@ use chicory_signature::RawJson;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::TaskMessage;
+use super::{MAX_MESSAGE_BYTES, TaskMessage};
+use crate::BrokerError;
 
 impl TaskMessage {
     /// The bytes that are stored.
@@ -19,6 +20,44 @@ impl TaskMessage {
             Ok(Ok(text)) => text,
             _ => unreachable!("JSON is UTF-8, and there is always memory for more"),
         }
+    }
+
+    /// Checks that it is not larger than a message may be.
+    pub(crate) fn check_size(&self) -> Result<(), BrokerError> {
+        if self.most_bytes() <= MAX_MESSAGE_BYTES {
+            return Ok(());
+        }
+        let size = self.encode().len();
+        if size <= MAX_MESSAGE_BYTES {
+            return Ok(());
+        }
+        let id: String = self.id.chars().take(64).collect();
+        Err(BrokerError::Invalid(format!(
+            "message {id:?} has {size} bytes, where at most {MAX_MESSAGE_BYTES} are allowed; store large data elsewhere and pass its address"
+        )))
+    }
+
+    /// An upper bound of its size, without writing it.
+    fn most_bytes(&self) -> usize {
+        let texts = [
+            &self.last_error,
+            &self.reply_to,
+            &self.pin,
+            &self.checked_against,
+        ];
+        let texts = texts.into_iter().flatten().map(String::len);
+        let policy = self.retry.iter().flat_map(|policy| {
+            let lists = policy.retry_on.iter().chain(&policy.ignore_on).flatten();
+            lists.map(|name| name.len() + 3)
+        });
+        let names = self.extra.iter().map(|(name, _)| name.len() + 2);
+        let texts: usize = texts.chain(policy).chain(names).sum();
+        let values = self.extra.iter().map(|(_, value)| value.as_ref().len());
+        let values: usize = values.sum();
+        let arguments = usize::try_from(self.arguments.size()).unwrap_or(usize::MAX);
+        // A character is escaped by six at most.
+        let texts = 6 * (self.id.len() + self.name.len() + texts);
+        arguments.saturating_add(values + texts + FIXED)
     }
 
     /// Writes the bytes that are stored.
@@ -54,6 +93,9 @@ impl Serialize for TaskMessage {
         json.serialize(serializer)
     }
 }
+
+/// More than the names of all fields, the times and the numbers.
+const FIXED: usize = 1024;
 
 /// Room for a message of the usual size, so that it is not moved while it is written.
 const USUAL_SIZE: usize = 256;

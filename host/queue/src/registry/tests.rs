@@ -155,6 +155,7 @@ async fn move_on(connected: &Connected, queue: &str, place: MessageState) {
         queues: &[queue.into()],
         consumer: &"w".into(),
         limit: 1,
+        bytes: usize::MAX,
         block: Duration::ZERO,
         interrupt: &CancellationToken::new(),
     };

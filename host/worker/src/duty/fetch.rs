@@ -34,17 +34,25 @@ pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationTo
         if limit == 0 {
             continue;
         }
+        let bytes = tokio::select! {
+            biased;
+            () = interrupt.cancelled() => return,
+            bytes = context.held.wait_for_room() => bytes,
+        };
         let request = FetchRequest {
             queues: &context.queues,
             consumer: &context.consumer,
             limit,
+            bytes,
             block: context.config.block.min(reclaim.pause()),
             interrupt: &interrupt,
         };
         let answer = context.connected.broker.fetch(request).await;
         match context.note(answer) {
-            Some(deliveries) => {
+            Some(mut deliveries) => {
                 backoff.reset();
+                // Large messages are given back and taken again; so may be what is running here after an outage.
+                deliveries.retain(|one| one.deliveries < 2 || !context.held.has(&one.lease));
                 backlog = deliveries.len() * 2 > limit;
                 if let Some(observer) = &context.observer
                     && !deliveries.is_empty()

@@ -44,12 +44,12 @@ impl Reclaim {
             return;
         }
         for queue in &context.queues {
-            let limit = permits.num_permits();
-            if limit == 0 {
-                // Due still: looked at again with the next permits.
+            let bytes = context.held.room();
+            if permits.num_permits() == 0 || bytes == 0 {
+                // Due still: looked at again once there is room.
                 return;
             }
-            reclaim(context, queue, permits).await;
+            reclaim(context, queue, permits, bytes).await;
         }
         if permits.num_permits() > 0 {
             self.next = Instant::now() + self.every;
@@ -61,11 +61,13 @@ async fn reclaim(
     context: &Arc<WorkerContext>,
     queue: &Arc<str>,
     permits: &mut OwnedSemaphorePermit,
+    bytes: usize,
 ) {
     let request = ReclaimRequest {
         queue,
         consumer: &context.consumer,
         limit: permits.num_permits(),
+        bytes,
     };
     let answer = context.connected.broker.reclaim(request).await;
     let mut deliveries = context.note(answer).unwrap_or_default();

@@ -66,6 +66,7 @@ async fn a_task_longer_than_its_lease_runs_once_and_is_announced() {
         queue: &"default".into(),
         consumer: &"thief".into(),
         limit: 10,
+        bytes: usize::MAX,
     };
     assert!(
         bench
@@ -93,6 +94,7 @@ async fn a_message_that_ends_its_workers_is_given_up_on() {
         queues: &["default".into()],
         consumer: &"dead".into(),
         limit: 1,
+        bytes: usize::MAX,
         block: Duration::ZERO,
         interrupt: &CancellationToken::new(),
     };

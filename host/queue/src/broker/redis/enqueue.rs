@@ -26,6 +26,7 @@ pub(super) async fn enqueue(
             messages.len()
         )));
     }
+    messages.iter().try_for_each(TaskMessage::check_size)?;
     let now = broker.clock.now();
     let is_ready = |message: &TaskMessage| message.eta.is_none_or(|due| due <= now);
     if broker.max_stream_length.is_none() && messages.iter().all(is_ready) {

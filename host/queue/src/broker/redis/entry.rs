@@ -5,9 +5,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redis::Value;
+use chicory_signature::SharedStr;
+use redis::{FromRedisValue, ParsingError, Value};
 
-use crate::{Delivery, Lease, Payload, TaskMessage, UnreadableMessage};
+use crate::message::{MAX_ID_BYTES, Stored};
+use crate::{Delivery, Lease, Payload, UnreadableMessage};
 
 /// The id of a stream entry: milliseconds, then a number within them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,110 +32,100 @@ pub(super) struct Recipient<'a> {
     pub(super) reclaims: Option<u64>,
 }
 
-/// An entry's fields that matter to a delivery.
-#[derive(Debug, Default)]
-struct Fields {
-    data: Option<Vec<u8>>,
-    task_id: Option<String>,
+/// What matters of an entry to a delivery.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) id: SharedStr,
+    /// The field `data`.
+    pub(super) data: Option<Stored>,
+    /// The field `task_id`, unless it is empty.
+    pub(super) task_id: Option<SharedStr>,
+    /// How often it has been delivered, this time included.
+    pub(super) deliveries: u32,
 }
 
-/// The delivery of an entry `[id, fields, deliveries]`; `deliveries` is 1 where it is left out. None
-/// for an entry whose message is gone.
-pub(super) fn delivery(entry: Value, recipient: Recipient<'_>) -> Option<Delivery> {
-    let mut parts = array(entry)?.into_iter();
-    let id = text(parts.next()?)?;
-    let fields = fields(parts.next()?)?;
-    let deliveries = match parts.next() {
-        Some(Value::Int(count)) => u32::try_from(count).unwrap_or(u32::MAX),
-        _ => 1,
-    };
-    let lease = Lease {
-        queue: Arc::clone(recipient.queue),
-        entry: id.into(),
-        consumer: Arc::clone(recipient.consumer),
-        acknowledged: false,
-        reclaims: recipient.reclaims,
-    };
-    Some(read(fields, lease, deliveries))
-}
-
-fn read(fields: Fields, lease: Lease, deliveries: u32) -> Delivery {
-    let raw = fields.data.map(Bytes::from);
-    let payload = match &raw {
-        Some(data) => TaskMessage::decode(data),
-        None => Err(UnreadableMessage::Json(
-            "the entry has no field `data`".to_owned(),
-        )),
-    };
-    let payload = match payload {
-        Ok(message) => Payload::Message(message),
-        Err(error) => Payload::Unreadable(error),
-    };
-    let task_id = match (fields.task_id, &payload) {
-        (Some(id), _) => id,
-        // Chicory for Python leaves it out when a message becomes due.
-        (None, Payload::Message(message)) => message.id.to_string(),
-        (None, Payload::Unreadable(_)) => String::new(),
-    };
-    Delivery {
-        lease,
-        payload,
-        raw: raw.unwrap_or_default(),
-        task_id,
-        deliveries,
-    }
-}
-
-fn fields(value: Value) -> Option<Fields> {
-    let mut fields = Fields::default();
-    let mut parts = array(value)?.into_iter();
-    while let (Some(Value::BulkString(name)), Some(value)) = (parts.next(), parts.next()) {
-        match (name.as_slice(), value) {
-            (b"data", Value::BulkString(data)) => fields.data = Some(data),
-            (b"task_id", id) => fields.task_id = text(id).filter(|id| !id.is_empty()),
-            _ => {}
+impl Entry {
+    /// An entry without fields that is delivered for the first time.
+    pub(super) fn new(id: SharedStr) -> Self {
+        Self {
+            id,
+            data: None,
+            task_id: None,
+            deliveries: 1,
         }
     }
-    Some(fields)
+
+    /// The delivery of it.
+    pub(super) fn deliver(self, recipient: Recipient<'_>) -> Delivery {
+        let (payload, raw) = match self.data {
+            Some(data) => data.read(),
+            None => {
+                let error = UnreadableMessage::Json("the entry has no field `data`".to_owned());
+                (Payload::Unreadable(error), Bytes::new())
+            }
+        };
+        let task_id = match (self.task_id, &payload) {
+            (Some(id), _) => id,
+            // Chicory for Python leaves it out when a message becomes due.
+            (None, Payload::Message(message)) => message.id.clone(),
+            (None, Payload::Unreadable(_)) => SharedStr::default(),
+        };
+        Delivery {
+            lease: Lease {
+                queue: Arc::clone(recipient.queue),
+                entry: self.id,
+                consumer: Arc::clone(recipient.consumer),
+                acknowledged: false,
+                reclaims: recipient.reclaims,
+            },
+            payload,
+            raw,
+            task_id,
+            deliveries: self.deliveries,
+        }
+    }
 }
 
-/// The items of an array; none for anything else.
-pub(super) fn array(value: Value) -> Option<Vec<Value>> {
-    match value {
-        Value::Array(items) => Some(items),
-        _ => None,
+/// As the script `reclaim` answers: entry, data, task id, deliveries, size of the data.
+impl FromRedisValue for Entry {
+    fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
+        type Answer = (Vec<u8>, Vec<u8>, Vec<u8>, u32, i64);
+        let (id, data, task_id, deliveries, size) = Answer::from_redis_value(value)?;
+        let id = text(id.into()).ok_or("an entry's id that is not text")?;
+        Ok(Self {
+            id,
+            // Without a field `data`, the size is negative.
+            data: (u64::try_from(size).ok()).map(|size| Stored::first(data.into(), size)),
+            task_id: text(task_id.into()).filter(|id| (1..=MAX_ID_BYTES).contains(&id.len())),
+            deliveries,
+        })
     }
 }
 
 /// A bulk string as text.
-pub(super) fn text(value: Value) -> Option<String> {
-    match value {
-        Value::BulkString(bytes) => String::from_utf8(bytes).ok(),
-        _ => None,
-    }
+pub(super) fn text(bytes: Bytes) -> Option<SharedStr> {
+    SharedStr::try_from(bytes).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn bulk(text: &str) -> Value {
-        Value::BulkString(text.as_bytes().to_vec())
+    fn deliver(entry: Entry) -> Delivery {
+        let (queue, consumer) = (Arc::from("q"), Arc::from("c"));
+        entry.deliver(Recipient {
+            queue: &queue,
+            consumer: &consumer,
+            reclaims: None,
+        })
     }
 
-    fn deliver(fields: &[&str]) -> Delivery {
-        let fields = Value::Array(fields.iter().map(|field| bulk(field)).collect());
-        let entry = Value::Array(vec![bulk("1-2"), fields]);
-        let (queue, consumer) = (Arc::from("q"), Arc::from("c"));
-        delivery(
-            entry,
-            Recipient {
-                queue: &queue,
-                consumer: &consumer,
-                reclaims: None,
-            },
-        )
-        .expect("a delivery")
+    fn entry(data: Option<&'static str>, task_id: Option<&str>) -> Entry {
+        Entry {
+            data: data.map(|data| Stored::of(data.into())),
+            task_id: task_id.map(SharedStr::from),
+            ..Entry::new("1-2".into())
+        }
     }
 
     #[test]
@@ -145,38 +137,38 @@ mod tests {
 
     #[test]
     fn the_messages_own_id_stands_in_for_a_missing_field() {
-        let delivery = deliver(&["data", r#"{"id":"a","name":"m.f"}"#]);
+        let delivery = deliver(entry(Some(r#"{"id":"a","name":"m.f"}"#), None));
         assert_eq!((delivery.task_id.as_str(), delivery.deliveries), ("a", 1));
     }
 
     #[test]
     fn what_cannot_be_read_keeps_what_there_is() {
-        let delivery = deliver(&["data", "junk", "task_id", "a"]);
+        let delivery = deliver(entry(Some("junk"), Some("a")));
         assert_eq!(
             (&delivery.raw[..], delivery.task_id.as_str()),
             (&b"junk"[..], "a")
         );
         assert!(matches!(delivery.payload, Payload::Unreadable(_)));
-        let delivery = deliver(&["other", "x"]);
+        let delivery = deliver(entry(None, None));
         assert!(
             matches!(delivery.payload, Payload::Unreadable(UnreadableMessage::Json(said)) if said.contains("`data`"))
         );
     }
 
     #[test]
-    fn an_entry_whose_message_is_gone_is_no_delivery() {
-        let entry = Value::Array(vec![bulk("1-2"), Value::Nil]);
-        let (queue, consumer) = (Arc::from("q"), Arc::from("c"));
-        assert!(
-            delivery(
-                entry,
-                Recipient {
-                    queue: &queue,
-                    consumer: &consumer,
-                    reclaims: None,
-                }
-            )
-            .is_none()
-        );
+    fn a_reclaimed_entry_is_read_as_the_script_answers_it() {
+        let bulk = |text: &str| Value::BulkString(text.as_bytes().to_vec());
+        let answer = |data, size| {
+            let (data, counts) = (bulk(data), [Value::Int(3), Value::Int(size)]);
+            let answer = [vec![bulk("1-2"), data, bulk("")], counts.to_vec()].concat();
+            deliver(Entry::from_redis_value(Value::Array(answer)).expect("an answer"))
+        };
+        let whole = answer(r#"{"id":"a","name":"m.f"}"#, 23);
+        assert_eq!((whole.message_id(), whole.deliveries), ("a", 3));
+        assert!(matches!(
+            answer("{", 100).payload,
+            Payload::Unreadable(UnreadableMessage::TooLarge { size: 100 })
+        ));
+        assert!(answer("", -1).raw.is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::RedisBroker;
 use super::script::PROMOTE;
+use crate::message::MAX_STORED_BYTES;
 use crate::{BrokerError, Timestamp};
 
 /// The longest step of the server; a longer one would block all other clients.
@@ -18,7 +19,10 @@ pub(super) async fn promote(
     loop {
         let step = (limit - moved).min(MAX_STEP);
         let mut command = PROMOTE.command(&[&stream, &delayed]);
-        command.arg(now.as_seconds()).arg(step);
+        command
+            .arg(now.as_seconds())
+            .arg(step)
+            .arg(MAX_STORED_BYTES);
         let (count, next): (usize, String) = broker.connection.call(&PROMOTE, &command).await?;
         moved += count;
         if count < step || moved == limit {

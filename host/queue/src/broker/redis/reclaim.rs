@@ -1,11 +1,10 @@
 //! Reclaiming deliveries whose lease has expired.
 
-use redis::Value;
-
 use super::RedisBroker;
-use super::entry::{Recipient, delivery};
+use super::entry::{Entry, Recipient};
 use super::lease::MAX_STEP;
 use super::script::RECLAIM;
+use crate::message::{KEPT_BYTES, MAX_ID_BYTES, MAX_STORED_BYTES};
 use crate::{BrokerError, Delivery, ReclaimRequest};
 
 pub(super) async fn reclaim(
@@ -19,15 +18,17 @@ pub(super) async fn reclaim(
         .arg(&broker.group)
         .arg(&**request.consumer)
         .arg(u64::try_from(broker.lease.as_millis()).unwrap_or(u64::MAX))
-        .arg(request.limit.min(MAX_STEP));
-    let entries: Vec<Value> = broker.connection.call(&RECLAIM, &command).await?;
+        .arg(request.limit.min(MAX_STEP))
+        .arg(request.bytes)
+        .arg(MAX_STORED_BYTES)
+        .arg(KEPT_BYTES)
+        .arg(MAX_ID_BYTES);
+    let entries: Vec<Entry> = broker.connection.call(&RECLAIM, &command).await?;
     let recipient = Recipient {
         queue: request.queue,
         consumer: request.consumer,
         reclaims: None,
     };
-    Ok(entries
-        .into_iter()
-        .filter_map(|entry| delivery(entry, recipient))
-        .collect())
+    let deliver = |entry: Entry| entry.deliver(recipient);
+    Ok(entries.into_iter().map(deliver).collect())
 }

@@ -55,6 +55,7 @@ scripts! {
     ACKNOWLEDGE = "held.lua" "acknowledge.lua";
     SETTLE = "held.lua" "results.lua" "settle/complete.lua" "settle/retry.lua" "settle/dead_letter.lua"
         "settle/release.lua" "settle.lua";
+    GIVE_BACK = "held.lua" "give_back.lua";
     PROMOTE = "promote.lua";
     RECLAIM = "reclaim.lua";
     STORE = "results.lua" "store.lua";

@@ -18,6 +18,8 @@ use tokio::sync::Mutex;
 
 use super::fault::broker_error;
 use super::link::Link;
+use super::node::Node;
+use super::socket::{self, Socket};
 use super::topology::Topology;
 use crate::{BrokerError, RedisServer, mask_url};
 
@@ -95,6 +97,32 @@ impl Server {
                 ))
             }
         }
+    }
+
+    /// Opens a socket for blocking reads, on a Cluster to this node. The number by which a read on it can be ended comes
+    /// with it, where that is possible.
+    pub(super) async fn open_socket(
+        &self,
+        node: Option<&Node>,
+    ) -> RedisResult<(Socket, Option<i64>)> {
+        let numbered = self.topology().reads_can_be_interrupted();
+        in_time(async {
+            match &self.endpoint {
+                Endpoint::Single(client) => {
+                    socket::open(client.get_connection_info(), numbered).await
+                }
+                Endpoint::Sentinel(sentinel) => {
+                    let client = sentinel.lock().await.async_get_client().await?;
+                    socket::open(client.get_connection_info(), numbered).await
+                }
+                Endpoint::Cluster { seeds, .. } => {
+                    let seed = seeds[0].get_connection_info();
+                    let info = node.map_or_else(|| seed.clone(), |node| node.like(seed));
+                    socket::open(&info, numbered).await
+                }
+            }
+        })
+        .await
     }
 
     /// Opens a connection for subscriptions.

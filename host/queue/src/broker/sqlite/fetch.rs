@@ -2,21 +2,21 @@
 //!
 //! Must not wait, nor read what is in a message.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use bytes::Bytes;
 use rusqlite::{Connection, Row, params};
 
 use crate::fairness::share;
-use crate::{Delivery, Lease, Payload, TaskMessage, Timestamp};
+use crate::message::{KEPT_BYTES, MAX_ID_BYTES, MAX_STORED_BYTES, Stored};
+use crate::{Delivery, Lease, Timestamp};
 
 /// A leased message, its bytes not yet read.
 #[derive(Debug)]
 pub(super) struct Leased {
     id: i64,
     queue: Arc<str>,
-    data: Vec<u8>,
+    data: Stored,
     task_id: String,
     deliveries: u32,
 }
@@ -27,7 +27,31 @@ pub(super) struct Claim {
     pub(super) queues: Vec<Arc<str>>,
     pub(super) consumer: Arc<str>,
     pub(super) limit: usize,
+    pub(super) bytes: usize,
     pub(super) lease: Duration,
+}
+
+/// The columns of a leased message. Of one that is too large, only the beginning is read.
+pub(super) fn columns() -> String {
+    format!(
+        "id, iif(length(data) > {MAX_STORED_BYTES}, substr(data, 1, {KEPT_BYTES}), data), length(data),
+         substr(task_id, 1, {MAX_ID_BYTES}), deliveries"
+    )
+}
+
+/// Of these rows of messages, in their order, the ids of those that have room in `?bytes`: the first, and all before which
+/// there are fewer bytes.
+pub(super) fn with_room(rows: &str, bytes: &str) -> String {
+    format!(
+        "SELECT id FROM (SELECT id, sum(size) OVER (ROWS UNBOUNDED PRECEDING) - size AS before
+            FROM (SELECT id, iif(length(data) > {MAX_STORED_BYTES}, {KEPT_BYTES}, length(data)) AS size {rows}))
+         WHERE before = 0 OR before < {bytes}"
+    )
+}
+
+/// How many bytes of their messages are in memory.
+fn bytes_of(leased: &[Leased]) -> usize {
+    leased.iter().map(|message| message.data.kept()).sum()
 }
 
 /// Whether there is anything to lease.
@@ -54,7 +78,7 @@ pub(super) fn lease(connection: &Connection, claim: &Claim) -> rusqlite::Result<
     for most in [share, claim.limit] {
         for queue in &claim.queues {
             let room = most.min(claim.limit - leased.len());
-            if room > 0 {
+            if room > 0 && (leased.is_empty() || bytes_of(&leased) < claim.bytes) {
                 lease_from(connection, claim, queue, room, now, &mut leased)?;
             }
         }
@@ -65,6 +89,16 @@ pub(super) fn lease(connection: &Connection, claim: &Claim) -> rusqlite::Result<
     Ok(leased)
 }
 
+static LEASE: LazyLock<String> = LazyLock::new(|| {
+    let ready = "FROM messages WHERE queue = ?1 AND consumer IS NULL ORDER BY id LIMIT ?4";
+    format!(
+        "UPDATE messages SET consumer = ?2, lease_until = ?3, deliveries = deliveries + 1
+         WHERE id IN ({}) RETURNING {}",
+        with_room(ready, "?5"),
+        columns()
+    )
+});
+
 fn lease_from(
     connection: &Connection,
     claim: &Claim,
@@ -73,16 +107,12 @@ fn lease_from(
     now: Timestamp,
     leased: &mut Vec<Leased>,
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "UPDATE messages SET consumer = ?2, lease_until = ?3, deliveries = deliveries + 1
-         WHERE id IN (SELECT id FROM messages WHERE queue = ?1 AND consumer IS NULL ORDER BY id LIMIT ?4)
-         RETURNING id, data, task_id, deliveries",
-    )?;
+    let mut statement = connection.prepare_cached(&LEASE)?;
     let until = now.after(claim.lease).as_micros();
     let from = leased.len();
-    let rows = statement.query_map(params![queue, claim.consumer, until, limit(most)], |row| {
-        Leased::read(row, queue)
-    })?;
+    let bytes = limit(claim.bytes.saturating_sub(bytes_of(leased)));
+    let parameters = params![queue, claim.consumer, until, limit(most), bytes];
+    let rows = statement.query_map(parameters, |row| Leased::read(row, queue))?;
     for row in rows {
         leased.push(row?);
     }
@@ -113,14 +143,15 @@ pub(super) fn limit(most: usize) -> i64 {
 }
 
 impl Leased {
-    /// From the columns id, data, `task_id`, deliveries.
+    /// From the [`columns`].
     pub(super) fn read(row: &Row<'_>, queue: &Arc<str>) -> rusqlite::Result<Self> {
+        let (data, size): (Vec<u8>, i64) = (row.get(1)?, row.get(2)?);
         Ok(Self {
             id: row.get(0)?,
             queue: queue.clone(),
-            data: row.get(1)?,
-            task_id: row.get(2)?,
-            deliveries: row.get(3)?,
+            data: Stored::first(data.into(), u64::try_from(size).unwrap_or(0)),
+            task_id: row.get(3)?,
+            deliveries: row.get(4)?,
         })
     }
 
@@ -131,7 +162,7 @@ impl Leased {
 
     /// Reads the message.
     pub(super) fn deliver(self, consumer: &Arc<str>) -> Delivery {
-        let raw = Bytes::from(self.data);
+        let (payload, raw) = self.data.read();
         Delivery {
             lease: Lease {
                 queue: self.queue,
@@ -140,12 +171,9 @@ impl Leased {
                 acknowledged: false,
                 reclaims: None,
             },
-            payload: match TaskMessage::decode(&raw) {
-                Ok(message) => Payload::Message(message),
-                Err(error) => Payload::Unreadable(error),
-            },
+            payload,
             raw,
-            task_id: self.task_id,
+            task_id: self.task_id.into(),
             deliveries: self.deliveries,
         }
     }

@@ -2,32 +2,39 @@
 //!
 //! Must not judge how often a message may be delivered.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::fetch::{Leased, limit, see};
+use super::fetch::{Leased, columns, limit, see, with_room};
 use crate::Timestamp;
 
-/// Leases expired deliveries to `consumer`.
+static RECLAIM: LazyLock<String> = LazyLock::new(|| {
+    let expired = "FROM messages WHERE queue = ?1 AND consumer IS NOT NULL AND lease_until <= ?4
+                   ORDER BY lease_until LIMIT ?5";
+    format!(
+        "UPDATE messages SET consumer = ?2, lease_until = ?3, deliveries = deliveries + 1
+         WHERE id IN ({}) RETURNING {}",
+        with_room(expired, "?6"),
+        columns()
+    )
+});
+
+/// Leases expired deliveries to `consumer`, up to this many, with up to this many bytes.
 pub(super) fn reclaim(
     connection: &Connection,
     queue: &Arc<str>,
     consumer: &str,
-    most: usize,
+    (most, bytes): (usize, usize),
     lease: Duration,
 ) -> rusqlite::Result<Vec<Leased>> {
     let now = Timestamp::now();
     see(connection, queue, consumer, now)?;
     let until = now.after(lease).as_micros();
-    let mut statement = connection.prepare_cached(
-        "UPDATE messages SET consumer = ?2, lease_until = ?3, deliveries = deliveries + 1
-         WHERE id IN (SELECT id FROM messages WHERE queue = ?1 AND consumer IS NOT NULL AND lease_until <= ?4
-                      ORDER BY lease_until LIMIT ?5)
-         RETURNING id, data, task_id, deliveries",
-    )?;
-    let parameters = params![queue, consumer, until, now.as_micros(), limit(most)];
+    let mut statement = connection.prepare_cached(&RECLAIM)?;
+    let (most, bytes) = (limit(most), limit(bytes));
+    let parameters = params![queue, consumer, until, now.as_micros(), most, bytes];
     let mut leased: Vec<Leased> = statement
         .query_map(parameters, |row| Leased::read(row, queue))?
         .collect::<Result<_, _>>()?;

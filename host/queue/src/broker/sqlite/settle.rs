@@ -83,7 +83,7 @@ fn apply(
                     failed_at.to_string(),
                     error,
                     item.retries,
-                    item.lease.entry,
+                    item.lease.entry.as_str(),
                     item.task_id,
                     item.task_name,
                 ])?;

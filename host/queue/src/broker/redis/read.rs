@@ -1,0 +1,323 @@
+//! One read of ready messages from the streams of some queues.
+//!
+//! More than a number of bytes is never kept: further messages are given back, and are taken again by reclaiming
+//! them. So that this is rare, a read asks for fewer entries while messages are large. Must not know whose turn it is.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chicory_signature::SharedStr;
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd};
+use tokio_util::sync::CancellationToken;
+
+use super::RedisBroker;
+use super::entry::Recipient;
+use super::fault::is_no_group;
+use super::give_back::give_back;
+use super::node::Node;
+use super::read_reply::{Bounds, Found};
+use super::readers::Reader;
+use crate::{Delivery, FetchRequest};
+
+/// The server may not have begun to block when it is told to stop, so it is told again after this time.
+const UNBLOCK_AGAIN: Duration = Duration::from_millis(10);
+/// A group may vanish again (a server flushed over and over) before it is read from, and a stream may move on.
+const ATTEMPTS: usize = 3;
+
+/// The size of the messages that were read last, by which the next read is bounded.
+#[derive(Debug, Default)]
+pub(super) struct UsualSize(AtomicUsize);
+
+impl UsualSize {
+    /// How many messages like the last ones have room in this many bytes.
+    fn fitting(&self, bytes: usize) -> usize {
+        let fitting = bytes.checked_div(self.0.load(Ordering::Relaxed));
+        fitting.unwrap_or(usize::MAX).max(1)
+    }
+
+    /// Notes the largest message of a read. Its size counts for less with each read after it.
+    fn note(&self, largest: usize) {
+        let before = self.0.load(Ordering::Relaxed);
+        if largest > 0 {
+            self.0.store(largest.max(before / 2), Ordering::Relaxed);
+        }
+    }
+}
+
+/// One read: these queues, and the maximum number of entries of each.
+pub(super) struct Read<'a> {
+    pub(super) consumer: &'a Arc<str>,
+    pub(super) interrupt: &'a CancellationToken,
+    pub(super) queues: &'a [&'a Arc<str>],
+    pub(super) count: usize,
+    pub(super) bytes: usize,
+}
+
+/// What a read brought.
+#[derive(Default)]
+pub(super) struct Brought<'a> {
+    pub(super) deliveries: Vec<Delivery>,
+    /// The queues that gave all they were asked for.
+    pub(super) full: Vec<&'a Arc<str>>,
+}
+
+impl<'a> Read<'a> {
+    /// A read of these queues, as far as the request leaves room after these deliveries.
+    pub(super) fn of(
+        request: &FetchRequest<'a>,
+        queues: &'a [&'a Arc<str>],
+        count: usize,
+        before: &[Delivery],
+    ) -> Self {
+        let taken: usize = before.iter().map(|delivery| delivery.raw.len()).sum();
+        Self {
+            consumer: request.consumer,
+            interrupt: request.interrupt,
+            queues,
+            count,
+            bytes: request.bytes.saturating_sub(taken),
+        }
+    }
+
+    /// Reads once, blocking for up to this time.
+    pub(super) async fn once(
+        mut self,
+        broker: &RedisBroker,
+        block: Duration,
+    ) -> RedisResult<Brought<'a>> {
+        let fitting = broker.usual_size.fitting(self.bytes);
+        self.count = self.count.min((fitting / self.queues.len()).max(1));
+        let streams: Vec<String> = (self.queues.iter())
+            .map(|queue| broker.keys.stream(queue))
+            .collect();
+        let command = self.command(broker, &streams, block).get_packed_command();
+        // Known before the read, so that a reclaim after it is noticed.
+        let reclaims = broker.reclaims.known(self.queues);
+        let mut catch = Catch::new(&self, &reclaims);
+        let mut ask = None;
+        for attempt in 1.. {
+            let asking = ask.is_some();
+            let mut reader = match ask.take() {
+                Some(node) => broker.readers.at(broker, Some(node)).await?,
+                None => broker.readers.of(broker, &streams[0]).await?,
+            };
+            let bounds = Bounds {
+                streams: &streams,
+                count: self.count,
+                bytes: self.bytes,
+            };
+            let sending = Sending {
+                command: &command,
+                asking,
+                block,
+                bounds,
+            };
+            let answer = send(broker, &sending, self.interrupt, &mut reader, &mut catch).await;
+            broker.readers.put_back(reader);
+            match answer {
+                Ok(largest) => {
+                    broker.usual_size.note(largest);
+                    break;
+                }
+                // What has been delivered must not be lost; the next read meets the failure again.
+                Err(_) if !catch.deliveries.is_empty() => break,
+                Err(error) if attempt < ATTEMPTS => {
+                    ask = self.recover(broker, &streams, error).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let (brought, postponed) = catch.sort_out();
+        for (queue, entries) in postponed {
+            give_back(broker, queue, self.consumer, &entries).await;
+        }
+        Ok(brought)
+    }
+
+    fn command(&self, broker: &RedisBroker, streams: &[String], block: Duration) -> Cmd {
+        let mut command = cmd("XREADGROUP");
+        command
+            .arg("GROUP")
+            .arg(&broker.group)
+            .arg(&**self.consumer)
+            .arg("COUNT")
+            .arg(self.count);
+        // BLOCK 0 would never end.
+        let milliseconds = u64::try_from(block.as_micros().div_ceil(1000)).unwrap_or(u64::MAX);
+        if milliseconds > 0 {
+            command.arg("BLOCK").arg(milliseconds);
+        }
+        command.arg("STREAMS").arg(streams);
+        for _ in streams {
+            command.arg(">");
+        }
+        command
+    }
+
+    /// Does what lets the read succeed at the next attempt. Returns the node that is to be asked then, where it is
+    /// for this attempt only.
+    async fn recover(
+        &self,
+        broker: &RedisBroker,
+        streams: &[String],
+        error: RedisError,
+    ) -> RedisResult<Option<Node>> {
+        if is_no_group(&error) {
+            create_groups(broker, streams).await?;
+            return Ok(None);
+        }
+        let node = error.redirect_node().and_then(|(at, _)| Node::parse(at));
+        match (error.kind(), node) {
+            _ if broker.connection.server().topology().keys_are_together() => Err(error),
+            (ErrorKind::Server(ServerErrorKind::Ask), Some(node)) => Ok(Some(node)),
+            (_, Some(node)) => {
+                broker.readers.moved(&streams[0], node);
+                Ok(None)
+            }
+            (_, None) => Err(error),
+        }
+    }
+}
+
+/// What is sent, and how much of the reply is kept.
+struct Sending<'a> {
+    command: &'a [u8],
+    asking: bool,
+    block: Duration,
+    bounds: Bounds<'a>,
+}
+
+/// Sends a read and waits for its answer. An interruption makes the server answer at once; the answer is still
+/// awaited, since what was delivered must not be lost.
+async fn send(
+    broker: &RedisBroker,
+    sending: &Sending<'_>,
+    interrupt: &CancellationToken,
+    reader: &mut Reader,
+    catch: &mut Catch<'_, '_>,
+) -> RedisResult<usize> {
+    let client = reader.client().filter(|_| !sending.block.is_zero());
+    let found = |place, found| catch.take(place, found);
+    let (command, bounds) = (sending.command, sending.bounds);
+    let reading = reader.read(command, sending.asking, sending.block, bounds, found);
+    let mut answer = pin!(reading);
+    let Some(client) = client else {
+        return answer.await;
+    };
+    tokio::select! {
+        biased;
+        answer = &mut answer => return answer,
+        () = interrupt.cancelled() => {}
+    }
+    loop {
+        let mut command = cmd("CLIENT");
+        command.arg("UNBLOCK").arg(client);
+        // If this fails, the read ends when its time is over. It is awaited, so that it can't end the next read.
+        let _ = broker.connection.query::<Value>(&command).await;
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            () = tokio::time::sleep(UNBLOCK_AGAIN) => {}
+        }
+    }
+}
+
+/// Makes sure that the group exists on all these streams; where the server restarted empty, none does.
+async fn create_groups(broker: &RedisBroker, streams: &[String]) -> RedisResult<()> {
+    for stream in streams {
+        let mut command = cmd("XGROUP");
+        command
+            .arg("CREATE")
+            .arg(stream)
+            .arg(&broker.group)
+            .arg("0")
+            .arg("MKSTREAM");
+        match broker.connection.query::<Value>(&command).await {
+            Err(error) if error.code() != Some("BUSYGROUP") => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes what a reply brings.
+struct Catch<'r, 'a> {
+    read: &'r Read<'a>,
+    reclaims: &'r [Option<u64>],
+    deliveries: Vec<Delivery>,
+    /// Entries of each queue.
+    counts: Vec<usize>,
+    postponed: Vec<(usize, SharedStr)>,
+}
+
+/// A queue's entries that are to be given back.
+type Postponed<'a> = Vec<(&'a Arc<str>, Vec<SharedStr>)>;
+
+impl<'r, 'a> Catch<'r, 'a> {
+    fn new(read: &'r Read<'a>, reclaims: &'r [Option<u64>]) -> Self {
+        Self {
+            read,
+            reclaims,
+            deliveries: Vec::new(),
+            counts: vec![0; read.queues.len()],
+            postponed: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, place: usize, found: Found) {
+        self.counts[place] += 1;
+        match found {
+            Found::Entry(entry) => {
+                let recipient = Recipient {
+                    queue: self.read.queues[place],
+                    consumer: self.read.consumer,
+                    reclaims: self.reclaims[place],
+                };
+                if self.deliveries.is_empty() {
+                    self.deliveries.reserve(self.read.count);
+                }
+                self.deliveries.push(entry.deliver(recipient));
+            }
+            Found::Postponed(entry) => self.postponed.push((place, entry.id)),
+        }
+    }
+
+    fn sort_out(self) -> (Brought<'a>, Postponed<'a>) {
+        let queues = self.read.queues;
+        let full = (self.counts.iter().zip(queues))
+            .filter(|(count, _)| **count >= self.read.count)
+            .map(|(_, queue)| *queue);
+        let brought = Brought {
+            full: full.collect(),
+            deliveries: self.deliveries,
+        };
+        let mut postponed: Postponed<'a> = Vec::new();
+        for (place, entry) in self.postponed {
+            match postponed.last_mut() {
+                Some((queue, entries)) if *queue == queues[place] => entries.push(entry),
+                _ => postponed.push((queues[place], vec![entry])),
+            }
+        }
+        (brought, postponed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_messages_are_asked_for_while_they_are_large() {
+        let usual = UsualSize::default();
+        assert_eq!(usual.fitting(1000), usize::MAX);
+        usual.note(400);
+        assert_eq!((usual.fitting(1000), usual.fitting(100)), (2, 1));
+        usual.note(0);
+        usual.note(10);
+        assert_eq!(usual.fitting(1000), 5);
+        usual.note(10);
+        assert_eq!(usual.fitting(1000), 10);
+    }
+}
