@@ -71,7 +71,7 @@ fn exit_codes_are_failures_with_the_end_of_stderr() {
     );
     assert_says(
         &run("exit-codes", &["run", "3"]),
-        &["TaskError: ", "exit code 1: ", "on stderr before \"3\""],
+        &["TaskError: ", "exit code 3: ", "on stderr before \"3\""],
     );
     assert_says(&run("exit-codes", &["run", "abort"]), &["Trap: "]);
 }

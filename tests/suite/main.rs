@@ -25,6 +25,7 @@ mod drain;
 mod enqueue_validation;
 mod error_texts;
 mod fairness;
+mod foreign_modules;
 mod guests;
 mod guests_grants;
 mod guests_limits;

@@ -5,6 +5,7 @@
 mod broker;
 mod env;
 mod error;
+mod modules;
 pub(crate) mod parse;
 mod policy;
 mod raw;

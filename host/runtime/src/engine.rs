@@ -1,7 +1,7 @@
 //! Engines: how guests are compiled, where their memories live, and the clock that stops them.
 //!
-//! There are up to four, because fuel and the component model's async make every call a little slower: a
-//! module gets the plainest engine that can run it. Must not know tasks, grants or JSON.
+//! There are up to eight, because fuel, the component model's async and a collected heap make every call a little
+//! slower: a module gets the plainest engine that can run it. Must not know tasks, grants or JSON.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, OnceLock};
@@ -11,13 +11,11 @@ use wasmtime::{
     WasmBacktraceDetails,
 };
 
+use crate::features::{Features, Needs};
 use crate::ticker::{TICK, Ticker};
 
-/// Maximum number of core instances, memories and tables of one component. A language runtime with dynamic
-/// linking has tens of instances and tables, and one memory.
-const INSTANCES: u32 = 100;
-const MEMORIES: u32 = 4;
-const TABLES: u32 = 40;
+/// Maximum number of elements of one table.
+pub(crate) const TABLE_ELEMENTS: usize = 100_000;
 
 /// A call's stack: wasm may use half of it, and host functions the rest. It is cleared after each call. The
 /// top, which most calls never leave, is overwritten with zeros; the rest is returned to the kernel, which
@@ -32,20 +30,11 @@ pub(crate) const MEMORY_KEPT: usize = 4 << 20;
 /// Nothing is reused before that.
 const GIVEN_BACK: usize = 8;
 
-/// What a module needs from its engine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Needs {
-    /// Counting fuel.
-    pub(crate) fuel: bool,
-    /// The component model's async.
-    pub(crate) concurrency: bool,
-}
-
 /// The engines of one sandbox, each created when it is first needed.
 pub(crate) struct Engines {
-    size: PoolSize,
+    pub(crate) size: PoolSize,
     pub(crate) source_lines: bool,
-    made: Arc<[OnceLock<Engine>; 4]>,
+    made: Arc<[OnceLock<Engine>; 8]>,
     /// At each tick, a guest is checked for its limits and made to yield to the executor.
     pub(crate) ticker: Arc<Ticker>,
 }
@@ -57,13 +46,37 @@ pub(crate) struct PoolSize {
     pub(crate) calls: u32,
     /// Bytes of one memory.
     pub(crate) memory: usize,
+    /// What one module may have.
+    pub(crate) shape: Shape,
+}
+
+/// Maximum number of core instances, memories and tables of one module, those of the components inside it included.
+/// They bound the address space that a worker reserves: about 4 GiB for each memory of each call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Linear memories. Compilers make one; a component that is composed of others has as many as they have.
+    pub memories: u32,
+    /// Tables. A language runtime with dynamic linking has tens.
+    pub tables: u32,
+    /// Instances of core modules. A language runtime with dynamic linking has tens.
+    pub instances: u32,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Shape {
+            memories: 4,
+            tables: 40,
+            instances: 200,
+        }
+    }
 }
 
 impl Engines {
     /// Creates the plain engine, and starts the thread that ticks while guests run. With
     /// `source_lines`, backtraces read the modules' DWARF.
     pub(crate) fn start(size: PoolSize, source_lines: bool) -> wasmtime::Result<Arc<Engines>> {
-        let made = Arc::<[OnceLock<Engine>; 4]>::default();
+        let made = Arc::<[OnceLock<Engine>; 8]>::default();
         let ticked = Arc::clone(&made);
         let tick = move || {
             for engine in ticked.iter().filter_map(OnceLock::get) {
@@ -82,7 +95,7 @@ impl Engines {
 
     /// The engine for these needs.
     pub(crate) fn get(&self, needs: Needs) -> wasmtime::Result<&Engine> {
-        let slot = &self.made[usize::from(needs.fuel) + 2 * usize::from(needs.concurrency)];
+        let slot = &self.made[needs.index()];
         if slot.get().is_none() {
             // Two callers at once may both create one; the second is dropped.
             let _ = slot.set(Engine::new(&configure(
@@ -108,10 +121,12 @@ impl Engines {
     }
 }
 
-/// A number that differs between engines that can't use each other's compiled code.
-pub(crate) fn fingerprint(engine: &Engine) -> u64 {
+/// A number that differs between engines that can't use each other's compiled code, and where modules may use
+/// other features.
+pub(crate) fn fingerprint(engine: &Engine, features: Features) -> u64 {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    features.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -128,7 +143,7 @@ pub(crate) fn compiling_engine(needs: Needs, source_lines: bool) -> wasmtime::Re
 
 fn configure(size: PoolSize, needs: Needs, source_lines: bool) -> Config {
     let mut config = generating(needs, source_lines);
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(size)));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(size, needs)));
     config
 }
 
@@ -148,7 +163,10 @@ fn generating(needs: Needs, source_lines: bool) -> Config {
         } else {
             WasmBacktraceDetails::Disable
         })
-        .wasm_memory64(false)
+        .gc_support(needs.references)
+        .wasm_exceptions(needs.references)
+        // Changes nothing for other memories. Whether a module may have one is checked before it is compiled.
+        .wasm_memory64(true)
         .wasm_component_model(true);
     if needs.concurrency {
         config.wasm_component_model_async(true);
@@ -156,21 +174,29 @@ fn generating(needs: Needs, source_lines: bool) -> Config {
     config
 }
 
-fn pool(size: PoolSize) -> PoolingAllocationConfig {
+fn pool(size: PoolSize, needs: Needs) -> PoolingAllocationConfig {
+    let Shape {
+        memories,
+        tables,
+        instances,
+    } = size.shape;
+    // A collected heap lives in a memory's place.
+    let heaps = u32::from(needs.references);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(size.calls)
-        .total_core_instances(size.calls.saturating_mul(INSTANCES))
-        .total_memories(size.calls.saturating_mul(MEMORIES))
-        .total_tables(size.calls.saturating_mul(TABLES))
+        .total_core_instances(size.calls.saturating_mul(instances))
+        .total_memories(size.calls.saturating_mul(memories.saturating_add(heaps)))
+        .total_gc_heaps(size.calls.saturating_mul(heaps))
+        .total_tables(size.calls.saturating_mul(tables))
         .total_stacks(size.calls.saturating_mul(4))
-        .max_core_instances_per_component(INSTANCES)
-        .max_memories_per_component(MEMORIES)
-        .max_memories_per_module(MEMORIES)
-        .max_tables_per_component(TABLES)
-        .max_tables_per_module(TABLES)
+        .max_core_instances_per_component(instances)
+        .max_memories_per_component(memories)
+        .max_memories_per_module(memories)
+        .max_tables_per_component(tables)
+        .max_tables_per_module(tables)
         .max_core_instance_size(4 << 20)
         .max_component_instance_size(4 << 20)
-        .table_elements(100_000)
+        .table_elements(TABLE_ELEMENTS)
         .max_memory_size(size.memory)
         // Resetting a slot is cheaper than returning it to the kernel, and using another module's slot costs
         // a mapping. The pool divides these among threads, and each thread keeps slots of all modules that it

@@ -51,7 +51,8 @@ pub enum LoadError {
     /// It imports something that no grant can give.
     #[error(
         "module `{module}` can't be loaded: it imports {}, which this host doesn't have; \
-         it has chicory:task 0.1 and of WASI 0.2 cli, clocks, filesystem, http, io and random{}",
+         it has chicory:task 0.1, of WASI 0.2 cli, clocks, filesystem, http, io and random, and for programs \
+         WASI preview 1{}",
         imports.join(", "), and(own)
     )]
     Unavailable {
@@ -104,6 +105,23 @@ pub enum LoadError {
         /// How many are allowed.
         allowed: u64,
     },
+    /// It has more of something than this worker has room for.
+    #[error(
+        "module `{module}` can't be loaded: it has {found} {what}, and this worker has room for {allowed}{}",
+        setting.map_or_else(String::new, |setting| format!("; raise its {setting}"))
+    )]
+    NoRoom {
+        /// The module's name.
+        module: String,
+        /// Of what, in the plural.
+        what: &'static str,
+        /// How many there are.
+        found: u64,
+        /// How many there is room for.
+        allowed: u64,
+        /// The worker's setting that makes more room, if there is one.
+        setting: Option<&'static str>,
+    },
     /// Compiling it takes more memory than this worker allows.
     #[error(
         "module `{module}` can't be loaded: compiling it takes more than {} MiB of memory", limit >> 20
@@ -155,8 +173,8 @@ pub enum InvalidModule {
     /// Compiling or loading it made this program panic.
     #[error("compiling it crashed")]
     Crashed(#[source] Box<dyn Error + Send + Sync>),
-    /// The engine refuses its machine code.
-    #[error("its machine code can't be used")]
+    /// The engine refuses its machine code: mostly because it has more of something than there is room for.
+    #[error("it doesn't fit in this worker's sandbox")]
     MachineCode(#[source] Box<dyn Error + Send + Sync>),
     /// Its imports don't match what the host has.
     #[error("it can't be linked")]

@@ -5,17 +5,17 @@
 use std::sync::Arc;
 
 use chicory_signature::same_name;
-use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
+use wasmtime::{Engine, ExternType};
 
-use crate::capability::{Capabilities, Imports};
-use crate::codegen::{Codegen, MachineCode};
+use crate::capability::{Capabilities, Imports, preview1};
+use crate::codegen::{Code, Codegen, MachineCode};
 use crate::discover::Discovery;
-use crate::engine::Needs;
 use crate::error::{InvalidModule, LoadError, SettingsError};
+use crate::features::Needs;
 use crate::limits::{Limits, ResolvedLimits};
-use crate::module::{Description, Loaded, Module, Task};
+use crate::module::{Description, Linked, Loaded, Module, Task};
 use crate::request::{LoadRequest, ModuleSource};
 use crate::resident::Residency;
 use crate::settings::ModuleSettings;
@@ -30,9 +30,12 @@ pub(crate) struct Loader {
 
 /// A compiled module, not yet checked against grants.
 struct Compiled {
-    component: Component,
+    code: Code,
     needs: Needs,
+    /// As people know them.
     imports: Vec<String>,
+    /// As capabilities know them: of a program, those that give it the same.
+    interfaces: Vec<String>,
     discovery: Discovery,
     digest: String,
     size: usize,
@@ -66,27 +69,23 @@ impl Loader {
         let compiled = Compiled::of(&source, code)?;
         let ModuleSource { name, settings, .. } = source;
         let capabilities = &self.capabilities;
-        let setups = capabilities.prepare(&compiled.imports, &settings.grants);
+        let setups = capabilities.prepare(&compiled.interfaces, &settings.grants);
         let setups = setups.map_err(|error| LoadError::Settings {
             module: name.clone(),
             source: error.into(),
         })?;
-        let sorted = capabilities.sort(&compiled.imports, &settings.grants);
-        self.permit(&name, &sorted)?;
-        let description = compiled.describe(&name, sorted);
-        if compiled.discovery.tasks.is_empty() {
-            return Err(LoadError::Invalid {
+        let sorted = capabilities.sort(&compiled.interfaces, &settings.grants);
+        self.available(&name, &sorted)?;
+        if !sorted.missing.is_empty() {
+            return Err(LoadError::Ungranted {
                 module: name,
-                source: InvalidModule::NoTasks(compiled.discovery.others),
+                needs: sorted.missing,
             });
         }
-        let invalid = |error: wasmtime::Error| LoadError::Invalid {
-            module: name.clone(),
-            source: InvalidModule::NotLinked(error.into()),
-        };
-        let linked = capabilities.link(&compiled.component, &compiled.imports);
+        let linked = self.link(&name, &compiled)?;
+        let description = compiled.describe(&name, sorted);
         let loaded = Arc::new(Loaded {
-            pre: linked.map_err(invalid)?,
+            linked,
             name: name.clone(),
             needs: compiled.needs,
             setups,
@@ -109,25 +108,45 @@ impl Loader {
     ) -> Result<Description, LoadError> {
         let compiled = Compiled::of(source, code)?;
         let grants = &source.settings.grants;
-        let sorted = self.capabilities.sort(&compiled.imports, grants);
-        Ok(compiled.describe(&source.name, sorted))
+        let sorted = self.capabilities.sort(&compiled.interfaces, grants);
+        let linked = self
+            .available(&source.name, &sorted)
+            .and_then(|()| self.link(&source.name, &compiled).map(drop));
+        Ok(Description {
+            problem: linked.err().map(Arc::new),
+            ..compiled.describe(&source.name, sorted)
+        })
     }
 
-    fn permit(&self, name: &str, imports: &Imports) -> Result<(), LoadError> {
-        if !imports.unknown.is_empty() {
-            return Err(LoadError::Unavailable {
-                module: name.to_owned(),
-                imports: imports.unknown.clone(),
-                own: self.capabilities.own_names(),
-            });
+    /// Whether this host has everything that it imports.
+    fn available(&self, name: &str, imports: &Imports) -> Result<(), LoadError> {
+        if imports.unknown.is_empty() {
+            return Ok(());
         }
-        if !imports.missing.is_empty() {
-            return Err(LoadError::Ungranted {
-                module: name.to_owned(),
-                needs: imports.missing.clone(),
-            });
+        Err(LoadError::Unavailable {
+            module: name.to_owned(),
+            imports: imports.unknown.clone(),
+            own: self.capabilities.own_names(),
+        })
+    }
+
+    /// Links a module that has a task.
+    fn link(&self, name: &str, compiled: &Compiled) -> Result<Linked, LoadError> {
+        let invalid = |source| LoadError::Invalid {
+            module: name.to_owned(),
+            source,
+        };
+        if compiled.discovery.tasks.is_empty() {
+            let others = compiled.discovery.others.clone();
+            return Err(invalid(InvalidModule::NoTasks(others)));
         }
-        Ok(())
+        let linked = match &compiled.code {
+            Code::Component(component) => (self.capabilities)
+                .link(component, &compiled.interfaces)
+                .map(Linked::Component),
+            Code::Program(program) => preview1::link(program).map(Linked::Program),
+        };
+        linked.map_err(|error| invalid(InvalidModule::NotLinked(error.into())))
     }
 
     fn tasks(
@@ -159,20 +178,25 @@ impl Loader {
 
 impl Compiled {
     fn of(source: &ModuleSource, code: MachineCode) -> Result<Compiled, LoadError> {
-        let MachineCode { component, needs } = code;
-        let engine = component.engine();
-        let imports: Vec<_> = component
-            .component_type()
-            .imports(engine)
-            .filter(|(_, import)| !only_types(engine, &import.ty))
-            .map(|(import, _)| import.to_owned())
-            .collect();
-        let discovery = Discovery::of(&component);
+        let MachineCode { code, needs } = code;
+        let (discovery, imports, interfaces) = match &code {
+            Code::Component(component) => {
+                let imports = imports(component);
+                let discovery = Discovery::of(component);
+                let discovery = discovery.map_err(|error| source.invalid(error.into()))?;
+                (discovery, imports.clone(), imports)
+            }
+            Code::Program(program) => {
+                let (imports, interfaces) = program_imports(program);
+                (Discovery::of_program(program), imports, interfaces)
+            }
+        };
         Ok(Compiled {
-            discovery: discovery.map_err(|error| source.invalid(error.into()))?,
-            component,
+            discovery,
+            code,
             needs,
             imports,
+            interfaces,
             digest: source.digest.clone(),
             size: source.wasm.len(),
         })
@@ -191,8 +215,37 @@ impl Compiled {
             imports: self.imports.clone(),
             needs: sorted.needs,
             closed: sorted.closed,
+            problem: None,
         }
     }
+}
+
+fn imports(component: &Component) -> Vec<String> {
+    let engine = component.engine();
+    let ty = component.component_type();
+    let imports = ty.imports(engine);
+    imports
+        .filter(|(_, import)| !only_types(engine, &import.ty))
+        .map(|(import, _)| import.to_owned())
+        .collect()
+}
+
+/// What a program imports, and the interfaces that give the same. What has none stays as it is.
+fn program_imports(program: &wasmtime::Module) -> (Vec<String>, Vec<String>) {
+    let (mut imports, mut interfaces) = (Vec::new(), Vec::new());
+    for import in program.imports() {
+        let (module, name) = (import.module(), import.name());
+        let function = matches!(import.ty(), ExternType::Func(_));
+        let shown = format!("{module}.{name}");
+        match preview1::interfaces(module, name).filter(|_| function) {
+            Some(given) => interfaces.extend(given.iter().map(|&name| name.to_owned())),
+            None => interfaces.push(shown.clone()),
+        }
+        imports.push(shown);
+    }
+    interfaces.sort_unstable();
+    interfaces.dedup();
+    (imports, interfaces)
 }
 
 /// Whether there is nothing to link. A guest's own types appear among its imports too.

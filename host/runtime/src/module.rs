@@ -7,11 +7,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use chicory_signature::{Arguments, Signature, ValidationError, canonical};
-use wasmtime::component::{ComponentExportIndex, InstancePre};
+use wasmtime::component::{self, ComponentExportIndex};
+use wasmtime::{Engine, ModuleExport};
 
 use crate::capability::{Need, Setup};
 use crate::discover::Found;
-use crate::engine::Needs;
+use crate::error::LoadError;
+use crate::features::Needs;
 use crate::limits::{LimitError, Limits, ResolvedLimits};
 use crate::resident::Residency;
 use crate::state::CallState;
@@ -46,12 +48,14 @@ pub struct Description {
     pub needs: Vec<Need>,
     /// Interfaces that it imports and that refuse every use: sockets.
     pub closed: Vec<String>,
+    /// Why it can't be loaded here, whatever it is granted.
+    pub problem: Option<Arc<LoadError>>,
 }
 
 /// What all tasks of a module share.
 pub(crate) struct Loaded {
     pub(crate) name: String,
-    pub(crate) pre: InstancePre<CallState>,
+    pub(crate) linked: Linked,
     pub(crate) needs: Needs,
     /// What each call needs of the capabilities that it imports.
     pub(crate) setups: Box<[Setup]>,
@@ -59,10 +63,34 @@ pub(crate) struct Loaded {
     pub(crate) ticker: Arc<Ticker>,
 }
 
+/// Code with its imports: what each call makes an instance of.
+pub(crate) enum Linked {
+    Component(component::InstancePre<CallState>),
+    Program(wasmtime::InstancePre<CallState>),
+}
+
+impl Linked {
+    pub(crate) fn engine(&self) -> &Engine {
+        match self {
+            Linked::Component(pre) => pre.engine(),
+            Linked::Program(pre) => pre.module().engine(),
+        }
+    }
+}
+
+/// Where a task begins.
+#[derive(Clone, Copy)]
+pub(crate) enum Entry {
+    /// A function of a component.
+    Export(ComponentExportIndex),
+    /// A program's `_start`.
+    Start(ModuleExport),
+}
+
 /// One task of a module.
 pub struct Task {
     pub(crate) loaded: Arc<Loaded>,
-    pub(crate) export: ComponentExportIndex,
+    pub(crate) entry: Entry,
     pub(crate) signature: Signature,
     pub(crate) limits: ResolvedLimits,
     name: String,
@@ -104,7 +132,10 @@ impl Module {
 
     /// Size of its compiled code in memory, in bytes.
     pub fn code_size(&self) -> usize {
-        let image = self.loaded.pre.component().image_range();
+        let image = match &self.loaded.linked {
+            Linked::Component(pre) => pre.component().image_range(),
+            Linked::Program(pre) => pre.module().image_range(),
+        };
         image.end.addr() - image.start.addr()
     }
 
@@ -156,12 +187,12 @@ impl Task {
     pub(crate) fn new(loaded: &Arc<Loaded>, found: Found, limits: ResolvedLimits) -> Self {
         let Found {
             name,
-            export,
+            entry,
             signature,
         } = found;
         Task {
             loaded: Arc::clone(loaded),
-            export,
+            entry,
             signature,
             limits,
             name,
@@ -199,7 +230,7 @@ impl Task {
         let held = self.limits.as_limits();
         Ok(Arc::new(Task {
             loaded: Arc::clone(&self.loaded),
-            export: self.export,
+            entry: self.entry,
             signature: self.signature.clone(),
             limits: ResolvedLimits::resolve(&limits.or(&held), self.limits.memory)?,
             name: self.name.clone(),

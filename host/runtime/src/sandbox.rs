@@ -16,8 +16,9 @@ use crate::codegen::{Codegen, MachineCode};
 use crate::compiler::Compiler;
 use crate::disk_cache::DiskCache;
 use crate::ended::{Ended, How, Usage};
-use crate::engine::{Engines, PoolSize};
+use crate::engine::{Engines, PoolSize, Shape};
 use crate::error::{InvalidModule, LoadError, SandboxError};
+use crate::features::Features;
 use crate::invocation::Invocation;
 use crate::load::Loader;
 use crate::module::{Description, Module};
@@ -27,7 +28,7 @@ use crate::request::{LoadRequest, ModuleSource};
 #[derive(Clone, Debug)]
 pub struct SandboxConfig {
     /// Maximum number of calls at the same time; more wait. It determines the address space, about 16 GiB for
-    /// each.
+    /// each with the default `shape`.
     pub concurrency: usize,
     /// Maximum memory of a task, in bytes.
     pub max_memory: u64,
@@ -46,6 +47,10 @@ pub struct SandboxConfig {
     /// Whether backtraces show files and lines, if a module has them (DWARF). For trusted modules only: a
     /// hostile module's DWARF could keep the host busy.
     pub source_lines: bool,
+    /// Features of WebAssembly that modules may use besides those that every module may use.
+    pub features: Features,
+    /// How many core instances, memories and tables one module may have.
+    pub shape: Shape,
     /// Interfaces that this program implements and modules may import.
     pub host_interfaces: Vec<HostInterface>,
 }
@@ -61,6 +66,8 @@ impl Default for SandboxConfig {
             compile_timeout: Duration::from_mins(2),
             parallel_compilations: 1,
             source_lines: false,
+            features: Features::default(),
+            shape: Shape::default(),
             host_interfaces: Vec::new(),
         }
     }
@@ -125,6 +132,7 @@ impl Sandbox {
         let size = PoolSize {
             calls: u32::try_from(config.concurrency.max(1)).map_err(|_| wrong("concurrency"))?,
             memory: usize::try_from(config.max_memory).map_err(|_| wrong("max_memory"))?,
+            shape: config.shape,
         };
         let engines = Engines::start(size, config.source_lines)
             .map_err(|error| SandboxError::Engine(error.into()))?;
@@ -137,6 +145,7 @@ impl Sandbox {
                 cache: cache.transpose()?,
                 compiler: config.compiler,
                 timeout: config.compile_timeout,
+                features: config.features,
             },
             capabilities: Capabilities::new(config.host_interfaces)?,
             max_memory: config.max_memory,

@@ -144,8 +144,9 @@ mod tests {
 
     #[test]
     fn wrapping_keeps_them() {
-        let command = r#"(module (@custom "note" "kept") (memory (export "memory") 1) (func (export "_start")))"#;
-        let wrapped = wrap(wat::parse_str(command).unwrap()).unwrap();
+        let typed = r#"(module (@custom "note" "kept") (@custom "component-type:none" ""))"#;
+        let wasm = wat::parse_str(typed).unwrap();
+        let wrapped = wrap(wasm).unwrap();
         assert_eq!(custom_section(&wrapped.bytes, "note").unwrap(), b"kept\n");
     }
 

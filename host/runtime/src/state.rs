@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chicory_signature::CommandLine;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::context::TaskContext;
@@ -29,6 +30,7 @@ pub struct CallState {
     pub(crate) deadline: Instant,
     pub(crate) cpu_time: Option<Duration>,
     wasi: Wasi,
+    preview1: Option<Box<WasiP1Ctx>>,
     kept: Kept,
 }
 
@@ -100,6 +102,18 @@ impl<'a> CallSetup<'a> {
         let wasi = self.wasi.map(|mut builder| Box::new(builder.build()));
         Prepared {
             wasi,
+            preview1: None,
+            kept: self.kept,
+        }
+    }
+
+    /// The same, for a program that imports WASI preview 1.
+    pub(crate) fn finish_preview1(self) -> Prepared {
+        let mut wasi = self.wasi.unwrap_or_default().build_p1();
+        wasi.ctx().table.set_max_capacity(MAX_RESOURCES);
+        Prepared {
+            wasi: None,
+            preview1: Some(Box::new(wasi)),
             kept: self.kept,
         }
     }
@@ -108,6 +122,7 @@ impl<'a> CallSetup<'a> {
 /// What capabilities have prepared for a call.
 pub(crate) struct Prepared {
     wasi: Option<Box<WasiCtx>>,
+    preview1: Option<Box<WasiP1Ctx>>,
     kept: Kept,
 }
 
@@ -141,6 +156,7 @@ impl CallState {
                 ctx: prepared.wasi,
                 table,
             },
+            preview1: prepared.preview1,
             kept: prepared.kept,
         }
     }
@@ -178,6 +194,12 @@ impl CallState {
 
     pub(crate) fn wasi(&mut self) -> &mut Wasi {
         &mut self.wasi
+    }
+
+    pub(crate) fn preview1(&mut self) -> &mut WasiP1Ctx {
+        self.preview1
+            .as_mut()
+            .expect("preview 1 is linked only for programs, each of which has a context")
     }
 
     pub(crate) fn table(&mut self) -> &mut ResourceTable {

@@ -1,42 +1,67 @@
-//! Makes a component: keeps a component as it is, and wraps a core module.
+//! Makes of a module what the engine can run: a component stays as it is, a core module with WIT types is
+//! wrapped as one, and a WASI program stays a core module.
 //!
 //! Must not know the engine.
 
 mod error;
-mod room;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1,
     WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as COMMAND,
     WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as REACTOR,
 };
-use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload};
+use wasmparser::{BinaryReaderError, Parser, Payload};
 use wit_component::ComponentEncoder;
 
 pub use self::error::ComponentError;
 
-/// The component, and what it needs from its engine.
+/// What the main module offers to an adapter, and what only adapters import from.
+const MAIN_MODULE: &str = "__main_module__";
+
+/// What the engine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A component.
+    Component,
+    /// A core module with `_start`, which imports functions of WASI preview 1 or 0.
+    Program,
+}
+
+/// Something that the engine can run.
 #[derive(Debug)]
 pub(crate) struct Wrapped {
     pub(crate) bytes: Vec<u8>,
-    /// It uses the component model's async.
-    pub(crate) concurrency: bool,
+    pub(crate) form: Form,
 }
 
-/// Wraps `wasm`.
+/// Wraps `wasm`, where it needs that.
 pub(crate) fn wrap(wasm: Vec<u8>) -> Result<Wrapped, ComponentError> {
-    let bytes = if Parser::is_component(&wasm) {
-        wasm
-    } else if Parser::is_core_wasm(&wasm) {
-        encode(&wasm)?
-    } else {
+    let of = |bytes, form| Ok(Wrapped { bytes, form });
+    if Parser::is_component(&wasm) {
+        return of(wasm, Form::Component);
+    }
+    if !Parser::is_core_wasm(&wasm) {
         return Err(ComponentError::NotWebAssembly);
-    };
-    let concurrency = uses_concurrency(&bytes)?;
-    Ok(Wrapped { bytes, concurrency })
+    }
+    let core = Core::read(&wasm)?;
+    match core {
+        Core {
+            typed: true,
+            of_main: Some(import),
+            ..
+        } => Err(ComponentError::Adapter { import }),
+        Core { typed: true, .. } => of(encode(&wasm, &core)?, Form::Component),
+        Core { command: true, .. } => of(wasm, Form::Program),
+        Core { foreign, .. } => Err(ComponentError::Untyped {
+            imports_from: foreign,
+        }),
+    }
 }
 
-/// Makes a component from a core module, as loading it does. A component stays as it is.
+/// Makes a component from a core module with WIT types, as loading it does. A component stays as it is, and so
+/// does a WASI program, which runs as a core module.
 ///
 /// # Errors
 /// Says what is wrong with `wasm`, and what to do.
@@ -51,10 +76,12 @@ struct Core {
     command: bool,
     preview1: bool,
     foreign: Option<String>,
+    /// What it imports of a main module, as adapters do.
+    of_main: Option<String>,
 }
 
 impl Core {
-    fn read(wasm: &[u8]) -> Result<Core, wasmparser::BinaryReaderError> {
+    fn read(wasm: &[u8]) -> Result<Core, BinaryReaderError> {
         let mut core = Core::default();
         for payload in Parser::new(0).parse_all(wasm) {
             match payload? {
@@ -63,11 +90,16 @@ impl Core {
                 }
                 Payload::ImportSection(imports) => {
                     for import in imports.into_imports() {
-                        let module = import?.module;
-                        if module == PREVIEW1 {
+                        let import = import?;
+                        if import.module == MAIN_MODULE
+                            || (import.module, import.name) == ("env", "memory")
+                        {
+                            core.of_main = Some(format!("{}.{}", import.module, import.name));
+                        }
+                        if import.module == PREVIEW1 {
                             core.preview1 = true;
                         } else {
-                            core.foreign.get_or_insert_with(|| module.to_owned());
+                            core.foreign.get_or_insert_with(|| import.module.to_owned());
                         }
                     }
                 }
@@ -83,54 +115,19 @@ impl Core {
     }
 }
 
-fn encode(wasm: &[u8]) -> Result<Vec<u8>, ComponentError> {
-    let core = Core::read(wasm)?;
-    if !core.typed && !core.command {
-        return Err(ComponentError::Untyped {
-            imports_from: core.foreign,
-        });
-    }
-    let roomy = if core.preview1 {
-        room::make(wasm)?
-    } else {
-        None
-    };
-    let component = (|| {
-        let mut encoder = ComponentEncoder::default()
-            .validate(false)
-            .module(roomy.as_deref().unwrap_or(wasm))?;
+fn encode(wasm: &[u8], core: &Core) -> Result<Vec<u8>, ComponentError> {
+    let encode = || {
+        let mut encoder = ComponentEncoder::default().validate(false).module(wasm)?;
         if core.preview1 {
             let adapter = if core.command { COMMAND } else { REACTOR };
             encoder = encoder.adapter(PREVIEW1, adapter)?;
         }
         encoder.encode()
-    })();
-    component.map_err(|error| ComponentError::Encode(error.into()))
-}
-
-/// Whether a component lifts or lowers anything with the async ABI, or uses async built-ins.
-fn uses_concurrency(component: &[u8]) -> Result<bool, wasmparser::BinaryReaderError> {
-    for payload in Parser::new(0).parse_all(component) {
-        if let Payload::ComponentCanonicalSection(section) = payload? {
-            for function in section {
-                if is_concurrent(&function?) {
-                    return Ok(true);
-                }
-            }
-        }
-    }
-    Ok(false)
-}
-
-fn is_concurrent(function: &CanonicalFunction) -> bool {
-    match function {
-        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
-            options.contains(&CanonicalOption::Async)
-        }
-        CanonicalFunction::ResourceNew { .. }
-        | CanonicalFunction::ResourceDrop { .. }
-        | CanonicalFunction::ResourceRep { .. } => false,
-        _ => true,
+    };
+    // The encoder trusts a module's type information in places.
+    match catch_unwind(AssertUnwindSafe(encode)) {
+        Ok(component) => component.map_err(|error| ComponentError::Encode(error.into())),
+        Err(_) => Err(ComponentError::Mistyped),
     }
 }
 
@@ -144,20 +141,16 @@ mod tests {
     }
 
     #[test]
-    fn a_component_stays_as_it_is() {
-        let component = wat::parse_str("(component)").unwrap();
-        let wrapped = wrap(component.clone()).unwrap();
-        assert_eq!((wrapped.bytes, wrapped.concurrency), (component, false));
-    }
-
-    #[test]
-    fn a_preview1_command_becomes_a_component() {
+    fn components_and_programs_stay_as_they_are() {
         let command = r#"(module
             (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
             (memory (export "memory") 1)
             (func (export "_start")))"#;
-        let wrapped = wrap(wat::parse_str(command).unwrap()).unwrap();
-        assert!(Parser::is_component(&wrapped.bytes));
+        for (text, form) in [("(component)", Form::Component), (command, Form::Program)] {
+            let wasm = wat::parse_str(text).unwrap();
+            let wrapped = wrap(wasm.clone()).unwrap();
+            assert_eq!((wrapped.bytes, wrapped.form), (wasm, form));
+        }
     }
 
     #[test]
@@ -173,20 +166,22 @@ mod tests {
         assert!(error.contains("which imports from `env`"), "{error}");
     }
 
+    /// Case W8: an adapter given as a module.
     #[test]
-    fn async_lifts_are_found() {
-        let component = r#"(component
-            (core module $m
-                (func (export "f") (result i32) (i32.const 0))
-                (func (export "cb") (param i32 i32 i32) (result i32) (i32.const 0)))
-            (core instance $i (instantiate $m))
-            (type $t (func async))
-            (func (export "f") (type $t)
-                (canon lift (core func $i "f") async (callback (core func $i "cb")))))"#;
-        assert!(
-            wrap(wat::parse_str(component).unwrap())
-                .unwrap()
-                .concurrency
-        );
+    fn an_adapter_is_no_module() {
+        for adapter in [COMMAND, REACTOR] {
+            let error = wrap(adapter.to_vec()).unwrap_err();
+            assert!(error.to_string().contains("it is an adapter"), "{error}");
+        }
+    }
+
+    #[test]
+    fn type_information_that_is_none_is_said() {
+        for types in ["", "\\00", "not a type", "\\00asm\\0d\\00\\01\\00"] {
+            let error = refused(&format!(
+                "(module (@custom \"component-type\" \"{types}\"))"
+            ));
+            assert!(error.contains("can't be made a component"), "{error}");
+        }
     }
 }

@@ -17,6 +17,8 @@ pub(super) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<SandboxConfig
         max_memory: settings.max_memory,
         cache_dir: settings.cache_dir.clone(),
         compile_timeout: settings.compile_timeout,
+        features: settings.wasm_features,
+        shape: settings.shape,
         compiler: Some(Compiler {
             program: program()?,
             args: vec!["compile".into()],

@@ -7,12 +7,14 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use chicory_runtime::Description;
+use chicory_signature::with_causes;
 use chicory_worker::{Manifest, signature_file};
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::in_force::InForce;
 use super::{Context, module};
+use crate::exit::CommandError;
 use crate::oci::{self, OciArgs};
 use crate::output::printable;
 
@@ -20,7 +22,7 @@ use crate::output::printable;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: chicory inspect thumbnail.wasm")]
 pub(crate) struct InspectArgs {
-    /// Module file or oci:// address: a component, or a core module that can be wrapped as one
+    /// Module file or oci:// address: a component, or a core module that is a WASI program or has WIT types
     file: PathBuf,
     #[command(flatten)]
     oci: OciArgs,
@@ -31,7 +33,8 @@ pub(crate) async fn run(args: InspectArgs, context: &Context) -> anyhow::Result<
     let found = oci::module(&args.file, args.oci.plain_http).await?;
     let module::FromFile { request, manifest } = module::read(&found.path)?;
     let sandbox = module::sandbox(&context.config)?;
-    let described = sandbox.inspect(request).await.context(found.shown)?;
+    let described = sandbox.inspect(request).await;
+    let described = described.with_context(|| found.shown.clone())?;
     let signature = std::fs::read_to_string(signature_file(&found.path)).ok();
     let admission = &context.config.admission;
     let standing = admission
@@ -47,7 +50,14 @@ pub(crate) async fn run(args: InspectArgs, context: &Context) -> anyhow::Result<
     body["in_force"] = in_force.json();
     context
         .output
-        .value(&body, |_| human(&described, &manifest, &in_force))
+        .value(&body, |_| human(&described, &manifest, &in_force))?;
+    match &described.problem {
+        Some(problem) => {
+            let text = format!("{}: {}", found.shown, with_causes(problem));
+            Err(CommandError::Failed(text).into())
+        }
+        None => Ok(()),
+    }
 }
 
 fn body(module: &Description, manifest: &Manifest) -> Value {
@@ -64,6 +74,7 @@ fn body(module: &Description, manifest: &Manifest) -> Value {
         "manifest": manifest,
         "needs": needs.map(|need| json!({ "interface": need.interface, "manifest": need.lines })).collect::<Vec<_>>(),
         "closed": module.closed,
+        "problem": module.problem.as_deref().map(|problem| with_causes(problem)),
     })
 }
 
@@ -150,6 +161,7 @@ mod tests {
             imports: vec!["wasi:http/outgoing-handler@0.2.0".into()],
             needs: Vec::new(),
             closed: vec!["wasi:sockets/tcp".into()],
+            problem: None,
         };
         let manifest = Manifest::of(
             b"",

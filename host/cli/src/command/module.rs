@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use chicory_admin::{Cause, Inspector, Packed, Tasks};
 use chicory_runtime::{LoadRequest, Sandbox, SandboxConfig};
-use chicory_worker::{Bundle, Manifest};
+use chicory_signature::with_causes;
+use chicory_worker::{Bundle, Manifest, ManifestError};
 
 use super::compile;
 use crate::config::Config;
@@ -42,8 +43,13 @@ pub(super) struct FromFile {
 /// Reads the module's bytes, and its manifest.
 pub(super) fn read(file: &Path) -> anyhow::Result<FromFile> {
     let wasm = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
-    let manifest = Manifest::beside(file, &wasm)
-        .map_err(|error| CommandError::Usage(format!("{}: {error}", file.display())))?;
+    let manifest = Manifest::beside(file, &wasm).map_err(|error| {
+        let text = format!("{}: {}", file.display(), with_causes(&error));
+        match error {
+            ManifestError::Damaged(_) => CommandError::Failed(text),
+            _ => CommandError::Usage(text),
+        }
+    })?;
     let stem = file.file_stem().unwrap_or_default();
     let request = LoadRequest {
         name: (manifest.name.clone()).unwrap_or_else(|| stem.to_string_lossy().into_owned()),

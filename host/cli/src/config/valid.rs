@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chicory_queue::{BrokerConfig, DeliveryMode, ValidationMode};
+use chicory_runtime::{Features, Shape};
 use chicory_worker::{Admission, Trust};
 
 use super::raw::{Raw, RawValue, always};
-use super::{ConfigError, broker, parse, policy};
+use super::{ConfigError, broker, modules, parse, policy};
 
 /// All settings, valid.
 #[derive(Debug, Clone)]
@@ -45,6 +46,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) compile_timeout: Duration,
     /// Bytes.
     pub(crate) compile_memory: u64,
+    pub(crate) wasm_features: Features,
+    pub(crate) shape: Shape,
     pub(crate) dead_letters: bool,
     pub(crate) max_deliveries: u32,
     pub(crate) heartbeat_interval: Duration,
@@ -136,6 +139,8 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
         loaded_code: always(raw.size("worker.loaded_code")?),
         compile_timeout: always(raw.duration("worker.compile_timeout")?),
         compile_memory: always(raw.size("worker.compile_memory")?),
+        wasm_features: modules::features(raw)?,
+        shape: modules::shape(raw)?,
         dead_letters: raw.required(
             "worker.use_dead_letter_queue",
             "true or false",
@@ -253,6 +258,10 @@ mod tests {
             ("CHICORY_WORKER_CACHE_DIR", "/c"),
             ("CHICORY_WORKER_COMPILE_TIMEOUT", "45"),
             ("CHICORY_WORKER_COMPILE_MEMORY", "3GiB"),
+            ("CHICORY_WORKER_WASM_FEATURES", "gc, memory64"),
+            ("CHICORY_WORKER_MAX_MEMORIES", "5"),
+            ("CHICORY_WORKER_MAX_TABLES", "6"),
+            ("CHICORY_WORKER_MAX_INSTANCES", "7"),
             ("CHICORY_WORKER_USE_DEAD_LETTER_QUEUE", "false"),
             ("CHICORY_WORKER_MAX_DELIVERIES", "2"),
             ("CHICORY_WORKER_HEARTBEAT_INTERVAL", "1.5"),

@@ -1,10 +1,10 @@
-//! Why bytes can't be made a component.
+//! Why bytes can't be run as a module.
 //!
-//! Must not know how one is made.
+//! Must not know how a component is made.
 
 use wasmparser::BinaryReaderError;
 
-/// Bytes that can't be made a component.
+/// Bytes that are neither a component nor a program, and can't be made a component.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ComponentError {
@@ -24,13 +24,21 @@ pub enum ComponentError {
         /// A module that it imports from and that WASI doesn't have.
         imports_from: Option<String>,
     },
-    /// They are a Go program without memory for WASI's adapter.
+    /// They are an adapter.
     #[error(
-        "it is a Go program without room for WASI's adapter in its memory, which Go would \
-         write over; build it with `chicory build`"
+        "it is an adapter (it imports `{import}`), which a tool such as `wasm-tools component new` builds \
+         into a component; give the component"
     )]
-    NoRoom,
+    Adapter {
+        /// What it imports of the module that it is for.
+        import: String,
+    },
     /// They are a core module that doesn't fit its type information.
     #[error("it is a core module that can't be made a component")]
     Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The same, in a way that the encoder doesn't expect.
+    #[error(
+        "it is a core module that can't be made a component: its code doesn't fit its type information"
+    )]
+    Mistyped,
 }

@@ -78,10 +78,10 @@ async fn another_exit_code_than_0_is_a_failure() {
     };
     assert_eq!(
         (*code, stdout.as_str(), stderr.as_str()),
-        (1, "a", "it broke")
+        (2, "a", "it broke")
     );
     assert_eq!(ended.how.error_name(), Some("TaskError"));
-    assert_eq!(ended.how.message(), "exit code 1: it broke");
+    assert_eq!(ended.how.message(), "exit code 2: it broke");
 }
 
 #[tokio::test]

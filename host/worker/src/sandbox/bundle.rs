@@ -30,7 +30,7 @@ impl Bundle {
     /// Says what is wrong with the manifest, or with what the module says about itself.
     pub fn pack(wasm: &[u8], manifest: &str) -> Result<Self, ManifestError> {
         Manifest::of(wasm, manifest)?;
-        let bytes = without_custom_section(wasm, SECTION).map_err(|error| deployment(&error))?;
+        let bytes = without_custom_section(wasm, SECTION).map_err(ManifestError::Damaged)?;
         let table: Map<String, Value> =
             toml::from_str(manifest).map_err(|error| deployment(&error))?;
         let json = Value::Object(table).to_string();
@@ -42,7 +42,7 @@ impl Bundle {
     /// # Errors
     /// Says what is wrong with one of the manifests.
     pub fn open(bytes: Vec<u8>) -> Result<Self, ManifestError> {
-        let own = own_custom_section(&bytes, SECTION).map_err(|error| deployment(&error))?;
+        let own = own_custom_section(&bytes, SECTION).map_err(ManifestError::Damaged)?;
         let above = match own {
             None => Map::new(),
             Some(json) => serde_json::from_slice(&json).map_err(|error| deployment(&error))?,

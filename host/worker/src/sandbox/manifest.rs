@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chicory_queue::{DeliveryMode, RetryPolicy};
-use chicory_runtime::{Grants, Limits, ModuleSettings};
+use chicory_runtime::{DamagedModule, Grants, Limits, ModuleSettings, custom_section};
 use chicory_signature::check_module_name;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -94,6 +94,9 @@ pub enum ManifestError {
         /// What is wrong, with its line.
         message: String,
     },
+    /// The module itself can't be read.
+    #[error("the module can't be read")]
+    Damaged(#[source] DamagedModule),
     /// The manifest that a module is deployed with is not valid.
     #[error("the module's section `{section}` is not valid: {message}", section = DEPLOYMENT_SECTION)]
     Deployment {
@@ -197,7 +200,8 @@ impl ManifestError {
 /// What the module says about itself, which must be valid by itself.
 fn own_words(wasm: &[u8]) -> Result<Map<String, Value>, ManifestError> {
     let embedded = |message: String| ManifestError::Embedded { message };
-    let inside = embedded::read(wasm).map_err(embedded)?;
+    let bytes = custom_section(wasm, embedded::SECTION).map_err(ManifestError::Damaged)?;
+    let inside = embedded::read(&bytes).map_err(embedded)?;
     from_json(inside.clone()).map_err(embedded)?;
     Ok(inside)
 }

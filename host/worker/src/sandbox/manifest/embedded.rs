@@ -3,8 +3,7 @@
 //! JSON objects, one a line, each laid over those before it. Must not know files, nor let a module
 //! give itself a name or a grant.
 
-use chicory_runtime::custom_section;
-use chicory_signature::{canonical, with_causes};
+use chicory_signature::canonical;
 use serde_json::{Map, Value};
 
 /// The custom section's name.
@@ -24,10 +23,9 @@ const KEYS: [&str; 7] = [
     "tasks",
 ];
 
-/// What the module says about itself, all of its lines in one. The error is a sentence that names the
-/// line and the key.
-pub(crate) fn read(wasm: &[u8]) -> Result<Map<String, Value>, String> {
-    let bytes = custom_section(wasm, SECTION).map_err(|error| with_causes(&error))?;
+/// What the module says about itself in its sections, all of their lines in one. The error is a sentence that
+/// names the line and the key.
+pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     if bytes.len() > MAX_BYTES {
         return Err(format!(
             "it has {} bytes, and up to {MAX_BYTES} are allowed",
@@ -35,7 +33,7 @@ pub(crate) fn read(wasm: &[u8]) -> Result<Map<String, Value>, String> {
         ));
     }
     let mut whole = Map::new();
-    for object in serde_json::Deserializer::from_slice(&bytes).into_iter::<Map<String, Value>>() {
+    for object in serde_json::Deserializer::from_slice(bytes).into_iter::<Map<String, Value>>() {
         let object = object
             .map_err(|error| format!("it must be JSON objects, one a line, and is not: {error}"))?;
         check_keys(&object)?;
@@ -86,8 +84,7 @@ mod tests {
     use serde_json::json;
 
     fn section(lines: &str) -> Result<Value, String> {
-        let text = format!("(module (@custom {SECTION:?} {lines:?}))");
-        read(&wat::parse_str(text.replace("\\n", "\\0a")).unwrap()).map(Value::Object)
+        read(lines.as_bytes()).map(Value::Object)
     }
 
     #[test]
