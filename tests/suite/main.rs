@@ -30,6 +30,7 @@ mod guests;
 mod guests_grants;
 mod guests_limits;
 mod guests_types;
+mod held_memory;
 mod kill;
 mod large_messages;
 mod numbers_out_of_range;

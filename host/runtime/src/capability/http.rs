@@ -3,16 +3,21 @@
 //! Must not know how a connection is made.
 
 mod address;
+mod counted;
 mod gate;
+mod ledger;
+mod wire;
 
 use std::sync::Arc;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings as web;
-use wasmtime_wasi_http::{WasiHttp, WasiHttpCtx, WasiHttpCtxView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView};
 
 pub use self::address::HostGrant;
+use self::counted::{Counted, CountedHttp};
 use self::gate::Gate;
+use self::ledger::Ledger;
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
 use crate::settings::{GrantError, Grants};
@@ -42,13 +47,13 @@ impl Capability for Http {
         _: &Component,
     ) -> wasmtime::Result<()> {
         match interface {
-            "wasi:http/types" => web::http::types::add_to_linker::<_, WasiHttp>(
+            "wasi:http/types" => web::http::types::add_to_linker::<_, CountedHttp>(
                 l,
                 &(&web::LinkOptions::default()).into(),
                 view,
             ),
             "wasi:http/outgoing-handler" => {
-                web::http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, view)
+                web::http::outgoing_handler::add_to_linker::<_, CountedHttp>(l, view)
             }
             _ => Ok(()),
         }
@@ -60,7 +65,8 @@ impl Capability for Http {
         Ok(Some(Box::new(move |call| {
             let gate = Gate::new(Arc::clone(&hosts), Arc::clone(call.monitor));
             let ctx = WasiHttpCtx::new();
-            call.keep(HttpState { ctx, gate });
+            let ledger = Ledger::new(Arc::clone(call.monitor));
+            call.keep(HttpState { ctx, gate, ledger });
             Ok(())
         })))
     }
@@ -70,13 +76,17 @@ impl Capability for Http {
 struct HttpState {
     ctx: WasiHttpCtx,
     gate: Gate,
+    ledger: Ledger,
 }
 
-fn view(call: &mut CallState) -> WasiHttpCtxView<'_> {
+fn view(call: &mut CallState) -> Counted<'_> {
     let (http, table) = call.kept_and_table::<HttpState>();
-    WasiHttpCtxView {
-        ctx: &mut http.ctx,
-        table,
-        hooks: &mut http.gate,
+    Counted {
+        view: WasiHttpCtxView {
+            ctx: &mut http.ctx,
+            table,
+            hooks: &mut http.gate,
+        },
+        ledger: &mut http.ledger,
     }
 }

@@ -3,6 +3,7 @@
 mod calls;
 mod endings;
 mod guests;
+mod held;
 mod interfaces;
 mod loading;
 mod programs;

@@ -5,24 +5,21 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_signature::{MAX_NAME, excerpt};
 use http::uri::Scheme;
 use http::{Request, Response, Uri};
 use http_body_util::BodyExt;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use wasmtime_wasi::runtime::{self, AbortOnDropJoinHandle};
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use super::address::{HostGrant, address, is_public};
+use super::counted::BODY_CHUNK;
+use super::wire::{self, Wire};
 use crate::held::Held;
 use crate::monitor::Monitor;
 
@@ -43,9 +40,6 @@ type Answer = (
     Response<WasiBody>,
     Box<dyn Future<Output = Result<(), Error>> + Send>,
 );
-
-trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 /// What one call may connect to.
 pub(super) struct Gate {
@@ -128,6 +122,10 @@ impl WasiHttpHooks for Gate {
         let admitted = self.admit(request.uri());
         Box::new(async move { admitted?.send(request, options.unwrap_or_default()).await })
     }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
+    }
 }
 
 /// A host that was granted.
@@ -174,16 +172,12 @@ impl Destination {
     }
 
     async fn connect(&self) -> Result<Box<dyn Wire>, Error> {
-        let tcp = dial(&self.resolve().await?).await?;
-        if !self.tls {
-            return Ok(Box::new(tcp));
+        let tcp = wire::dial(&self.resolve().await?).await?;
+        if self.tls {
+            wire::secured(tcp, &self.host).await
+        } else {
+            Ok(Box::new(tcp))
         }
-        let name = match address(&self.host) {
-            Some(address) => ServerName::from(address),
-            None => ServerName::try_from(self.host.clone())?,
-        };
-        let tls = TLS.connect(name, tcp).await.map_err(Error::Tls)?;
-        Ok(Box::new(tls))
     }
 
     /// The addresses of the host that the guest may reach.
@@ -220,17 +214,6 @@ impl Destination {
     }
 }
 
-async fn dial(addresses: &[SocketAddr]) -> Result<TcpStream, Error> {
-    let mut last = Error::DestinationNotFound;
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(tcp) => return Ok(tcp),
-            Err(error) => last = Error::Connect(error),
-        }
-    }
-    Err(last)
-}
-
 /// Drives a connection until its answer has been read, and holds its permit and its memory until then.
 fn drive(
     connection: AbortOnDropJoinHandle<Result<(), Error>>,
@@ -243,16 +226,6 @@ fn drive(
         ended
     })
 }
-
-static TLS: LazyLock<TlsConnector> = LazyLock::new(|| {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.into(),
-    };
-    let config = ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    TlsConnector::from(Arc::new(config))
-});
 
 #[cfg(test)]
 mod tests {
