@@ -24,7 +24,7 @@ use crate::lift::lift;
 use crate::module::{Entry, Linked, Task};
 use crate::monitor::Monitor;
 use crate::refusal::refused;
-use crate::state::{CallSetup, CallState, Prepared, Program};
+use crate::state::{CallSetup, CallState, MAX_RESOURCES, Prepared, Program};
 use crate::trap::{self, Stop};
 use crate::types::Vals;
 
@@ -39,7 +39,7 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
     } = invocation;
     let limits = &task.limits;
     let log = CallLog::new(limits, observer, task.signature.kind == Kind::Command);
-    let monitor = Arc::new(Monitor::start(log, limits.memory));
+    let monitor = Arc::new(Monitor::start(log, limits));
     let (params, program) = match bound(&task, &arguments) {
         Ok(bound) => bound,
         Err(how) => return ended(how, &monitor, Usage::default()),
@@ -147,6 +147,7 @@ fn open(task: &Task, state: CallState) -> wasmtime::Result<Store<CallState>> {
     store.limiter(|state| &mut state.limiter);
     store.epoch_deadline_callback(|store| tick(store.data()));
     store.set_epoch_deadline(1);
+    store.set_max_component_handles(MAX_RESOURCES);
     store.set_hostcall_fuel(usize::try_from(limits.host_call_bytes).unwrap_or(usize::MAX));
     if task.loaded.needs.fuel {
         store.set_fuel(limits.fuel.unwrap_or(u64::MAX))?;

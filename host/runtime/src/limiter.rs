@@ -99,7 +99,7 @@ mod tests {
             ..Limits::default()
         };
         let limits = ResolvedLimits::resolve(&limits, 1 << 20).unwrap();
-        let monitor = Monitor::start(CallLog::new(&limits, None, false), limits.memory);
+        let monitor = Monitor::start(CallLog::new(&limits, None, false), &limits);
         Limiter::new(Arc::new(monitor), elements)
     }
 

@@ -22,7 +22,8 @@ pub struct Limits {
     /// CPU time in seconds, without waiting. Unlimited by default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_time: Option<f64>,
-    /// All memories together, in bytes or as `"64MiB"`. Default: what the worker allows.
+    /// All memories together, in bytes or as `"64MiB"`, and with them what the host holds for the call above 16 MiB:
+    /// arguments and result as the sandbox takes them, headers, buffers, log. Default: what the worker allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<Bytes>,
     /// All tables together, in elements. Default 100,000.
@@ -47,6 +48,9 @@ pub struct Limits {
     /// Default 128 MiB. Values count with their size in the host: a byte of a `list<u8>` is about 40 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_call_bytes: Option<Bytes>,
+    /// What one call may write to its directories. Default 64 MiB; a write above that fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write_bytes: Option<Bytes>,
 }
 
 impl Limits {
@@ -95,6 +99,8 @@ pub struct ResolvedLimits {
     pub result_bytes: u64,
     /// What one host call may allocate, in bytes.
     pub host_call_bytes: u64,
+    /// What one call may write to its directories, in bytes.
+    pub write_bytes: u64,
 }
 
 /// A limit that can't be set.
@@ -135,6 +141,7 @@ impl ResolvedLimits {
             args_bytes: Some(self.args_bytes.into()),
             result_bytes: Some(self.result_bytes.into()),
             host_call_bytes: Some(self.host_call_bytes.into()),
+            write_bytes: Some(self.write_bytes.into()),
         }
     }
 
@@ -165,6 +172,7 @@ impl ResolvedLimits {
             args_bytes: or(limits.args_bytes, 16 * MIB),
             result_bytes: or(limits.result_bytes, 16 * MIB),
             host_call_bytes: or(limits.host_call_bytes, 128 * MIB),
+            write_bytes: or(limits.write_bytes, 64 * MIB),
         })
     }
 }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::call_log::CallLog;
+use crate::limits::ResolvedLimits;
 use crate::memory::CallMemory;
 
 /// Nothing is being polled.
@@ -23,17 +24,22 @@ pub(crate) struct Monitor {
     since: AtomicU64,
     log: Mutex<CallLog>,
     memory: CallMemory,
+    /// Bytes that were written to directories.
+    written: AtomicU64,
+    most_written: u64,
 }
 
 impl Monitor {
-    /// Starts the clock. `memory` is the call's limit, in bytes.
-    pub(crate) fn start(log: CallLog, memory: u64) -> Self {
+    /// Starts the clock.
+    pub(crate) fn start(log: CallLog, limits: &ResolvedLimits) -> Self {
         Monitor {
             start: Instant::now(),
             spent: AtomicU64::new(0),
             since: AtomicU64::new(IDLE),
             log: Mutex::new(log),
-            memory: CallMemory::new(memory),
+            memory: CallMemory::new(limits.memory),
+            written: AtomicU64::new(0),
+            most_written: limits.write_bytes,
         }
     }
 
@@ -66,6 +72,16 @@ impl Monitor {
     /// What it holds.
     pub(crate) fn memory(&self) -> &CallMemory {
         &self.memory
+    }
+
+    /// Counts bytes that are about to be written to a directory. The error is the limit.
+    pub(crate) fn write(&self, bytes: u64) -> Result<(), u64> {
+        let written = self.written.load(Ordering::Relaxed).saturating_add(bytes);
+        if written > self.most_written {
+            return Err(self.most_written);
+        }
+        self.written.store(written, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The log.

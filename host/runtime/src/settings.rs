@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
+use crate::size::Bytes;
 
 /// The part of a module's manifest that concerns the sandbox.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +71,11 @@ pub struct DirGrant {
     /// Whether the guest may write there.
     #[serde(default)]
     pub writable: bool,
+    /// The most bytes that may be in the directory and below it. It is measured when a file is opened to be written,
+    /// at most once a second; what is written in between is added. No limit by default: what one call may write has
+    /// one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<Bytes>,
 }
 
 /// A grant that can't be given.

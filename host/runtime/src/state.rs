@@ -19,7 +19,7 @@ use crate::limits::ResolvedLimits;
 use crate::monitor::Monitor;
 
 /// Handles of host resources that one guest may hold at a time.
-const MAX_RESOURCES: usize = 20_000;
+pub(crate) const MAX_RESOURCES: usize = 20_000;
 
 /// What the host knows about a running call: the data of its store, which the functions of a
 /// [`HostInterface`](crate::HostInterface) are given.
@@ -208,9 +208,15 @@ impl CallState {
 
     /// A value that a linked capability keeps for each call, and the table of resources.
     pub(crate) fn kept_and_table<T: Any>(&mut self) -> (&mut T, &mut ResourceTable) {
+        let (kept, wasi) = self.kept_and_wasi();
+        (kept, &mut wasi.table)
+    }
+
+    /// The same with all of WASI.
+    pub(crate) fn kept_and_wasi<T: Any>(&mut self) -> (&mut T, &mut Wasi) {
         let kept = self.kept.get_mut();
         let kept = kept.expect("a capability is linked only where it is prepared for each call");
-        (kept, &mut self.wasi.table)
+        (kept, &mut self.wasi)
     }
 }
 

@@ -17,7 +17,7 @@ const RETRY: [&str; 7] = [
     "retry_on",
     "ignore_on",
 ];
-const LIMITS: [&str; 10] = [
+const LIMITS: [&str; 11] = [
     "timeout",
     "cpu_time",
     "memory",
@@ -28,6 +28,7 @@ const LIMITS: [&str; 10] = [
     "args_bytes",
     "result_bytes",
     "host_call_bytes",
+    "write_bytes",
 ];
 const OWN: [&str; 3] = ["delivery_mode", "ignore_result", "description"];
 

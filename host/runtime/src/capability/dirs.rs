@@ -1,10 +1,20 @@
 //! `wasi:filesystem`: directories of the host that a manifest grants.
+//!
+//! Must not know what is counted.
+
+mod counted;
+mod quota;
+mod stream;
+
+use std::sync::Arc;
 
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi::FsPerms;
-use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemCtxView, WasiFilesystemView as _};
+use wasmtime_wasi::filesystem::WasiFilesystemView as _;
 use wasmtime_wasi::p2::bindings::filesystem;
 
+use self::counted::{Counted, CountedDirs, Files};
+use self::quota::Place;
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
 use crate::settings::{DirGrant, GrantError, Grants};
@@ -31,11 +41,9 @@ impl Capability for Dirs {
         _: &Component,
     ) -> wasmtime::Result<()> {
         match interface {
-            "wasi:filesystem/types" => {
-                filesystem::types::add_to_linker::<_, WasiFilesystem>(l, view)
-            }
+            "wasi:filesystem/types" => filesystem::types::add_to_linker::<_, CountedDirs>(l, view),
             "wasi:filesystem/preopens" => {
-                filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, view)
+                filesystem::preopens::add_to_linker::<_, CountedDirs>(l, view)
             }
             _ => Ok(()),
         }
@@ -46,12 +54,16 @@ impl Capability for Dirs {
         if let Some(dir) = dirs.iter().find(|dir| !dir.host.is_dir()) {
             return Err(GrantError::Directory(dir.host.clone()));
         }
+        let place = |dir: &DirGrant| Place::new(dir.host.clone(), dir.max_bytes.map(u64::from));
+        let places: Arc<[Place]> = dirs.iter().map(place).collect();
         Ok(Some(Box::new(move |call| {
+            call.keep(Files::new(Arc::clone(call.monitor), Arc::clone(&places)));
             let wasi = call.wasi();
             for DirGrant {
                 host,
                 guest,
                 writable,
+                ..
             } in &dirs
             {
                 let perms = if *writable {
@@ -71,6 +83,10 @@ impl Capability for Dirs {
     }
 }
 
-fn view(call: &mut CallState) -> WasiFilesystemCtxView<'_> {
-    call.wasi().filesystem()
+fn view(call: &mut CallState) -> Counted<'_> {
+    let (files, wasi) = call.kept_and_wasi::<Files>();
+    Counted {
+        view: wasi.filesystem(),
+        files,
+    }
 }

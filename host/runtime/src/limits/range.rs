@@ -24,7 +24,7 @@ const LONGEST: f64 = 2_592_000.0;
 const GIB: f64 = 1_073_741_824.0;
 
 /// All limits.
-pub static LIMITS: [Limit; 10] = [
+pub static LIMITS: [Limit; 11] = [
     Limit {
         bounded: Bounded::new("timeout", 0.001, LONGEST, Unit::Seconds),
         get: |limits| limits.timeout,
@@ -75,10 +75,15 @@ pub static LIMITS: [Limit; 10] = [
         get: |limits| bytes(limits.host_call_bytes),
         set: |limits, value| limits.host_call_bytes = Some(whole(value).into()),
     },
+    Limit {
+        bounded: Bounded::new("write_bytes", 0.0, 1024.0 * GIB, Unit::Bytes),
+        get: |limits| bytes(limits.write_bytes),
+        set: |limits, value| limits.write_bytes = Some(whole(value).into()),
+    },
 ];
 
 /// The names in [`LIMITS`].
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 11] = [
     "timeout",
     "cpu_time",
     "memory",
@@ -89,6 +94,7 @@ const NAMES: [&str; 10] = [
     "args_bytes",
     "result_bytes",
     "host_call_bytes",
+    "write_bytes",
 ];
 
 impl Limit {

@@ -1,4 +1,5 @@
-;; Tasks that fill sets of `wasi:http`'s headers with 110 KB each: `hoard` keeps them, `copy` copies one, `tidy` drops each.
+;; Tasks that fill sets of `wasi:http`'s headers with 110 KB each: `hoard` keeps them, `copy` copies one, `tidy` drops
+;; each. `many` adds headers of different names to one set.
 (component
   (import "wasi:http/types@0.2.0" (instance $http
     (export "fields" (type $fields (sub resource)))
@@ -41,6 +42,22 @@
         (drop (call $clone (local.get $first)))
         (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
       (i32.const 1))
+    (func (export "many") (param $left i32) (result i32)
+      (local $handle i32)
+      (local.set $handle (call $new))
+      (loop $again
+        ;; Four letters of the number.
+        (i32.store (i32.const 0) (i32.add (i32.const 0x61616161)
+          (i32.or
+            (i32.or (i32.and (local.get $left) (i32.const 15))
+              (i32.shl (i32.and (i32.shr_u (local.get $left) (i32.const 4)) (i32.const 15)) (i32.const 8)))
+            (i32.or
+              (i32.shl (i32.and (i32.shr_u (local.get $left) (i32.const 8)) (i32.const 15)) (i32.const 16))
+              (i32.shl (i32.and (i32.shr_u (local.get $left) (i32.const 12)) (i32.const 15)) (i32.const 24))))))
+        (call $append (local.get $handle) (i32.const 0) (i32.const 4)
+          (i32.const 0) (i32.const 0) (i32.const 120000))
+        (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+      (i32.const 1))
     (func (export "tidy") (param $left i32) (result i32)
       (loop $again
         (call $drop (call $fill))
@@ -53,4 +70,5 @@
       (export "clone" (func $clone)) (export "drop" (func $drop))))))
   (func (export "hoard") (param "count" u32) (result u32) (canon lift (core func $i "hoard")))
   (func (export "copy") (param "count" u32) (result u32) (canon lift (core func $i "copy")))
+  (func (export "many") (param "count" u32) (result u32) (canon lift (core func $i "many")))
   (func (export "tidy") (param "count" u32) (result u32) (canon lift (core func $i "tidy"))))

@@ -1,6 +1,9 @@
 //! The sandbox as its users see it: real components in the text format, loaded and called.
 
+mod advisories_engine;
+mod advisories_wasi;
 mod calls;
+mod dirs;
 mod endings;
 mod guests;
 mod held;

@@ -240,10 +240,7 @@ mod tests {
 
     fn gate(grants: &[&str]) -> Gate {
         let limits = ResolvedLimits::resolve(&Limits::default(), 1 << 20).unwrap();
-        let monitor = Arc::new(Monitor::start(
-            CallLog::new(&limits, None, false),
-            limits.memory,
-        ));
+        let monitor = Arc::new(Monitor::start(CallLog::new(&limits, None, false), &limits));
         Gate::new(
             grants
                 .iter()

@@ -64,7 +64,7 @@ mod tests {
     fn what_handles_stand_for_is_counted_until_they_are_dropped() {
         let limits = ResolvedLimits::resolve(&Limits::default(), 1 << 20).unwrap();
         let log = CallLog::new(&limits, None, false);
-        let monitor = Arc::new(Monitor::start(log, 1 << 20));
+        let monitor = Arc::new(Monitor::start(log, &limits));
         let mut ledger = Ledger::new(Arc::clone(&monitor));
         for handle in 0..16 {
             ledger.set(handle, 1 << 20).unwrap();
