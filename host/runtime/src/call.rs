@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use chicory_signature::{Arguments, Kind, Shape, bind, bind_command};
-use serde_json::value::{RawValue, to_raw_value};
+use chicory_signature::{Arguments, Kind, Shape, bind_command};
+use serde_json::value::to_raw_value;
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-use wasmtime::component::Val;
 use wasmtime::{InstancePre, ModuleExport, Store, UpdateDeadline};
 
 use crate::call_log::CallLog;
@@ -20,13 +19,16 @@ use crate::context::TaskContext;
 use crate::ended::{Ended, How, Usage};
 use crate::engine::MEMORY_KEPT;
 use crate::invocation::Invocation;
-use crate::lift::lift;
+use crate::lift::{self, Lifted, Room, TooLong};
+use crate::limits::ResolvedLimits;
+use crate::lower::misfit;
+use crate::memory::OutOfMemory;
 use crate::module::{Entry, Linked, Task};
 use crate::monitor::Monitor;
 use crate::refusal::refused;
 use crate::state::{CallSetup, CallState, MAX_RESOURCES, Prepared, Program};
 use crate::trap::{self, Stop};
-use crate::types::Vals;
+use crate::typed::{self, Given};
 
 /// Runs one call.
 pub(crate) async fn run(invocation: Invocation) -> Ended {
@@ -40,8 +42,8 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
     let limits = &task.limits;
     let log = CallLog::new(limits, observer, task.signature.kind == Kind::Command);
     let monitor = Arc::new(Monitor::start(log, limits));
-    let (params, program) = match bound(&task, &arguments) {
-        Ok(bound) => bound,
+    let program = match program(&task, &arguments, &monitor) {
+        Ok(program) => program,
         Err(how) => return ended(how, &monitor, Usage::default()),
     };
     let prepared = match prepare(&task, &monitor, &context, program) {
@@ -64,9 +66,9 @@ pub(crate) async fn run(invocation: Invocation) -> Ended {
     let faults = residency.before();
     let called = {
         // Pinned where it is made: it is large, and each move of it is a copy.
-        let calling = pin!(call(&mut store, &task, &params));
+        let calling = pin!(call(&mut store, &task, &arguments));
         let calling = pin!(task.loaded.ticker.count(calling));
-        drive(&monitor, deadline, cancel.as_ref(), calling).await
+        drive(&monitor, limits, deadline, cancel.as_ref(), calling).await
     };
     let how = match called {
         Ok(called) => conclude(&task, called, &store),
@@ -103,24 +105,22 @@ fn ended(how: How, monitor: &Monitor, usage: Usage) -> Ended {
     }
 }
 
-/// The arguments as the task takes them.
-fn bound(task: &Task, arguments: &Arguments) -> Result<(Vec<Val>, Program), How> {
+/// What a command is given by its environment. A function's arguments are converted when it is called.
+fn program(task: &Task, arguments: &Arguments, monitor: &Monitor) -> Result<Program, How> {
     if arguments.size() > task.limits.args_bytes {
         return Err(How::TooLarge {
             what: "arguments",
             limit: task.limits.args_bytes,
         });
     }
-    let signature = &task.signature;
-    match signature.kind {
-        Kind::Function => {
-            bind::<Vals>(&signature.params, arguments).map(|vals| (vals, Program::default()))
-        }
+    monitor.memory().charge(arguments.size()).map_err(beyond)?;
+    match task.signature.kind {
+        Kind::Function => Ok(Program::default()),
         Kind::Command => {
-            bind_command(arguments).map(|line| (Vec::new(), Program::new(&task.loaded.name, line)))
+            let line = bind_command(arguments).map_err(How::Invalid)?;
+            Ok(Program::new(&task.loaded.name, line))
         }
     }
-    .map_err(How::Invalid)
 }
 
 /// What the module's capabilities need for this call.
@@ -173,8 +173,8 @@ fn tick(state: &CallState) -> wasmtime::Result<UpdateDeadline> {
 async fn call(
     store: &mut Store<CallState>,
     task: &Task,
-    params: &[Val],
-) -> wasmtime::Result<Option<Val>> {
+    arguments: &Arguments,
+) -> wasmtime::Result<Lifted> {
     let (pre, export) = match (&task.loaded.linked, task.entry) {
         (Linked::Component(pre), Entry::Export(export)) => (pre, export),
         (Linked::Program(pre), Entry::Start(start)) => {
@@ -187,12 +187,11 @@ async fn call(
     let func = instance
         .get_func(&mut *store, export)
         .expect("the export was found at load");
-    let mut results = [Val::Bool(false)];
-    let expected = usize::from(task.signature.result.is_some());
-    func.call_async(&mut *store, params, &mut results[..expected])
-        .await?;
-    let [result] = results;
-    Ok(task.signature.result.is_some().then_some(result))
+    let given = Given {
+        params: &task.signature.params,
+        arguments: (task.signature.kind == Kind::Function).then_some(arguments),
+    };
+    typed::call(store, func, task.core_values, given).await
 }
 
 /// Makes the instance of a program and runs it.
@@ -200,14 +199,14 @@ async fn start_program(
     store: &mut Store<CallState>,
     pre: &InstancePre<CallState>,
     start: ModuleExport,
-) -> wasmtime::Result<Option<Val>> {
+) -> wasmtime::Result<Lifted> {
     let instance = pre.instantiate_async(&mut *store).await?;
     let start = instance.get_module_export(&mut *store, &start);
     let start = start.and_then(wasmtime::Extern::into_func);
     let start = start.expect("the export was found at load");
     let start = start.typed::<(), ()>(&*store)?;
     start.call_async(store, ()).await?;
-    Ok(None)
+    Ok(Lifted::nothing())
 }
 
 /// Why a call was given up.
@@ -243,6 +242,7 @@ impl Alarms {
 /// Polls the call until it is done, the deadline has passed, or it is cancelled.
 async fn drive<T>(
     monitor: &Monitor,
+    limits: &ResolvedLimits,
     deadline: Instant,
     cancel: Option<&CancellationToken>,
     mut call: Pin<&mut impl Future<Output = T>>,
@@ -251,28 +251,35 @@ async fn drive<T>(
         return Err(Halt::Cancelled);
     }
     let mut alarms = None;
-    std::future::poll_fn(|cx| match monitor.timed(|| call.as_mut().poll(cx)) {
-        Poll::Ready(done) => Poll::Ready(Ok(done)),
-        Poll::Pending => alarms
-            .get_or_insert_with(|| Alarms::set(deadline, cancel))
-            .poll(cx)
-            .map(Err),
+    std::future::poll_fn(|cx| {
+        let go_on = || call.as_mut().poll(cx);
+        let room = Room {
+            text: limits.result_bytes,
+            memory: monitor.memory().left(),
+        };
+        match monitor.timed(|| lift::with_room(room, go_on)) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => alarms
+                .get_or_insert_with(|| Alarms::set(deadline, cancel))
+                .poll(cx)
+                .map(Err),
+        }
     })
     .await
 }
 
 /// The ending of a call that was not stopped from outside.
-fn conclude(task: &Task, called: wasmtime::Result<Option<Val>>, store: &Store<CallState>) -> How {
+fn conclude(task: &Task, called: wasmtime::Result<Lifted>, store: &Store<CallState>) -> How {
     let state = store.data();
     let how = match (task.signature.kind, called) {
-        (Kind::Function, Ok(val)) => returned(task, val.as_ref()),
-        (Kind::Command, Ok(Some(Val::Result(Err(_))))) => exited(1, task, &state.monitor),
-        (Kind::Command, Ok(_)) => exited(0, task, &state.monitor),
+        (Kind::Function, Ok(lifted)) => returned(task, lifted, &state.monitor),
+        (Kind::Command, Ok(lifted)) => exited(lifted.failed.into(), task, &state.monitor),
         (kind, Err(error)) => match (kind, trap::exit_code(&error)) {
             (Kind::Command, Some(code)) => exited(code, task, &state.monitor),
             (Kind::Function, Some(code)) => How::Trapped {
                 message: format!("the guest called exit with code {code}"),
             },
+            (_, None) if let Some(misfit) = misfit(&error) => How::Invalid(misfit.clone()),
             (_, None) if trap::is_panic(&error) => with_last_words(&error, task, state),
             (_, None) => trap::ending(&error, &task.limits),
         },
@@ -312,30 +319,35 @@ fn blame(how: How, state: &CallState) -> How {
     }
 }
 
-fn returned(task: &Task, val: Option<&Val>) -> How {
-    let limit = task.limits.result_bytes;
-    match (&task.signature.result, val) {
-        (Some(Shape::Result(outcome)), Some(Val::Result(Ok(val)))) => {
-            json(outcome.ok.as_ref(), val.as_deref(), limit)
-        }
-        (Some(Shape::Result(outcome)), Some(Val::Result(Err(val)))) => {
-            refused(outcome.err.as_ref(), val.as_deref(), limit)
-        }
-        (shape, val) => json(shape.as_ref(), val, limit),
+/// The ending of a function that returned.
+fn returned(task: &Task, lifted: Lifted, monitor: &Monitor) -> How {
+    let limits = &task.limits;
+    if let (true, Some(Shape::Result(outcome))) = (lifted.failed, &task.signature.result) {
+        return refused(outcome.err.as_ref(), lifted.json.ok());
+    }
+    match lifted.json {
+        Ok(json) => match monitor.memory().charge(json.get().len() as u64) {
+            Ok(()) => How::Returned(json),
+            Err(refused) => beyond(refused),
+        },
+        Err(TooLong { most }) if most < limits.result_bytes => How::OutOfMemory {
+            message: format!(
+                "out of memory: a result of more than {most} bytes as JSON beside the guest's memory, the limit is {}",
+                limits.memory
+            ),
+        },
+        Err(TooLong { .. }) => How::TooLarge {
+            what: "result",
+            limit: limits.result_bytes,
+        },
     }
 }
 
-fn json(shape: Option<&Shape>, val: Option<&Val>, limit: u64) -> How {
-    let (Some(shape), Some(val)) = (shape, val) else {
-        return How::Returned(RawValue::NULL.to_owned());
-    };
-    lift(shape, val, limit).map_or(
-        How::TooLarge {
-            what: "result",
-            limit,
-        },
-        How::Returned,
-    )
+/// The ending of a call for which the host would hold too much.
+fn beyond(refused: OutOfMemory) -> How {
+    How::OutOfMemory {
+        message: refused.to_string(),
+    }
 }
 
 /// The ending of a command-line program.

@@ -26,6 +26,7 @@ mod lift;
 mod limiter;
 mod limits;
 mod load;
+mod lower;
 mod measure;
 mod memory;
 mod module;
@@ -40,6 +41,7 @@ mod size;
 mod state;
 mod ticker;
 mod trap;
+mod typed;
 mod types;
 mod wrap;
 

@@ -1,189 +1,134 @@
-//! From WIT values to JSON, by type.
+//! A task's result from a guest to JSON text, without a value in between.
 //!
-//! Must not know functions, nor whether a value is a result or an error.
+//! Must not know how a value of a type is read, nor what a result means.
 
-use std::cell::RefCell;
-use std::io::{self, Write};
+use std::cell::{Cell, RefCell};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::ser::{Error as _, SerializeMap};
-use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use wasmtime::component::Val;
+use wasmtime::component::__internal::wasmtime_environ::component::MAX_FLAT_PARAMS;
+use wasmtime::component::__internal::{InterfaceType, LiftContext};
+use wasmtime::{ValRaw, bail};
 
-use chicory_signature::{Case, Field, Outcome, Shape};
+use source::{Source, region};
+use value::{Lifter, Unlifted};
 
-/// The value as JSON text, or `None` if that is longer than `limit` bytes.
-pub(crate) fn lift(shape: &Shape, val: &Val, limit: u64) -> Option<Box<RawValue>> {
-    let text = WRITTEN.with_borrow_mut(|text| {
-        text.clear();
-        let mut out = Capped {
-            text,
-            left: usize::try_from(limit).unwrap_or(usize::MAX),
-        };
-        serde_json::to_writer(&mut out, &Json { shape, val }).ok()?;
-        // A copy has the right size at once; a long text is worth more than that.
-        let text = if text.len() > KEPT {
-            std::mem::take(text)
-        } else {
-            text.clone()
-        };
-        Some(text)
-    })?;
-    RawValue::from_string(String::from_utf8(text).ok()?).ok()
+mod source;
+mod value;
+
+/// A task's result as JSON.
+#[derive(Debug)]
+pub(crate) struct Lifted {
+    /// Whether the task returned the error of a WIT `result`.
+    pub(crate) failed: bool,
+    /// The result, or what is in the `ok` or the error of a WIT `result`. In an error, texts and lists are cut.
+    pub(crate) json: Result<Box<RawValue>, TooLong>,
+}
+
+impl Lifted {
+    /// What a program gives back that returned.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            failed: false,
+            json: Ok(RawValue::NULL.to_owned()),
+        }
+    }
+}
+
+/// A result is longer than what there is room for.
+#[derive(Debug)]
+pub(crate) struct TooLong {
+    /// What there was room for, in bytes.
+    pub(crate) most: u64,
+}
+
+/// What a call has room for, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Room {
+    /// The result as JSON.
+    pub(crate) text: u64,
+    /// The result and the guest's memory together.
+    pub(crate) memory: u64,
 }
 
 thread_local! {
     /// Where values are written, so that the text of a short one is allocated once and not as it grows.
     static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// What the call that this thread is at has room for.
+    static ROOM: Cell<Room> = const { Cell::new(Room { text: 0, memory: 0 }) };
 }
 
 /// The largest buffer that a thread keeps.
 const KEPT: usize = 16 << 10;
 
-struct Capped<'a> {
-    text: &'a mut Vec<u8>,
-    left: usize,
+/// Room for a task's own error, of which each text and list is cut.
+const ERROR: u64 = 1 << 20;
+
+/// Goes on with a call. The thread is all that wasmtime leaves a lifted type to know its call by.
+pub(crate) fn with_room<R>(room: Room, go_on: impl FnOnce() -> R) -> R {
+    ROOM.set(room);
+    go_on()
 }
 
-impl Write for Capped<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.left = self
-            .left
-            .checked_sub(bytes.len())
-            .ok_or(io::ErrorKind::FileTooLarge)?;
-        self.text.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A value with its type, as serde sees it.
-struct Json<'a> {
-    shape: &'a Shape,
-    val: &'a Val,
-}
-
-impl Serialize for Json<'_> {
-    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        match (self.shape, self.val) {
-            (_, Val::Bool(value)) => out.serialize_bool(*value),
-            (_, Val::S8(value)) => out.serialize_i8(*value),
-            (_, Val::U8(value)) => out.serialize_u8(*value),
-            (_, Val::S16(value)) => out.serialize_i16(*value),
-            (_, Val::U16(value)) => out.serialize_u16(*value),
-            (_, Val::S32(value)) => out.serialize_i32(*value),
-            (_, Val::U32(value)) => out.serialize_u32(*value),
-            (_, Val::S64(value)) => out.serialize_i64(*value),
-            (_, Val::U64(value)) => out.serialize_u64(*value),
-            (_, Val::Float32(value)) if value.is_finite() => out.serialize_f32(*value),
-            (_, Val::Float32(value)) => out.serialize_str(not_finite(f64::from(*value))),
-            (_, Val::Float64(value)) if value.is_finite() => out.serialize_f64(*value),
-            (_, Val::Float64(value)) => out.serialize_str(not_finite(*value)),
-            (_, Val::Char(value)) => out.serialize_char(*value),
-            (_, Val::String(value)) => out.serialize_str(value),
-            (Shape::Bytes, Val::List(items)) => out.serialize_str(&base64(items)),
-            (
-                Shape::List(shape) | Shape::FixedList(shape, _),
-                Val::List(items) | Val::FixedLengthList(items),
-            ) => out.collect_seq(items.iter().map(|val| Json { shape, val })),
-            (Shape::Record(fields), Val::Record(values)) => record(fields, values, out),
-            (Shape::Tuple(shapes), Val::Tuple(values)) => out.collect_seq(
-                shapes
-                    .iter()
-                    .zip(values)
-                    .map(|(shape, val)| Json { shape, val }),
-            ),
-            (Shape::Variant(cases), Val::Variant(name, payload)) => {
-                variant(cases, name, payload.as_deref(), out)
-            }
-            (_, Val::Enum(name)) => out.serialize_str(name),
-            (Shape::Option(shape), Val::Option(Some(val))) => Json { shape, val }.serialize(out),
-            (_, Val::Option(None)) => out.serialize_unit(),
-            (Shape::Result(outcome), Val::Result(value)) => result(outcome, value, out),
-            (_, Val::Flags(names)) => out.collect_seq(names),
-            (shape, _) => Err(S::Error::custom(format_args!(
-                "a value that is not a {shape}"
-            ))),
-        }
+/// Lifts a function's result from the core values that it returned: the result's own, or a pointer to it.
+pub(crate) fn from_core_values(
+    cx: &LiftContext<'_>,
+    ty: InterfaceType,
+    values: &[ValRaw],
+) -> wasmtime::Result<Lifted> {
+    let abi = cx.types.canonical_abi(&ty);
+    match (abi.flat_count(MAX_FLAT_PARAMS), values) {
+        (Some(count), values) if count <= values.len() => lifted(cx, ty, Source::Flat(values)),
+        (_, [pointer, ..]) => from_memory(cx, ty, pointer.get_u32() as usize),
+        (_, []) => bail!("no pointer to a result"),
     }
 }
 
-fn not_finite(value: f64) -> &'static str {
-    match value {
-        value if value.is_nan() => "NaN",
-        value if value > 0.0 => "Infinity",
-        _ => "-Infinity",
-    }
+/// Lifts a function's result that is at this address.
+pub(crate) fn from_memory(
+    cx: &LiftContext<'_>,
+    ty: InterfaceType,
+    address: usize,
+) -> wasmtime::Result<Lifted> {
+    let abi = cx.types.canonical_abi(&ty);
+    let length = abi.size32 as usize;
+    let bytes = region(cx.memory(), "return pointer", address, length, abi.align32)?;
+    lifted(cx, ty, Source::Memory(bytes))
 }
 
-/// Base64 of a `list<u8>`.
-fn base64(items: &[Val]) -> String {
-    let byte = |val: &Val| {
-        if let Val::U8(byte) = val {
-            Some(*byte)
-        } else {
-            None
-        }
+fn lifted(cx: &LiftContext<'_>, ty: InterfaceType, source: Source<'_>) -> wasmtime::Result<Lifted> {
+    let InterfaceType::Tuple(results) = ty else {
+        bail!("results that are not a tuple")
     };
-    STANDARD.encode(items.iter().filter_map(byte).collect::<Vec<u8>>())
-}
-
-fn record<S: Serializer>(
-    fields: &[Field],
-    values: &[(String, Val)],
-    out: S,
-) -> Result<S::Ok, S::Error> {
-    // wasmtime gives a record's fields in the order of the type.
-    out.collect_map(fields.iter().zip(values).map(|(field, (name, val))| {
-        (
-            name,
-            Json {
-                shape: &field.shape,
-                val,
-            },
-        )
-    }))
-}
-
-fn variant<S: Serializer>(
-    cases: &[Case],
-    name: &str,
-    payload: Option<&Val>,
-    out: S,
-) -> Result<S::Ok, S::Error> {
-    let shape = cases
-        .iter()
-        .find(|case| case.name == name)
-        .and_then(|case| case.payload.as_ref());
-    match (shape, payload) {
-        (Some(shape), Some(val)) => entry(name, &Json { shape, val }, out),
-        _ => out.serialize_str(name),
-    }
-}
-
-type Sides = Result<Option<Box<Val>>, Option<Box<Val>>>;
-
-fn result<S: Serializer>(outcome: &Outcome, value: &Sides, out: S) -> Result<S::Ok, S::Error> {
-    let (side, shape, val) = match value {
-        Ok(val) => ("ok", &outcome.ok, val),
-        Err(val) => ("err", &outcome.err, val),
+    let (failed, result, source) = match cx.types[results].types.first() {
+        Some(InterfaceType::Result(ty)) => {
+            let ty = &cx.types[*ty];
+            let (case, source) = source.case(&ty.info, 2)?;
+            (case == 1, [ty.ok, ty.err][case], source)
+        }
+        other => (false, other.copied(), source),
     };
-    match (shape, val) {
-        (Some(shape), Some(val)) => entry(side, &Json { shape, val }, out),
-        _ => entry(side, &(), out),
-    }
+    let room = ROOM.get();
+    let memory = room.memory.saturating_sub(cx.memory().len() as u64);
+    let most = if failed { ERROR } else { room.text.min(memory) };
+    WRITTEN.with_borrow_mut(|text| {
+        text.clear();
+        let limit = usize::try_from(most).unwrap_or(usize::MAX);
+        let mut lifter = Lifter::new(cx, text, limit, failed);
+        let json = match lifter.payload(result, source) {
+            Ok(()) => Ok(taken(text)?),
+            Err(Unlifted::TooLong) => Err(TooLong { most }),
+            Err(Unlifted::Invalid(error)) => return Err(error),
+        };
+        Ok(Lifted { failed, json })
+    })
 }
 
-fn entry<S: Serializer>(key: &str, value: &impl Serialize, out: S) -> Result<S::Ok, S::Error> {
-    let mut map = out.serialize_map(Some(1))?;
-    map.serialize_entry(key, value)?;
-    map.end()
+/// The text as JSON. A short one is copied, so that it has the right size at once; a long one is worth more than that.
+fn taken(text: &mut Vec<u8>) -> wasmtime::Result<Box<RawValue>> {
+    let text = if text.len() > KEPT {
+        std::mem::take(text)
+    } else {
+        text.clone()
+    };
+    Ok(RawValue::from_string(String::from_utf8(text)?)?)
 }
-
-#[cfg(test)]
-mod tests;

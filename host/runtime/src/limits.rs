@@ -44,8 +44,8 @@ pub struct Limits {
     /// The result as JSON. Default 16 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result_bytes: Option<Bytes>,
-    /// How much memory of the host one call from the guest to the host, or the task's result, may take.
-    /// Default 128 MiB. Values count with their size in the host: a byte of a `list<u8>` is about 40 bytes.
+    /// How much memory of the host the values of one call from the guest to the host may take. Default 128 MiB.
+    /// Arguments and results have limits of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_call_bytes: Option<Bytes>,
     /// What one call may write to its directories. Default 64 MiB; a write above that fails.

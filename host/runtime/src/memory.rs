@@ -93,6 +93,12 @@ impl CallMemory {
         self.guest.load(Ordering::Relaxed)
     }
 
+    /// What the guest, and what the host does not yet hold for it, may have together.
+    pub(crate) fn left(&self) -> u64 {
+        let most = self.limit.saturating_add(FLOOR);
+        most.saturating_sub(self.host.load(Ordering::Relaxed))
+    }
+
     /// The most bytes that the host held at a time.
     pub(crate) fn host_peak(&self) -> u64 {
         self.host_peak.load(Ordering::Relaxed)

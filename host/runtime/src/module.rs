@@ -18,6 +18,7 @@ use crate::limits::{LimitError, Limits, ResolvedLimits};
 use crate::resident::Residency;
 use crate::state::CallState;
 use crate::ticker::Ticker;
+use crate::typed::core_values;
 
 /// A module that is ready to run: compiled, checked against its grants, linked.
 pub struct Module {
@@ -92,6 +93,8 @@ pub struct Task {
     pub(crate) loaded: Arc<Loaded>,
     pub(crate) entry: Entry,
     pub(crate) signature: Signature,
+    /// How many core values its result is made of.
+    pub(crate) core_values: usize,
     pub(crate) limits: ResolvedLimits,
     name: String,
 }
@@ -193,6 +196,7 @@ impl Task {
         Task {
             loaded: Arc::clone(loaded),
             entry,
+            core_values: core_values(signature.result.as_ref(), loaded.needs.concurrency),
             signature,
             limits,
             name,
@@ -232,6 +236,7 @@ impl Task {
             loaded: Arc::clone(&self.loaded),
             entry: self.entry,
             signature: self.signature.clone(),
+            core_values: self.core_values,
             limits: ResolvedLimits::resolve(&limits.or(&held), self.limits.memory)?,
             name: self.name.clone(),
         }))

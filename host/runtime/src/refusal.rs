@@ -2,84 +2,123 @@
 //!
 //! Must not know the retry policy.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use wasmtime::component::Val;
 
 use crate::ended::{Advice, How};
-use crate::lift::lift;
-use chicory_signature::{Case, Field, MAX_NAME, MAX_TEXT, Shape, excerpt};
+use chicory_signature::{Case, Field, MAX_NAME, MAX_TEXT, Shape, into_excerpt};
 
 /// The name of errors without a name of their own.
 const UNNAMED: &str = "TaskError";
 
-/// The ending of a task that returned `err`.
-pub(crate) fn refused(shape: Option<&Shape>, err: Option<&Val>, limit: u64) -> How {
-    let (Some(shape), Some(val)) = (shape, err) else {
-        let message = "the task failed without saying why".into();
-        return How::Refused {
-            name: UNNAMED.into(),
-            message,
-            traceback: None,
-            retry: Advice::Policy,
-            details: RawValue::NULL.to_owned(),
-        };
+/// The ending of a task that returned an error of this type; without details it was too long to be read.
+pub(crate) fn refused(shape: Option<&Shape>, details: Option<Box<RawValue>>) -> How {
+    let said = match (shape, &details) {
+        (None, _) => Said::plain("the task failed without saying why".into()),
+        (_, None) => Said::plain(too_long()),
+        (Some(Shape::Record(fields)), Some(details)) if is_failure(fields) => failure(details),
+        (Some(shape @ (Shape::Variant(_) | Shape::Enum(_))), Some(details)) => {
+            chosen(shape, details)
+        }
+        (Some(shape), Some(details)) => {
+            Said::plain(message(Some(shape), details).unwrap_or_else(|| shown(details)))
+        }
     };
-    let details = lift(shape, val, limit.min(MAX_TEXT as u64));
-    let shown = || match &details {
-        Some(details) => details.get().to_owned(),
-        None => format!("an error of more than {MAX_TEXT} bytes"),
-    };
-    let mut traceback = None;
-    let (name, message, retry) = match (shape, val) {
-        (Shape::Record(fields), Val::Record(values)) if is_failure(fields) => {
-            traceback = text_at(values, "traceback");
-            failure(values)
-        }
-        (Shape::Variant(cases), Val::Variant(case, payload)) if is_task_error(cases) => {
-            let (message, retry) = advice(case, payload.as_deref());
-            (UNNAMED.to_owned(), message, retry)
-        }
-        (Shape::Variant(_), Val::Variant(case, payload)) => {
-            let message = payload
-                .as_deref()
-                .map(|val| message(val).unwrap_or_else(shown));
-            let name = kept(case, MAX_NAME);
-            (name.clone(), message.unwrap_or(name), Advice::Policy)
-        }
-        (_, Val::Enum(case)) => {
-            let name = kept(case, MAX_NAME);
-            (name.clone(), name, Advice::Policy)
-        }
-        (_, val) => (
-            UNNAMED.to_owned(),
-            message(val).unwrap_or_else(shown),
-            Advice::Policy,
-        ),
-    };
+    let details = details.filter(|details| details.get().len() <= MAX_TEXT);
     How::Refused {
-        name,
-        message,
-        traceback,
-        retry,
+        name: said.name,
+        message: said.message,
+        traceback: said.traceback,
+        retry: said.retry,
         details: details.unwrap_or_else(|| RawValue::NULL.to_owned()),
     }
 }
 
-/// What is kept of a guest's text: it is as long as the guest likes.
-fn kept(text: &str, limit: usize) -> String {
-    excerpt(text, limit).into_owned()
+/// An error for people that has no text of its own.
+fn shown(details: &RawValue) -> String {
+    if details.get().len() > MAX_TEXT {
+        return too_long();
+    }
+    details.to_string()
+}
+
+fn too_long() -> String {
+    format!("an error of more than {MAX_TEXT} bytes")
+}
+
+/// What a task says about its failure.
+struct Said {
+    name: String,
+    message: String,
+    traceback: Option<String>,
+    retry: Advice,
+}
+
+impl Said {
+    /// Nothing but a text.
+    fn plain(message: String) -> Self {
+        Self {
+            name: UNNAMED.to_owned(),
+            message,
+            traceback: None,
+            retry: Advice::Policy,
+        }
+    }
+}
+
+/// An object's entries, read no deeper.
+type Entries<'a> = BTreeMap<String, &'a RawValue>;
+
+fn entries(json: &RawValue) -> Entries<'_> {
+    serde_json::from_str(json.get()).unwrap_or_default()
+}
+
+fn text(json: &RawValue) -> Option<String> {
+    serde_json::from_str(json.get()).ok()
+}
+
+/// The error is a case of a variant or an enum: its name is the case's.
+fn chosen(shape: &Shape, details: &RawValue) -> Said {
+    let entries = entries(details);
+    let (case, payload) = match (text(details), entries.into_iter().next()) {
+        (Some(case), _) => (case, None),
+        (None, Some((case, payload))) => (case, Some(payload)),
+        (None, None) => return Said::plain(shown(details)),
+    };
+    let cases = match shape {
+        Shape::Variant(cases) => &**cases,
+        _ => &[],
+    };
+    let ty = cases.iter().find(|known| known.name == case);
+    let ty = ty.and_then(|known| known.payload.as_ref());
+    let message = payload.and_then(|payload| message(ty, payload));
+    if is_task_error(cases) {
+        return Said {
+            retry: advice(&case, payload),
+            ..Said::plain(message.unwrap_or_default())
+        };
+    }
+    let name = into_excerpt(case, MAX_NAME);
+    let whole = || payload.map_or_else(|| name.clone(), |_| shown(details));
+    let message = message.unwrap_or_else(whole);
+    Said {
+        name,
+        ..Said::plain(message)
+    }
 }
 
 /// The text of an error that is a string, or a record with one called `message`.
-fn message(val: &Val) -> Option<String> {
-    match val {
-        Val::String(text) => Some(kept(text, MAX_TEXT)),
-        Val::Record(fields) => fields.iter().find_map(|(name, val)| match val {
-            Val::String(text) if name == "message" => Some(kept(text, MAX_TEXT)),
-            _ => None,
-        }),
+fn message(shape: Option<&Shape>, json: &RawValue) -> Option<String> {
+    match shape? {
+        Shape::String => text(json),
+        Shape::Record(fields) => {
+            let is_message =
+                |field: &&Field| field.name == "message" && field.shape == Shape::String;
+            fields.iter().find(is_message)?;
+            text(entries(json).get("message")?)
+        }
         _ => None,
     }
 }
@@ -107,36 +146,32 @@ fn is_failure(fields: &[Field]) -> bool {
             ]
 }
 
-/// Name, message and advice of a `failure`. One with an empty name gets the default name.
-fn failure(fields: &[(String, Val)]) -> (String, String, Advice) {
-    let name = text_at(fields, "name").filter(|name| !name.is_empty());
-    let retry = fields.iter().find_map(|(_, val)| match val {
-        Val::Variant(case, payload) => Some((case.as_str(), payload.as_deref())),
-        _ => None,
+/// What a `failure` says. One with an empty name gets the default name.
+fn failure(details: &RawValue) -> Said {
+    let entries = entries(details);
+    let said = |field: &str| entries.get(field).copied().and_then(text);
+    let retry = entries.get("retry").map(|retry| {
+        let after = self::entries(retry)
+            .get("after")
+            .and_then(|after| millis(after));
+        match after {
+            Some(after) => Advice::RetryAfter(Some(after)),
+            None if text(retry).is_some_and(|case| case == "never") => Advice::Never,
+            None => Advice::Policy,
+        }
     });
-    let advice = match retry {
-        Some(("after", Some(Val::U64(ms)))) => Advice::RetryAfter(Some(Duration::from_millis(*ms))),
-        Some(("never", _)) => Advice::Never,
-        _ => Advice::Policy,
-    };
-    (
-        name.unwrap_or_else(|| UNNAMED.to_owned()),
-        text_at(fields, "message").unwrap_or_default(),
-        advice,
-    )
+    Said {
+        name: (said("name").filter(|name| !name.is_empty())).unwrap_or_else(|| UNNAMED.to_owned()),
+        message: said("message").unwrap_or_default(),
+        traceback: said("traceback"),
+        retry: retry.unwrap_or_default(),
+    }
 }
 
-/// The text in a record's field, which may be optional.
-fn text_at(fields: &[(String, Val)], name: &str) -> Option<String> {
-    let (_, val) = fields.iter().find(|(field, _)| field == name)?;
-    match val {
-        Val::String(text) => Some(kept(text, MAX_TEXT)),
-        Val::Option(Some(inner)) => match &**inner {
-            Val::String(text) => Some(kept(text, MAX_TEXT)),
-            _ => None,
-        },
-        _ => None,
-    }
+fn millis(json: &RawValue) -> Option<Duration> {
+    serde_json::from_str(json.get())
+        .ok()
+        .map(Duration::from_millis)
 }
 
 /// Whether a variant is `chicory:task/types.task-error`. A component's types have no names, but no other type
@@ -164,23 +199,23 @@ fn is_task_error(cases: &[Case]) -> bool {
         && shape("fatal") == Some(&Shape::String)
 }
 
-fn advice(case: &str, payload: Option<&Val>) -> (String, Advice) {
-    let text = payload.and_then(message).unwrap_or_default();
-    let advice = match (case, payload) {
-        ("fatal", _) => Advice::Never,
-        ("retry-after", Some(Val::Record(fields))) => {
-            Advice::RetryAfter(fields.iter().find_map(|(_, val)| match val {
-                Val::U64(ms) => Some(Duration::from_millis(*ms)),
-                _ => None,
-            }))
+/// What a `task-error` says about retrying.
+fn advice(case: &str, payload: Option<&RawValue>) -> Advice {
+    match case {
+        "fatal" => Advice::Never,
+        "retry-after" => {
+            let entries = payload.map(entries).unwrap_or_default();
+            Advice::RetryAfter(entries.get("delay-ms").and_then(|delay| millis(delay)))
         }
         _ => Advice::RetryAfter(None),
-    };
-    (text, advice)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn field(name: &str, shape: Shape) -> Field {
@@ -213,8 +248,8 @@ mod tests {
         Shape::Variant(cases.into())
     }
 
-    fn summary(shape: &Shape, val: &Val) -> (String, String, Advice) {
-        match refused(Some(shape), Some(val), 1 << 30) {
+    fn summary(shape: &Shape, error: &Value) -> (String, String, Advice) {
+        match refused(Some(shape), to_raw_value(error).ok()) {
             How::Refused {
                 name,
                 message,
@@ -225,32 +260,21 @@ mod tests {
         }
     }
 
-    fn text(text: &str) -> Val {
-        Val::String(text.into())
-    }
-
     #[test]
     fn a_task_error_carries_advice() {
-        let variant = |case: &str, val| Val::Variant(case.into(), Some(Box::new(val)));
         let error = |message: &str, advice| ("TaskError".to_owned(), message.to_owned(), advice);
         let shape = task_error();
         assert_eq!(
-            summary(&shape, &variant("fatal", text("no"))),
+            summary(&shape, &json!({"fatal": "no"})),
             error("no", Advice::Never)
         );
         assert_eq!(
-            summary(&shape, &variant("retry", text("busy"))),
+            summary(&shape, &json!({"retry": "busy"})),
             error("busy", Advice::RetryAfter(None))
         );
-        let later = Val::Record(vec![
-            ("message".into(), text("later")),
-            ("delay-ms".into(), Val::U64(1500)),
-        ]);
+        let later = json!({"retry-after": {"message": "later", "delay-ms": 1500}});
         let after = Advice::RetryAfter(Some(Duration::from_millis(1500)));
-        assert_eq!(
-            summary(&shape, &variant("retry-after", later)),
-            error("later", after)
-        );
+        assert_eq!(summary(&shape, &later), error("later", after));
     }
 
     #[test]
@@ -269,44 +293,34 @@ mod tests {
             ]
             .into(),
         );
-        let thrown = |name: &str, retry| {
-            Val::Record(vec![
-                ("name".into(), text(name)),
-                ("message".into(), text("bad")),
-                (
-                    "traceback".into(),
-                    Val::Option(Some(Box::new(text("line 7")))),
-                ),
-                ("retry".into(), retry),
-            ])
-        };
+        let thrown = |name: &str, retry: Value| json!({"name": name, "message": "bad", "traceback": "line 7", "retry": retry});
         let said = |name: &str, advice| (name.to_owned(), "bad".to_owned(), advice);
-        let policy = thrown("ValueError", Val::Variant("policy".into(), None));
+        let policy = thrown("ValueError", json!("policy"));
         assert_eq!(summary(&shape, &policy), said("ValueError", Advice::Policy));
-        let after = Val::Variant("after".into(), Some(Box::new(Val::U64(40))));
         assert_eq!(
-            summary(&shape, &thrown("Busy", after)),
+            summary(&shape, &thrown("Busy", json!({"after": 40}))),
             said("Busy", Advice::RetryAfter(Some(Duration::from_millis(40))))
         );
-        let never = thrown("", Val::Variant("never".into(), None));
+        let never = thrown("", json!("never"));
         assert_eq!(summary(&shape, &never), said("TaskError", Advice::Never));
-        let How::Refused { traceback, .. } = refused(Some(&shape), Some(&policy), 1000) else {
+        let details = to_raw_value(&policy).ok();
+        let How::Refused { traceback, .. } = refused(Some(&shape), details) else {
             panic!("a failure is a refusal");
         };
         assert_eq!(traceback.as_deref(), Some("line 7"));
     }
 
-    /// Case M7: an error of 16 MB.
+    /// Case M7: what is longer than a text may be is not repeated.
     #[test]
-    fn long_errors_are_cut_where_they_are_read() {
+    fn long_errors_are_not_shown() {
         let long = "x".repeat(16 << 20);
-        let (name, message, _) = summary(&Shape::String, &text(&long));
-        assert_eq!(name, UNNAMED);
-        assert!(message.len() <= MAX_TEXT && message.ends_with("x… (16777216 bytes)"));
         let shape = Shape::Variant([case(&long, Some(Shape::Bytes))].into());
-        let bytes = Val::List(vec![Val::U8(7); MAX_TEXT]);
-        let (name, message, _) = summary(&shape, &Val::Variant(long, Some(Box::new(bytes))));
+        let (name, message, _) = summary(&shape, &json!({long: "AAAA".repeat(MAX_TEXT)}));
         assert!(name.len() <= MAX_NAME, "{name}");
+        assert_eq!(message, "an error of more than 16384 bytes");
+        let How::Refused { message, .. } = refused(Some(&shape), None) else {
+            panic!("an error is a refusal");
+        };
         assert_eq!(message, "an error of more than 16384 bytes");
     }
 
@@ -314,20 +328,17 @@ mod tests {
     fn cases_become_names() {
         let shape =
             Shape::Variant([case("not-found", Some(Shape::String)), case("broken", None)].into());
-        let not_found = Val::Variant("not-found".into(), Some(Box::new(text("page 7"))));
         assert_eq!(
-            summary(&shape, &not_found),
+            summary(&shape, &json!({"not-found": "page 7"})),
             ("not-found".into(), "page 7".into(), Advice::Policy)
         );
-        let broken = Val::Variant("broken".into(), None);
         assert_eq!(
-            summary(&shape, &broken),
+            summary(&shape, &json!("broken")),
             ("broken".into(), "broken".into(), Advice::Policy)
         );
         let names = Shape::Enum(["too-late".to_owned()].into());
-        let late = Val::Enum("too-late".into());
         assert_eq!(
-            summary(&names, &late),
+            summary(&names, &json!("too-late")),
             ("too-late".into(), "too-late".into(), Advice::Policy)
         );
     }
@@ -335,16 +346,15 @@ mod tests {
     #[test]
     fn other_errors_have_a_message() {
         assert_eq!(
-            summary(&Shape::String, &text("bad")),
+            summary(&Shape::String, &json!("bad")),
             ("TaskError".into(), "bad".into(), Advice::Policy)
         );
-        assert_eq!(summary(&Shape::U32, &Val::U32(7)).1, "7");
+        assert_eq!(summary(&Shape::U32, &json!(7)).1, "7");
         let record =
             Shape::Record([field("code", Shape::U8), field("message", Shape::String)].into());
-        let val = Val::Record(vec![
-            ("code".into(), Val::U8(1)),
-            ("message".into(), text("why")),
-        ]);
-        assert_eq!(summary(&record, &val).1, "why");
+        assert_eq!(
+            summary(&record, &json!({"code": 1, "message": "why"})).1,
+            "why"
+        );
     }
 }

@@ -1,13 +1,9 @@
-//! A component's types as shapes, and values of the sandbox from JSON.
+//! A component's types as shapes.
 //!
-//! Must not know functions, nor whether a value is an argument.
+//! Must not know functions, nor values.
 
-use std::borrow::Cow;
-
-use chicory_signature::{
-    Case, Field, Outcome, Shape, Target, TypeBudget, TypeLimitError, check_members,
-};
-use wasmtime::component::{Type, Val};
+use chicory_signature::{Case, Field, Outcome, Shape, TypeBudget, TypeLimitError, check_members};
+use wasmtime::component::Type;
 
 /// Why a type has no shape.
 #[derive(Debug)]
@@ -111,86 +107,4 @@ fn labels<'a>(
     check_members("cases", names.len())?;
     let names = names.map(|name| budget.name(name).map(|()| name.to_owned()));
     names.collect()
-}
-
-/// Makes values for the sandbox from JSON.
-pub(crate) struct Vals;
-
-impl Target for Vals {
-    type Value = Val;
-    type Field = (String, Val);
-
-    fn bool(value: bool) -> Val {
-        Val::Bool(value)
-    }
-    fn s8(value: i8) -> Val {
-        Val::S8(value)
-    }
-    fn u8(value: u8) -> Val {
-        Val::U8(value)
-    }
-    fn s16(value: i16) -> Val {
-        Val::S16(value)
-    }
-    fn u16(value: u16) -> Val {
-        Val::U16(value)
-    }
-    fn s32(value: i32) -> Val {
-        Val::S32(value)
-    }
-    fn u32(value: u32) -> Val {
-        Val::U32(value)
-    }
-    fn s64(value: i64) -> Val {
-        Val::S64(value)
-    }
-    fn u64(value: u64) -> Val {
-        Val::U64(value)
-    }
-    fn f32(value: f32) -> Val {
-        Val::Float32(value)
-    }
-    fn f64(value: f64) -> Val {
-        Val::Float64(value)
-    }
-    fn char(value: char) -> Val {
-        Val::Char(value)
-    }
-    fn string(value: Cow<'_, str>) -> Val {
-        Val::String(value.into_owned())
-    }
-    fn bytes(value: Vec<u8>) -> Val {
-        Val::List(value.into_iter().map(Val::U8).collect())
-    }
-    fn list(items: Vec<Val>) -> Val {
-        Val::List(items)
-    }
-    fn fixed_list(items: Vec<Val>) -> Val {
-        Val::FixedLengthList(items)
-    }
-    fn field(name: &str, value: Val) -> (String, Val) {
-        (name.to_owned(), value)
-    }
-    fn record(fields: Vec<(String, Val)>) -> Val {
-        Val::Record(fields)
-    }
-    fn tuple(items: Vec<Val>) -> Val {
-        Val::Tuple(items)
-    }
-    fn variant(case: &str, payload: Option<Val>) -> Val {
-        Val::Variant(case.to_owned(), payload.map(Box::new))
-    }
-    fn enumeration(case: &str) -> Val {
-        Val::Enum(case.to_owned())
-    }
-    fn option(value: Option<Val>) -> Val {
-        Val::Option(value.map(Box::new))
-    }
-    fn result(value: Result<Option<Val>, Option<Val>>) -> Val {
-        let boxed = |value: Option<Val>| value.map(Box::new);
-        Val::Result(value.map(boxed).map_err(boxed))
-    }
-    fn flags(set: Vec<&str>) -> Val {
-        Val::Flags(set.into_iter().map(str::to_owned).collect())
-    }
 }

@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 
 use crate::arguments::Arguments;
-use crate::error::{Lowered, ValidationError, at, wrong};
-use crate::lower::{Named, value};
+use crate::error::{Lowered, Stopped, ValidationError, at, wrong};
+use crate::lower::{Named, put, value};
 use crate::name::same_name;
 use crate::reader::Reader;
 use crate::shape::Field;
@@ -21,25 +21,28 @@ pub struct CommandLine {
     pub stdin: String,
 }
 
-/// Converts arguments by position and by name; a parameter of an option type may be left out.
+/// Converts arguments by position and by name to a target's parts, one for each parameter; a parameter of an option
+/// type may be left out.
 ///
 /// # Errors
-/// Says which argument does not fit, is missing, or is not known.
+/// Says which argument does not fit, is missing, or is not known, or why the target can't take one.
 pub fn bind<T: Target>(
     params: &[Field],
     arguments: &Arguments,
-) -> Result<Vec<T::Value>, ValidationError> {
-    let mut slots = by_position::<T>(params, arguments)?;
-    let (given, fields) = params.split_at(slots.len());
-    slots.resize_with(params.len(), || None);
+    target: &mut T,
+    parts: &mut T::Parts,
+) -> Result<(), Stopped<T::Error>> {
+    let count = by_position(params, arguments, target, parts)?;
+    let (given, fields) = params.split_at(count);
     let named = Named {
         place: "kwargs",
         what: "argument",
         fields,
+        first: count,
     };
     let mut kwargs = Reader::new(arguments.kwargs());
     kwargs.open(b'{');
-    named.fill::<T, _>(&mut slots[given.len()..], &mut kwargs, keep, |key| {
+    named.fill(&mut kwargs, target, parts, |key| {
         if given.iter().any(|param| same_name(&param.name, key)) {
             return at(
                 wrong("is given by position as well"),
@@ -47,40 +50,31 @@ pub fn bind<T: Target>(
             );
         }
         as_a_whole(params, &format!("unknown argument `{key}`"))
-    })?;
-    slots
-        .into_iter()
-        .zip(params)
-        .map(|(slot, param)| named.filled::<T, _>(param, slot, keep))
-        .collect()
+    })
 }
 
-fn keep<V>(_: &Field, value: V) -> V {
-    value
-}
-
+/// Converts those by position; answers how many there are.
 fn by_position<T: Target>(
     params: &[Field],
     arguments: &Arguments,
-) -> Lowered<Vec<Option<T::Value>>> {
-    let mut slots = Vec::with_capacity(params.len());
+    target: &mut T,
+    parts: &mut T::Parts,
+) -> Result<usize, Stopped<T::Error>> {
     let mut args = Reader::new(arguments.args());
     args.open(b'[');
+    let mut index = 0;
     while args.more() {
-        let index = slots.len();
         let Some(param) = params.get(index) else {
             let count = index + args.rest();
-            return Err(as_a_whole(
-                params,
-                &format!("{count} positional arguments are too many"),
-            ));
+            let problem = format!("{count} positional arguments are too many");
+            return Err(as_a_whole(params, &problem).into());
         };
-        let converted = value::<T>(&param.shape, &mut args);
-        slots.push(Some(
-            converted.map_err(|error| at(error, &format!("args[{index}]")))?,
-        ));
+        let place = put(target.part(parts, index))?;
+        value(&param.shape, &mut args, target, &place)
+            .map_err(|error| error.at(|| format!("args[{index}]")))?;
+        index += 1;
     }
-    Ok(slots)
+    Ok(index)
 }
 
 /// Makes a command line of the arguments by position, and its input of `kwargs.stdin`. What is not a string is
@@ -177,23 +171,26 @@ mod tests {
         Arguments::new(args.as_array().unwrap(), kwargs.as_object().unwrap())
     }
 
-    fn bound(args: &Value, kwargs: &Value) -> Result<usize, String> {
-        let bound = bind::<Check>(&params(), &arguments(args, kwargs));
-        bound
-            .map(|values| values.len())
-            .map_err(|error| error.to_string())
+    fn bound(args: &Value, kwargs: &Value) -> Result<(), String> {
+        let bound = bind(
+            &params(),
+            &arguments(args, kwargs),
+            &mut Check,
+            &mut Default::default(),
+        );
+        bound.map_err(|stopped| ValidationError::from(stopped).to_string())
     }
 
     #[test]
     fn positions_and_names_mix() {
-        assert_eq!(bound(&json!(["a", 5]), &json!({})), Ok(3));
-        assert_eq!(bound(&json!(["a"]), &json!({"max_width": 5})), Ok(3));
+        assert_eq!(bound(&json!(["a", 5]), &json!({})), Ok(()));
+        assert_eq!(bound(&json!(["a"]), &json!({"max_width": 5})), Ok(()));
         assert_eq!(
             bound(
                 &json!([]),
                 &json!({"max-width": 5, "path": "a", "label": null})
             ),
-            Ok(3)
+            Ok(())
         );
     }
 

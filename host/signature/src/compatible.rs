@@ -112,8 +112,8 @@ fn takes(old: &Shape, new: &Shape) -> bool {
         return true;
     }
     match (old, new) {
-        (Shape::List(old) | Shape::FixedList(old, _), Shape::List(new))
-        | (Shape::Option(old), Shape::Option(new)) => takes(old, new),
+        (Shape::List(old) | Shape::FixedList(old, _), Shape::List(new)) => takes(old, new),
+        (Shape::Option(old), Shape::Option(new)) => wrapped_alike(old, new) && takes(old, new),
         (Shape::FixedList(old, length), Shape::FixedList(new, same)) => {
             length == same && takes(old, new)
         }
@@ -125,8 +125,9 @@ fn takes(old: &Shape, new: &Shape) -> bool {
         (Shape::Enum(old), Shape::Enum(new)) | (Shape::Flags(old), Shape::Flags(new)) => {
             has_all(new, old)
         }
-        // Null means `none` whatever is inside, so a type that accepted null would now read it differently.
-        (old, Shape::Option(new)) => !takes_null(old) && takes(old, new),
+        // Null means `none`, so a type that accepted null would now read it differently; and the `some` of an option
+        // in an option is wrapped.
+        (old, Shape::Option(new)) => !takes_null(old) && !takes_null(new) && takes(old, new),
         (Shape::Result(old), Shape::Result(new)) => takes_outcome(old, new),
         _ => false,
     }
@@ -134,6 +135,11 @@ fn takes(old: &Shape, new: &Shape) -> bool {
 
 fn takes_null(shape: &Shape) -> bool {
     matches!(shape, Shape::Option(_))
+}
+
+/// Whether options of these are written alike: as the value, or as `{"some": …}` around another option.
+fn wrapped_alike(old: &Shape, new: &Shape) -> bool {
+    takes_null(old) == takes_null(new)
 }
 
 fn takes_record(old: &[Field], new: &[Field]) -> bool {
@@ -195,8 +201,8 @@ fn reads(old: &Shape, new: &Shape) -> bool {
         return true;
     }
     match (old, new) {
-        (Shape::List(old), Shape::List(new) | Shape::FixedList(new, _))
-        | (Shape::Option(old), Shape::Option(new)) => reads(old, new),
+        (Shape::List(old), Shape::List(new) | Shape::FixedList(new, _)) => reads(old, new),
+        (Shape::Option(old), Shape::Option(new)) => wrapped_alike(old, new) && reads(old, new),
         (Shape::FixedList(old, length), Shape::FixedList(new, same)) => {
             length == same && reads(old, new)
         }
@@ -214,7 +220,7 @@ fn reads(old: &Shape, new: &Shape) -> bool {
         (Shape::Enum(old), Shape::Enum(new)) | (Shape::Flags(old), Shape::Flags(new)) => {
             new.iter().all(|name| old.contains(name))
         }
-        (Shape::Option(old), new) => reads(old, new),
+        (Shape::Option(old), new) => !takes_null(old) && reads(old, new),
         (Shape::Result(old), Shape::Result(new)) => {
             reads_payload(old.ok.as_ref(), new.ok.as_ref())
                 && reads_payload(old.err.as_ref(), new.err.as_ref())

@@ -29,6 +29,7 @@
 mod arguments;
 mod bind;
 mod compatible;
+mod encoded;
 mod error;
 mod excerpt;
 mod json;
@@ -38,6 +39,7 @@ mod note;
 mod number;
 mod range;
 mod reader;
+mod scalar;
 mod shape;
 mod shared;
 mod signature;
@@ -49,10 +51,10 @@ mod usage;
 pub use arguments::{Arguments, ArgumentsError};
 pub use bind::{CommandLine, bind, bind_command};
 pub use compatible::{Change, compare, compatible};
-pub use error::ValidationError;
+pub use encoded::Base64;
+pub use error::{Stopped, ValidationError};
 pub use excerpt::{Excerpt, MAX_NAME, MAX_TEXT, excerpt, into_excerpt};
 pub use json::{JsonError, MAX_DEPTH, RawJson};
-pub use lower::lower;
 pub use name::{
     LocalName, MAX_LOCAL_NAME, MAX_MODULE_NAME, MAX_TASK_NAME, ModulePattern, NameConflict,
     NameError, Named, Offer, Reading, TaskName, UnknownTask, canonical, check_module_name,
@@ -63,7 +65,7 @@ pub use range::{Bounded, Given, OutOfRange, Range, Unit};
 pub use shape::{Case, Field, Outcome, Shape, listed};
 pub use shared::SharedStr;
 pub use signature::{Kind, Signature};
-pub use target::Target;
+pub use target::{Scalar, Target};
 pub use text::{printable, printable_up_to, short_digest, with_causes};
 pub use type_limits::{
     MAX_LABEL, MAX_MEMBERS, MAX_PARAMS, MAX_TASKS, MAX_TYPE_DEPTH, MAX_TYPE_NAME_BYTES,

@@ -1,143 +1,94 @@
 //! From JSON text to WIT values, by type, without a tree of values in between; errors say where.
 //!
-//! What a value becomes is the caller's choice of a [`Target`]: a value of the sandbox, or nothing where it
-//! is only checked, so that a producer and a worker can't differ. Must not know functions, nor whether a
-//! value is an argument.
+//! Where a value goes is the caller's choice of a [`Target`]: into the sandbox, or nowhere where it is only
+//! checked, so that a producer and a worker can't differ. Must not know functions, nor whether a value is an
+//! argument.
 
-use std::borrow::Cow;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
-use crate::error::{Lowered, ValidationError, at, wrong};
-use crate::json::RawJson;
+use crate::encoded::Base64;
+use crate::error::{Lowered, Stopped, ValidationError, at, wrong};
 use crate::name::same_name;
-use crate::number::{self, Misfit};
 use crate::reader::Reader;
+use crate::scalar::{mismatch, scalar, text};
 use crate::shape::{Case, Field, Outcome, Shape};
 use crate::target::Target;
 
-/// Converts one value.
-///
-/// # Errors
-/// Says what does not fit, and where.
-pub fn lower<T: Target>(shape: &Shape, json: &RawJson) -> Result<T::Value, ValidationError> {
-    value::<T>(shape, &mut Reader::new(json))
-}
+/// A conversion that writes to a target.
+pub(crate) type Written<T> = Result<(), Stopped<<T as Target>::Error>>;
 
 /// Converts the value that comes next.
-pub(crate) fn value<T: Target>(shape: &Shape, json: &mut Reader<'_>) -> Lowered<T::Value> {
-    Ok(match shape {
-        Shape::Bool => T::bool(json.boolean().ok_or_else(|| mismatch(shape, json))?),
-        Shape::S8 => T::s8(number(shape, json, number::integer)?),
-        Shape::U8 => T::u8(number(shape, json, number::integer)?),
-        Shape::S16 => T::s16(number(shape, json, number::integer)?),
-        Shape::U16 => T::u16(number(shape, json, number::integer)?),
-        Shape::S32 => T::s32(number(shape, json, number::integer)?),
-        Shape::U32 => T::u32(number(shape, json, number::integer)?),
-        Shape::S64 => T::s64(number(shape, json, number::integer)?),
-        Shape::U64 => T::u64(number(shape, json, number::integer)?),
-        Shape::F32 => T::f32(float(shape, json, number::single)?),
-        Shape::F64 => T::f64(float(shape, json, number::double)?),
-        Shape::Char => T::char(char(shape, json)?),
-        Shape::String => T::string(text(shape, json)?),
-        Shape::Bytes => bytes::<T>(shape, json)?,
-        Shape::List(item) => T::list(items::<T>(shape, item, json)?),
+pub(crate) fn value<T: Target>(
+    shape: &Shape,
+    json: &mut Reader<'_>,
+    target: &mut T,
+    place: &T::Place,
+) -> Written<T> {
+    match shape {
+        Shape::String => put(target.string(place, &text(shape, json)?)),
+        Shape::Bytes if json.peek() != b'[' => bytes(shape, json, target, place),
+        Shape::Bytes => items(shape, &Shape::U8, json, target, place),
+        Shape::List(item) => items(shape, item, json, target, place),
         Shape::FixedList(item, length) => {
             let shapes = std::iter::repeat_n(&**item, *length as usize);
-            T::fixed_list(exactly::<T>(shape, shapes, json)?)
+            exactly(shape, shapes, json, target, place)
         }
-        Shape::Record(fields) => T::record(record::<T>(shape, fields, json)?),
-        Shape::Tuple(shapes) => T::tuple(exactly::<T>(shape, shapes.iter(), json)?),
-        Shape::Variant(cases) => variant::<T>(shape, cases, json)?,
-        Shape::Enum(known) => T::enumeration(known_name(shape, known, json)?),
-        Shape::Option(_) if json.is_null() => T::option(None),
-        Shape::Option(inner) => T::option(Some(value::<T>(inner, json)?)),
-        Shape::Result(outcome) => result::<T>(shape, outcome, json)?,
-        Shape::Flags(known) => T::flags(flags(shape, known, json)?),
-    })
+        Shape::Record(fields) => record(shape, fields, json, target, place),
+        Shape::Tuple(shapes) => exactly(shape, shapes.iter(), json, target, place),
+        Shape::Variant(cases) => variant(shape, cases, json, target, place),
+        Shape::Enum(known) => {
+            let index = known_name(shape, known, json)?;
+            put(target.case(place, index).map(drop))
+        }
+        Shape::Option(inner) => option(shape, inner, json, target, place),
+        Shape::Result(outcome) => result(shape, outcome, json, target, place),
+        Shape::Flags(known) => put(target.flags(place, &flags(shape, known, json)?)),
+        _ => put(target.scalar(place, scalar(shape, json)?)),
+    }
 }
 
-fn mismatch(shape: &Shape, json: &mut Reader<'_>) -> ValidationError {
-    wrong(format!("expected {shape}, got {}", json.kind()))
+/// What a target answered.
+pub(crate) fn put<V, E>(answer: Result<V, E>) -> Result<V, Stopped<E>> {
+    answer.map_err(Stopped::Target)
 }
 
-fn number<N>(
+fn bytes<T: Target>(
     shape: &Shape,
     json: &mut Reader<'_>,
-    read: impl FnOnce(&str) -> Result<N, Misfit>,
-) -> Lowered<N> {
-    let text = json.number().ok_or_else(|| mismatch(shape, json))?;
-    read(text).map_err(|misfit| {
-        let shown: String = text.chars().take(SHOWN).collect();
-        let more = if shown.len() < text.len() { "…" } else { "" };
-        wrong(format!(
-            "expected {shape}, got {shown}{more}, {}",
-            misfit.reason()
-        ))
-    })
+    target: &mut T,
+    place: &T::Place,
+) -> Written<T> {
+    let Some(text) = json.string() else {
+        let message = format!("expected {shape} as a base64 string, got {}", json.kind());
+        return Err(wrong(message).into());
+    };
+    target.bytes(place, &Base64::new(text?))
 }
 
-/// Digits of a number in an error.
-const SHOWN: usize = 40;
-
-fn float<N: From<f32>>(
+fn items<T: Target>(
     shape: &Shape,
+    item: &Shape,
     json: &mut Reader<'_>,
-    read: impl FnOnce(&str) -> Result<N, Misfit>,
-) -> Lowered<N> {
-    if json.peek() != b'"' {
-        return number(shape, json, read);
-    }
-    // JSON has no numbers for these three.
-    match &*text(shape, json)? {
-        "NaN" => Ok(f32::NAN.into()),
-        "Infinity" => Ok(f32::INFINITY.into()),
-        "-Infinity" => Ok(f32::NEG_INFINITY.into()),
-        _ => Err(wrong(format!("expected {shape}, got string"))),
-    }
-}
-
-fn char(shape: &Shape, json: &mut Reader<'_>) -> Lowered<char> {
-    let text = text(shape, json)?;
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        (Some(only), None) => Ok(only),
-        _ => Err(wrong(
-            "expected char, got a string that is not one character long",
-        )),
-    }
-}
-
-fn text<'a>(shape: &Shape, json: &mut Reader<'a>) -> Lowered<Cow<'a, str>> {
-    json.string().ok_or_else(|| mismatch(shape, json))?
-}
-
-fn bytes<T: Target>(shape: &Shape, json: &mut Reader<'_>) -> Lowered<T::Value> {
-    match json.peek() {
-        b'"' => match STANDARD.decode(&*text(shape, json)?) {
-            Ok(bytes) => Ok(T::bytes(bytes)),
-            Err(error) => Err(wrong(format!("expected {shape} as base64: {error}"))),
-        },
-        b'[' => items::<T>(shape, &Shape::U8, json).map(T::list),
-        _ => Err(wrong(format!(
-            "expected {shape} as a base64 string, got {}",
-            json.kind()
-        ))),
-    }
-}
-
-fn items<T: Target>(shape: &Shape, item: &Shape, json: &mut Reader<'_>) -> Lowered<Vec<T::Value>> {
+    target: &mut T,
+    place: &T::Place,
+) -> Written<T> {
     open(shape, json, b'[')?;
-    let mut items = Vec::with_capacity(json.count());
+    let mut list = put(target.list(place, json.count()))?;
+    let mut index = 0;
     while json.more() {
-        items.push(item_at::<T>(items.len(), item, json)?);
+        let next = put(target.item(&mut list))?;
+        item_at(index, item, json, target, &next)?;
+        index += 1;
     }
-    Ok(items)
+    put(target.end(place, list))
 }
 
-fn item_at<T: Target>(index: usize, shape: &Shape, json: &mut Reader<'_>) -> Lowered<T::Value> {
-    value::<T>(shape, json).map_err(|error| at(error, &format!("[{index}]")))
+fn item_at<T: Target>(
+    index: usize,
+    shape: &Shape,
+    json: &mut Reader<'_>,
+    target: &mut T,
+    place: &T::Place,
+) -> Written<T> {
+    value(shape, json, target, place).map_err(|error| error.at(|| format!("[{index}]")))
 }
 
 /// An array of as many values as there are shapes.
@@ -145,20 +96,23 @@ fn exactly<'s, T: Target>(
     shape: &Shape,
     shapes: impl Iterator<Item = &'s Shape>,
     json: &mut Reader<'_>,
-) -> Lowered<Vec<T::Value>> {
+    target: &mut T,
+    place: &T::Place,
+) -> Written<T> {
     open(shape, json, b'[')?;
     let mut given = json.clone();
-    let mut items = Vec::with_capacity(json.count());
-    for item in shapes {
+    let mut parts = put(target.parts(place))?;
+    for (index, item) in shapes.enumerate() {
         if !json.more() {
-            return Err(of_length(shape, &mut given));
+            return Err(of_length(shape, &mut given).into());
         }
-        items.push(item_at::<T>(items.len(), item, json)?);
+        let place = put(target.part(&mut parts, index))?;
+        item_at(index, item, json, target, &place)?;
     }
     if json.more() {
-        return Err(of_length(shape, &mut given));
+        return Err(of_length(shape, &mut given).into());
     }
-    Ok(items)
+    Ok(())
 }
 
 fn of_length(shape: &Shape, array: &mut Reader<'_>) -> ValidationError {
@@ -179,29 +133,157 @@ fn record<T: Target>(
     shape: &Shape,
     fields: &[Field],
     json: &mut Reader<'_>,
-) -> Lowered<Vec<T::Field>> {
+    target: &mut T,
+    place: &T::Place,
+) -> Written<T> {
     open(shape, json, b'{')?;
-    let slot = |field: &Field, value| T::field(&field.name, value);
-    let mut slots: Vec<_> = fields.iter().map(|_| None).collect();
+    let mut parts = put(target.parts(place))?;
     let named = Named {
         place: "",
         what: "field",
         fields,
+        first: 0,
     };
-    named.fill::<T, _>(&mut slots, json, slot, |key| {
+    named.fill(json, target, &mut parts, |key| {
         let known: Vec<_> = fields.iter().map(|field| field.name.as_str()).collect();
         wrong(format!(
             "unknown field `{key}`; the fields are {}",
             known.join(", ")
         ))
-    })?;
-    let slots = slots.into_iter().zip(fields);
-    slots
-        .map(|(given, field)| named.filled::<T, _>(field, given, slot))
-        .collect()
+    })
 }
 
-/// What an object gives by name: a record's fields, or a call's arguments.
+/// Null is `none`. Where the inside is an option too, `some` is `{"some": …}`, since null would be ambiguous.
+fn option<T: Target>(
+    shape: &Shape,
+    inner: &Shape,
+    json: &mut Reader<'_>,
+    target: &mut T,
+    place: &T::Place,
+) -> Written<T> {
+    if json.is_null() {
+        return put(target.case(place, 0).map(drop));
+    }
+    let some = put(target.case(place, 1))?;
+    if !matches!(inner, Shape::Option(_)) {
+        return value(inner, json, target, &some);
+    }
+    let wrapped = || wrong(format!("expected {shape} as null or {{\"some\": …}}"));
+    if !json.open(b'{') || !json.more() || json.key()? != "some" {
+        return Err(wrapped().into());
+    }
+    value(inner, json, target, &some).map_err(|error| error.at(|| ".some".into()))?;
+    if json.more() {
+        return Err(wrapped().into());
+    }
+    Ok(())
+}
+
+fn variant<T: Target>(
+    shape: &Shape,
+    cases: &[Case],
+    json: &mut Reader<'_>,
+    target: &mut T,
+    place: &T::Place,
+) -> Written<T> {
+    by_case::<T>(shape, json, |name, given| {
+        let index = cases.iter().position(|case| same_name(&case.name, name));
+        let Some(index) = index else {
+            return Err(wrong(format!("expected {shape}, got the case `{name}`")).into());
+        };
+        let payload = cases[index].payload.as_ref();
+        payload_of(name, payload, given, target, place, index)
+    })
+}
+
+fn result<T: Target>(
+    shape: &Shape,
+    outcome: &Outcome,
+    json: &mut Reader<'_>,
+    target: &mut T,
+    place: &T::Place,
+) -> Written<T> {
+    by_case::<T>(shape, json, |side, given| {
+        let (index, payload) = match side {
+            "ok" => (0, &outcome.ok),
+            "err" => (1, &outcome.err),
+            _ => {
+                let message =
+                    format!("expected {shape} as {{\"ok\": …}} or {{\"err\": …}}, got `{side}`");
+                return Err(wrong(message).into());
+            }
+        };
+        payload_of(side, payload.as_ref(), given, target, place, index)
+    })
+}
+
+/// Converts `"case"`, or an object with one entry, whose value the closure takes.
+fn by_case<T: Target>(
+    shape: &Shape,
+    json: &mut Reader<'_>,
+    convert: impl FnOnce(&str, Option<&mut Reader<'_>>) -> Written<T>,
+) -> Written<T> {
+    if json.peek() == b'"' {
+        return convert(&text(shape, json)?, None);
+    }
+    open(shape, json, b'{')?;
+    let not_one = || wrong(format!("expected {shape}, got object"));
+    if !json.more() {
+        return Err(not_one().into());
+    }
+    let case = json.key()?;
+    convert(&case, Some(json))?;
+    if json.more() {
+        return Err(not_one().into());
+    }
+    Ok(())
+}
+
+fn payload_of<T: Target>(
+    case: &str,
+    shape: Option<&Shape>,
+    given: Option<&mut Reader<'_>>,
+    target: &mut T,
+    place: &T::Place,
+    index: usize,
+) -> Written<T> {
+    let payload = put(target.case(place, index))?;
+    match (shape, given) {
+        (None, None) => Ok(()),
+        (None, Some(json)) => {
+            if json.is_null() {
+                return Ok(());
+            }
+            Err(wrong(format!("the case `{case}` takes no value")).into())
+        }
+        (Some(shape), given) => {
+            let mut null = Reader::null();
+            let json = given.unwrap_or(&mut null);
+            value(shape, json, target, &payload).map_err(|error| error.at(|| format!(".{case}")))
+        }
+    }
+}
+
+fn known_name(shape: &Shape, known: &[String], json: &mut Reader<'_>) -> Lowered<usize> {
+    let given = text(shape, json)?;
+    let found = known.iter().position(|name| same_name(name, &given));
+    found.ok_or_else(|| wrong(format!("expected {shape}, got `{given}`")))
+}
+
+fn flags(shape: &Shape, known: &[String], json: &mut Reader<'_>) -> Lowered<Vec<u32>> {
+    open(shape, json, b'[')?;
+    let mut words = vec![0; known.len().div_ceil(32)];
+    let mut given = 0;
+    while json.more() {
+        let name = known_name(shape, known, json);
+        let index = name.map_err(|error| at(error, &format!("[{given}]")))?;
+        words[index / 32] |= 1 << (index % 32);
+        given += 1;
+    }
+    Ok(words)
+}
+
+/// The fields that an object may give.
 pub(crate) struct Named<'a> {
     /// The object's path.
     pub(crate) place: &'a str,
@@ -209,17 +291,21 @@ pub(crate) struct Named<'a> {
     pub(crate) what: &'a str,
     /// Their names and types.
     pub(crate) fields: &'a [Field],
+    /// The first one's index among the target's parts.
+    pub(crate) first: usize,
 }
 
 impl Named<'_> {
-    /// Converts the entries of an object that was opened, each into its field's slot.
-    pub(crate) fn fill<T: Target, S>(
+    /// Converts the entries of an object that was opened, each to its field's place. A value of an option type may be
+    /// left out.
+    pub(crate) fn fill<T: Target>(
         &self,
-        slots: &mut [Option<S>],
         json: &mut Reader<'_>,
-        slot: impl Fn(&Field, T::Value) -> S,
+        target: &mut T,
+        parts: &mut T::Parts,
         unknown: impl Fn(&str) -> ValidationError,
-    ) -> Lowered<()> {
+    ) -> Written<T> {
+        let mut given = Given::new(self.fields.len());
         // Most objects have their fields in the order of the type.
         let mut next = 0;
         while json.more() {
@@ -230,116 +316,68 @@ impl Named<'_> {
                 _ => (self.fields.iter().position(is_named)).ok_or_else(|| unknown(&key))?,
             };
             let field = &self.fields[index];
-            if slots[index].is_some() {
+            if given.mark(index) {
                 let message = format!("{} `{}` is given twice", self.what, field.name);
-                return Err(at(wrong(message), self.place));
+                return Err(at(wrong(message), self.place).into());
             }
-            let converted = value::<T>(&field.shape, json);
-            let converted =
-                converted.map_err(|error| at(error, &format!("{}.{key}", self.place)))?;
-            slots[index] = Some(slot(field, converted));
+            let place = put(target.part(parts, self.first + index))?;
+            value(&field.shape, json, target, &place)
+                .map_err(|error| error.at(|| format!("{}.{key}", self.place)))?;
             next = index + 1;
+        }
+        self.leave_out(&given, target, parts)
+    }
+
+    fn leave_out<T: Target>(
+        &self,
+        given: &Given,
+        target: &mut T,
+        parts: &mut T::Parts,
+    ) -> Written<T> {
+        for (index, field) in self.fields.iter().enumerate() {
+            if given.has(index) {
+                continue;
+            }
+            if !matches!(field.shape, Shape::Option(_)) {
+                let message = format!("missing {} `{field}`", self.what);
+                return Err(Stopped::Misfit(at(wrong(message), self.place)));
+            }
+            let place = put(target.part(parts, self.first + index))?;
+            put(target.case(&place, 0))?;
         }
         Ok(())
     }
+}
 
-    /// What a field's slot holds at the end; a value of an option type may be left out.
-    pub(crate) fn filled<T: Target, S>(
-        &self,
-        field: &Field,
-        given: Option<S>,
-        slot: impl Fn(&Field, T::Value) -> S,
-    ) -> Lowered<S> {
-        match given {
-            Some(given) => Ok(given),
-            None if matches!(field.shape, Shape::Option(_)) => Ok(slot(field, T::option(None))),
-            None => {
-                let message = format!("missing {} `{field}`", self.what);
-                Err(at(wrong(message), self.place))
-            }
+/// Which fields were given. Few records have more fields than a word has bits.
+enum Given {
+    Few(u64),
+    Many(Vec<bool>),
+}
+
+impl Given {
+    fn new(fields: usize) -> Self {
+        if fields <= 64 {
+            Self::Few(0)
+        } else {
+            Self::Many(vec![false; fields])
         }
     }
-}
 
-fn variant<T: Target>(shape: &Shape, cases: &[Case], json: &mut Reader<'_>) -> Lowered<T::Value> {
-    by_case(shape, json, |name, given| {
-        let Some(case) = cases.iter().find(|case| same_name(&case.name, name)) else {
-            return Err(wrong(format!("expected {shape}, got the case `{name}`")));
-        };
-        let payload = payload_of::<T>(name, case.payload.as_ref(), given)?;
-        Ok(T::variant(&case.name, payload))
-    })
-}
-
-fn result<T: Target>(shape: &Shape, outcome: &Outcome, json: &mut Reader<'_>) -> Lowered<T::Value> {
-    by_case(shape, json, |side, given| {
-        Ok(T::result(match side {
-            "ok" => Ok(payload_of::<T>(side, outcome.ok.as_ref(), given)?),
-            "err" => Err(payload_of::<T>(side, outcome.err.as_ref(), given)?),
-            _ => {
-                return Err(wrong(format!(
-                    "expected {shape} as {{\"ok\": …}} or {{\"err\": …}}, got `{side}`"
-                )));
-            }
-        }))
-    })
-}
-
-/// Converts `"case"`, or an object with one entry, whose value the closure takes.
-fn by_case<V>(
-    shape: &Shape,
-    json: &mut Reader<'_>,
-    convert: impl FnOnce(&str, Option<&mut Reader<'_>>) -> Lowered<V>,
-) -> Lowered<V> {
-    if json.peek() == b'"' {
-        return convert(&text(shape, json)?, None);
-    }
-    open(shape, json, b'{')?;
-    let not_one = || wrong(format!("expected {shape}, got object"));
-    if !json.more() {
-        return Err(not_one());
-    }
-    let case = json.key()?;
-    let converted = convert(&case, Some(json))?;
-    if json.more() {
-        return Err(not_one());
-    }
-    Ok(converted)
-}
-
-fn payload_of<T: Target>(
-    case: &str,
-    shape: Option<&Shape>,
-    given: Option<&mut Reader<'_>>,
-) -> Lowered<Option<T::Value>> {
-    match (shape, given) {
-        (None, None) => Ok(None),
-        (None, Some(json)) => {
-            if json.is_null() {
-                return Ok(None);
-            }
-            Err(wrong(format!("the case `{case}` takes no value")))
+    fn has(&self, index: usize) -> bool {
+        match self {
+            Self::Few(bits) => bits & (1 << index) != 0,
+            Self::Many(given) => given[index],
         }
-        (Some(shape), given) => value::<T>(shape, given.unwrap_or(&mut Reader::null()))
-            .map(Some)
-            .map_err(|error| at(error, &format!(".{case}"))),
     }
-}
 
-fn known_name<'k>(shape: &Shape, known: &'k [String], json: &mut Reader<'_>) -> Lowered<&'k str> {
-    let given = text(shape, json)?;
-    let found = known.iter().find(|name| same_name(name, &given));
-    found
-        .map(String::as_str)
-        .ok_or_else(|| wrong(format!("expected {shape}, got `{given}`")))
-}
-
-fn flags<'k>(shape: &Shape, known: &'k [String], json: &mut Reader<'_>) -> Lowered<Vec<&'k str>> {
-    open(shape, json, b'[')?;
-    let mut set = Vec::new();
-    while json.more() {
-        let name = known_name(shape, known, json);
-        set.push(name.map_err(|error| at(error, &format!("[{}]", set.len())))?);
+    /// Whether it was given before.
+    fn mark(&mut self, index: usize) -> bool {
+        let before = self.has(index);
+        match self {
+            Self::Few(bits) => *bits |= 1 << index,
+            Self::Many(given) => given[index] = true,
+        }
+        before
     }
-    Ok(set)
 }

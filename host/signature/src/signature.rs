@@ -42,7 +42,7 @@ impl Signature {
     /// Which argument doesn't fit, and why.
     pub fn check(&self, arguments: &Arguments) -> Result<(), ValidationError> {
         match self.kind {
-            Kind::Function => bind::<Check>(&self.params, arguments).map(drop),
+            Kind::Function => Ok(bind(&self.params, arguments, &mut Check, &mut ())?),
             Kind::Command => bind_command(arguments).map(drop),
         }
     }

@@ -1,75 +1,154 @@
-//! What conversions make of arguments.
+//! Where conversions put values.
 //!
-//! Must not know JSON.
+//! A target has places, and each value is written to its place as soon as it is read, so that nothing of a call's
+//! arguments is kept in between. Must not know JSON.
 
-use std::borrow::Cow;
+use std::convert::Infallible;
 
-/// What WIT values are made of.
-#[expect(
-    missing_docs,
-    reason = "each makes a value of the WIT type of its name"
-)]
-pub trait Target {
-    /// A value.
-    type Value;
-    /// A record's field.
-    type Field;
+use crate::encoded::Base64;
+use crate::error::Stopped;
 
-    fn bool(value: bool) -> Self::Value;
-    fn s8(value: i8) -> Self::Value;
-    fn u8(value: u8) -> Self::Value;
-    fn s16(value: i16) -> Self::Value;
-    fn u16(value: u16) -> Self::Value;
-    fn s32(value: i32) -> Self::Value;
-    fn u32(value: u32) -> Self::Value;
-    fn s64(value: i64) -> Self::Value;
-    fn u64(value: u64) -> Self::Value;
-    fn f32(value: f32) -> Self::Value;
-    fn f64(value: f64) -> Self::Value;
-    fn char(value: char) -> Self::Value;
-    fn string(value: Cow<'_, str>) -> Self::Value;
-    fn bytes(value: Vec<u8>) -> Self::Value;
-    fn list(items: Vec<Self::Value>) -> Self::Value;
-    fn fixed_list(items: Vec<Self::Value>) -> Self::Value;
-    fn field(name: &str, value: Self::Value) -> Self::Field;
-    fn record(fields: Vec<Self::Field>) -> Self::Value;
-    fn tuple(items: Vec<Self::Value>) -> Self::Value;
-    fn variant(case: &str, payload: Option<Self::Value>) -> Self::Value;
-    fn enumeration(case: &str) -> Self::Value;
-    fn option(value: Option<Self::Value>) -> Self::Value;
-    fn result(value: Result<Option<Self::Value>, Option<Self::Value>>) -> Self::Value;
-    fn flags(set: Vec<&str>) -> Self::Value;
+/// A value without others inside.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each is a value of the WIT type of its name")]
+pub enum Scalar {
+    Bool(bool),
+    S8(i8),
+    U8(u8),
+    S16(i16),
+    U16(u16),
+    S32(i32),
+    U32(u32),
+    S64(i64),
+    U64(u64),
+    F32(f32),
+    F64(f64),
+    Char(char),
 }
 
-/// Makes nothing: values are only checked.
+/// Takes the values of arguments that fit.
+pub trait Target {
+    /// Why it can't take one.
+    type Error;
+    /// Where one value goes.
+    type Place;
+    /// Where the parts of a record, a tuple or a list of fixed length go.
+    type Parts;
+    /// A list that is being written.
+    type List;
+
+    /// Writes a value without others inside.
+    ///
+    /// # Errors
+    /// As the target's.
+    fn scalar(&mut self, place: &Self::Place, value: Scalar) -> Result<(), Self::Error>;
+
+    /// Writes a string.
+    ///
+    /// # Errors
+    /// As the target's.
+    fn string(&mut self, place: &Self::Place, text: &str) -> Result<(), Self::Error>;
+
+    /// Decodes bytes to where they go.
+    ///
+    /// # Errors
+    /// As the target's, or as [`Base64::decode`].
+    fn bytes(
+        &mut self,
+        place: &Self::Place,
+        given: &Base64<'_>,
+    ) -> Result<(), Stopped<Self::Error>>;
+
+    /// Sets flags: the bit `i % 32` of the word `i / 32` stands for the flag at `i`.
+    ///
+    /// # Errors
+    /// As the target's.
+    fn flags(&mut self, place: &Self::Place, words: &[u32]) -> Result<(), Self::Error>;
+
+    /// Chooses a case of a variant, an enum, an option (`none` is 0) or a result (`ok` is 0), and answers where its
+    /// value goes if it has one.
+    ///
+    /// # Errors
+    /// As the target's.
+    fn case(&mut self, place: &Self::Place, index: usize) -> Result<Self::Place, Self::Error>;
+
+    /// Begins a record, a tuple or a list of fixed length.
+    ///
+    /// # Errors
+    /// As the target's.
+    fn parts(&mut self, place: &Self::Place) -> Result<Self::Parts, Self::Error>;
+
+    /// Where a part goes. They come in any order.
+    ///
+    /// # Errors
+    /// As the target's.
+    fn part(&mut self, parts: &mut Self::Parts, index: usize) -> Result<Self::Place, Self::Error>;
+
+    /// Begins a list, most often one of as many items as are expected.
+    ///
+    /// # Errors
+    /// As the target's.
+    fn list(&mut self, place: &Self::Place, expected: usize) -> Result<Self::List, Self::Error>;
+
+    /// Where its next item goes.
+    ///
+    /// # Errors
+    /// As the target's.
+    fn item(&mut self, list: &mut Self::List) -> Result<Self::Place, Self::Error>;
+
+    /// Ends a list.
+    ///
+    /// # Errors
+    /// As the target's.
+    fn end(&mut self, place: &Self::Place, list: Self::List) -> Result<(), Self::Error>;
+}
+
+/// Takes nothing: values are only checked.
 pub(crate) struct Check;
 
 impl Target for Check {
-    type Value = ();
-    type Field = ();
+    type Error = Infallible;
+    type Place = ();
+    type Parts = ();
+    type List = ();
 
-    fn bool(_: bool) {}
-    fn s8(_: i8) {}
-    fn u8(_: u8) {}
-    fn s16(_: i16) {}
-    fn u16(_: u16) {}
-    fn s32(_: i32) {}
-    fn u32(_: u32) {}
-    fn s64(_: i64) {}
-    fn u64(_: u64) {}
-    fn f32(_: f32) {}
-    fn f64(_: f64) {}
-    fn char(_: char) {}
-    fn string(_: Cow<'_, str>) {}
-    fn bytes(_: Vec<u8>) {}
-    fn list(_: Vec<()>) {}
-    fn fixed_list(_: Vec<()>) {}
-    fn field(_: &str, (): ()) {}
-    fn record(_: Vec<()>) {}
-    fn tuple(_: Vec<()>) {}
-    fn variant(_: &str, _: Option<()>) {}
-    fn enumeration(_: &str) {}
-    fn option(_: Option<()>) {}
-    fn result(_: Result<Option<()>, Option<()>>) {}
-    fn flags(_: Vec<&str>) {}
+    fn scalar(&mut self, (): &(), _: Scalar) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn string(&mut self, (): &(), _: &str) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn bytes(&mut self, (): &(), given: &Base64<'_>) -> Result<(), Stopped<Infallible>> {
+        Ok(given.check()?)
+    }
+
+    fn flags(&mut self, (): &(), _: &[u32]) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn case(&mut self, (): &(), _: usize) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn parts(&mut self, (): &()) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn part(&mut self, (): &mut (), _: usize) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn list(&mut self, (): &(), _: usize) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn item(&mut self, (): &mut ()) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn end(&mut self, (): &(), (): ()) -> Result<(), Infallible> {
+        Ok(())
+    }
 }

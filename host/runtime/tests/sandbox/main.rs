@@ -3,6 +3,7 @@
 mod advisories_engine;
 mod advisories_wasi;
 mod calls;
+mod conversion;
 mod dirs;
 mod endings;
 mod guests;

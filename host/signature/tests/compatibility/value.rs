@@ -9,30 +9,6 @@ use serde_json::{Map, Value, json};
 /// A value of this shape, in any of the spellings that are accepted.
 pub(crate) fn value(shape: &Shape) -> BoxedStrategy<Value> {
     match shape {
-        Shape::Bool => any::<bool>().prop_map(Value::from).boxed(),
-        Shape::S8 => integers(-128, 127),
-        Shape::U8 => prop_oneof![integers(0, 255), Just(json!(3.0))].boxed(),
-        Shape::S16 => integers(i16::MIN.into(), i16::MAX.into()),
-        Shape::U16 => integers(0, u16::MAX.into()),
-        Shape::S32 => integers(i32::MIN.into(), i32::MAX.into()),
-        Shape::U32 => integers(0, u32::MAX.into()),
-        Shape::S64 => integers(i64::MIN, i64::MAX),
-        Shape::U64 => any::<u64>().prop_map(Value::from).boxed(),
-        Shape::F32 => prop_oneof![
-            any::<i16>().prop_map(Value::from),
-            Just(json!("NaN")),
-            Just(json!(3.4e38))
-        ]
-        .boxed(),
-        Shape::F64 => prop_oneof![
-            any::<i64>().prop_map(Value::from),
-            Just(json!("-Infinity")),
-            Just(json!(1e308))
-        ]
-        .boxed(),
-        Shape::Char => any::<char>().prop_map(|c| json!(c)).boxed(),
-        Shape::String => "[a-z]{0,3}".prop_map(Value::from).boxed(),
-        Shape::Bytes => prop_oneof![Just(json!("AAE=")), Just(json!([0, 255]))].boxed(),
         Shape::List(item) => prop::collection::vec(value(item), 0..3)
             .prop_map(Value::from)
             .boxed(),
@@ -52,13 +28,59 @@ pub(crate) fn value(shape: &Shape) -> BoxedStrategy<Value> {
         Shape::Enum(known) => prop::sample::select(known.to_vec())
             .prop_map(|name| json!(name))
             .boxed(),
-        Shape::Option(inner) => prop_oneof![Just(Value::Null), value(inner)].boxed(),
+        Shape::Option(inner) => {
+            let nested = matches!(**inner, Shape::Option(_));
+            let some = value(inner).prop_map(move |some| {
+                if nested {
+                    json!({ "some": some })
+                } else {
+                    some
+                }
+            });
+            prop_oneof![Just(Value::Null), some].boxed()
+        }
         Shape::Result(outcome) => {
             one_of([("ok", outcome.ok.as_ref()), ("err", outcome.err.as_ref())].into_iter())
         }
         Shape::Flags(known) => prop::sample::subsequence(known.to_vec(), 0..=known.len())
             .prop_map(|set| json!(set))
             .boxed(),
+        scalar => self::scalar(scalar),
+    }
+}
+
+/// A value without others inside.
+fn scalar(shape: &Shape) -> BoxedStrategy<Value> {
+    match shape {
+        Shape::Bool => any::<bool>().prop_map(Value::from).boxed(),
+        Shape::S8 => integers(-128, 127),
+        Shape::U8 => prop_oneof![integers(0, 255), Just(json!(3.0))].boxed(),
+        Shape::S16 => integers(i16::MIN.into(), i16::MAX.into()),
+        Shape::U16 => integers(0, u16::MAX.into()),
+        Shape::S32 => integers(i32::MIN.into(), i32::MAX.into()),
+        Shape::U32 => integers(0, u32::MAX.into()),
+        Shape::S64 => integers(i64::MIN, i64::MAX),
+        Shape::U64 => prop_oneof![
+            any::<u64>().prop_map(Value::from),
+            any::<u64>().prop_map(|n| json!(n.to_string()))
+        ]
+        .boxed(),
+        Shape::F32 => prop_oneof![
+            any::<i16>().prop_map(Value::from),
+            Just(json!("NaN")),
+            Just(json!(3.4e38))
+        ]
+        .boxed(),
+        Shape::F64 => prop_oneof![
+            any::<i64>().prop_map(Value::from),
+            Just(json!("-Infinity")),
+            Just(json!(1e308))
+        ]
+        .boxed(),
+        Shape::Char => any::<char>().prop_map(|c| json!(c)).boxed(),
+        Shape::String => "[a-z]{0,3}".prop_map(Value::from).boxed(),
+        Shape::Bytes => prop_oneof![Just(json!("AAE=")), Just(json!([0, 255]))].boxed(),
+        other => unreachable!("{other}"),
     }
 }
 
@@ -128,6 +150,12 @@ pub(crate) fn seen(old: &Shape, value: Value) -> Value {
         (Shape::Tuple(shapes), Value::Array(items)) => {
             let items = shapes.iter().zip(items);
             items.map(|(shape, value)| seen(shape, value)).collect()
+        }
+        (Shape::Option(inner), Value::Object(mut object))
+            if matches!(**inner, Shape::Option(_)) =>
+        {
+            let some = object.remove("some").map(|some| seen(inner, some));
+            some.map_or(Value::Null, |some| json!({ "some": some }))
         }
         (Shape::Option(inner), value) if !value.is_null() => seen(inner, value),
         (Shape::Variant(cases), Value::Object(object)) => object
