@@ -13,6 +13,7 @@ mod compat_operations;
 mod compat_results;
 mod compat_settings;
 mod compat_written_by_hand;
+mod confinement;
 mod conformance_guests;
 mod conformance_native;
 mod delayed;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use error::ConfigError;
 pub(crate) use raw::{Raw, Source};
 pub(crate) use settings::{DEFAULTS, without_password};
-pub(crate) use valid::{Config, Level, WorkerSettings, user_cache};
+pub(crate) use valid::{Config, Confine, Level, WorkerSettings, user_cache};
 
 /// The settings file that is read if it exists.
 const FILE: &str = "chicory.toml";

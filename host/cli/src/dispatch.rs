@@ -29,6 +29,10 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let raw = Layers::of_process(cli.global.config.as_deref(), flags(&cli))?.merge()?;
     let config = Config::from_raw(&raw)?;
     log::start(level(&cli, &config));
+    if let Command::Worker(args) = &cli.command {
+        // Before there are other threads.
+        args.confine(&config)?;
+    }
     let context = Context { config, output };
     let runtime = runtime(&cli.command)?;
     let ended = runtime.block_on(run_command(cli, &context, &raw));

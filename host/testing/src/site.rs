@@ -95,6 +95,8 @@ impl Site {
             .env("HOME", self.directory.path())
             // All tests share compiled modules, which are the same.
             .env("CHICORY_WORKER_CACHE_DIR", shared_folder().join("compiled"))
+            // `CHICORY_WORKER_CONFINE=required cargo test --test suite` runs the suite with confined workers.
+            .envs(std::env::vars_os().filter(|(name, _)| name == "CHICORY_WORKER_CONFINE"))
             .envs(&self.variables);
         command
     }

@@ -2,6 +2,7 @@
 //!
 //! Must not know how a worker works: `chicory-worker` does.
 
+mod confine;
 mod fleet;
 pub(crate) mod serve;
 pub(crate) mod signals;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use clap::{ArgAction, Args};
 
 use super::Context;
-use crate::config::FlagValue;
+use crate::config::{Config, FlagValue};
 
 /// Flags of `chicory worker`. Those that are settings are kept as text: the configuration checks
 /// them, wherever they come from.
@@ -150,6 +151,14 @@ impl WorkerArgs {
             .into_iter()
             .filter_map(|(path, flag, value)| Some((path, flag, value?)))
             .collect()
+    }
+
+    /// Confines this process as the settings say, if it is to run tasks. Only before there are other threads.
+    pub(crate) fn confine(&self, config: &Config) -> anyhow::Result<()> {
+        if self.supervises() {
+            return Ok(());
+        }
+        confine::confine(config)
     }
 
     /// Whether this process only looks after others.

@@ -120,6 +120,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     count("worker.max_memories", 1.0, 1000.0),
     count("worker.max_tables", 1.0, 1000.0),
     count("worker.max_instances", 1.0, 10_000.0),
+    plain("worker.confine"),
     plain("worker.use_dead_letter_queue"),
     count("worker.max_deliveries", 1.0, 1e6),
     seconds("worker.heartbeat_interval", SHORTEST, DAY),

@@ -48,6 +48,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) compile_memory: u64,
     pub(crate) wasm_features: Features,
     pub(crate) shape: Shape,
+    pub(crate) confine: Confine,
     pub(crate) dead_letters: bool,
     pub(crate) max_deliveries: u32,
     pub(crate) heartbeat_interval: Duration,
@@ -56,6 +57,27 @@ pub(crate) struct WorkerSettings {
     pub(crate) stale_workers_timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) log_level: Level,
+}
+
+/// Whether a worker gives up what it doesn't need on its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confine {
+    Off,
+    /// As far as the kernel can.
+    On,
+    /// Or it doesn't start.
+    Required,
+}
+
+impl Confine {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "off" => Self::Off,
+            "on" => Self::On,
+            "required" => Self::Required,
+            _ => return None,
+        })
+    }
 }
 
 /// Log levels, by the names of Chicory for Python.
@@ -141,6 +163,7 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
         compile_memory: always(raw.size("worker.compile_memory")?),
         wasm_features: modules::features(raw)?,
         shape: modules::shape(raw)?,
+        confine: raw.required("worker.confine", "off, on or required", Confine::parse)?,
         dead_letters: raw.required(
             "worker.use_dead_letter_queue",
             "true or false",
@@ -262,6 +285,7 @@ mod tests {
             ("CHICORY_WORKER_MAX_MEMORIES", "5"),
             ("CHICORY_WORKER_MAX_TABLES", "6"),
             ("CHICORY_WORKER_MAX_INSTANCES", "7"),
+            ("CHICORY_WORKER_CONFINE", "required"),
             ("CHICORY_WORKER_USE_DEAD_LETTER_QUEUE", "false"),
             ("CHICORY_WORKER_MAX_DELIVERIES", "2"),
             ("CHICORY_WORKER_HEARTBEAT_INTERVAL", "1.5"),

@@ -8,11 +8,13 @@ mod ceiling;
 mod excess;
 mod within;
 
+use std::path::PathBuf;
+
 use chicory_runtime::ModuleSettings;
 use chicory_signature::{ModulePattern, NameError};
 
-use self::ceiling::Ceiling;
 pub use self::ceiling::{BadCeiling, POLICY_KEYS};
+use self::ceiling::{Ceiling, Most};
 pub use self::excess::{Cut, Excess, PolicyError};
 use super::trust::Standing;
 
@@ -124,6 +126,19 @@ impl Policy {
         // One level, the operator's. Another, such as a tenant's, is applied to what this one allows.
         let excesses = within::apply(&ceiling, &mut allowed);
         (allowed, excesses)
+    }
+
+    /// The folders that some module may be granted: those to be read, and those to be written to as well.
+    pub fn folders(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let all = |key| {
+            let sets = self.rules.iter().filter_map(|rule| rule.ceiling.get(key));
+            let folders = sets.filter_map(|set| match &set.most {
+                Most::Folders(folders) => Some(folders.clone()),
+                _ => None,
+            });
+            folders.flatten().collect()
+        };
+        (all("dirs"), all("writable_dirs"))
     }
 
     /// The policy in one line, for the audit log.
