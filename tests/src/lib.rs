@@ -4,6 +4,7 @@
 
 pub mod modules;
 mod paths;
+pub mod terminal;
 mod tokens;
 
 use std::fs;

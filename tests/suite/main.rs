@@ -46,6 +46,7 @@ mod project;
 mod project_languages;
 mod project_native;
 mod records;
+mod strangers;
 mod task_names;
 mod trust;
 mod type_bombs;

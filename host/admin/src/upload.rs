@@ -85,6 +85,17 @@ pub struct Candidate {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UploadError {
+    /// The module is not in WebAssembly's binary format.
+    #[error(
+        "{shown} is {}, and modules are in the binary format of WebAssembly",
+        if *is_text { "in WebAssembly's text format" } else { "not WebAssembly" }
+    )]
+    NotWebAssembly {
+        /// The module.
+        shown: String,
+        /// Whether it looks like the text format.
+        is_text: bool,
+    },
     /// The signature does not cover the manifest.
     #[error(
         "the signature of {shown} covers the module without its manifest, which would leave open what it is granted"
@@ -149,6 +160,10 @@ pub enum UploadError {
 /// Says why the module can't be deployed.
 pub async fn prepare(upload: Upload, inspector: &dyn Inspector) -> Result<Candidate, UploadError> {
     let shown = upload.shown.clone();
+    if !upload.wasm.starts_with(b"\0asm") {
+        let is_text = upload.wasm.trim_ascii_start().starts_with(b"(");
+        return Err(UploadError::NotWebAssembly { shown, is_text });
+    }
     let invalid = |source| UploadError::Invalid {
         shown: shown.clone(),
         source,

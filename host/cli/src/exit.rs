@@ -9,6 +9,7 @@ use chicory_signature::with_causes;
 
 use crate::config::ConfigError;
 use crate::hint;
+use crate::output::{tell, tell_json};
 
 /// What the help text says of exit codes.
 pub(crate) const CODES: &str = "\
@@ -125,14 +126,13 @@ pub(crate) fn text(error: &anyhow::Error) -> String {
 pub(crate) fn report(error: &anyhow::Error, json: bool) {
     let code = code(error);
     if json {
-        let body = serde_json::json!({ "error": text(error), "exit_code": code });
-        eprintln!("{body}");
+        tell_json(&serde_json::json!({ "error": text(error), "exit_code": code }));
         return;
     }
-    eprintln!("error: {}", text(error));
+    tell(&format!("error: {}", text(error)));
     if code == 3 {
-        eprintln!(
-            "hint: is it running, and is --broker (or CHICORY_BROKER) right? `chicory config show` prints the effective settings; --broker sqlite:FILE needs no server"
+        tell(
+            "hint: is it running, and is --broker (or CHICORY_BROKER) right? `chicory config show` prints the effective settings; --broker sqlite:FILE needs no server",
         );
     }
 }

@@ -48,6 +48,10 @@ fn of_upload(error: &UploadError) -> Option<String> {
         UploadError::NoManifestInside { .. } => {
             "`chicory bundle` writes a module with its manifest inside".into()
         }
+        UploadError::NotWebAssembly {
+            shown,
+            is_text: true,
+        } => format!("`wasm-tools parse {shown} -o FILE.wasm` converts it"),
         UploadError::NameInside { .. } => "leave out --name and --version".into(),
         _ => return None,
     })

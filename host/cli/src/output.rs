@@ -1,9 +1,12 @@
-//! What commands print on stdout: tables and lines for people, JSON for programs.
+//! What commands print: tables and lines for people, JSON for programs. The only place that writes to a terminal.
 //!
-//! Must not know what is printed. A reader that goes away (`| head`) is not an error.
+//! Guests, producers, records and servers have a part in most of it, so all of it is cleaned here, whatever it is: text
+//! loses what could control a terminal, and JSON has it escaped. Must not know what is printed. A reader that goes away
+//! (`| head`) is not an error.
 
 use std::io::{self, IsTerminal, Write};
 
+use chicory_signature::printable_json;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::Value;
@@ -31,26 +34,49 @@ impl Output {
         value: &T,
         human: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<()> {
-        let text = if self.json {
-            serde_json::to_string_pretty(value)?
-        } else {
-            human(value)
-        };
-        write_line(&text)
+        if self.json {
+            return write_exact(&printable_json(&serde_json::to_string_pretty(value)?));
+        }
+        write_line(&human(value))
     }
 }
 
 /// Writes a task's result for people: a string as it is, anything else as JSON.
 pub(crate) fn write_result(result: &Value) -> anyhow::Result<()> {
     match result {
-        Value::String(text) if io::stdout().is_terminal() => write_line(&printable(text)),
-        Value::String(text) => write_line(text),
-        other => write_line(&serde_json::to_string_pretty(other)?),
+        Value::String(text) if io::stdout().is_terminal() => write_line(text),
+        Value::String(text) => write_exact(text),
+        other => write_exact(&printable_json(&serde_json::to_string_pretty(other)?)),
     }
 }
 
-/// Writes a line to standard output. Ends the program without an error if nobody reads it.
+/// Writes a line for people to standard output, without what could control a terminal.
 pub(crate) fn write_line(text: &str) -> anyhow::Result<()> {
+    write_exact(&printable(text))
+}
+
+/// Writes a value as one line of JSON to standard output.
+pub(crate) fn write_json(value: &Value) -> anyhow::Result<()> {
+    write_exact(&printable_json(&value.to_string()))
+}
+
+/// Writes a line for people to standard error. That nobody reads it is not an error.
+pub(crate) fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", printable(text));
+}
+
+/// Writes a value as one line of JSON to standard error.
+pub(crate) fn tell_json(value: &Value) {
+    let _ = writeln!(io::stderr(), "{}", printable_json(&value.to_string()));
+}
+
+/// Whether standard error is a terminal.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Writes a line to standard output as it is. Ends the program without an error if nobody reads it.
+fn write_exact(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     let newline = if text.ends_with('\n') { "" } else { "\n" };
     match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
@@ -104,7 +130,7 @@ pub(crate) fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
         let message = format!("{question} There is no terminal to ask on: add --yes to confirm");
         return Err(CommandError::Usage(message).into());
     }
-    eprint!("{question} [y/N] ");
+    eprint!("{} [y/N] ", printable(question));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {

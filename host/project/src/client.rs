@@ -1,7 +1,8 @@
 //! A Rust module with the types and tasks of a Chicory module, with a function for each task that makes its call.
 //!
 //! Signatures carry no names of types, so types are named after where they are used; equal ones become one type.
-//! Must not know where signatures come from.
+//! They may come from a registry that others can write to, so only what is a name by WIT's rule becomes code. Must not
+//! know where signatures come from.
 
 mod names;
 mod types;
@@ -9,18 +10,82 @@ mod types;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use chicory_signature::{Kind, Shape, Signature, short_digest};
+use chicory_signature::{
+    Kind, LocalName, NameError, Shape, Signature, TypeBudget, TypeLimitError, check_module_name,
+    short_digest,
+};
 
 use self::names::{Names, pascal, snake};
 use self::types::Types;
 
+/// Why no source is written for a module.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The name of the module or of a task is not one.
+    #[error("no code is written for it")]
+    Name(#[from] NameError),
+    /// A task has a type that tasks can't have.
+    #[error("no code is written for task {task}")]
+    Types {
+        /// The task.
+        task: String,
+        /// What is wrong with its type.
+        source: TypeLimitError,
+    },
+    /// The digest is not one.
+    #[error(
+        "no code is written for it: its digest {digest:?} has other characters than letters and digits"
+    )]
+    Digest {
+        /// The digest.
+        digest: String,
+    },
+}
+
 /// The source of a Rust module for the tasks of `module`, whose version has this digest.
 ///
 /// ```
-/// let source = chicory_project::client("demo", "3fa94c", &Default::default());
+/// let source = chicory_project::client("demo", "3fa94c", &Default::default())?;
 /// assert!(source.starts_with("//! Calls of the module `demo`"));
+/// # Ok::<(), chicory_project::ClientError>(())
 /// ```
-pub fn client(module: &str, digest: &str, tasks: &BTreeMap<String, Signature>) -> String {
+///
+/// # Errors
+/// When a name is not one by WIT's rule: it would become code.
+pub fn client(
+    module: &str,
+    digest: &str,
+    tasks: &BTreeMap<String, Signature>,
+) -> Result<String, ClientError> {
+    check(module, digest, tasks)?;
+    Ok(written(module, digest, tasks))
+}
+
+/// Whether all that becomes code has the form of a name.
+fn check(
+    module: &str,
+    digest: &str,
+    tasks: &BTreeMap<String, Signature>,
+) -> Result<(), ClientError> {
+    check_module_name(module)?;
+    if !digest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let digest = digest.to_owned();
+        return Err(ClientError::Digest { digest });
+    }
+    let mut budget = TypeBudget::default();
+    for (task, signature) in tasks {
+        LocalName::parse(task)?;
+        let size = signature.check_size(&mut budget);
+        size.map_err(|source| ClientError::Types {
+            task: task.clone(),
+            source,
+        })?;
+    }
+    Ok(())
+}
+
+fn written(module: &str, digest: &str, tasks: &BTreeMap<String, Signature>) -> String {
     let mut types = Types::default();
     let mut functions = Names::default();
     let mut body = String::new();
@@ -149,6 +214,28 @@ mod tests {
             ], "result": { "result": { "ok": { "list": { "record": [{ "name": "id", "type": "u64" }] } }, "err": "string" } } },
             "shapes.echo_all": { "kind": "function", "params": [], "result": { "result": {} } },
         }));
-        insta::assert_snapshot!(client("acme.shapes", &"ab".repeat(32), &tasks));
+        insta::assert_snapshot!(client("acme.shapes", &"ab".repeat(32), &tasks).unwrap());
+    }
+
+    /// Case M12: what a registry says becomes code only where it has the form of a name.
+    #[test]
+    fn m12_what_is_no_name_is_refused() {
+        let hostile = "a`\n}\nconst X: &str = include_str!(\"/etc/passwd\");\n/// `";
+        let signature = |field: &str| json!({ "kind": "function", "params": [], "result": { "record": [{ "name": field, "type": "u8" }] } });
+        let good = tasks(&json!({ "f": signature("x") }));
+        let none = BTreeMap::new();
+        assert!(client("m", "ab", &good).is_ok());
+        assert!(client(hostile, "ab", &none).is_err());
+        assert!(client("m", hostile, &none).is_err());
+        assert!(client("m", "ab", &tasks(&json!({ hostile: signature("x") }))).is_err());
+        let enumeration = json!({ "kind": "function", "params": [{ "name": "e", "type": { "enum": [hostile] } }] });
+        let param = json!({ "kind": "function", "params": [{ "name": hostile, "type": "u8" }] });
+        for signature in [signature(hostile), enumeration, param] {
+            let refused = client("m", "ab", &tasks(&json!({ "f": signature })));
+            assert!(
+                matches!(refused, Err(ClientError::Types { .. })),
+                "{refused:?}"
+            );
+        }
     }
 }

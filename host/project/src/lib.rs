@@ -32,7 +32,7 @@ pub use build::{Built, Linked, build};
 pub use cases::{
     Case, CaseFault, CaseReport, Cases, CasesError, Problem, RunOptions, Usage, record,
 };
-pub use client::client;
+pub use client::{ClientError, client};
 pub use error::{Cause, ProjectError};
 pub use language::Language;
 pub use project::{Project, check_name};

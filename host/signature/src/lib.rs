@@ -66,7 +66,7 @@ pub use shape::{Case, Field, Outcome, Shape, listed};
 pub use shared::SharedStr;
 pub use signature::{Kind, Signature};
 pub use target::{Scalar, Target};
-pub use text::{printable, printable_up_to, short_digest, with_causes};
+pub use text::{printable, printable_json, printable_up_to, short_digest, with_causes};
 pub use type_limits::{
     MAX_LABEL, MAX_MEMBERS, MAX_PARAMS, MAX_TASKS, MAX_TYPE_DEPTH, MAX_TYPE_NAME_BYTES,
     MAX_TYPE_PARTS, TypeBudget, TypeLimitError, TypeSize, check_label, check_members,

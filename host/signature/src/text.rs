@@ -51,6 +51,30 @@ pub fn printable_up_to(text: &str, limit: usize) -> Cow<'_, str> {
     Cow::Owned(cut + "…")
 }
 
+/// JSON text with the characters that [`printable`] would remove written as `\\u` and four digits: the same
+/// values, safe to show on a terminal.
+///
+/// ```
+/// use chicory_signature::printable_json;
+///
+/// assert_eq!(printable_json("[\"\u{202e}a\u{9b}\"]"), r#"["\u202ea\u009b"]"#);
+/// ```
+pub fn printable_json(json: &str) -> Cow<'_, str> {
+    if !json.contains(is_harmful) {
+        return Cow::Borrowed(json);
+    }
+    // Only strings have such characters, and all of them have four digits.
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_harmful(c) {
+            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 /// The first characters of a digest, enough to tell versions apart.
 pub fn short_digest(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)

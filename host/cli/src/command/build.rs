@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{Context, module};
 use crate::config::user_cache;
 use crate::exit::CommandError;
-use crate::output::printable;
+use crate::output::{printable, tell};
 
 /// Flags of `chicory build`.
 #[derive(Debug, Args)]
@@ -86,10 +86,10 @@ pub(crate) async fn made(project: Project, request: BuildRequest) -> anyhow::Res
 
 fn say(progress: Progress<'_>) {
     if let Progress::Installing { name, folder } = progress {
-        eprintln!(
-            "installing what builds {name} into {} (once)",
-            folder.display()
-        );
+        let folder = folder.display();
+        tell(&format!(
+            "installing what builds {name} into {folder} (once)"
+        ));
     }
 }
 

@@ -25,7 +25,7 @@ use super::Context;
 use super::build::{made, relative};
 use super::compile;
 use super::worker::{serve, signals::StopSignals};
-use crate::output::{printable, write_line};
+use crate::output::{tell, write_line};
 use crate::{connect, exit};
 
 /// Flags of `chicory dev`.
@@ -160,19 +160,14 @@ impl Loader {
             },
         };
         let seconds = begun.elapsed().as_secs_f64();
-        eprintln!(
-            "{}",
-            match outcome {
-                Ok(true) => format!(
-                    "[dev] built and loaded {} in {seconds:.2} s",
-                    self.project.name
-                ),
-                Ok(false) => format!("[dev] built {}: nothing has changed", self.project.name),
-                Err(reason) => printable(&format!(
-                    "[dev] {reason}\n[dev] the previous version, if any, keeps running; change the source to try again"
-                )),
-            }
-        );
+        let name = &self.project.name;
+        tell(&match outcome {
+            Ok(true) => format!("[dev] built and loaded {name} in {seconds:.2} s"),
+            Ok(false) => format!("[dev] built {name}: nothing has changed"),
+            Err(reason) => format!(
+                "[dev] {reason}\n[dev] the previous version, if any, keeps running; change the source to try again"
+            ),
+        });
     }
 }
 

@@ -14,7 +14,7 @@ use super::call::CallArgs;
 use super::{Context, enqueue_file, result};
 use crate::config::{FlagValue, parse};
 use crate::exit::CommandError;
-use crate::output::write_line;
+use crate::output::{write_json, write_line};
 
 /// Flags of `chicory enqueue`.
 #[derive(Debug, Args)]
@@ -171,7 +171,7 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
     }
     if context.output.is_json() {
         let body = serde_json::json!({ "id": message.id, "queue": args.queue });
-        return write_line(&body.to_string());
+        return write_json(&body);
     }
     write_line(&message.id)
 }

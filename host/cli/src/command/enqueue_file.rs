@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::exit::CommandError;
+use crate::output::is_watched;
 
 /// Defaults for messages that don't set these themselves.
 #[derive(Debug)]
@@ -128,7 +129,7 @@ async fn next_checked(
 
 /// A progress bar if the number is known, else a spinner; nothing if standard error is not a terminal.
 fn progress(total: Option<u64>) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if !is_watched() {
         return ProgressBar::hidden();
     }
     let (bar, template) = match total {

@@ -15,7 +15,7 @@ use super::call::CallArgs;
 use super::{Context, module};
 use crate::exit::CommandError;
 use crate::oci::{self, OciArgs};
-use crate::output::{Output, printable, write_result};
+use crate::output::{Output, tell, write_result};
 
 /// Flags of `chicory run`.
 #[derive(Debug, Args)]
@@ -84,22 +84,16 @@ fn find(module: &Module, name: &str) -> Result<Arc<Task>, CommandError> {
 fn say(note: &Note) {
     match note {
         Note::Log(line) => match line.source {
-            LogSource::Guest => {
-                eprintln!(
-                    "{:<5} {}",
-                    format!("{:?}", line.level).to_uppercase(),
-                    line.message
-                );
-            }
-            LogSource::Stdout | LogSource::Stderr | LogSource::Host => {
-                eprintln!("{}", line.message);
-            }
+            LogSource::Guest => tell(&format!(
+                "{:<5} {}",
+                format!("{:?}", line.level).to_uppercase(),
+                line.message
+            )),
+            LogSource::Stdout | LogSource::Stderr | LogSource::Host => tell(&line.message),
         },
         Note::Progress { percent, message } => {
-            eprintln!(
-                "{percent:>4.0} % {}",
-                message.as_deref().unwrap_or_default()
-            );
+            let message = message.as_deref().unwrap_or_default();
+            tell(&format!("{percent:>4.0} % {message}"));
         }
     }
 }
@@ -122,11 +116,11 @@ fn show(ended: &Ended, output: Output) -> anyhow::Result<()> {
         if error.is_none() {
             write_result(&result)?;
         }
-        eprintln!("{}", used(ended));
+        tell(&used(ended));
     }
     match error {
         None => Ok(()),
-        Some(error) => Err(CommandError::Failed(printable(&error)).into()),
+        Some(error) => Err(CommandError::Failed(error).into()),
     }
 }
 
