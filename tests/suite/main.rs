@@ -32,6 +32,7 @@ mod guests_grants;
 mod guests_limits;
 mod guests_types;
 mod held_memory;
+mod interfaces;
 mod kill;
 mod large_messages;
 mod numbers_out_of_range;

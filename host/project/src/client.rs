@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use chicory_signature::{
     Kind, LocalName, NameError, Shape, Signature, TypeBudget, TypeLimitError, check_module_name,
-    short_digest,
+    short_digest, shown_names,
 };
 
 use self::names::{Names, pascal, snake};
@@ -89,7 +89,8 @@ fn written(module: &str, digest: &str, tasks: &BTreeMap<String, Signature>) -> S
     let mut types = Types::default();
     let mut functions = Names::default();
     let mut body = String::new();
-    for (task, signature) in tasks {
+    let shown = shown_names(tasks.keys().map(String::as_str));
+    for (task, signature) in shown.iter().zip(tasks.values()) {
         let name = functions.free(&snake(task));
         body.push('\n');
         match signature.kind {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use chicory_signature::{LocalName, TaskName, UnknownTask, ValidationError, find_name};
+use chicory_signature::{LocalName, TaskName, UnknownTask, ValidationError, find_task};
 
 use crate::{BrokerError, ModuleRecord, Registry, RegistryError, TaskMessage, Version};
 
@@ -117,8 +117,9 @@ impl<'a> Checks<'a> {
                 None => return Ok(None),
             },
         };
-        let Some((_, signature)) = find_name(&version.tasks, task.as_str()) else {
-            let unknown = UnknownTask::no_task(&module.name, task, version.tasks.keys());
+        let Some((_, signature)) = find_task(&version.tasks, task.as_str()) else {
+            let tasks = version.tasks.keys().map(String::as_str);
+            let unknown = UnknownTask::no_task(&module.name, task.as_str(), tasks);
             return Err(EnqueueError::UnknownTask(unknown));
         };
         match signature.check(&message.arguments) {

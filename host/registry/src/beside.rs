@@ -2,9 +2,10 @@
 //!
 //! Must not know what names are alike: [`chicory_signature::conflict`] does.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chicory_signature::{LocalName, NameConflict, Offer, conflict};
+use chicory_signature::{NameConflict, Offer, conflict, short_name};
 
 use crate::{DeployRefused, ModuleRecord, Version};
 
@@ -41,13 +42,15 @@ impl ModuleRecord {
             .versions
             .iter()
             .filter(|version| self.meets_new(version));
-        let tasks: BTreeSet<_> = versions.flat_map(|version| version.tasks.keys()).collect();
-        let tasks = tasks.into_iter().map(String::as_str);
+        let full = versions.flat_map(|version| version.tasks.keys().map(String::as_str));
+        let names = full.flat_map(|task| {
+            let short = short_name(task).map(Cow::Owned);
+            [Some(Cow::Borrowed(task)), short].into_iter().flatten()
+        });
+        let names: BTreeSet<_> = names.collect();
         Offer {
             module: &self.name,
-            tasks: tasks
-                .filter_map(|task| LocalName::parse(task).ok())
-                .collect(),
+            tasks: names.into_iter().collect(),
         }
     }
 

@@ -13,7 +13,7 @@
 #[cfg(test)]
 mod tests;
 
-use chicory_signature::{Signature, compatible, find_name};
+use chicory_signature::{Signature, compatible, find_task};
 
 use crate::{Canary, ModuleRecord, QueuedMessage, Version};
 
@@ -70,7 +70,7 @@ impl TaskVersions {
         }
     }
 
-    /// The versions of a task, by its name inside the module, that a record says are kept.
+    /// The versions of a task, by its full or short name inside the module, that a record says are kept.
     pub fn of(record: &ModuleRecord, task: &str) -> Self {
         Self::among(record, task, |_| true)
     }
@@ -177,7 +177,7 @@ impl TaskVersions {
 }
 
 fn in_version(version: &Version, task: &str) -> Option<TaskVersion> {
-    let (_, signature) = find_name(&version.tasks, task)?;
+    let (_, signature) = find_task(&version.tasks, task)?;
     Some(TaskVersion {
         digest: version.digest.clone(),
         signature: signature.clone(),

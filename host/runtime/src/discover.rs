@@ -13,7 +13,7 @@ use crate::types::{NoShape, field, shape};
 
 /// An exported function that can be called with JSON.
 pub(crate) struct Found {
-    /// `function`, or `interface.function`.
+    /// `function`, or `interface.function` with the interface's package and version.
     pub(crate) name: String,
     pub(crate) entry: Entry,
     pub(crate) signature: Signature,
@@ -198,8 +198,13 @@ fn name_inside(interface: &str, function: &str) -> (String, Kind) {
     if path == "wasi:cli/run" && version.starts_with("0.2.") && function == "run" {
         return ("run".into(), Kind::Command);
     }
-    let short = path.rsplit('/').next().unwrap_or(path);
-    (format!("{short}.{function}"), Kind::Function)
+    let full = format!("{interface}.{function}");
+    // A name that is too long, or is of no form that tasks' names have, may still be fine without the package.
+    let name = match LocalName::parse(&full) {
+        Ok(_) => full,
+        Err(_) => format!("{}.{function}", path.rsplit('/').next().unwrap_or(path)),
+    };
+    (name, Kind::Function)
 }
 
 #[cfg(test)]
@@ -231,11 +236,13 @@ mod tests {
     }
 
     #[test]
-    fn functions_of_interfaces_have_the_short_name_before_them() {
+    fn functions_of_interfaces_have_its_name_before_them() {
         assert_eq!(
             name_inside("acme:images/resize@1.2.0", "to-width").0,
-            "resize.to-width"
+            "acme:images/resize@1.2.0.to-width"
         );
+        let long = format!("acme:{}/resize", "a".repeat(200));
+        assert_eq!(name_inside(&long, "to-width").0, "resize.to-width");
         assert_eq!(name_inside("plain", "f").0, "plain.f");
         assert_eq!(
             name_inside("wasi:cli/run@0.2.6", "run"),

@@ -2,16 +2,17 @@
 //!
 //! Blocking and slow, so it runs on threads that may block. Must not know who asks.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use chicory_signature::same_name;
+use chicory_signature::{Meaning, meaning, shown_names};
 use wasmtime::component::Component;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::{Engine, ExternType};
 
 use crate::capability::{Capabilities, Imports, preview1};
 use crate::codegen::{Code, Codegen, MachineCode};
-use crate::discover::Discovery;
+use crate::discover::{Discovery, Found};
 use crate::error::{InvalidModule, LoadError, SettingsError};
 use crate::features::Needs;
 use crate::limits::{Limits, ResolvedLimits};
@@ -155,24 +156,28 @@ impl Loader {
         discovery: Discovery,
         settings: &ModuleSettings,
     ) -> Result<Vec<Arc<Task>>, SettingsError> {
-        let known = |name: &String| {
-            let mut tasks = discovery.tasks.iter();
-            tasks.any(|task| same_name(&task.name, name))
-        };
-        if let Some(unknown) = settings.task_limits.keys().find(|name| !known(name)) {
+        let full: Vec<String> = (discovery.tasks.iter().map(|task| task.name.clone())).collect();
+        let full = full.iter().map(String::as_str);
+        let meant = |name: &str| meaning(full.clone(), name);
+        let mut named = settings.task_limits.keys();
+        if let Some(unknown) = named.find(|name| !matches!(meant(name), Meaning::Task(_))) {
             return Err(SettingsError::UnknownTask(unknown.clone()));
         }
         let none = Limits::default();
-        let task = |found: crate::discover::Found| {
-            let own = settings
-                .task_limits
-                .iter()
-                .find(|(name, _)| same_name(&found.name, name))
+        let task = |(found, name): (Found, Cow<'_, str>)| {
+            let own = (settings.task_limits.iter())
+                .find(|(name, _)| meant(name) == Meaning::Task(&found.name))
                 .map_or(&none, |(_, own)| own);
             let limits = ResolvedLimits::resolve(&own.or(&settings.limits), self.max_memory)?;
-            Ok(Arc::new(Task::new(loaded, found, limits)))
+            Ok(Arc::new(Task::new(
+                loaded,
+                found,
+                name.into_owned(),
+                limits,
+            )))
         };
-        discovery.tasks.into_iter().map(task).collect()
+        let shown = shown_names(full.clone());
+        discovery.tasks.into_iter().zip(shown).map(task).collect()
     }
 }
 

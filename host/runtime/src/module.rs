@@ -24,7 +24,7 @@ use crate::typed::core_values;
 pub struct Module {
     pub(crate) loaded: Arc<Loaded>,
     tasks: Vec<Arc<Task>>,
-    /// By the canonical form of their names.
+    /// By the canonical form of their full names, and of the short ones that mean one task.
     by_name: HashMap<String, usize>,
     description: Description,
 }
@@ -39,7 +39,7 @@ pub struct Description {
     pub digest: String,
     /// Size of the WebAssembly it was loaded from, in bytes.
     pub size: usize,
-    /// Names of its tasks, each with its type.
+    /// Full names of its tasks, each with its type. [`chicory_signature::shown_names`] has shorter ones for people.
     pub tasks: Vec<(String, Signature)>,
     /// Exported functions that are not tasks, each with the reason.
     pub not_tasks: Vec<(String, String)>,
@@ -97,6 +97,7 @@ pub struct Task {
     pub(crate) core_values: usize,
     pub(crate) limits: ResolvedLimits,
     name: String,
+    full_name: String,
 }
 
 impl Module {
@@ -105,11 +106,10 @@ impl Module {
         tasks: Vec<Arc<Task>>,
         description: Description,
     ) -> Self {
-        let by_name = tasks
-            .iter()
-            .enumerate()
-            .map(|(index, task)| (canonical(&task.name).into_owned(), index))
-            .collect();
+        let numbered = || tasks.iter().enumerate();
+        let shown = numbered().map(|(index, task)| (canonical(&task.name).into_owned(), index));
+        let full = numbered().map(|(index, task)| (canonical(&task.full_name).into_owned(), index));
+        let by_name = shown.chain(full).collect();
         Module {
             loaded,
             tasks,
@@ -147,7 +147,8 @@ impl Module {
         self.tasks.iter()
     }
 
-    /// The task of this name, `function` or `interface.function`, in any spelling.
+    /// The task of this name, in any spelling: `function`, `interface.function` with the interface's package and version,
+    /// or without them if that means one task.
     pub fn task(&self, name: &str) -> Option<&Arc<Task>> {
         let index = self
             .by_name
@@ -187,9 +188,14 @@ impl fmt::Debug for Module {
 }
 
 impl Task {
-    pub(crate) fn new(loaded: &Arc<Loaded>, found: Found, limits: ResolvedLimits) -> Self {
+    pub(crate) fn new(
+        loaded: &Arc<Loaded>,
+        found: Found,
+        name: String,
+        limits: ResolvedLimits,
+    ) -> Self {
         let Found {
-            name,
+            name: full_name,
             entry,
             signature,
         } = found;
@@ -200,12 +206,20 @@ impl Task {
             signature,
             limits,
             name,
+            full_name,
         }
     }
 
-    /// The task's name inside its module, in kebab-case.
+    /// What the task is best called inside its module, in kebab-case: by the short name of its interface if that means
+    /// one task, and by the full name otherwise.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Its name inside its module with the package and version of its interface, such as
+    /// `acme:images/resize@1.2.0.to-width`.
+    pub fn full_name(&self) -> &str {
+        &self.full_name
     }
 
     /// The name of its module.
@@ -239,6 +253,7 @@ impl Task {
             core_values: self.core_values,
             limits: ResolvedLimits::resolve(&limits.or(&held), self.limits.memory)?,
             name: self.name.clone(),
+            full_name: self.full_name.clone(),
         }))
     }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::name::{find_name, same_name};
+use crate::name::{Meaning, find_task, meaning, same_name, shown_names};
 use crate::shape::{Case, Field, Outcome, Shape};
 use crate::signature::{Kind, Signature};
 
@@ -26,29 +26,46 @@ impl fmt::Display for Change {
     }
 }
 
-/// What is incompatible between the tasks of two versions. New tasks are always compatible.
+/// What is incompatible between the tasks of two versions, by their full names. New tasks are always compatible, unless
+/// a short name means several tasks because of them.
 pub fn compare(
     old: &BTreeMap<String, Signature>,
     new: &BTreeMap<String, Signature>,
 ) -> Vec<Change> {
-    let changes = old
-        .iter()
-        .flat_map(|(name, before)| match find_name(new, name) {
-            None => vec![Change {
-                place: format!("task `{name}`"),
-                what: "is gone".into(),
-            }],
-            Some((_, now)) => {
-                let changes = compatible(before, now).into_iter();
-                changes
-                    .map(|change| Change {
-                        place: format!("task `{name}`: {}", change.place),
-                        ..change
-                    })
-                    .collect()
-            }
-        });
+    let shown = shown_names(old.keys().map(String::as_str));
+    let tasks = old.iter().zip(&shown);
+    let changes = tasks.flat_map(|((full, before), name)| {
+        let mut changes = ambiguous(name, new);
+        // A message may have either name.
+        let mut found: Vec<_> = [full, &**name]
+            .iter()
+            .filter_map(|name| find_task(new, name))
+            .collect();
+        found.dedup_by_key(|(now, _)| *now);
+        if found.is_empty() && changes.is_empty() {
+            changes.push(change(format!("task `{name}`"), "is gone"));
+        }
+        for (_, now) in found {
+            let inside = compatible(before, now).into_iter();
+            changes.extend(inside.map(|change| Change {
+                place: format!("task `{name}`: {}", change.place),
+                ..change
+            }));
+        }
+        changes
+    });
     changes.collect()
+}
+
+/// That a name means several tasks now.
+fn ambiguous(name: &str, new: &BTreeMap<String, Signature>) -> Vec<Change> {
+    match meaning(new.keys().map(String::as_str), name) {
+        Meaning::Ambiguous(tasks) => {
+            let what = format!("means several tasks now: {}", tasks.join(", "));
+            vec![change(format!("task `{name}`"), what)]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What is incompatible between two signatures of a task; nothing if the new one can replace the old one.

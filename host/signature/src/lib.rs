@@ -56,9 +56,9 @@ pub use error::{Stopped, ValidationError};
 pub use excerpt::{Excerpt, MAX_NAME, MAX_TEXT, excerpt, into_excerpt};
 pub use json::{JsonError, MAX_DEPTH, RawJson};
 pub use name::{
-    LocalName, MAX_LOCAL_NAME, MAX_MODULE_NAME, MAX_TASK_NAME, ModulePattern, NameConflict,
-    NameError, Named, Offer, Reading, TaskName, UnknownTask, canonical, check_module_name,
-    conflict, find_name, same_name,
+    LocalName, MAX_LOCAL_NAME, MAX_MODULE_NAME, MAX_TASK_NAME, Meaning, ModulePattern,
+    NameConflict, NameError, Named, Offer, Reading, TaskName, UnknownTask, canonical,
+    check_module_name, conflict, find_name, find_task, meaning, same_name, short_name, shown_names,
 };
 pub use note::{Level, LogLine, LogSource, Note};
 pub use range::{Bounded, Given, OutOfRange, Range, Unit};

@@ -1,11 +1,13 @@
 //! Names of modules and tasks: what they may be, when two are the same, and which module a name belongs to.
 //!
-//! A task's full name is `module.function` or `module.interface.function`. WIT tells names apart without
+//! A task's full name is `module.function` or `module.interface.function`, where the interface may have its package and
+//! version: `acme.acme:store/api@1.0.0.get` ([`interface`]). WIT tells names apart without
 //! regard to case, and many languages write `_` for its `-`. So all names are compared in one form,
 //! in lower case with `-`: `demo.add-all`, `demo.add_all` and `Demo.ADD-ALL` are one task. A module's name
 //! may have dots of its own: the longest deployed module wins. Must not know what is deployed.
 
 mod conflict;
+mod interface;
 mod pattern;
 mod unknown;
 
@@ -15,6 +17,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 pub use self::conflict::{NameConflict, Offer, conflict};
+pub use self::interface::{Meaning, find_task, meaning, short_name, shown_names};
 pub use self::pattern::ModulePattern;
 pub use self::unknown::UnknownTask;
 
@@ -111,7 +114,8 @@ pub fn check_module_name(name: &str) -> Result<(), NameError> {
 #[derive(Clone, Copy, Debug)]
 pub struct TaskName<'a>(&'a str);
 
-/// A task's name inside its module: `function` or `interface.function`. Equal in all spellings.
+/// A task's name inside its module: `function`, `interface.function`, or `package:name/interface@version.function`. Equal
+/// in all spellings.
 #[derive(Clone, Copy, Debug)]
 pub struct LocalName<'a>(&'a str);
 
@@ -130,6 +134,13 @@ impl<'a> TaskName<'a> {
     /// # Errors
     /// Why no task can have this name.
     pub fn parse(text: &'a str) -> Result<Self, NameError> {
+        if let Some(end) = interface::end_of_module(text)
+            && text.len() <= MAX_TASK_NAME
+            && interface::is_qualified(&text[end + 1..])
+        {
+            check(Named::Task, &text[..end], MAX_MODULE_NAME)?;
+            return Ok(Self(text));
+        }
         check(Named::Task, text, MAX_TASK_NAME)?;
         if text.contains('.') {
             return Ok(Self(text));
@@ -146,11 +157,18 @@ impl<'a> TaskName<'a> {
         self.0
     }
 
-    /// The ways to read it, two at most, the one with the longest module's name first.
+    /// The ways to read it, two at most, the one with the longest module's name first. There is only one if the
+    /// interface is named with its package: no module's name has a colon.
     pub fn readings(self) -> impl Iterator<Item = Reading<'a>> {
         let Self(text) = self;
-        let dots = text.rmatch_indices('.').take(2);
-        dots.map(move |(at, _)| Reading {
+        let ends = match interface::end_of_module(text) {
+            Some(end) => [Some(end), None],
+            None => {
+                let mut dots = text.rmatch_indices('.').map(|(at, _)| at);
+                [dots.next(), dots.next()]
+            }
+        };
+        ends.into_iter().flatten().map(move |at| Reading {
             module: &text[..at],
             task: LocalName(&text[at + 1..]),
         })
@@ -174,6 +192,9 @@ impl<'a> LocalName<'a> {
     /// # Errors
     /// Why no task can have this name.
     pub fn parse(text: &'a str) -> Result<Self, NameError> {
+        if text.len() <= MAX_LOCAL_NAME && interface::is_qualified(text) {
+            return Ok(Self(text));
+        }
         check(Named::Task, text, MAX_LOCAL_NAME)?;
         if text.matches('.').count() < 2 {
             return Ok(Self(text));

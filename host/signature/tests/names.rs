@@ -5,8 +5,9 @@
 use std::hash::{BuildHasher, RandomState};
 
 use chicory_signature::{
-    LocalName, MAX_MODULE_NAME, MAX_TASK_NAME, ModulePattern, NameConflict, NameError, Offer,
-    TaskName, canonical, check_module_name, conflict, find_name, same_name,
+    LocalName, MAX_MODULE_NAME, MAX_TASK_NAME, Meaning, ModulePattern, NameConflict, NameError,
+    Offer, TaskName, canonical, check_module_name, conflict, find_name, meaning, same_name,
+    shown_names,
 };
 use proptest::prelude::*;
 
@@ -39,7 +40,7 @@ fn module() -> impl Strategy<Value = (String, Vec<String>)> {
 }
 
 fn offer((module, tasks): &(String, Vec<String>)) -> Offer<'_> {
-    let tasks = tasks.iter().map(|task| LocalName::parse(task).unwrap());
+    let tasks = tasks.iter().map(|task| task.as_str().into());
     Offer {
         module,
         tasks: tasks.collect(),
@@ -138,6 +139,79 @@ fn a_name_has_two_readings_at_most() {
         Some("shop.pay")
     );
     assert_eq!(name.inside("acme"), None);
+}
+
+/// Case W7: an interface may be named with its package and version.
+#[test]
+fn w7_the_full_name_of_an_interface_is_a_name() {
+    for (name, module, task) in [
+        (
+            "m.acme:store/api@1.0.0.get",
+            "m",
+            "acme:store/api@1.0.0.get",
+        ),
+        ("a.b.acme:store/api.get", "a.b", "acme:store/api.get"),
+        ("m.a:b/c@0.2.0-rc.1+x.f", "m", "a:b/c@0.2.0-rc.1+x.f"),
+    ] {
+        let parsed = TaskName::parse(name).unwrap();
+        let readings: Vec<_> = parsed.readings().collect();
+        assert_eq!(readings.len(), 1, "{name}");
+        assert_eq!(
+            (readings[0].module, readings[0].task.as_str()),
+            (module, task)
+        );
+        assert_eq!(LocalName::parse(task).unwrap().in_module(module), name);
+        assert_eq!(
+            TaskName::parse(&canonical(name).to_uppercase()).unwrap(),
+            parsed
+        );
+    }
+    for bad in [
+        "acme:store/api@1.0.0.get",
+        "m.acme:store/api@1.0.0",
+        "m.acme:store/api@.get",
+        "m.acme:store/api@1..0.get",
+        "m.acme:store.get",
+        "m.acme:/api.get",
+        "m.acme:store/a/b.get",
+        "m.acme:store/api@1.0.0.",
+        "m.acme:store/api@x.get",
+        "m..acme:store/api.get",
+        "m.acme:store/api@1.0.0 .get",
+    ] {
+        assert!(TaskName::parse(bad).is_err(), "{bad}");
+    }
+}
+
+/// Case W7: a short name means a task if only one has it.
+#[test]
+fn w7_a_short_name_means_the_only_task_that_has_it() {
+    let tasks = [
+        "acme:store/api@1.0.0.get",
+        "acme:store/api@2.0.0.get",
+        "other:pkg/cart.get",
+        "x:y/plain.f",
+        "plain.f",
+        "go",
+    ];
+    let means = |name| meaning(tasks, name);
+    assert_eq!(means("ACME:store/api@1.0.0.get"), Meaning::Task(tasks[0]));
+    assert_eq!(
+        means("api.get"),
+        Meaning::Ambiguous(vec![tasks[0], tasks[1]])
+    );
+    assert_eq!(means("CART.get"), Meaning::Task(tasks[2]));
+    assert_eq!(
+        means("plain.f"),
+        Meaning::Task("plain.f"),
+        "it is the name of one"
+    );
+    assert_eq!(means("go"), Meaning::Task("go"));
+    assert_eq!(means("get"), Meaning::Nothing);
+    assert_eq!(
+        shown_names(tasks),
+        [tasks[0], tasks[1], "cart.get", tasks[3], "plain.f", "go"]
+    );
 }
 
 #[test]

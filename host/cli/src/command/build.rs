@@ -2,12 +2,14 @@
 //!
 //! Must not know tool chains ([`chicory_project`]).
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chicory_project::{BuildRequest, Built, Linked, Progress, Project, build};
-use chicory_runtime::{Description, LoadError, Need, Sandbox};
+use chicory_runtime::{Description, LoadError, Need, Sandbox, Signature};
+use chicory_signature::shown_names;
 use clap::Args;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
@@ -121,7 +123,7 @@ async fn check(
 impl Report {
     fn body(&self) -> Value {
         let module = &self.description;
-        let tasks = module.tasks.iter();
+        let tasks = self.tasks();
         let need = |need: &Need| json!({ "interface": need.interface, "manifest": need.lines });
         json!({
             "name": module.name,
@@ -135,6 +137,14 @@ impl Report {
             "needs": module.needs.iter().map(need).collect::<Vec<_>>(),
             "missing": self.missing.iter().map(need).collect::<Vec<_>>(),
         })
+    }
+
+    /// The tasks, by their names for people.
+    fn tasks(&self) -> impl Iterator<Item = (Cow<'_, str>, &Signature)> {
+        let tasks = &self.description.tasks;
+        let shown = shown_names(tasks.iter().map(|(full, _)| full.as_str()));
+        let signatures = tasks.iter().map(|(_, signature)| signature);
+        shown.into_iter().zip(signatures)
     }
 
     /// What is shown after the size.
@@ -159,7 +169,7 @@ impl Report {
             self.linked(),
             module.digest,
         );
-        for (name, signature) in &module.tasks {
+        for (name, signature) in self.tasks() {
             let _ = writeln!(text, "  {}.{name}: {signature}", module.name);
         }
         for (name, reason) in &module.not_tasks {

@@ -2,12 +2,13 @@
 //!
 //! Must not run anything of the module.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use chicory_runtime::Description;
-use chicory_signature::with_causes;
+use chicory_runtime::{Description, Signature};
+use chicory_signature::{shown_names, with_causes};
 use chicory_worker::{Manifest, signature_file};
 use clap::Args;
 use serde_json::{Value, json};
@@ -61,14 +62,14 @@ pub(crate) async fn run(args: InspectArgs, context: &Context) -> anyhow::Result<
 }
 
 fn body(module: &Description, manifest: &Manifest) -> Value {
-    let tasks = module.tasks.iter();
+    let tasks = named(module);
     let others = module.not_tasks.iter();
     let needs = module.needs.iter();
     json!({
         "name": module.name,
         "digest": format!("sha256:{}", module.digest),
         "size": module.size,
-        "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature.to_string() })).collect::<Vec<_>>(),
+        "tasks": tasks.map(|(name, (full, signature))| json!({ "name": name, "full_name": full, "signature": signature.to_string() })).collect::<Vec<_>>(),
         "not_tasks": others.map(|(name, reason)| json!({ "name": name, "reason": reason })).collect::<Vec<_>>(),
         "imports": module.imports,
         "manifest": manifest,
@@ -86,10 +87,14 @@ fn human(module: &Description, manifest: &Manifest, in_force: &InForce) -> Strin
     section(
         &mut text,
         "tasks",
-        module
-            .tasks
-            .iter()
-            .map(|(name, signature)| format!("{name}: {signature}")),
+        named(module).map(|(name, (full, signature))| {
+            let also = if *name == *full {
+                String::new()
+            } else {
+                format!("\n    full name: {full}")
+            };
+            format!("{name}: {signature}{also}")
+        }),
     );
     section(
         &mut text,
@@ -126,6 +131,14 @@ fn human(module: &Description, manifest: &Manifest, in_force: &InForce) -> Strin
     printable(&text)
 }
 
+/// The tasks, each with its name for people.
+fn named(
+    module: &Description,
+) -> impl ExactSizeIterator<Item = (Cow<'_, str>, &(String, Signature))> {
+    let shown = shown_names(module.tasks.iter().map(|(full, _)| full.as_str()));
+    shown.into_iter().zip(&module.tasks)
+}
+
 fn section(text: &mut String, title: &str, lines: impl ExactSizeIterator<Item = String>) {
     if lines.len() == 0 {
         return;
@@ -139,7 +152,6 @@ fn section(text: &mut String, title: &str, lines: impl ExactSizeIterator<Item = 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chicory_runtime::Signature;
 
     fn add() -> Signature {
         serde_json::from_value(json!({

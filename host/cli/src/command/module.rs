@@ -90,7 +90,7 @@ impl Inspector for SandboxInspector {
         let module = self.0.load(request).await?;
         let tasks = module.tasks();
         Ok(tasks
-            .map(|task| (task.name().to_owned(), task.signature().clone()))
+            .map(|task| (task.full_name().to_owned(), task.signature().clone()))
             .collect())
     }
 }

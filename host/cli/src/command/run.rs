@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use chicory_runtime::{Ended, How, Invocation, LogSource, Module, Note, Task};
-use chicory_signature::TaskName;
+use chicory_signature::{LocalName, TaskName, UnknownTask};
 use clap::Args;
 use serde_json::json;
 
@@ -72,12 +72,10 @@ fn find(module: &Module, name: &str) -> Result<Arc<Task>, CommandError> {
         .task(name)
         .or_else(|| module.task(inside()?.as_str()));
     task.cloned().ok_or_else(|| {
-        let names: Vec<&str> = module.tasks().map(|task| task.name()).collect();
-        CommandError::Usage(format!(
-            "module {} has no task {name:?}; it has {}",
-            module.name(),
-            names.join(", ")
-        ))
+        let name = inside().map_or(name, LocalName::as_str);
+        let names: Vec<&str> = module.tasks().map(|task| task.full_name()).collect();
+        let unknown = UnknownTask::no_task(module.name(), name, names.iter().copied());
+        CommandError::Usage(unknown.to_string())
     })
 }
 

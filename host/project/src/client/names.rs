@@ -47,7 +47,7 @@ pub(super) fn pascal(name: &str) -> String {
 
 /// WIT's words have letters and digits, and begin with a letter.
 fn words(name: &str) -> impl Iterator<Item = String> {
-    name.split(['-', '_', '.'])
+    name.split(['-', '_', '.', ':', '/', '@', '+'])
         .filter(|word| !word.is_empty())
         .map(str::to_ascii_lowercase)
 }
@@ -71,6 +71,10 @@ mod tests {
         assert_eq!(
             (snake("type"), snake("self")),
             ("r#type".into(), "self_".into())
+        );
+        assert_eq!(
+            snake("acme:store/api@1.0.0.get"),
+            "acme_store_api_1_0_0_get"
         );
         assert_eq!(pascal("resize-error"), "ResizeError");
         assert_eq!(pascal("self"), "Self_");

@@ -2,15 +2,17 @@
 //!
 //! Must not know which of them came first.
 
-use super::{LocalName, TaskName, same_name};
+use std::borrow::Cow;
+
+use super::{TaskName, same_name};
 
 /// A module with the names of its tasks.
 #[derive(Clone, Debug)]
 pub struct Offer<'a> {
     /// The module's name.
     pub module: &'a str,
-    /// Its tasks' names, inside the module.
-    pub tasks: Vec<LocalName<'a>>,
+    /// Its tasks' names inside the module, the short ones as well.
+    pub tasks: Vec<Cow<'a, str>>,
 }
 
 /// Why two modules can't be deployed beside each other.
@@ -61,7 +63,7 @@ fn taken(offer: &Offer<'_>, owner: &str) -> Option<NameConflict> {
         return None;
     }
     let names = offer.tasks.iter();
-    let mut names = names.map(|task| (task, task.in_module(offer.module)));
+    let mut names = names.map(|task| (task, format!("{}.{task}", offer.module)));
     let belongs = |name: &str| TaskName(name).inside(owner).is_some();
     let (task, name) = names.find(|(_, name)| belongs(name))?;
     Some(NameConflict::Ambiguous {

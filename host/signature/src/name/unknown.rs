@@ -2,7 +2,7 @@
 //!
 //! Must not know where tasks were looked for.
 
-use super::{LocalName, NameError};
+use super::{Meaning, NameError, meaning, shown_names};
 
 /// Why a name means no task.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,19 @@ pub enum UnknownTask {
         /// The tasks that it has.
         tasks: Vec<String>,
     },
+    /// Its module has several such tasks.
+    #[error(
+        "{task:?} means several tasks of module {module:?}: give the full name, one of {}",
+        listed(tasks)
+    )]
+    Ambiguous {
+        /// The module.
+        module: String,
+        /// The task's name inside it.
+        task: String,
+        /// The full names of the tasks that it could mean.
+        tasks: Vec<String>,
+    },
 }
 
 impl UnknownTask {
@@ -42,16 +55,26 @@ impl UnknownTask {
         }
     }
 
-    /// The module that a name belongs to has only these tasks.
+    /// The module that a name belongs to has only these tasks, given by their full names: the name means none of them,
+    /// or several.
     pub fn no_task<'a>(
         module: &str,
-        task: LocalName<'_>,
-        tasks: impl IntoIterator<Item = &'a String>,
+        task: &str,
+        tasks: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
     ) -> Self {
-        Self::NoTask {
-            module: module.to_owned(),
-            task: task.to_string(),
-            tasks: tasks.into_iter().cloned().collect(),
+        let tasks = tasks.into_iter();
+        let (module, task) = (module.to_owned(), task.to_owned());
+        match meaning(tasks.clone(), &task) {
+            Meaning::Ambiguous(several) => Self::Ambiguous {
+                module,
+                task,
+                tasks: several.into_iter().map(str::to_owned).collect(),
+            },
+            _ => Self::NoTask {
+                module,
+                task,
+                tasks: shown_names(tasks).into_iter().map(Into::into).collect(),
+            },
         }
     }
 }

@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use chicory_queue::{ModuleRecord, NoVersion, TaskMessage, Timestamp, Version};
 use chicory_runtime::{LoadRequest, Module, Sandbox};
 use chicory_signature::{
-    LocalName, NameConflict, TaskName, UnknownTask, canonical, check_module_name,
+    LocalName, NameConflict, TaskName, UnknownTask, canonical, check_module_name, shown_names,
 };
 
 pub(crate) use self::code::{Bring, Code, CodeCache};
@@ -236,8 +236,8 @@ impl Catalog {
             .filter_map(|served| Some((&served.record.name, served.active()?)));
         let mut names: Vec<String> = active
             .flat_map(|(name, version)| {
-                let tasks = version.tasks.keys();
-                tasks.map(move |task| format!("{name}.{task}"))
+                let tasks = shown_names(version.tasks.keys().map(String::as_str));
+                tasks.into_iter().map(move |task| format!("{name}.{task}"))
             })
             .collect();
         names.sort_unstable();
@@ -250,7 +250,7 @@ impl Catalog {
     fn local(&self, name: &str, module: Arc<Module>, manifest: &Manifest) -> Served {
         let tasks = module
             .tasks()
-            .map(|task| (task.name().to_owned(), task.signature().clone()));
+            .map(|task| (task.full_name().to_owned(), task.signature().clone()));
         let version = Version {
             digest: module.digest().to_owned(),
             size: module.size() as u64,
@@ -323,8 +323,8 @@ impl Deployed {
         let tasks = served
             .active()
             .into_iter()
-            .flat_map(|active| active.tasks.keys());
-        UnknownTask::no_task(&served.record.name, task, tasks)
+            .flat_map(|active| active.tasks.keys().map(String::as_str));
+        UnknownTask::no_task(&served.record.name, task.as_str(), tasks)
     }
 }
 
@@ -339,7 +339,7 @@ fn routes(modules: &HashMap<String, Arc<Served>>) -> HashMap<String, Arc<Route>>
     for served in modules.values() {
         let module = &served.record.name;
         for (task, route) in served.routes() {
-            let Ok(task) = LocalName::parse(task) else {
+            let Ok(task) = LocalName::parse(&task) else {
                 continue;
             };
             let full = task.in_module(module);

@@ -6,7 +6,7 @@ use chicory_admin::{ModuleDetail, ModuleState};
 use chicory_queue::{
     Canary, CanaryCounts, ModuleRecord, Progress, Rollout, Timestamp, Version, WorkerReport,
 };
-use chicory_signature::short_digest;
+use chicory_signature::{short_digest, shown_names};
 
 use super::second;
 use crate::command::Context;
@@ -126,7 +126,8 @@ fn on_trial(canary: &Canary, counts: CanaryCounts) -> String {
 }
 
 fn tasks(module: &str, version: &Version) -> String {
-    let tasks = version.tasks.iter();
+    let shown = shown_names(version.tasks.keys().map(String::as_str));
+    let tasks = shown.iter().zip(version.tasks.values());
     let lines: Vec<_> = tasks
         .map(|(task, signature)| format!("  {module}.{task}: {signature}"))
         .collect();

@@ -2,11 +2,12 @@
 //!
 //! Must not decide: [`chicory_queue::TaskVersions`] does. Must not know where versions come from.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chicory_queue::{ModuleRecord, NoVersion, TaskMessage, TaskVersions};
-use chicory_signature::canonical;
+use chicory_signature::{canonical, short_name};
 
 use super::counters::CanaryCounters;
 use super::version::{CatalogTask, LoadedVersion, Trial};
@@ -37,14 +38,23 @@ impl Served {
         self.versions.get(self.record.serving()?)
     }
 
-    /// The tasks of all versions: each by its newest name in WIT's spelling, with its route.
-    pub(crate) fn routes(&self) -> impl Iterator<Item = (&str, Route)> {
+    /// The tasks of all versions: each by its newest names in WIT's spelling, the full and the short one, with its
+    /// route. A short name that means several tasks in each version has none.
+    pub(crate) fn routes(&self) -> impl Iterator<Item = (Cow<'_, str>, Route)> {
         let mut names = BTreeMap::new();
         for version in &self.record.versions {
-            let tasks = version.tasks.keys();
-            names.extend(tasks.map(|name| (canonical(name), name.as_str())));
+            for task in version.tasks.keys() {
+                let short = short_name(task).map(Cow::Owned);
+                let both = [Some(Cow::Borrowed(task.as_str())), short];
+                let both = both.into_iter().flatten();
+                names.extend(both.map(|name| (canonical(&name).into_owned(), name)));
+            }
         }
-        names.into_values().map(|name| (name, self.route(name)))
+        let routes = names.into_values().map(|name| {
+            let route = self.route(&name);
+            (name, route)
+        });
+        routes.filter(|(_, route)| !route.tasks.is_empty())
     }
 
     fn route(&self, name: &str) -> Route {

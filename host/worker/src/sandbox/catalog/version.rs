@@ -2,13 +2,14 @@
 //!
 //! Must not know which version a message meets: [`super::route`] does.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use chicory_queue::{Failure, Outcome, RetryPolicy, Version};
 use chicory_runtime::{Sandbox, Task};
-use chicory_signature::{find_name, with_causes};
+use chicory_signature::{find_name, find_task, shown_names, with_causes};
 
 use super::code::Code;
 use super::counters::CanaryCounters;
@@ -22,7 +23,7 @@ use crate::sandbox::translate;
 #[derive(Debug)]
 pub(crate) struct LoadedVersion {
     pub(crate) origin: VersionCode,
-    /// By name in WIT's spelling.
+    /// By full name in WIT's spelling.
     pub(crate) tasks: BTreeMap<String, Arc<CatalogTask>>,
 }
 
@@ -37,7 +38,7 @@ pub(crate) struct VersionCode {
 
 /// A task with its settings.
 pub struct CatalogTask {
-    /// Its name in the module, in WIT's spelling.
+    /// Its full name in the module, in WIT's spelling.
     name: String,
     version: VersionCode,
     profile: TaskProfile,
@@ -56,17 +57,18 @@ pub(crate) struct Trial {
 impl LoadedVersion {
     /// A version with the tasks that it says.
     pub(crate) fn new(version: &Version, origin: VersionCode, manifest: &Manifest) -> Self {
-        let task = |name: &String| {
+        let shown = shown_names(version.tasks.keys().map(String::as_str));
+        let task = |(name, shown): (&String, Cow<'_, str>)| {
             let task = CatalogTask {
                 name: name.clone(),
                 version: origin.clone(),
-                profile: profile(name, manifest),
+                profile: profile([name, &shown], manifest),
                 trial: None,
             };
             (name.clone(), Arc::new(task))
         };
         Self {
-            tasks: version.tasks.keys().map(task).collect(),
+            tasks: version.tasks.keys().zip(shown).map(task).collect(),
             origin,
         }
     }
@@ -79,15 +81,18 @@ impl LoadedVersion {
         &self.origin.code
     }
 
-    /// The task of this name, in whatever spelling.
+    /// The task that this name means, in whatever spelling.
     pub(crate) fn task(&self, name: &str) -> Option<&Arc<CatalogTask>> {
-        find_name(&self.tasks, name).map(|(_, task)| task)
+        find_task(&self.tasks, name).map(|(_, task)| task)
     }
 }
 
-/// A task's settings: its own in the manifest, or else the module's.
-fn profile(name: &str, manifest: &Manifest) -> TaskProfile {
-    let own = find_name(&manifest.tasks, name).map(|(_, own)| own);
+/// A task's settings: its own in the manifest, under one of its names, or else the module's.
+fn profile(names: [&str; 2], manifest: &Manifest) -> TaskProfile {
+    let mut own = names
+        .iter()
+        .filter_map(|name| find_name(&manifest.tasks, name));
+    let own = own.next().map(|(_, own)| own);
     let policy = own.and_then(|own| own.retry.clone());
     let policy = policy.or_else(|| manifest.retry.clone());
     let mode = own.and_then(|own| own.delivery_mode);
