@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chicory_queue::{
-    CanaryTerms, DeployRefused, ForgetRequest, ModuleRecord, RetentionRule, RolledOut,
-    RolloutError, RolloutRequest, RolloutTarget, Stage, Version, delete_unnamed,
+    CanaryTerms, DeployRefused, ForgetRequest, ModuleRecord, RegistryError, RetentionRule,
+    RolledOut, RolloutError, RolloutRequest, RolloutTarget, Stage, Version, delete_unnamed,
 };
 use chicory_signature::compare;
 use serde::Serialize;
@@ -83,13 +83,19 @@ impl Admin {
         &self,
         candidate: &Candidate,
         options: &RolloutOptions,
-        tell: impl FnMut(&Stage),
+        mut tell: impl FnMut(&Stage),
     ) -> Result<Deployed, AdminError> {
         let version = self.upload(candidate, &options.by).await?;
         let target = RolloutTarget::Deploy(Box::new(version.clone()));
         let changes = |record: &ModuleRecord| changes(record, &version);
-        let rolled = self.roll_out(&candidate.name, &target, changes, options, tell);
-        let rolled = match rolled.await {
+        let name = &candidate.name;
+        let mut rolled = (self.roll_out(name, &target, changes, options, &mut tell)).await;
+        if let Err(AdminError::Registry(RegistryError::RecordTooLarge { .. })) = rolled {
+            // The types of old versions may be what takes the room.
+            self.forget_old(name, &options.by, FEW).await?;
+            rolled = (self.roll_out(name, &target, changes, options, &mut tell)).await;
+        }
+        let rolled = match rolled {
             Ok(rolled) => rolled,
             Err(error) => {
                 // Bytes that no version names must not stay. What can't be deleted now is found by the next deploy.
@@ -99,7 +105,8 @@ impl Admin {
             }
         };
         if rolled.rollout.is_some() {
-            self.forget_old(&candidate.name, &options.by).await?;
+            self.forget_old(name, &options.by, RetentionRule::default())
+                .await?;
         }
         Ok(rolled)
     }
@@ -170,10 +177,15 @@ impl Admin {
         })
     }
 
-    async fn forget_old(&self, module: &str, by: &str) -> Result<(), AdminError> {
+    async fn forget_old(
+        &self,
+        module: &str,
+        by: &str,
+        rule: RetentionRule,
+    ) -> Result<(), AdminError> {
         let request = ForgetRequest {
             module,
-            rule: RetentionRule::default(),
+            rule,
             by,
             now: self.clock.now(),
         };
@@ -181,6 +193,9 @@ impl Admin {
         Ok(())
     }
 }
+
+/// The versions that are kept where a module's record would become too large otherwise.
+const FEW: RetentionRule = RetentionRule { count: 1, age: 0.0 };
 
 fn deployed(module: &str, rolled: RolledOut, request: RolloutRequest) -> Deployed {
     Deployed {
