@@ -54,6 +54,12 @@ fn wrong_values_are_named_by_their_path() {
         ("record", json!({"x": 1}), "y-axis"),
         ("record", json!({"x": 1, "y-axis": 2, "z": 3}), "z"),
         ("enum", json!("pink"), "pink"),
+        // As a guest in JavaScript has it.
+        (
+            "variant",
+            json!({"tag": "circle", "val": 1.5}),
+            r#"as {"circle": …}, got the case `tag`"#,
+        ),
         ("flags", json!(["read", "fly"]), "fly"),
         ("lists", json!([["a"], [7]]), "args[0][1][0]"),
     ] {

@@ -16,6 +16,7 @@ mod compat_written_by_hand;
 mod confinement;
 mod conformance_guests;
 mod conformance_native;
+mod conversion;
 mod delayed;
 mod deploy;
 mod deploy_faults;

@@ -7,7 +7,7 @@ mod printed;
 use std::fmt::Debug;
 use std::time::Duration;
 
-use chicory_queue::{Base64, Call, CallError, Client};
+use chicory_queue::{Base64, Call, CallError, Client, Nested};
 use chicory_testing::{Site, guest, root};
 use serde::de::DeserializeOwned;
 
@@ -104,6 +104,11 @@ fn every_type_goes_there_and_comes_back() {
     let tuple = (7, "b".to_owned(), true);
     typed.echoes(echo::echo_of_tuple(tuple.clone()), &tuple);
     typed.echoes(echo::echo_of_option(None), &None);
+    for some in [None, Some(7)] {
+        let value = Some(Nested { some });
+        typed.echoes(echo::echo_of_option_of_option(value), &value);
+    }
+    typed.echoes(echo::echo_of_option_of_option(None), &None);
     let color = echo::EchoOfEnumValue::DarkGreen;
     typed.echoes(echo::echo_of_enum(color.clone()), &color);
     let rights = vec![echo::EchoOfFlagsValue::Read, echo::EchoOfFlagsValue::RunIt];

@@ -102,6 +102,9 @@ fn written(module: &str, digest: &str, tasks: &BTreeMap<String, Signature>) -> S
     if types.has_bytes() {
         uses.insert(0, "Base64");
     }
+    if types.has_nested() {
+        uses.push("Nested");
+    }
     let uses = match uses[..] {
         [one] => one.to_owned(),
         _ => format!("{{{}}}", uses.join(", ")),
@@ -211,6 +214,7 @@ mod tests {
                 { "name": "image", "type": "bytes" },
                 { "name": "mode", "type": { "enum": ["fast", "very-slow"] } },
                 { "name": "set", "type": { "flags": ["a", "b-c"] } },
+                { "name": "maybe", "type": { "option": { "option": "u8" } } },
                 { "name": "nested", "type": { "tuple": ["char", { "result": { "ok": "u8" } }, { "fixed-list": ["bool", 2] }] } },
             ], "result": { "result": { "ok": { "list": { "record": [{ "name": "id", "type": "u64" }] } }, "err": "string" } } },
             "shapes.echo_all": { "kind": "function", "params": [], "result": { "result": {} } },

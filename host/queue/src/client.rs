@@ -4,6 +4,7 @@
 
 mod base64;
 mod call;
+mod nested;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::base64::Base64;
 pub use self::call::{Call, CallError, Started};
+pub use self::nested::Nested;
 use crate::results::WAIT_POLL;
 use crate::validate::{Checks, EnqueueError, ValidationMode};
 use crate::{BrokerConfig, BrokerError, Connected, SystemClock, TaskMessage, TaskResult, connect};

@@ -35,7 +35,7 @@ pub use chicory_registry::{
     delete_unnamed, judge,
 };
 pub use chicory_signature::{Arguments, RawJson, SharedStr};
-pub use client::{Base64, Call, CallError, Client, Started};
+pub use client::{Base64, Call, CallError, Client, Nested, Started};
 pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, SqliteConfig};
 pub use decide::{DecideContext, decide};
 pub use delivery::{Delivery, Lease, Payload, SettleRequest, Settled, Settlement};

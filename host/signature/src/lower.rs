@@ -189,11 +189,21 @@ fn variant<T: Target>(
     by_case::<T>(shape, json, |name, given| {
         let index = cases.iter().position(|case| same_name(&case.name, name));
         let Some(index) = index else {
-            return Err(wrong(format!("expected {shape}, got the case `{name}`")).into());
+            let form = form(cases);
+            let message = format!("expected {shape} as {form}, got the case `{name}`");
+            return Err(wrong(message).into());
         };
         let payload = cases[index].payload.as_ref();
         payload_of(name, payload, given, target, place, index)
     })
+}
+
+/// How a case is written, by the example of one.
+fn form(cases: &[Case]) -> String {
+    match cases.iter().find(|case| case.payload.is_some()) {
+        Some(case) => format!("{{\"{}\": …}}", case.name),
+        None => (cases.first()).map_or_else(String::new, |case| format!("\"{}\"", case.name)),
+    }
 }
 
 fn result<T: Target>(

@@ -15,6 +15,7 @@ pub(super) struct Types {
     known: Vec<(Shape, String)>,
     definitions: String,
     bytes: bool,
+    nested: bool,
 }
 
 const DERIVE: &str = "#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]\n";
@@ -28,6 +29,11 @@ impl Types {
     /// Whether any of them, or any task, has bytes.
     pub(super) fn has_bytes(&self) -> bool {
         self.bytes
+    }
+
+    /// Whether any of them, or any task, has an option in an option.
+    pub(super) fn has_nested(&self) -> bool {
+        self.nested
     }
 
     /// A task has bytes.
@@ -57,6 +63,10 @@ impl Types {
             }
             Shape::List(item) | Shape::FixedList(item, _) => {
                 format!("Vec<{}>", self.name(item, &format!("{hint}Item")))
+            }
+            Shape::Option(inner) if matches!(**inner, Shape::Option(_)) => {
+                self.nested = true;
+                format!("Option<Nested<{}>>", self.name(inner, hint))
             }
             Shape::Option(inner) => format!("Option<{}>", self.name(inner, hint)),
             Shape::Tuple(items) => self.tuple(items, hint),

@@ -3,7 +3,7 @@
 //! Written by `chicory client`; needs the crates `chicory-queue` and `serde` (with `derive`). A float
 //! that is not a number can't be sent, and a result with one can't be read.
 
-use chicory_queue::{Base64, Call};
+use chicory_queue::{Base64, Call, Nested};
 use serde::{Deserialize, Serialize};
 
 /// `func() -> list<f64>`
@@ -82,8 +82,8 @@ pub fn echo_of_option(value: Option<u32>) -> Call<Option<u32>> {
 
 /// `func(value: option<option<u32>>) -> option<option<u32>>`
 pub fn echo_of_option_of_option(
-    value: Option<Option<u32>>,
-) -> Call<Option<Option<u32>>> {
+    value: Option<Nested<Option<u32>>>,
+) -> Call<Option<Nested<Option<u32>>>> {
     Call::new("wrong-types.echo.of-option-of-option").arg(value)
 }
 

@@ -137,7 +137,7 @@ fn a_list_with_a_huge_length_is_refused() {
 #[tokio::test]
 async fn results_of_async_functions_come_as_core_values() {
     let text = r#"(component
-    (core module $memory (memory (export "memory") 1) (data (i32.const 64) "four"))
+    (core module $memory (memory (export "memory") 1) (data (i32.const 64) "four") (data (i32.const 304) "\40\00\00\00\04\00\00\00"))
     (core instance $memory (instantiate $memory))
     (core func $number (canon task.return (result u32)))
     (core func $string (canon task.return (result string) (memory $memory "memory")))
@@ -156,6 +156,7 @@ async fn results_of_async_functions_come_as_core_values() {
             (call $tuple (i32.const 1) (f32.const 2.5) (i64.const -3) (i32.const 64) (i32.const 4)) (i32.const 0))
         (func (export "nothing") (result i32) (call $nothing) (i32.const 0))
         (func (export "seventeen") (result i32) (call $seventeen (i32.const 128)) (i32.const 0))
+        (func (export "plain") (result i32) (i32.const 304))
         (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
         (func (export "callback") (param i32 i32 i32) (result i32) unreachable))
     (core instance $i (instantiate $m (with "" (instance
@@ -166,6 +167,7 @@ async fn results_of_async_functions_come_as_core_values() {
         (canon lift (core func $i "string") (memory $memory "memory") (realloc (core func $i "realloc")) async (callback (core func $i "callback"))))
     (func (export "tuple") async (result (tuple u8 f32 s64 string))
         (canon lift (core func $i "tuple") (memory $memory "memory") async (callback (core func $i "callback"))))
+    (func (export "plain") (result string) (canon lift (core func $i "plain") (memory $memory "memory")))
     (func (export "nothing") async (canon lift (core func $i "nothing") async (callback (core func $i "callback"))))
     (func (export "seventeen") async (result (tuple string string string string string string string string u8))
         (canon lift (core func $i "seventeen") (memory $memory "memory") async (callback (core func $i "callback")))))"#;
@@ -180,6 +182,8 @@ async fn results_of_async_functions_come_as_core_values() {
         ("string", json!(["five!"]), "\"five!\""),
         ("tuple", json!([]), "[1,2.5,-3,\"four\"]"),
         ("nothing", json!([]), "null"),
+        // The same engine takes the pointer of a function that is not async.
+        ("plain", json!([]), "\"four\""),
         ("seventeen", json!([]), r#"["","","","","","","","",0]"#),
     ] {
         let ended = call(&sandbox, &module, task, args, json!({})).await;
