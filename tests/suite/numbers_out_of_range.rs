@@ -41,6 +41,65 @@ fn a_manifest_with_a_number_out_of_range_is_refused_and_others_are_served() {
     }
 }
 
+/// Case M5, for messages that were put into the queue by hand.
+#[test]
+fn a_message_with_a_number_out_of_range_is_dead_lettered_by_name() {
+    let site = Site::new();
+    let worker = site.worker(&[]);
+    for (number, (field, named)) in [
+        (
+            r#""retries": 4294967295"#,
+            "retries = 4294967295 is not allowed; give a whole number from 0 to 1000000",
+        ),
+        (
+            r#""retry": {"retry_delay": -1}"#,
+            "retry_delay = -1 is not allowed",
+        ),
+        (
+            r#""retry": {"max_delay": -5}"#,
+            "max_delay = -5 is not allowed",
+        ),
+        (
+            r#""retry": {"retry_delay": 1e308}"#,
+            "retry_delay = 1e308 is not allowed",
+        ),
+        (
+            r#""retry": {"max_retries": 4294967295}"#,
+            "max_retries = 4294967295 is not allowed",
+        ),
+        (r#""eta": 1e308"#, "eta = 1e308 is not allowed"),
+        (r#""priority": -1"#, "priority = -1 is not allowed"),
+        (
+            r#""first_failure_at": 1e999"#,
+            "first_failure_at: number out of range",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = format!("m{number}");
+        let data = format!(r#"{{"id": "{id}", "name": "demo.always-fails", {field}}}"#);
+        let entry = [
+            "XADD",
+            "chicory:stream:default",
+            "*",
+            "task_id",
+            &id,
+            "data",
+            &data,
+        ];
+        site.redis.query::<String>(&entry);
+        worker.line_about("failed, and dead-lettered", &id);
+        let letter = site.run(&["dlq", "show", &id, "--json"]).json();
+        let error = letter["error"].as_str().expect("an error");
+        assert!(
+            error.starts_with("UnreadableMessage: ") && error.contains(named),
+            "{error}"
+        );
+    }
+    assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
+}
+
 /// Case M5, for flags.
 #[test]
 fn a_flag_with_a_number_out_of_range_is_refused() {

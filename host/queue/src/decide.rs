@@ -57,10 +57,10 @@ fn retry(
     if message.retries >= policy.max_retries || !policy.covers(&failure.name) {
         return None;
     }
-    let retries = message.retries + 1;
+    let retries = message.retries.saturating_add(1);
     let delay = match failure.advice {
         Advice::Never => return None,
-        Advice::After(delay) => delay,
+        Advice::After(delay) => delay.min(RetryPolicy::LONGEST),
         Advice::Policy => policy.delay(retries, &message.id),
     };
     let at = now.after(delay);

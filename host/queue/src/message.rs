@@ -5,6 +5,7 @@
 
 mod decode;
 mod encode;
+mod numbers;
 mod size;
 #[cfg(any(feature = "redis", feature = "sqlite"))]
 mod stored;

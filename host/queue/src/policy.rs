@@ -94,6 +94,9 @@ impl RetryPolicy {
     /// What `max_delay` may be.
     pub const LONGEST_DELAY: Bounded = Bounded::new("max_delay", 0.0, YEAR, Unit::Seconds);
 
+    /// The longest delay that a task can ask for: as long as the longest of a policy.
+    pub(crate) const LONGEST: Duration = Duration::from_hours(365 * 24);
+
     /// Checks the numbers of a policy that was made in a program. One that was read has been checked.
     ///
     /// # Errors

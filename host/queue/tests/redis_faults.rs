@@ -48,6 +48,28 @@ async fn a_server_that_restarts_empty_is_used_again() {
     assert!(queue.reclaim(10).await.is_empty());
 }
 
+/// Case Q11: a server closes connections that were idle for longer than its `timeout`.
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_is_replaced_unnoticed() {
+    let server = RedisServer::start_with(&["--timeout", "1"]);
+    let queue = Queue::open(&server.config()).await;
+    queue.enqueue(&messages("m", 3)).await;
+    assert_eq!(queue.fetch(1).await.len(), 1);
+    let others = || {
+        let clients: String = server.query(&["CLIENT", "LIST"]);
+        clients
+            .lines()
+            .filter(|line| !line.contains("cmd=client|list"))
+            .count()
+    };
+    while others() > 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(queue.fetch(1).await.len(), 1);
+    queue.enqueue(&[message("late")]).await;
+    assert_eq!(queue.fetch(5).await.len(), 2);
+}
+
 #[tokio::test]
 async fn a_blocked_fetch_ends_with_its_server() {
     let mut server = RedisServer::start();

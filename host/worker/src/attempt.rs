@@ -195,7 +195,7 @@ pub(crate) fn info(delivery: &Delivery) -> AttemptInfo<'_> {
         task_id: delivery.message_id(),
         task_name: message.map(|message| message.name.as_str()),
         queue: &delivery.lease.queue,
-        attempt: message.map_or(0, |message| message.retries) + 1,
+        attempt: message.map_or(1, |message| message.retries.saturating_add(1)),
         deliveries: delivery.deliveries,
     }
 }

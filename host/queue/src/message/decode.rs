@@ -7,12 +7,14 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
-use chicory_signature::{RawJson, SharedStr};
+use chicory_signature::{Bounded, Given, RawJson, SharedStr, printable_up_to};
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::numbers::{self, read_time};
 use super::{FORMAT, MAX_STORED_BYTES, TaskMessage, UnreadableMessage};
+use crate::Timestamp;
 
 impl TaskMessage {
     /// Reads a message from its stored bytes. Arguments and unknown fields stay slices of them: no more than
@@ -36,7 +38,11 @@ impl TaskMessage {
         let message = message.and_then(|message| json.end().map(|()| message));
         message.map_err(|error| match newer_format(text) {
             Some(format) => UnreadableMessage::Format(format),
-            None => UnreadableMessage::Json(error.to_string()),
+            // Some errors quote a value, however long.
+            None => {
+                let error = printable_up_to(&error.to_string(), SHOWN).into_owned();
+                UnreadableMessage::Json(error)
+            }
         })
     }
 }
@@ -91,10 +97,12 @@ impl MessageVisitor<'_> {
             "name" => message.name = self.text(map)?,
             "args" => (arguments.set_args(self.raw(map)?)).map_err(de::Error::custom)?,
             "kwargs" => (arguments.set_kwargs(self.raw(map)?)).map_err(de::Error::custom)?,
-            "retries" => message.retries = map.next_value::<Option<_>>()?.unwrap_or_default(),
-            "eta" => message.eta = map.next_value()?,
-            "priority" => message.priority = map.next_value()?,
-            "first_failure_at" => message.first_failure_at = map.next_value()?,
+            "retries" => message.retries = whole(numbers::RETRIES, map)?.unwrap_or_default(),
+            "eta" => message.eta = time(numbers::ETA, map)?,
+            "priority" => message.priority = whole(numbers::PRIORITY, map)?,
+            "first_failure_at" => {
+                message.first_failure_at = time(numbers::FIRST_FAILURE_AT, map)?;
+            }
             "last_error" => message.last_error = map.next_value()?,
             "retry" => message.retry = map.next_value()?,
             "ignore_result" => {
@@ -104,7 +112,7 @@ impl MessageVisitor<'_> {
             "pin" => message.pin = map.next_value()?,
             "checked_against" => message.checked_against = map.next_value()?,
             "no_canary" => message.no_canary = map.next_value::<Option<_>>()?.unwrap_or_default(),
-            "format" => check_format(map.next_value()?)?,
+            "format" => drop(whole::<u32, A>(numbers::FORMATS, map)?),
             _ if message.extra.len() < MAX_EXTRA => {
                 message.extra.push((key.to_owned(), self.raw(map)?));
             }
@@ -160,12 +168,36 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
+/// Bytes of an error that are kept.
+const SHOWN: usize = 1024;
+
 /// Enough for any producer's own fields; a bound, so that a hostile message stays small.
 const MAX_EXTRA: usize = 256;
 
-fn check_format<E: de::Error>(format: Option<u32>) -> Result<(), E> {
-    match format {
-        Some(format) if format > FORMAT => Err(E::custom(format!("format {format}"))),
-        _ => Ok(()),
-    }
+/// A number that is in its range; none for null.
+fn whole<'de, T: TryFrom<u64>, A: MapAccess<'de>>(
+    field: Bounded,
+    map: &mut A,
+) -> Result<Option<T>, A::Error> {
+    let given = field.read_whole(&given(field, map)?);
+    let Some(number) = given.map_err(de::Error::custom)? else {
+        return Ok(None);
+    };
+    let number = T::try_from(number).map_err(|_| field.refuse(number));
+    number.map(Some).map_err(de::Error::custom)
+}
+
+/// A time that is in its range; none for null.
+fn time<'de, A: MapAccess<'de>>(
+    field: Bounded,
+    map: &mut A,
+) -> Result<Option<Timestamp>, A::Error> {
+    let given = given(field, map)?;
+    read_time(field, &given).map_err(de::Error::custom)
+}
+
+/// What stands there, whatever it is. A number that no float can hold isn't even JSON to the parser.
+fn given<'de, A: MapAccess<'de>>(field: Bounded, map: &mut A) -> Result<Given, A::Error> {
+    let given = map.next_value();
+    given.map_err(|error| de::Error::custom(format_args!("{}: {error}", field.name)))
 }

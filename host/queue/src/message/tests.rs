@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::{Advice, DecideContext, Failure, Outcome, Settlement, decide};
 use proptest::prelude::*;
 use serde_json::{Map, json};
 
@@ -98,7 +99,95 @@ fn the_seeds_fields_are_always_written() {
     }
 }
 
+/// Case M5: numbers that nothing could mean.
+#[test]
+fn a_number_out_of_range_is_named_with_its_range() {
+    for (field, number, said) in [
+        (
+            "retries",
+            "4294967295",
+            "retries = 4294967295 is not allowed; give a whole number from 0 to 1000000",
+        ),
+        ("retries", "-1", "retries = -1 "),
+        ("retries", "0.5", "retries = 0.5 "),
+        ("priority", "256", "priority = 256 "),
+        ("eta", "1e308", "eta = 1e308 "),
+        ("eta", "1e999", "eta: number out of range"),
+        ("eta", "true", "eta: expected a time"),
+        (
+            "first_failure_at",
+            "-1e12",
+            "first_failure_at = -1000000000000 ",
+        ),
+        ("format", "0", "format = 0 "),
+        ("retry", r#"{"retry_delay": -1}"#, "retry_delay = -1 "),
+        ("retry", r#"{"max_delay": 1e300}"#, "max_delay = 1e300 "),
+    ] {
+        let text = format!(r#"{{"id":"a","name":"m.f","{field}":{number}}}"#);
+        let error = decode(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn an_error_does_not_repeat_a_long_value() {
+    let text = format!(
+        r#"{{"id":"a","name":"m.f","ignore_result":"{}"}}"#,
+        "x".repeat(100_000)
+    );
+    assert!(decode(text.as_bytes()).unwrap_err().to_string().len() < 2000);
+}
+
+fn number() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<f64>().prop_map(|number| format!("{number:e}")),
+        any::<i64>().prop_map(|number| number.to_string()),
+        any::<u64>().prop_map(|number| number.to_string()),
+        (0..300u64).prop_map(|number| number.to_string()),
+        Just("1e999".to_owned()),
+        Just("null".to_owned()),
+        Just(r#""2026-01-31T09:00:00Z""#.to_owned()),
+    ]
+}
+
 proptest! {
+    /// Case M5: whatever stands where a number belongs, the message is refused by that number's name, or each of its
+    /// failures leads to a retry within the next years, or to its end, and what is written can be read.
+    #[test]
+    fn a_number_is_in_range_or_an_error_names_it(
+        field in prop::sample::select(vec![
+            "retries", "priority", "eta", "first_failure_at", "max_retries", "retry_delay", "max_delay",
+        ]),
+        number in number(),
+        after in prop_oneof![Just(None), any::<Duration>().prop_map(Some)],
+    ) {
+        let place = match field {
+            "max_retries" | "retry_delay" | "max_delay" => format!(r#""retry":{{"{field}":{number}}}"#),
+            _ => format!(r#""{field}":{number}"#),
+        };
+        let text = format!(r#"{{"id":"a","name":"m.f",{place}}}"#);
+        let message = match decode(text.as_bytes()) {
+            Ok(message) => message,
+            Err(error) => {
+                let said = error.to_string();
+                prop_assert!(said.contains(field) || number == "1e999", "{said}");
+                return Ok(());
+            }
+        };
+        let policy = RetryPolicy::default();
+        let now = Timestamp::from_micros(1_900_000_000_000_000);
+        let context = DecideContext { policy: &policy, dead_letters: true, canary: false, now };
+        let failure = Failure {
+            advice: after.map_or(Advice::Policy, Advice::After),
+            ..Failure::new("E", "no")
+        };
+        if let Settlement::Retry { at, message: next } = decide(&Outcome::Failed(failure), &message, context) {
+            prop_assert!(at >= now && at.since(now) <= Duration::from_hours(24 * 366 * 2));
+            prop_assert_eq!(next.retries, message.retries + 1);
+            prop_assert_eq!(decode(next.encode().as_bytes()), Ok(*next));
+        }
+    }
+
     #[test]
     fn decoding_never_panics(data in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = decode(&data);
@@ -106,7 +195,7 @@ proptest! {
 
     #[test]
     fn what_is_written_is_read_again(
-        id in "[a-z]{1,8}", name in ".{1,12}", retries in any::<u32>(), micros in proptest::option::of(0i64..4_000_000_000_000_000),
+        id in "[a-z]{1,8}", name in ".{1,12}", retries in 0..=1_000_000u32, micros in proptest::option::of(0i64..4_000_000_000_000_000),
         priority in any::<Option<u8>>(), last_error in any::<Option<String>>(), digest in any::<Option<String>>(), ignore in any::<bool>(), arg in any::<i64>(), extra in "x-[a-z]{0,5}",
     ) {
         let message = TaskMessage {

@@ -44,7 +44,7 @@ impl Call {
 
     /// Which attempt at the message this is, counted from 1.
     pub fn attempt(&self) -> u32 {
-        self.message().retries + 1
+        self.message().retries.saturating_add(1)
     }
 
     /// The retries that the policy in force allows.

@@ -129,7 +129,8 @@ impl Connection {
     pub(super) async fn link(&self) -> RedisResult<(Link, u64)> {
         let asked = Instant::now();
         let mut state = self.state.lock().await;
-        if let Some(link) = &state.link {
+        // One that ended while it was idle is replaced: nothing has been sent on it.
+        if let Some(link) = state.link.as_ref().filter(|link| !link.has_ended()) {
             return Ok((link.clone(), state.opened));
         }
         let mut delay = FIRST_DELAY;

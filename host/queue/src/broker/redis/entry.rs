@@ -89,7 +89,7 @@ impl Entry {
 /// As the script `reclaim` answers: entry, data, task id, deliveries, size of the data.
 impl FromRedisValue for Entry {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        type Answer = (Vec<u8>, Vec<u8>, Vec<u8>, u32, i64);
+        type Answer = (Vec<u8>, Vec<u8>, Vec<u8>, i64, i64);
         let (id, data, task_id, deliveries, size) = Answer::from_redis_value(value)?;
         let id = text(id.into()).ok_or("an entry's id that is not text")?;
         Ok(Self {
@@ -97,7 +97,8 @@ impl FromRedisValue for Entry {
             // Without a field `data`, the size is negative.
             data: (u64::try_from(size).ok()).map(|size| Stored::first(data.into(), size)),
             task_id: text(task_id.into()).filter(|id| (1..=MAX_ID_BYTES).contains(&id.len())),
-            deliveries,
+            // Whoever claims entries by hand can set any number.
+            deliveries: u32::try_from(deliveries.max(1)).unwrap_or(u32::MAX),
         })
     }
 }

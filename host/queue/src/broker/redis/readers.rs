@@ -86,10 +86,13 @@ impl Readers {
             let place = idle.iter().rposition(|reader| reader.node == node);
             place.map(|place| idle.swap_remove(place))
         };
-        match idle {
-            Some(reader) => Ok(reader),
-            None => open(broker, node).await,
+        if let Some(mut reader) = idle
+            && reader.replies.is_quiet()
+        {
+            return Ok(reader);
         }
+        // There is none, or the server has closed it while it was idle.
+        open(broker, node).await
     }
 
     /// Takes back a connection whose reply was read to its end.

@@ -8,6 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use futures::FutureExt;
 use redis::{ErrorKind, RedisError};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -265,6 +266,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Replies<S> {
             patience: pace,
             pace,
         }
+    }
+
+    /// Whether the socket is open, and nothing has arrived that nobody asked for.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        self.buffer.is_empty() && self.socket.read(&mut byte).now_or_never().is_none()
     }
 
     /// Sends a command, whose reply has to begin within `patience`.

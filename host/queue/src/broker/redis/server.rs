@@ -8,18 +8,17 @@ use std::time::Duration;
 
 use redis::aio::PubSub;
 use redis::cluster::ClusterClient;
-use redis::io::tcp::TcpSettings;
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo,
-    RedisConnectionInfo, RedisError, RedisResult, TlsMode,
+    Client, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisConnectionInfo,
+    RedisError, RedisResult, TlsMode,
 };
 use tokio::sync::Mutex;
 
 use super::fault::broker_error;
-use super::link::Link;
+use super::link::{Link, Shared};
 use super::node::Node;
-use super::socket::{self, Socket};
+use super::socket::{self, Socket, tcp_settings};
 use super::topology::Topology;
 use crate::{BrokerError, RedisServer, mask_url};
 
@@ -75,26 +74,19 @@ impl Server {
 
     /// Opens a connection whose answers may take as long as `response`; none for any time.
     pub(super) async fn open(&self, response: Option<Duration>) -> RedisResult<Link> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(response);
+        let shared = |client: Client| async move {
+            let opening = Shared::open(client.get_connection_info(), response);
+            in_time(opening).await.map(Link::Single)
+        };
         match &self.endpoint {
             Endpoint::Cluster { client, .. } => {
                 Ok(Link::Cluster(client.get_async_connection().await?))
             }
-            Endpoint::Single(client) => Ok(Link::Single(
-                client
-                    .get_multiplexed_async_connection_with_config(&config)
-                    .await?,
-            )),
+            Endpoint::Single(client) => shared(Client::clone(client)).await,
             Endpoint::Sentinel(sentinel) => {
                 let client =
                     in_time(async { sentinel.lock().await.async_get_client().await }).await?;
-                Ok(Link::Single(
-                    client
-                        .get_multiplexed_async_connection_with_config(&config)
-                        .await?,
-                ))
+                shared(client).await
             }
         }
     }
@@ -186,16 +178,12 @@ fn open_client(info: ConnectionInfo) -> RedisResult<Client> {
     if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
         install_tls();
     }
-    Client::open(info.set_tcp_settings(no_delay()))
+    Client::open(info.set_tcp_settings(tcp_settings()))
 }
 
 /// Chooses the cryptography that TLS runs on. Where the program chose one before, that one stays.
 fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-fn no_delay() -> TcpSettings {
-    TcpSettings::default().set_nodelay(true)
 }
 
 fn endpoint_of_url(url: &str) -> RedisResult<Endpoint> {
@@ -235,7 +223,7 @@ fn sentinel(rest: &str, scheme: &str) -> RedisResult<Endpoint> {
         .set_db(database(path.next())?);
     let mut info = SentinelNodeConnectionInfo::default()
         .set_redis_connection_info(redis)
-        .set_tcp_settings(no_delay());
+        .set_tcp_settings(tcp_settings());
     if scheme == "rediss" {
         install_tls();
         info = info.set_tls_mode(TlsMode::Secure);
@@ -266,7 +254,7 @@ fn cluster(rest: &str, scheme: &str) -> RedisResult<Endpoint> {
     let client = ClusterClient::builder(nodes)
         .connection_timeout(CONNECT_TIMEOUT)
         .response_timeout(RESPONSE_TIMEOUT)
-        .tcp_settings(no_delay())
+        .tcp_settings(tcp_settings())
         .build()?;
     Ok(Endpoint::Cluster {
         client: Box::new(client),

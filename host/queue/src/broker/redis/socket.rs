@@ -1,15 +1,18 @@
-//! A socket to a server whose replies are read here and not by the client crate: TCP, TLS or a Unix socket.
+//! A socket to a server: TCP, TLS or a Unix socket.
 //!
-//! The crate greets the server (user, password, database), so that this is done in the same way on every connection. Must
-//! not know what is asked afterwards.
+//! The client crate greets the server (user, password, database), also where it doesn't read the replies afterwards. Must
+//! not know what is asked.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::future::select_ok;
 use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::io::tcp::socket2::{SockRef, TcpKeepalive};
 use redis::{
     AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, ProtocolVersion, RedisError,
     RedisResult, cmd,
@@ -27,13 +30,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
 /// An open socket.
 pub(super) type Socket = Box<dyn Stream>;
 
-/// Opens a socket to the server and greets it. Returns the number by which the server knows the connection, if it
+/// Opens a socket to the server and greets it, for replies that the crate doesn't read. Returns the number by which the server knows the connection, if it
 /// is asked for.
 pub(super) async fn open(
     info: &ConnectionInfo,
     with_number: bool,
 ) -> RedisResult<(Socket, Option<i64>)> {
-    let lent = Lent(Arc::new(Mutex::new(connect(info.addr()).await?)));
+    let lent = Lent(Arc::new(Mutex::new(connect(info).await?)));
     let settings = info.redis_settings().clone();
     let settings = settings.set_protocol(ProtocolVersion::RESP2);
     let (mut connection, driver) = MultiplexedConnection::new_with_config(
@@ -63,9 +66,23 @@ pub(super) async fn open(
     }
 }
 
-async fn connect(address: &ConnectionAddr) -> RedisResult<Socket> {
-    Ok(match address {
-        ConnectionAddr::Tcp(host, port) => Box::new(tcp(host, *port).await?),
+/// How all connections to servers are set up: small commands go out at once, and a network that swallows everything is
+/// noticed after 5 seconds, whether or not an answer is awaited.
+pub(super) fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(2))
+        .with_interval(Duration::from_secs(1));
+    let settings = TcpSettings::default().set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(Duration::from_secs(5));
+    settings.set_keepalive(keepalive.with_retries(3))
+}
+
+/// Opens a socket without greeting the server.
+pub(super) async fn connect(info: &ConnectionInfo) -> RedisResult<Socket> {
+    let settings = info.tcp_settings();
+    Ok(match info.addr() {
+        ConnectionAddr::Tcp(host, port) => Box::new(tcp(host, *port, settings).await?),
         ConnectionAddr::TcpTls {
             host,
             port,
@@ -76,7 +93,7 @@ async fn connect(address: &ConnectionAddr) -> RedisResult<Socket> {
                 let text = "the server's name can't be one of a certificate";
                 RedisError::from((ErrorKind::InvalidClientConfig, text, error.to_string()))
             })?;
-            let stream = tcp(host, *port).await?;
+            let stream = tcp(host, *port, settings).await?;
             Box::new(tls()?.connect(name, stream).await?)
         }
         ConnectionAddr::Unix(path) => Box::new(UnixStream::connect(path).await?),
@@ -88,7 +105,7 @@ async fn connect(address: &ConnectionAddr) -> RedisResult<Socket> {
 }
 
 /// To whichever of the host's addresses answers first.
-async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+async fn tcp(host: &str, port: u16, settings: &TcpSettings) -> io::Result<TcpStream> {
     let attempts = lookup_host((host, port)).await?;
     let attempts: Vec<_> = attempts
         .map(|at| Box::pin(TcpStream::connect(at)))
@@ -97,7 +114,13 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
         return Err(io::ErrorKind::NotFound.into());
     }
     let (stream, _) = select_ok(attempts).await?;
-    stream.set_nodelay(true)?;
+    let socket = SockRef::from(&stream);
+    socket.set_tcp_nodelay(settings.nodelay())?;
+    if let Some(keepalive) = settings.keepalive() {
+        socket.set_tcp_keepalive(keepalive)?;
+    }
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(settings.user_timeout())?;
     Ok(stream)
 }
 
@@ -152,5 +175,31 @@ impl AsyncWrite for Lent {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut **self.lock()).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Case Q19: a connection into a network that swallows everything is noticed after 5 seconds.
+    #[tokio::test]
+    async fn the_kernel_asks_an_idle_peer_whether_it_is_there() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = tcp("127.0.0.1", port, &tcp_settings()).await.unwrap();
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
+        let (idle, interval) = (
+            socket.tcp_keepalive_time().unwrap(),
+            socket.tcp_keepalive_interval().unwrap(),
+        );
+        let probes = socket.tcp_keepalive_retries().unwrap();
+        assert_eq!(idle + interval * probes, Duration::from_secs(5));
+        #[cfg(target_os = "linux")]
+        assert_eq!(
+            socket.tcp_user_timeout().unwrap(),
+            Some(Duration::from_secs(5))
+        );
     }
 }

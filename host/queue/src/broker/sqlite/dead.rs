@@ -66,7 +66,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
         data: String::from_utf8_lossy(&data).into_owned(),
         failed_at: row.get(2)?,
         error: row.get(3)?,
-        retry_count: row.get(4)?,
+        retry_count: u32::try_from(row.get::<_, i64>(4)?).unwrap_or(0),
         original_stream_id: row.get(5)?,
         task_id: row.get(6)?,
         task_name: row.get(7)?,

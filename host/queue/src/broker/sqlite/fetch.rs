@@ -151,7 +151,7 @@ impl Leased {
             queue: queue.clone(),
             data: Stored::first(data.into(), u64::try_from(size).unwrap_or(0)),
             task_id: row.get(3)?,
-            deliveries: row.get(4)?,
+            deliveries: u32::try_from(row.get::<_, i64>(4)?.max(1)).unwrap_or(u32::MAX),
         })
     }
 
