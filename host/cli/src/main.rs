@@ -10,6 +10,7 @@ mod dispatch;
 mod exit;
 mod hint;
 mod log;
+mod machine;
 mod oci;
 mod output;
 

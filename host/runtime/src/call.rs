@@ -25,6 +25,7 @@ use crate::lower::misfit;
 use crate::memory::OutOfMemory;
 use crate::module::{Entry, Linked, Task};
 use crate::monitor::Monitor;
+use crate::pressure;
 use crate::refusal::refused;
 use crate::state::{CallSetup, CallState, MAX_RESOURCES, Prepared, Program};
 use crate::trap::{self, Stop};
@@ -166,6 +167,7 @@ fn tick(state: &CallState) -> wasmtime::Result<UpdateDeadline> {
     {
         return Err(Stop::Cpu.into());
     }
+    pressure::check(state.monitor.memory().held())?;
     Ok(UpdateDeadline::Yield(1))
 }
 

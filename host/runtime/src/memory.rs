@@ -6,8 +6,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What the host may hold for any call, in bytes, whatever memory its guest has.
-pub(crate) const FLOOR: u64 = 16 << 20;
+/// What the host may hold for any call, in bytes, whatever memory its guest has. What it holds above that counts
+/// against the task's limit `memory`, together with the guest's own memory.
+pub const FLOOR: u64 = 16 << 20;
 
 /// The bytes that one call holds.
 #[derive(Debug)]
@@ -97,6 +98,11 @@ impl CallMemory {
     pub(crate) fn left(&self) -> u64 {
         let most = self.limit.saturating_add(FLOOR);
         most.saturating_sub(self.host.load(Ordering::Relaxed))
+    }
+
+    /// The bytes of the guest and of the host.
+    pub(crate) fn held(&self) -> u64 {
+        self.guest() + self.host.load(Ordering::Relaxed)
     }
 
     /// The most bytes that the host held at a time.

@@ -22,6 +22,7 @@ use crate::features::Features;
 use crate::invocation::Invocation;
 use crate::load::Loader;
 use crate::module::{Description, Module};
+use crate::pressure;
 use crate::request::{LoadRequest, ModuleSource};
 
 /// How a sandbox is sized.
@@ -32,6 +33,9 @@ pub struct SandboxConfig {
     pub concurrency: usize,
     /// Maximum memory of a task, in bytes.
     pub max_memory: u64,
+    /// What this process should stay below, in bytes. When less is left than a computing task has, that task ends as
+    /// out of memory. Where several sandboxes of a process say so, the least holds. Without it, the machine decides.
+    pub process_memory: Option<u64>,
     /// The directory for compiled modules. Without one, modules are compiled at every start.
     pub cache_dir: Option<PathBuf>,
     /// Maximum size of a module, in bytes.
@@ -60,6 +64,7 @@ impl Default for SandboxConfig {
         SandboxConfig {
             concurrency: 8 * thread::available_parallelism().map_or(1, usize::from),
             max_memory: 256 << 20,
+            process_memory: None,
             cache_dir: None,
             max_module_bytes: 64 << 20,
             compiler: None,
@@ -128,6 +133,9 @@ struct Inner {
 impl Sandbox {
     /// Reserves the pool, and starts the clock that stops guests.
     pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
+        if let Some(bytes) = config.process_memory {
+            pressure::bound(bytes);
+        }
         let wrong = SandboxError::OutOfRange;
         let size = PoolSize {
             calls: u32::try_from(config.concurrency.max(1)).map_err(|_| wrong("concurrency"))?,

@@ -21,6 +21,9 @@ use crate::monitor::Monitor;
 /// Handles of host resources that one guest may hold at a time.
 pub(crate) const MAX_RESOURCES: usize = 20_000;
 
+/// Files that a program of preview 1 may have open; nearly all its handles are files.
+const MAX_FILES: usize = 512;
+
 /// What the host knows about a running call: the data of its store, which the functions of a
 /// [`HostInterface`](crate::HostInterface) are given.
 pub struct CallState {
@@ -110,7 +113,7 @@ impl<'a> CallSetup<'a> {
     /// The same, for a program that imports WASI preview 1.
     pub(crate) fn finish_preview1(self) -> Prepared {
         let mut wasi = self.wasi.unwrap_or_default().build_p1();
-        wasi.ctx().table.set_max_capacity(MAX_RESOURCES);
+        wasi.ctx().table.set_max_capacity(MAX_FILES);
         Prepared {
             wasi: None,
             preview1: Some(Box::new(wasi)),

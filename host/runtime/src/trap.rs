@@ -11,6 +11,7 @@ use wasmtime_wasi::I32Exit;
 use crate::ended::How;
 use crate::limits::ResolvedLimits;
 use crate::memory::OutOfMemory;
+use crate::pressure::OutOfProcessMemory;
 
 /// The longest name that is resolved, in bytes.
 const MAX_MANGLED: usize = 4 << 10;
@@ -58,7 +59,7 @@ pub(crate) fn ending(error: &Error, limits: &ResolvedLimits) -> How {
         return How::HostFailed(format!("no room in the pool: {}", cause(error)));
     }
     let message = describe(error);
-    if error.is::<OutOfMemory>() {
+    if error.is::<OutOfMemory>() || error.is::<OutOfProcessMemory>() {
         return How::OutOfMemory { message };
     }
     How::Trapped { message }

@@ -14,6 +14,7 @@ use clap::{ArgAction, Args};
 
 use super::Context;
 use crate::config::{Config, FlagValue};
+use crate::machine;
 
 /// Flags of `chicory worker`. Those that are settings are kept as text: the configuration checks
 /// them, wherever they come from.
@@ -75,6 +76,9 @@ pub(crate) struct WorkerArgs {
     /// Process id of the supervisor, with which this process ends
     #[arg(long, hide = true, value_name = "PID")]
     supervised_by: Option<u32>,
+    /// How many processes there are, which divide the machine's memory
+    #[arg(long, hide = true, value_name = "N", default_value_t = 1)]
+    one_of: u16,
 }
 
 const EXAMPLES: &str = "\
@@ -175,7 +179,12 @@ pub(crate) async fn run(args: WorkerArgs, context: &Context) -> anyhow::Result<E
     if let Some(supervisor) = args.supervised_by {
         supervise::end_with(supervisor)?;
     }
-    serve::serve(&context.config).await
+    let mut config = context.config.clone();
+    if config.worker.process_memory.is_none() {
+        let left = |all: u64| all / 8 * 7 / u64::from(args.one_of.max(1));
+        config.worker.process_memory = machine::memory().map(left);
+    }
+    serve::serve(&config).await
 }
 
 #[cfg(test)]

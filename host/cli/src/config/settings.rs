@@ -110,6 +110,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     count("worker.concurrency", 1.0, 10_000.0),
     count("worker.threads", 1.0, 1024.0),
     bytes("worker.max_memory", 65_536.0, 256.0 * GIB),
+    bytes("worker.process_memory", 64.0 * MIB, 64.0 * 1024.0 * GIB),
     plain("worker.queue"),
     plain("worker.modules"),
     plain("worker.cache_dir"),
@@ -150,6 +151,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     plain("policy.args_bytes"),
     plain("policy.result_bytes"),
     plain("policy.host_call_bytes"),
+    plain("policy.write_bytes"),
     table("policy.signed"),
     table("policy.modules"),
 ];

@@ -36,6 +36,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) threads: usize,
     /// Bytes.
     pub(crate) max_memory: u64,
+    /// Bytes; if unset, by the machine.
+    pub(crate) process_memory: Option<u64>,
     pub(crate) queues: Vec<String>,
     pub(crate) modules: PathBuf,
     /// Whether the folder was set explicitly: then it must exist.
@@ -148,6 +150,7 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
         concurrency: always(raw.whole("worker.concurrency")?),
         threads: threads(raw)?,
         max_memory: always(raw.size("worker.max_memory")?),
+        process_memory: raw.size("worker.process_memory")?,
         queues: raw.required(
             "worker.queue",
             "queue names, separated by commas, without spaces or braces",
@@ -276,6 +279,7 @@ mod tests {
             ("CHICORY_WORKER_CONCURRENCY", "7"),
             ("CHICORY_WORKER_THREADS", "3"),
             ("CHICORY_WORKER_MAX_MEMORY", "1GiB"),
+            ("CHICORY_WORKER_PROCESS_MEMORY", "7GiB"),
             ("CHICORY_WORKER_QUEUE", "a,b"),
             ("CHICORY_WORKER_MODULES", "/m"),
             ("CHICORY_WORKER_CACHE_DIR", "/c"),

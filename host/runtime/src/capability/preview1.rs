@@ -3,6 +3,8 @@
 //!
 //! Must not know how a program is started.
 
+mod writes;
+
 use wasmtime::{InstancePre, Linker, Module};
 use wasmtime_wasi::{I32Exit, p0, p1};
 
@@ -47,10 +49,11 @@ pub(crate) fn link(program: &Module) -> wasmtime::Result<InstancePre<CallState>>
     let mut linker = Linker::new(program.engine());
     p1::add_to_linker_async(&mut linker, CallState::preview1)?;
     p0::add_to_linker_async(&mut linker, CallState::preview1)?;
-    // The engine's own takes codes below 126 only.
+    // The engine's own takes exit codes below 126 only, and lets a program write as much as it likes.
     linker.allow_shadowing(true);
     for module in MODULES {
         linker.func_wrap(module, "proc_exit", exit)?;
+        writes::link(&mut linker, module)?;
     }
     linker.instantiate_pre(program)
 }

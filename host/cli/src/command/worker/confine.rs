@@ -35,6 +35,7 @@ const READ: &[&str] = &[
     "/etc/ld.so.cache",
     "/etc/ld.so.preload",
     "/proc/self",
+    "/proc/meminfo",
     "/proc/sys/vm",
     "/sys/devices/system/cpu",
     "/sys/fs/cgroup",

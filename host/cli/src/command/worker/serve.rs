@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use chicory_queue::BrokerConfig;
-use chicory_runtime::{Sandbox, SandboxConfig};
+use chicory_runtime::{HOST_FLOOR, Sandbox, SandboxConfig};
 use chicory_signature::with_causes;
 use chicory_worker::{Catalog, LoadReport, ModuleDir, Refusal, Stop, Worker, WorkerConfig};
 use tokio_util::task::AbortOnDropHandle;
@@ -22,6 +22,7 @@ use crate::exit::CommandError;
 pub(crate) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<Sandbox> {
     Ok(Sandbox::new(SandboxConfig {
         concurrency: settings.concurrency,
+        process_memory: settings.process_memory,
         ..compile::sandbox(settings)?
     })?)
 }
@@ -170,6 +171,15 @@ fn announce(config: &Config, settings: &WorkerConfig, loaded: &Loaded, sandbox: 
         env!("CARGO_PKG_VERSION"),
     );
     tracing::info!(%sandbox, "sandbox");
+    let most = settings.concurrency as u64 * (config.worker.max_memory + HOST_FLOOR);
+    if let Some(bound) = config.worker.process_memory.filter(|bound| *bound < most) {
+        tracing::info!(
+            process_memory = bound,
+            all_tasks = most,
+            "all tasks together may be allowed more memory than this process should have; the largest end first, as \
+             OutOfMemory, when it runs short"
+        );
+    }
     let (local, tasks) = (&loaded.report.loaded, loaded.catalog.task_names());
     let deployed = loaded.catalog.deployed();
     tracing::info!(

@@ -34,7 +34,7 @@ pub(super) async fn supervise(workers: u16) -> anyhow::Result<ExitCode> {
     let mut seats = JoinSet::new();
     tracing::info!(workers, supervisor = std::process::id(), "starting workers");
     for seat in 1..=workers {
-        seats.spawn(keep(seat, stopping.clone()));
+        seats.spawn(keep(seat, workers, stopping.clone()));
     }
     let mut failure = None;
     loop {
@@ -62,11 +62,11 @@ pub(super) async fn supervise(workers: u16) -> anyhow::Result<ExitCode> {
 }
 
 /// Keeps one process running; ends once stopping is asked for and the process is gone.
-async fn keep(seat: u16, mut stopping: watch::Receiver<u32>) -> anyhow::Result<()> {
+async fn keep(seat: u16, workers: u16, mut stopping: watch::Receiver<u32>) -> anyhow::Result<()> {
     let mut pause = FIRST_PAUSE;
     while *stopping.borrow() == 0 {
         let started = Instant::now();
-        let mut child = start()?;
+        let mut child = start(workers)?;
         let process = child.id().unwrap_or_default();
         tracing::info!(seat, process, "started a worker");
         let status = wait(&mut child, &mut stopping).await?;
@@ -91,13 +91,14 @@ async fn keep(seat: u16, mut stopping: watch::Receiver<u32>) -> anyhow::Result<(
     Ok(())
 }
 
-/// This program with the same flags, as a single worker.
-fn start() -> anyhow::Result<Child> {
+/// This program with the same flags, as a single worker, one of `workers`.
+fn start(workers: u16) -> anyhow::Result<Child> {
     let program = std::env::current_exe().context("can't find this program's own file")?;
     Command::new(program)
         .args(std::env::args_os().skip(1))
         .args(["--workers", "1"])
         .args(["--supervised-by", &std::process::id().to_string()])
+        .args(["--one-of", &workers.to_string()])
         // With its own process group, Ctrl-C in a terminal reaches only the supervisor, which passes it on.
         // Otherwise each worker would get two signals, and stop at once.
         .process_group(0)

@@ -110,7 +110,16 @@ impl Files {
             monitor: Arc::clone(&self.monitor),
             places: Arc::clone(&self.places),
             // Every handle comes from one that was given.
-            place: self.open.get(&handle).map_or(0, |open| open.place),
+            place: self.open.get(&handle).map(|open| open.place),
+        }
+    }
+
+    /// The right to write to any of the directories.
+    pub(super) fn somewhere(&self) -> Allowance {
+        Allowance {
+            monitor: Arc::clone(&self.monitor),
+            places: Arc::clone(&self.places),
+            place: None,
         }
     }
 

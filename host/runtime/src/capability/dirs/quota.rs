@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use crate::monitor::Monitor;
 
 /// What an entry of a directory counts, in bytes: a small file takes room as well.
-pub(super) const ENTRY: u64 = 4096;
+pub(crate) const ENTRY: u64 = 4096;
 
 /// How long the size of a directory is taken to change only by what is written from here.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
@@ -99,13 +99,13 @@ fn size_of(path: &Path) -> u64 {
     bytes
 }
 
-/// One call's right to write to one of its directories.
+/// One call's right to write to its directories.
 #[derive(Clone)]
 pub(super) struct Allowance {
     pub(super) monitor: Arc<Monitor>,
     pub(super) places: Arc<[Place]>,
-    /// Which of them.
-    pub(super) place: usize,
+    /// Which of them. Where that is not known, what is written counts for each.
+    pub(super) place: Option<usize>,
 }
 
 impl Allowance {
@@ -116,7 +116,7 @@ impl Allowance {
                 "a write above the {limit} bytes that one call may write to its directories; raise write_bytes in the \
                  manifest's [limits]"
             ),
-            Ok(()) => match self.places[self.place].take(bytes) {
+            Ok(()) => match self.within().try_for_each(|place| place.take(bytes)) {
                 Ok(()) => return Ok(()),
                 Err(max) => format!(
                     "a write to a directory that may hold {max} bytes; raise max_bytes of [grants] dirs in the manifest"
@@ -127,13 +127,24 @@ impl Allowance {
         Err(Errno::ENOSPC.into())
     }
 
+    fn within(&self) -> impl Iterator<Item = &Place> {
+        match self.place {
+            Some(place) => &self.places[place..=place],
+            None => &self.places,
+        }
+        .iter()
+    }
+
     /// Measures the directory, where that is due.
     pub(super) async fn refresh(&self) {
-        let places = Arc::clone(&self.places);
-        let place = self.place;
-        if places[place].is_stale() {
+        if self.within().any(Place::is_stale) {
+            let directory = self.clone();
+            let measure = move || {
+                let stale = directory.within().filter(|place| place.is_stale());
+                stale.for_each(Place::measure);
+            };
             // It ends by itself, and a panic in it leaves the size as it was.
-            let _ = tokio::task::spawn_blocking(move || places[place].measure()).await;
+            let _ = tokio::task::spawn_blocking(measure).await;
         }
     }
 }

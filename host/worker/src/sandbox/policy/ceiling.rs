@@ -10,7 +10,7 @@ use chicory_runtime::{Bytes, HostGrant, Limit};
 use chicory_signature::{Range, Unit};
 
 /// All keys: the grants, then the limits of a manifest.
-pub const POLICY_KEYS: [&str; 18] = [
+pub const POLICY_KEYS: [&str; 19] = [
     "env",
     "clocks",
     "random",
@@ -29,11 +29,12 @@ pub const POLICY_KEYS: [&str; 18] = [
     "args_bytes",
     "result_bytes",
     "host_call_bytes",
+    "write_bytes",
 ];
 
 /// What suits strangers' code. A key that is missing here has no ceiling of its own: memory has the worker's
 /// `max_memory`, and CPU time can't exceed the timeout.
-pub(super) const DEFAULTS: [(&str, &str); 15] = [
+pub(super) const DEFAULTS: [(&str, &str); 16] = [
     ("env", "true"),
     ("clocks", "true"),
     ("random", "true"),
@@ -49,6 +50,7 @@ pub(super) const DEFAULTS: [(&str, &str); 15] = [
     ("args_bytes", "64MiB"),
     ("result_bytes", "64MiB"),
     ("host_call_bytes", "256MiB"),
+    ("write_bytes", "1GiB"),
 ];
 
 /// A value that is no ceiling.

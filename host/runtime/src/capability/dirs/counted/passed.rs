@@ -113,7 +113,7 @@ impl types::HostDescriptor for Counted<'_> {
         }
         let slot = Some(self.files.slot()?);
         let opened = Engine::open_at(&mut self.view, directory, flags, path, how, rights).await?;
-        let place = allowance.place;
+        let place = allowance.place.unwrap_or_default();
         self.files.opened += 1;
         self.files.open.insert(opened.rep(), Open { place, slot });
         Ok(opened)
