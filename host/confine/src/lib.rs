@@ -13,7 +13,7 @@ mod system_calls;
 
 use std::path::PathBuf;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What a process needs. What is not named here is taken away.
 ///
@@ -134,10 +134,13 @@ impl Confinement {
     }
 }
 
+/// One byte is too little for a file, and the one limit at which the kernel starts no program that collects core dumps: that
+/// program would get all of it in spite of a limit of 0. A lower limit that is set already can't be raised.
 fn no_core_dumps() -> std::io::Result<()> {
+    let most = getrlimit(Resource::Core).maximum.unwrap_or(1).min(1);
     let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
+        current: Some(most),
+        maximum: Some(most),
     };
     Ok(setrlimit(Resource::Core, none)?)
 }
