@@ -68,6 +68,10 @@ async fn batches(context: &WorkerContext, concluded: &Mutex<Receiver<Vec<Conclud
         let Some(gathered) = gathered else {
             return;
         };
+        // From here on nobody is told that it is running: that would come after its end.
+        for one in &gathered {
+            one.attempt.announce();
+        }
         let batch: Vec<_> = gathered.iter().map(Concluded::request).collect();
         let answers = settle_all(context, &batch).await;
         drop(batch);
