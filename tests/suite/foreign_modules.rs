@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use chicory_testing::Site;
 use chicory_testing::components::assemble;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn module(site: &Site, text: &str) -> PathBuf {
     site.write("m.wasm", assemble(text))
@@ -264,5 +264,44 @@ fn the_number_of_memories_is_a_setting() {
             .run(&["run", file.to_str().expect("a plain name"), "f"])
             .ok(),
         "1"
+    );
+}
+
+/// A program that copies its input to its output.
+const CAT: &str = r#"(module
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")
+        (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 1000))
+        (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 4)))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#;
+
+/// Case W2: what a program reads and writes is bytes, on a worker too.
+#[test]
+fn the_bytes_of_a_programs_input_and_output_are_kept() {
+    let site = Site::new();
+    site.write("modules/cat.wasm", assemble(CAT));
+    let _worker = site.worker(&[]);
+    let bytes = json!({ "base64": "iVBOR//+AIA=" });
+    let call =
+        |kwargs: Value| site.call(&["cat.run", "--kwargs", &kwargs.to_string()])["result"].clone();
+    assert_eq!(call(json!({ "stdin": "text é" })), "text é");
+    assert_eq!(call(json!({ "stdin": bytes })), bytes);
+    let text = json!({ "stdin": "a", "stdout": "base64" });
+    assert_eq!(call(text), json!({ "base64": "YQ==" }));
+    let replaced = json!({ "stdin": bytes, "stdout": "text" });
+    assert_eq!(call(replaced), "\u{fffd}PNG\u{fffd}\u{fffd}\0\u{fffd}");
+    let wrong = [
+        "enqueue",
+        "cat.run",
+        "--kwargs",
+        r#"{"stdout": "hex"}"#,
+        "--wait",
+    ];
+    let refused = site.run(&wrong);
+    assert!(
+        refused.fails(1).contains("kwargs.stdout: expected"),
+        "{refused:?}"
     );
 }

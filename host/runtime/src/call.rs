@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use chicory_signature::{Arguments, Kind, Shape, bind_command};
-use serde_json::value::to_raw_value;
 use tokio::time::{Sleep, sleep_until};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use wasmtime::{InstancePre, ModuleExport, Store, UpdateDeadline};
@@ -365,8 +364,7 @@ fn exited(code: i32, task: &Task, monitor: &Monitor) -> How {
     }
     let limit = task.limits.result_bytes;
     match log.result() {
-        Some(text) => to_raw_value(&text)
-            .map_or_else(|error| How::HostFailed(error.to_string()), How::Returned),
+        Some(json) => How::Returned(json),
         None => How::TooLarge {
             what: "result",
             limit,

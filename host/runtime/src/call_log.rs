@@ -3,9 +3,14 @@
 //!
 //! Must not know where the log goes afterwards.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use chicory_signature::{MAX_TEXT, excerpt, into_excerpt, printable, printable_up_to};
+use chicory_signature::{
+    CommandOutput, MAX_TEXT, excerpt, into_excerpt, printable, printable_up_to,
+};
+use serde_json::value::RawValue;
 
 use crate::ended::{Level, LogLine, LogSource, Note, Observer};
 use crate::limits::ResolvedLimits;
@@ -72,6 +77,7 @@ impl Budget {
 struct Collected {
     bytes: Vec<u8>,
     budget: Budget,
+    output: CommandOutput,
 }
 
 impl CallLog {
@@ -86,6 +92,7 @@ impl CallLog {
             result: collects.then(|| Collected {
                 bytes: Vec::new(),
                 budget: Budget::new(limits.result_bytes),
+                output: CommandOutput::default(),
             }),
             reported: None,
             denied: None,
@@ -190,10 +197,17 @@ impl CallLog {
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
-    /// A command's stdout as text, or nothing if it was larger than the result may be.
-    pub(crate) fn result(&self) -> Option<String> {
+    /// Says what a command's stdout becomes.
+    pub(crate) fn collect_as(&mut self, output: CommandOutput) {
+        if let Some(result) = &mut self.result {
+            result.output = output;
+        }
+    }
+
+    /// A command's stdout as JSON, or nothing if it was larger than the result may be.
+    pub(crate) fn result(&self) -> Option<Box<RawValue>> {
         let result = self.result.as_ref()?;
-        (!result.budget.exceeded).then(|| String::from_utf8_lossy(&result.bytes).into_owned())
+        (!result.budget.exceeded).then(|| result.output.json(&result.bytes))
     }
 
     /// The ends of a command's stdout and stderr.
@@ -216,10 +230,7 @@ impl CallLog {
             stderr.push(line.message.as_str());
         }
         stderr.reverse();
-        (
-            printable(&String::from_utf8_lossy(stdout)).into_owned(),
-            stderr.join("\n"),
-        )
+        (printable(&legible(stdout)).into_owned(), stderr.join("\n"))
     }
 
     /// The finished log.
@@ -249,7 +260,7 @@ impl CallLog {
             Stream::Stdout => (Level::Info, LogSource::Stdout),
             Stream::Stderr => (Level::Warn, LogSource::Stderr),
         };
-        self.add(level, source, &String::from_utf8_lossy(line));
+        self.add(level, source, &legible(line));
     }
 
     /// Adds a remark of the host.
@@ -274,6 +285,21 @@ impl CallLog {
         self.grown += line_cost(&line.message);
         self.lines.push(line);
     }
+}
+
+/// Bytes as text, with `\\x89` for a byte that is not UTF-8.
+fn legible(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.into();
+    }
+    let mut legible = String::with_capacity(2 * bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        legible.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(legible, "\\x{byte:02x}");
+        }
+    }
+    legible.into()
 }
 
 #[cfg(test)]
@@ -340,11 +366,22 @@ mod tests {
     fn a_commands_stdout_is_its_result_up_to_the_limit() {
         let mut log = log(true);
         log.write(Stream::Stdout, b"12345");
-        assert_eq!(log.result().as_deref(), Some("12345"));
+        assert_eq!(log.result().unwrap().get(), "\"12345\"");
         log.write(Stream::Stdout, b"123456");
-        assert_eq!(log.result(), None);
+        assert!(log.result().is_none());
         log.write(Stream::Stderr, b"bad\nworse");
         assert_eq!(log.tails(), ("12345".into(), "bad\nworse".into()));
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stay_legible() {
+        let mut log = log(true);
+        log.write(Stream::Stderr, b"\x89PNG \xc3\xa9\xff\n");
+        log.write(Stream::Stdout, b"\x00\xff");
+        assert_eq!(log.tails(), ("\\xff".into(), "\\x89PNG é\\xff".into()));
+        assert_eq!(log.result().unwrap().get(), "{\"base64\":\"AP8=\"}");
+        log.collect_as(CommandOutput::Text);
+        assert_eq!(log.result().unwrap().get(), "\"\\u0000\u{fffd}\"");
     }
 
     #[test]

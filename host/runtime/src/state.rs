@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chicory_signature::CommandLine;
+use chicory_signature::{CommandLine, CommandOutput};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -52,6 +52,8 @@ struct Kept(Vec<Box<dyn Any + Send>>);
 pub(crate) struct Program {
     pub(crate) argv: Vec<String>,
     pub(crate) stdin: Bytes,
+    /// What its output becomes.
+    pub(crate) stdout: CommandOutput,
 }
 
 /// A call's state while capabilities add to it.
@@ -70,6 +72,7 @@ impl Program {
         Self {
             argv: name.chain(line.args).collect(),
             stdin: line.stdin.into(),
+            stdout: line.stdout,
         }
     }
 }
@@ -213,6 +216,12 @@ impl CallState {
     pub(crate) fn kept_and_table<T: Any>(&mut self) -> (&mut T, &mut ResourceTable) {
         let (kept, wasi) = self.kept_and_wasi();
         (kept, &mut wasi.table)
+    }
+
+    /// The same with a program's WASI.
+    pub(crate) fn kept_and_preview1<T: Any>(&mut self) -> (&mut T, &mut WasiP1Ctx) {
+        let kept = self.kept.get_mut().zip(self.preview1.as_deref_mut());
+        kept.expect("a program's capabilities are prepared for each call")
     }
 
     /// The same with all of WASI.

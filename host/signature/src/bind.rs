@@ -2,24 +2,13 @@
 //!
 //! Must not know where they come from.
 
-use std::borrow::Cow;
-
 use crate::arguments::Arguments;
-use crate::error::{Lowered, Stopped, ValidationError, at, wrong};
+use crate::error::{Stopped, ValidationError, at, wrong};
 use crate::lower::{Named, put, value};
 use crate::name::same_name;
 use crate::reader::Reader;
 use crate::shape::Field;
 use crate::target::Target;
-
-/// A command-line program's arguments and its standard input.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CommandLine {
-    /// The arguments after the program's name.
-    pub args: Vec<String>,
-    /// What it reads.
-    pub stdin: String,
-}
 
 /// Converts arguments by position and by name to a target's parts, one for each parameter; a parameter of an option
 /// type may be left out.
@@ -75,62 +64,6 @@ fn by_position<T: Target>(
         index += 1;
     }
     Ok(index)
-}
-
-/// Makes a command line of the arguments by position, and its input of `kwargs.stdin`. What is not a string is
-/// passed as the JSON that was written.
-///
-/// # Errors
-/// Says which argument can't be one of a command.
-pub fn bind_command(arguments: &Arguments) -> Result<CommandLine, ValidationError> {
-    Ok(CommandLine {
-        stdin: stdin(arguments)?,
-        args: argv(arguments)?,
-    })
-}
-
-fn stdin(arguments: &Arguments) -> Lowered<String> {
-    let mut stdin = String::new();
-    let mut kwargs = Reader::new(arguments.kwargs());
-    kwargs.open(b'{');
-    while kwargs.more() {
-        let key = kwargs.key().map_err(|error| at(error, "kwargs"))?;
-        if key != "stdin" {
-            let message = format!(
-                "unknown argument `{key}`; a command takes arguments by position, and `stdin`"
-            );
-            return Err(at(wrong(message), "kwargs"));
-        }
-        if !kwargs.is_null() {
-            let text = kwargs
-                .string()
-                .unwrap_or_else(|| Err(wrong("expected a string")));
-            stdin = text
-                .map_err(|error| at(error, "kwargs.stdin"))?
-                .into_owned();
-        }
-    }
-    Ok(stdin)
-}
-
-fn argv(arguments: &Arguments) -> Lowered<Vec<String>> {
-    let mut argv = Vec::new();
-    let mut given = Reader::new(arguments.args());
-    given.open(b'[');
-    while given.more() {
-        let text = match given.string() {
-            Some(text) => text,
-            None => Ok(Cow::Borrowed(given.skip())),
-        };
-        let whole = text.and_then(|text| {
-            if text.contains('\0') {
-                return Err(wrong("an argument can't have a NUL character"));
-            }
-            Ok(text.into_owned())
-        });
-        argv.push(whole.map_err(|error| at(error, &format!("args[{}]", argv.len())))?);
-    }
-    Ok(argv)
 }
 
 /// An error about the arguments as a whole.
@@ -235,24 +168,6 @@ mod tests {
             ),
         ] {
             assert_eq!(bound(&args, &kwargs), Err(error));
-        }
-    }
-
-    #[test]
-    fn a_command_gets_an_argv_and_its_input() {
-        let given = arguments(&json!(["-l", {"a": 1}]), &json!({"stdin": "in"}));
-        let program = bind_command(&given).unwrap();
-        assert_eq!(program.args, ["-l", "{\"a\":1}"]);
-        assert_eq!(program.stdin, "in");
-        for (kwargs, error) in [
-            (json!({"stdin": 1}), "kwargs.stdin: expected a string"),
-            (
-                json!({"env": 1}),
-                "kwargs: unknown argument `env`; a command takes arguments by position, and `stdin`",
-            ),
-        ] {
-            let refused = bind_command(&arguments(&json!([]), &kwargs)).unwrap_err();
-            assert_eq!(refused.to_string(), error);
         }
     }
 }

@@ -28,6 +28,7 @@
 
 mod arguments;
 mod bind;
+mod command;
 mod compatible;
 mod encoded;
 mod error;
@@ -49,7 +50,8 @@ mod type_limits;
 mod usage;
 
 pub use arguments::{Arguments, ArgumentsError};
-pub use bind::{CommandLine, bind, bind_command};
+pub use bind::bind;
+pub use command::{CommandLine, CommandOutput, bind_command};
 pub use compatible::{Change, compare, compatible};
 pub use encoded::Base64;
 pub use error::{Stopped, ValidationError};

@@ -7,7 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::Arguments;
-use crate::bind::{bind, bind_command};
+use crate::bind::bind;
+use crate::command::bind_command;
 use crate::error::ValidationError;
 use crate::shape::{Field, Shape, listed};
 use crate::target::Check;

@@ -3,6 +3,7 @@
 //! Must not know what is counted.
 
 mod counted;
+pub(super) mod programs;
 mod quota;
 mod stream;
 
@@ -14,7 +15,6 @@ use wasmtime_wasi::filesystem::WasiFilesystemView as _;
 use wasmtime_wasi::p2::bindings::filesystem;
 
 use self::counted::{Counted, CountedDirs, Files};
-pub(super) use self::quota::ENTRY;
 use self::quota::Place;
 use super::contract::{Access, Capability, Setup};
 use super::import::Import;
@@ -81,19 +81,6 @@ impl Capability for Dirs {
             }
             Ok(())
         })))
-    }
-}
-
-/// Counts bytes that a call is about to write to one of its directories, whichever that is; whether it may.
-pub(super) fn may_write(call: &mut CallState, bytes: u64) -> bool {
-    let files = call.get::<Files>();
-    files.is_none_or(|files| files.somewhere().take(bytes).is_ok())
-}
-
-/// Measures a call's directories where that is due.
-pub(super) async fn measure(call: &mut CallState) {
-    if let Some(allowance) = call.get::<Files>().map(Files::somewhere) {
-        allowance.refresh().await;
     }
 }
 

@@ -3,11 +3,10 @@
 //!
 //! Must not know how a program is started.
 
-mod writes;
-
 use wasmtime::{InstancePre, Linker, Module};
 use wasmtime_wasi::{I32Exit, p0, p1};
 
+use super::dirs::programs;
 use crate::state::CallState;
 
 /// The modules that programs import WASI from.
@@ -49,11 +48,11 @@ pub(crate) fn link(program: &Module) -> wasmtime::Result<InstancePre<CallState>>
     let mut linker = Linker::new(program.engine());
     p1::add_to_linker_async(&mut linker, CallState::preview1)?;
     p0::add_to_linker_async(&mut linker, CallState::preview1)?;
-    // The engine's own takes exit codes below 126 only, and lets a program write as much as it likes.
+    // The engine's own `proc_exit` takes codes below 126 only, and what it writes to directories isn't counted.
     linker.allow_shadowing(true);
+    programs::link(&mut linker)?;
     for module in MODULES {
         linker.func_wrap(module, "proc_exit", exit)?;
-        writes::link(&mut linker, module)?;
     }
     linker.instantiate_pre(program)
 }

@@ -77,6 +77,7 @@ impl Capability for Stdio {
     fn prepare(&self, _: &Grants) -> Result<Option<Setup>, GrantError> {
         Ok(Some(Box::new(|call| {
             let input = std::mem::take(&mut call.program.stdin);
+            call.monitor.log().collect_as(call.program.stdout);
             let [stdout, stderr] =
                 [Stream::Stdout, Stream::Stderr].map(|stream| Output::new(stream, call.monitor));
             let wasi = call.wasi();

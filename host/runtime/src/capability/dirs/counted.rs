@@ -60,7 +60,7 @@ struct Open {
 }
 
 /// One of the files that all calls may have open.
-struct Slot {
+pub(super) struct Slot {
     _held: Held,
 }
 
@@ -92,7 +92,7 @@ impl Files {
     }
 
     /// A place for one more file.
-    fn slot(&self) -> FsResult<Slot> {
+    pub(super) fn slot(&self) -> FsResult<Slot> {
         let slot = (self.opened < MOST_OPEN)
             .then(|| Slot::take(&self.monitor))
             .flatten();
@@ -114,15 +114,6 @@ impl Files {
         }
     }
 
-    /// The right to write to any of the directories.
-    pub(super) fn somewhere(&self) -> Allowance {
-        Allowance {
-            monitor: Arc::clone(&self.monitor),
-            places: Arc::clone(&self.places),
-            place: None,
-        }
-    }
-
     fn take(&self, handle: u32, bytes: u64) -> FsResult<()> {
         Ok(self.allowance(handle).take(bytes)?)
     }
@@ -131,7 +122,42 @@ impl Files {
         Held::new(&self.monitor, bytes).map_err(FsError::trap)
     }
 
-    fn close(&mut self, handle: u32) {
+    /// The right to write where a program's descriptor is; nothing if it is no file. Granted directories have the
+    /// descriptors from `first` on.
+    pub(super) fn of_descriptor(&self, descriptor: u32, first: u32) -> Option<Allowance> {
+        let place = match self.open.get(&descriptor) {
+            Some(open) => open.place,
+            None => usize::try_from(descriptor.checked_sub(first)?).ok()?,
+        };
+        (place < self.places.len()).then(|| Allowance {
+            place: Some(place),
+            ..self.allowance(descriptor)
+        })
+    }
+
+    /// A program opened a file below another descriptor.
+    pub(super) fn opened_below(&mut self, above: u32, first: u32, opened: u32, slot: Slot) {
+        let above = self.of_descriptor(above, first);
+        let open = Open {
+            place: above.and_then(|above| above.place).unwrap_or(0),
+            slot: Some(slot),
+        };
+        self.close(opened);
+        self.opened += 1;
+        self.open.insert(opened, open);
+    }
+
+    /// A program gave a file another descriptor.
+    pub(super) fn renumber(&mut self, from: u32, to: u32) {
+        if from != to {
+            self.close(to);
+            if let Some(open) = self.open.remove(&from) {
+                self.open.insert(to, open);
+            }
+        }
+    }
+
+    pub(super) fn close(&mut self, handle: u32) {
         if let Some(open) = self.open.remove(&handle) {
             self.opened -= usize::from(open.slot.is_some());
         }
