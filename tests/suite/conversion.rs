@@ -53,7 +53,9 @@ fn each_row_of_the_page_is_what_the_program_does() {
             let unquoted = |text: String| text.trim_matches('"').to_owned();
             (unquoted(name), unquoted(signature))
         })
-        .filter(|(_, signature)| signature.starts_with("func(value: "))
+        .filter(|(name, signature)| {
+            name.starts_with("echo.") && signature.starts_with("func(value: ")
+        })
         .collect();
     for row in rows() {
         for ty in &row.types {
