@@ -8,6 +8,7 @@ mod batch;
 mod versions;
 
 mod bombs;
+mod cache_folder;
 mod compat_delivery;
 mod compat_operations;
 mod compat_results;
@@ -38,6 +39,7 @@ mod kill;
 mod large_messages;
 mod numbers_out_of_range;
 mod oci;
+mod oci_hostile;
 mod oci_registry;
 mod outage;
 mod policy;

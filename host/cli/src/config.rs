@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use error::ConfigError;
 pub(crate) use raw::{Raw, Source};
+use settings::Guard;
 pub(crate) use settings::{DEFAULTS, without_password};
 pub(crate) use valid::{Config, Confine, Level, WorkerSettings, user_cache};
 
@@ -30,6 +31,8 @@ pub(crate) type FlagValue = (&'static str, &'static str, String);
 pub(crate) struct Layers {
     /// The settings file's name and text.
     pub(crate) file: Option<(String, String)>,
+    /// Whether the settings file was only found in the working folder, rather than named by a flag.
+    pub(crate) file_found: bool,
     /// The text of `.env`.
     pub(crate) dotenv: Option<String>,
     /// The environment.
@@ -52,6 +55,7 @@ impl Layers {
             .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
             .collect();
         Ok(Self {
+            file_found: file.is_none(),
             file: named,
             dotenv: read_if_there(".env")?,
             environment,
@@ -74,8 +78,27 @@ impl Layers {
                 .unwrap_or_else(|| unreachable!("{flag} sets {path}, which is not a setting"));
             raw.set(setting, text, Source::Flag(flag));
         }
+        check_guards(&raw, self.file_found)?;
         Ok(raw)
     }
+}
+
+/// Refuses what the working folder's files must not set.
+fn check_guards(raw: &Raw, file_found: bool) -> Result<(), ConfigError> {
+    for value in raw.all().filter_map(|(_, value)| value) {
+        let refused = match (value.setting.guard(), &value.source) {
+            (Guard::Code, Source::File(_)) => file_found,
+            (Guard::Code | Guard::Protection, Source::DotEnv) => true,
+            _ => false,
+        };
+        if refused {
+            return Err(ConfigError::Guarded {
+                name: value.name(),
+                variable: value.setting.variable(),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
@@ -101,6 +124,7 @@ mod tests {
     fn layers() -> Layers {
         Layers {
             file: Some(("chicory.toml".into(), "[worker]\nconcurrency = 1\n".into())),
+            file_found: true,
             dotenv: Some("CHICORY_WORKER_CONCURRENCY=2\n".into()),
             environment: vec![("CHICORY_WORKER_CONCURRENCY".into(), "3".into())],
             flags: vec![("worker.concurrency", "--concurrency", "4".into())],
@@ -111,6 +135,57 @@ mod tests {
         let raw = layers.merge().unwrap();
         let value = raw.get("worker.concurrency").unwrap();
         (value.text.clone(), value.source.clone())
+    }
+
+    /// Case M9: the working folder may be anybody's.
+    #[test]
+    fn what_decides_which_code_is_run_is_not_for_the_working_folder_to_say() {
+        let file = |text: &str, found| Layers {
+            file: Some(("chicory.toml".into(), text.into())),
+            file_found: found,
+            ..Layers::default()
+        };
+        let dotenv = |text: &str| Layers {
+            dotenv: Some(text.into()),
+            ..Layers::default()
+        };
+        let cache = "[worker]\ncache_dir = \"./.build\"";
+        for (layers, named) in [
+            (file(cache, true), "[worker] cache_dir in chicory.toml: "),
+            (
+                dotenv("CHICORY_WORKER_CACHE_DIR=./.build"),
+                "CHICORY_WORKER_CACHE_DIR in .env: ",
+            ),
+            (
+                dotenv("CHICORY_TRUST_REQUIRED=false"),
+                "CHICORY_TRUST_REQUIRED in .env: ",
+            ),
+            (
+                dotenv("CHICORY_POLICY_DIRS=/"),
+                "CHICORY_POLICY_DIRS in .env: ",
+            ),
+        ] {
+            let error = layers.merge().unwrap_err().to_string();
+            assert!(
+                error.starts_with(named) && error.contains("--config"),
+                "{error}"
+            );
+        }
+        assert!(
+            file(cache, false).merge().is_ok(),
+            "the operator names the file"
+        );
+        let policy = "[policy]\ntimeout = 9\n[trust]\nrequired = true";
+        assert!(
+            file(policy, true).merge().is_ok(),
+            "beside the folder's modules"
+        );
+        let mut overridden = file(cache, true);
+        overridden.environment = vec![("CHICORY_WORKER_CACHE_DIR".into(), "/own".into())];
+        assert!(
+            overridden.merge().is_ok(),
+            "the environment has the last word"
+        );
     }
 
     #[test]

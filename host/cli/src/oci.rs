@@ -4,6 +4,7 @@
 
 mod address;
 mod fault;
+mod fetch;
 mod pull;
 mod push;
 

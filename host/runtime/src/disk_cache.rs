@@ -1,8 +1,8 @@
 //! Compiled modules on local disk, so that a restart needn't compile again.
 //!
 //! Loading compiled code means trusting it, so each file carries a keyed MAC over its name and bytes. The key
-//! is random and stays in the directory, readable only by its owner. A file whose MAC doesn't match is
-//! ignored, and written again. Must not know what is compiled.
+//! is random and stays in the folder. Folder and key must belong to this user and be closed to others. A file whose
+//! MAC doesn't match is ignored, and written again. Must not know what is compiled.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
@@ -11,32 +11,36 @@ use std::path::{Path, PathBuf};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::private_folder::{FolderError, PrivateFolder};
+
+const KEY: &str = "key";
 const KEY_BYTES: usize = 32;
 const MAC_BYTES: usize = 32;
 
-/// A directory of compiled modules.
+/// A folder of compiled modules.
 pub(crate) struct DiskCache {
-    dir: PathBuf,
+    folder: PrivateFolder,
     key: [u8; KEY_BYTES],
 }
 
 impl DiskCache {
-    /// Opens the directory. Creates it and its key if they are missing.
-    pub(crate) fn open(dir: &Path) -> io::Result<DiskCache> {
-        fs::create_dir_all(dir)?;
-        Ok(DiskCache {
-            dir: dir.to_owned(),
-            key: key(dir)?,
-        })
+    /// Opens the folder, which may take `most` bytes. Creates it and its key if they are missing.
+    pub(crate) fn open(dir: &Path, most: u64) -> Result<DiskCache, FolderError> {
+        let folder = PrivateFolder::open(dir, most)?;
+        let key = key(&folder)?;
+        Ok(DiskCache { folder, key })
     }
 
     /// The bytes stored under this name, if they are there and unchanged.
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
-        let mut bytes = fs::read(self.dir.join(name)).ok()?;
-        let at = bytes.len().checked_sub(MAC_BYTES)?;
-        let mac = bytes.split_off(at);
-        if self.mac(name, &bytes).verify_slice(&mac).is_err() {
-            tracing::warn!(file = %self.dir.join(name).display(), "ignored a cached module that is not what was written");
+        let mut bytes = self.folder.read(name)?;
+        let file = self.folder.path(name);
+        let mac = bytes
+            .len()
+            .checked_sub(MAC_BYTES)
+            .map(|at| bytes.split_off(at));
+        if mac.is_none_or(|mac| self.mac(name, &bytes).verify_slice(&mac).is_err()) {
+            tracing::warn!(file = %file.display(), "ignored a cached module that is not what was written");
             return None;
         }
         Some(bytes)
@@ -44,16 +48,13 @@ impl DiskCache {
 
     /// Stores bytes under this name. A reader sees all of them, or none.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(&self.dir)?;
-        file.write_all(bytes)?;
-        file.write_all(&self.mac(name, bytes).finalize().into_bytes())?;
-        file.persist(self.dir.join(name))?;
-        Ok(())
+        let mac = self.mac(name, bytes).finalize().into_bytes();
+        self.folder.write(name, &[bytes, &mac])
     }
 
     /// Waits until no other process or thread has locked this name, and locks it.
     pub(crate) fn lock(&self, name: &str) -> io::Result<CacheLock> {
-        let path = self.dir.join(name).with_extension("lock");
+        let path = self.folder.path(name).with_extension("lock");
         let file = File::create(&path)?;
         // The kernel releases it when the process ends, for whatever reason.
         file.lock()?;
@@ -84,28 +85,30 @@ impl Drop for CacheLock {
     }
 }
 
-/// The directory's key. When several processes start at once, all use the key of the first.
-fn key(dir: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    let path = dir.join("key");
+/// The folder's key. When several processes start at once, all use the key of the first.
+fn key(folder: &PrivateFolder) -> Result<[u8; KEY_BYTES], FolderError> {
+    let path = folder.path(KEY);
+    let failed = |source| FolderError::Io {
+        path: path.clone(),
+        source,
+    };
     loop {
-        match File::open(&path) {
-            Ok(mut file) => {
-                let mut key = [0; KEY_BYTES];
-                file.read_exact(&mut key)?;
-                return Ok(key);
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => write_key(dir, &path)?,
-            Err(error) => return Err(error),
+        if let Some(mut file) = folder.file(KEY)? {
+            let mut key = [0; KEY_BYTES];
+            file.read_exact(&mut key).map_err(failed)?;
+            return Ok(key);
         }
+        write_key(&path).map_err(failed)?;
     }
 }
 
-/// Writes a new key to a temporary file, and links it into place unless another process was first.
-fn write_key(dir: &Path, path: &Path) -> io::Result<()> {
+/// Writes a new key to a temporary file, and moves it into place unless another process was first.
+fn write_key(path: &Path) -> io::Result<()> {
     let mut key = [0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(io::Error::from)?;
     // A named temporary file is readable only by its owner.
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(&key)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(()),
@@ -121,24 +124,26 @@ mod tests {
 
     use super::*;
 
+    const MOST: u64 = 1 << 20;
+
     #[test]
     fn what_was_stored_is_found_again_by_another_process() {
         let dir = tempfile::tempdir().unwrap();
-        DiskCache::open(dir.path())
+        DiskCache::open(dir.path(), MOST)
             .unwrap()
             .put("a", b"code")
             .unwrap();
         assert_eq!(
-            DiskCache::open(dir.path()).unwrap().get("a").unwrap(),
+            DiskCache::open(dir.path(), MOST).unwrap().get("a").unwrap(),
             b"code"
         );
-        assert_eq!(DiskCache::open(dir.path()).unwrap().get("b"), None);
+        assert_eq!(DiskCache::open(dir.path(), MOST).unwrap().get("b"), None);
     }
 
     #[test]
     fn tampering_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = DiskCache::open(dir.path()).unwrap();
+        let cache = DiskCache::open(dir.path(), MOST).unwrap();
         cache.put("a", b"code").unwrap();
         let path = dir.path().join("a");
         let good = fs::read(&path).unwrap();
@@ -160,8 +165,11 @@ mod tests {
     #[test]
     fn a_name_is_held_by_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
-        let cache = DiskCache::open(dir.path()).unwrap();
-        let (other, at_work) = (DiskCache::open(dir.path()).unwrap(), AtomicUsize::new(0));
+        let cache = DiskCache::open(dir.path(), MOST).unwrap();
+        let (other, at_work) = (
+            DiskCache::open(dir.path(), MOST).unwrap(),
+            AtomicUsize::new(0),
+        );
         thread::scope(|scope| {
             for cache in [&cache, &other, &cache, &other] {
                 scope.spawn(|| {
@@ -178,16 +186,58 @@ mod tests {
         drop(cache.lock("b.cwasm").unwrap());
     }
 
-    #[cfg(unix)]
+    /// Case M9: whoever knows the key can write what is run, so the key must be nobody else's.
     #[test]
-    fn the_key_is_its_owners() {
+    fn forged_code_is_not_loaded_with_a_key_that_others_could_know() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        DiskCache::open(dir.path()).unwrap();
-        let mode = fs::metadata(dir.path().join("key"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let path = dir.path().join("cache");
+        let key = path.join(KEY);
+        let forge = || {
+            let cache = DiskCache::open(&path, MOST).unwrap();
+            cache.put("a.cwasm", b"forged").unwrap();
+        };
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        forge();
+        assert_eq!((mode(&path), mode(&key)), (0o700, 0o600));
+        assert_eq!(mode(&path.join("a.cwasm")), 0o600);
+        let set = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        let refused = |what: &str| {
+            let error = DiskCache::open(&path, MOST).err().expect(what);
+            assert!(matches!(error, FolderError::Untrusted { .. }), "{error}");
+        };
+        set(&path, 0o777);
+        refused("a folder that others can write to");
+        set(&path, 0o700);
+        for open in [0o640, 0o604, 0o620, 0o666] {
+            set(&key, open);
+            refused("a key that others can use");
+        }
+        set(&key, 0o600);
+        fs::hard_link(&key, dir.path().join("kept")).unwrap();
+        refused("a key that has another name");
+        fs::rename(dir.path().join("kept"), &key).unwrap();
+        fs::remove_file(dir.path().join("kept")).unwrap();
+        forge();
+        fs::rename(&key, dir.path().join("known")).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("known"), &key).unwrap();
+        refused("a key that is a link");
+    }
+
+    #[test]
+    fn a_cache_has_no_more_than_it_may() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = DiskCache::open(dir.path(), 10_000).unwrap();
+        for number in 0..100 {
+            cache.put(&format!("{number}.cwasm"), &[7; 968]).unwrap();
+        }
+        let entries = fs::read_dir(dir.path()).unwrap();
+        let bytes: u64 = entries
+            .map(|entry| entry.unwrap().metadata().unwrap().len())
+            .sum();
+        assert_eq!(bytes, 10_000 + KEY_BYTES as u64);
+        assert!(cache.get("99.cwasm").is_some());
     }
 }

@@ -4,7 +4,6 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::capability::{InterfaceError, Need};
@@ -23,14 +22,6 @@ pub enum SandboxError {
     /// wasmtime refuses the settings, or the machine has too little address space for the pool.
     #[error("can't start the sandbox; a lower concurrency or max_memory needs less address space")]
     Engine(#[source] Box<dyn Error + Send + Sync>),
-    /// The cache of compiled modules can't be used.
-    #[error("can't use {} as the cache of compiled modules", path.display())]
-    Cache {
-        /// The directory.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: std::io::Error,
-    },
     /// One of the embedder's interfaces can't be registered.
     #[error(transparent)]
     Interface(#[from] InterfaceError),

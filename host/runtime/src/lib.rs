@@ -32,6 +32,7 @@ mod memory;
 mod module;
 mod monitor;
 mod pressure;
+mod private_folder;
 mod refusal;
 mod request;
 mod resident;
@@ -60,6 +61,7 @@ pub use invocation::Invocation;
 pub use limits::{LIMITS, Limit, LimitError, Limits, ResolvedLimits};
 pub use memory::FLOOR as HOST_FLOOR;
 pub use module::{Description, Module, Task};
+pub use private_folder::{FolderError, PrivateFolder};
 pub use request::LoadRequest;
 pub use sandbox::{Sandbox, SandboxConfig};
 pub use section::{

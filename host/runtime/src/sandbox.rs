@@ -2,7 +2,7 @@
 //!
 //! Must not know queues.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -36,8 +36,11 @@ pub struct SandboxConfig {
     /// What this process should stay below, in bytes. When less is left than a computing task has, that task ends as
     /// out of memory. Where several sandboxes of a process say so, the least holds. Without it, the machine decides.
     pub process_memory: Option<u64>,
-    /// The directory for compiled modules. Without one, modules are compiled at every start.
+    /// The directory for compiled modules. It must belong to this user, and others must not be able to write to it:
+    /// what is found there is run. Without one, or if it can't be used, modules are compiled at every start.
     pub cache_dir: Option<PathBuf>,
+    /// How many bytes compiled modules may take there. What was not used for longest is removed.
+    pub cache_bytes: u64,
     /// Maximum size of a module, in bytes.
     pub max_module_bytes: usize,
     /// The program that compiles, in separate processes with limits. Without one, modules are compiled in
@@ -66,6 +69,7 @@ impl Default for SandboxConfig {
             max_memory: 256 << 20,
             process_memory: None,
             cache_dir: None,
+            cache_bytes: 2 << 30,
             max_module_bytes: 64 << 20,
             compiler: None,
             compile_timeout: Duration::from_mins(2),
@@ -130,6 +134,17 @@ struct Inner {
     compilations: Arc<Semaphore>,
 }
 
+/// The cache in this folder. A sandbox works without one, only slower.
+fn cache(dir: &Path, most: u64) -> Option<DiskCache> {
+    let opened = DiskCache::open(dir, most).inspect_err(|error| {
+        tracing::warn!(
+            cache_dir = %dir.display(), %error,
+            "can't use cache_dir for compiled modules: they are compiled at every start",
+        );
+    });
+    opened.ok()
+}
+
 impl Sandbox {
     /// Reserves the pool, and starts the clock that stops guests.
     pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
@@ -144,13 +159,13 @@ impl Sandbox {
         };
         let engines = Engines::start(size, config.source_lines)
             .map_err(|error| SandboxError::Engine(error.into()))?;
-        let cache = config.cache_dir.map(|dir| {
-            DiskCache::open(&dir).map_err(|source| SandboxError::Cache { path: dir, source })
-        });
+        let cache = config
+            .cache_dir
+            .and_then(|dir| cache(&dir, config.cache_bytes));
         let loader = Loader {
             codegen: Codegen {
                 engines,
-                cache: cache.transpose()?,
+                cache,
                 compiler: config.compiler,
                 timeout: config.compile_timeout,
                 features: config.features,

@@ -16,6 +16,7 @@ pub(super) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<SandboxConfig
         concurrency: 1,
         max_memory: settings.max_memory,
         cache_dir: settings.cache_dir.clone(),
+        cache_bytes: settings.cache_size,
         compile_timeout: settings.compile_timeout,
         features: settings.wasm_features,
         shape: settings.shape,

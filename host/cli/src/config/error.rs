@@ -41,6 +41,16 @@ pub(crate) enum ConfigError {
         /// What is allowed.
         allowed: String,
     },
+    /// A setting that a file which may be anybody's has set.
+    #[error(
+        "{name}: this setting decides what is trusted, so a file that happens to be in the working folder can't set it; set {variable} in the environment, or name the settings file with --config"
+    )]
+    Guarded {
+        /// The setting, by the name that was used where the value was set.
+        name: String,
+        /// Its variable.
+        variable: String,
+    },
     /// Values that contradict each other.
     #[error("{0}")]
     Conflict(String),

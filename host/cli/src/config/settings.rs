@@ -114,6 +114,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     plain("worker.queue"),
     plain("worker.modules"),
     plain("worker.cache_dir"),
+    bytes("worker.cache_size", 0.0, 1024.0 * GIB),
     bytes("worker.loaded_code", 0.0, 1024.0 * GIB),
     seconds("worker.compile_timeout", SHORTEST, DAY),
     bytes("worker.compile_memory", 64.0 * MIB, 1024.0 * GIB),
@@ -156,7 +157,28 @@ pub(crate) static SETTINGS: &[Setting] = &[
     table("policy.modules"),
 ];
 
+/// Which of the working folder's files may set it. They may be anybody's: a folder that was downloaded has them, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// `chicory.toml` and `.env`.
+    Open,
+    /// `chicory.toml`, but not `.env`, which goes before a settings file that the operator names.
+    Protection,
+    /// None: it decides which machine code is run.
+    Code,
+}
+
 impl Setting {
+    /// Which of the working folder's files may set it.
+    pub(crate) fn guard(&self) -> Guard {
+        match self.path {
+            "worker.cache_dir" => Guard::Code,
+            "worker.confine" => Guard::Protection,
+            path if path.starts_with("trust.") || path.starts_with("policy.") => Guard::Protection,
+            _ => Guard::Open,
+        }
+    }
+
     /// The name of its variable.
     pub(crate) fn variable(&self) -> String {
         match self.path {

@@ -44,6 +44,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) modules_named: bool,
     pub(crate) cache_dir: Option<PathBuf>,
     /// Bytes.
+    pub(crate) cache_size: u64,
+    /// Bytes.
     pub(crate) loaded_code: u64,
     pub(crate) compile_timeout: Duration,
     /// Bytes.
@@ -161,6 +163,7 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
         cache_dir: raw
             .optional("worker.cache_dir", "a folder", some_path)?
             .or_else(user_cache),
+        cache_size: always(raw.size("worker.cache_size")?),
         loaded_code: always(raw.size("worker.loaded_code")?),
         compile_timeout: always(raw.duration("worker.compile_timeout")?),
         compile_memory: always(raw.size("worker.compile_memory")?),

@@ -4,6 +4,7 @@
 
 use oci_client::errors::{OciDistributionError as Fault, OciErrorCode};
 
+use super::fetch::FetchError;
 use super::{Address, Registry};
 use crate::exit::CommandError;
 use crate::output::{printable, shorten};
@@ -15,15 +16,7 @@ const WORDS: usize = 300;
 pub(super) fn told(fault: &Fault, address: &Address, registry: &Registry) -> CommandError {
     let host = address.registry();
     let message = match fault {
-        Fault::RequestError(error) => {
-            let mut cause: &dyn std::error::Error = error;
-            while let Some(source) = cause.source() {
-                cause = source;
-            }
-            format!(
-                "can't reach the registry {host}: {cause}; is the address right, and is the registry running? A registry without TLS on another machine needs --plain-http"
-            )
-        }
+        Fault::RequestError(error) => unreachable_registry(host, error),
         Fault::UnauthorizedError { .. }
         | Fault::AuthenticationFailure(_)
         | Fault::ServerError { code: 401, .. } => unauthorized(address, registry),
@@ -37,9 +30,9 @@ pub(super) fn told(fault: &Fault, address: &Address, registry: &Registry) -> Com
                     | OciErrorCode::NameUnknown
                     | OciErrorCode::NotFound,
                 ) => absent(address),
-                Some(OciErrorCode::BlobUnknown | OciErrorCode::ManifestBlobUnknown) => format!(
-                    "the registry {host} has lost a layer of {address} (404): push it again"
-                ),
+                Some(OciErrorCode::BlobUnknown | OciErrorCode::ManifestBlobUnknown) => {
+                    lost(address)
+                }
                 _ => format!(
                     "the registry {host} refuses {address}: {}",
                     words(&envelope.to_string())
@@ -62,6 +55,47 @@ pub(super) fn told(fault: &Fault, address: &Address, registry: &Registry) -> Com
         ),
     };
     CommandError::Failed(message)
+}
+
+/// The program's error for what happened while a manifest or a layer was read.
+pub(super) fn fetching(
+    error: &FetchError,
+    address: &Address,
+    registry: &Registry,
+    layer: bool,
+) -> CommandError {
+    let host = address.registry();
+    CommandError::Failed(match error {
+        FetchError::Connection(error) => unreachable_registry(host, error),
+        FetchError::Unauthorized => unauthorized(address, registry),
+        FetchError::Absent if layer => lost(address),
+        FetchError::Absent => absent(address),
+        FetchError::Status { code, text } => format!(
+            "the registry {host} fails at {address} ({code}): {}",
+            words(text)
+        ),
+        FetchError::TooLarge { .. } => tampered(address, &error.to_string()),
+        FetchError::Protocol(why) => {
+            format!("the registry {host} does not serve {address}: {why}")
+        }
+    })
+}
+
+fn unreachable_registry(host: &str, error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    format!(
+        "can't reach the registry {host}: {cause}; is the address right, and is the registry running? A registry without TLS on another machine needs --plain-http"
+    )
+}
+
+fn lost(address: &Address) -> String {
+    format!(
+        "the registry {} has lost a layer of {address} (404): push it again",
+        address.registry()
+    )
 }
 
 /// The bytes don't match the digest.

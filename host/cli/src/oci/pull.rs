@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use chicory_worker::signature_file;
-use futures::TryStreamExt as _;
 use oci_client::manifest::{OciDescriptor, OciImageManifest, OciManifest};
 use tempfile::TempDir;
 
+use super::fetch::Repository;
 use super::{Address, MANIFEST, Registry, SIGNATURE, WASM, fault};
 use crate::exit::CommandError;
 
 /// The maximum size of a module: the largest value that Redis accepts.
 const MODULE_BYTES: u64 = 512 << 20;
-/// The maximum size of a manifest or signature.
+/// The maximum size of a module's manifest or signature.
 const TEXT_BYTES: u64 = 1 << 20;
+/// The maximum size of an artifact's manifest: what registries must accept.
+const ARTIFACT_BYTES: u64 = 4 << 20;
 
 /// A module's file, next to the files that belong to it.
 #[derive(Debug)]
@@ -46,11 +48,18 @@ pub(crate) async fn module(path: &Path, plain_http: bool) -> anyhow::Result<Modu
 
 async fn pulled(address: &Address, plain_http: bool) -> anyhow::Result<Module> {
     let registry = Registry::of(address, plain_http)?;
-    let (manifest, digest) = manifest(address, &registry).await?;
+    let mut repository = Repository::new(address, plain_http, registry.auth.clone())
+        .map_err(|error| fault::fetching(&error, address, &registry, false))?;
+    let mut source = Source {
+        address,
+        registry: &registry,
+        repository: &mut repository,
+    };
+    let (manifest, digest) = source.manifest().await?;
     let folder = tempfile::tempdir().context("can't make a temporary folder")?;
     let path = folder.path().join(format!("{}.wasm", address.name()));
     let wasm = the_module(address, &manifest)?;
-    let bytes = layer(address, &registry, wasm, MODULE_BYTES).await?;
+    let bytes = source.layer(wasm, MODULE_BYTES).await?;
     std::fs::write(&path, bytes).with_context(|| format!("can't write {}", path.display()))?;
     let beside = [
         (MANIFEST, path.with_extension("toml")),
@@ -64,7 +73,7 @@ async fn pulled(address: &Address, plain_http: bool) -> anyhow::Result<Module> {
         else {
             continue;
         };
-        let bytes = layer(address, &registry, found, TEXT_BYTES).await?;
+        let bytes = source.layer(found, TEXT_BYTES).await?;
         std::fs::write(&file, bytes).with_context(|| format!("can't write {}", file.display()))?;
     }
     Ok(Module {
@@ -75,24 +84,72 @@ async fn pulled(address: &Address, plain_http: bool) -> anyhow::Result<Module> {
     })
 }
 
-async fn manifest(
-    address: &Address,
-    registry: &Registry,
-) -> anyhow::Result<(OciImageManifest, String)> {
-    let pulled = registry
-        .client
-        .pull_manifest(address.reference(), &registry.auth);
-    match pulled
-        .await
-        .map_err(|fault| fault::told(&fault, address, registry))?
-    {
-        (OciManifest::Image(manifest), digest) => Ok((manifest, digest)),
-        (OciManifest::ImageIndex(index), _) => Err(CommandError::Usage(format!(
-            "{address} is an index of {} artifacts: choose one by its digest, as oci://…@sha256:…",
-            index.manifests.len()
-        ))
-        .into()),
+/// An artifact in a registry.
+struct Source<'a> {
+    address: &'a Address,
+    registry: &'a Registry,
+    repository: &'a mut Repository,
+}
+
+impl Source<'_> {
+    /// The artifact's manifest, with its digest.
+    async fn manifest(&mut self) -> anyhow::Result<(OciImageManifest, String)> {
+        let address = self.address;
+        let reference = address.reference();
+        let name = reference.digest().or(reference.tag()).unwrap_or("latest");
+        let fetched = self.repository.manifest(name, ARTIFACT_BYTES).await;
+        let bytes =
+            fetched.map_err(|error| fault::fetching(&error, address, self.registry, false))?;
+        let digest = format!("sha256:{}", chicory_worker::digest(&bytes));
+        if let Some(wanted) = reference.digest().filter(|wanted| *wanted != digest) {
+            let why = format!("the digest of its manifest is {digest}, not {wanted}");
+            return Err(CommandError::Failed(fault::tampered(address, &why)).into());
+        }
+        match serde_json::from_slice(&bytes) {
+            Ok(OciManifest::Image(manifest)) => Ok((manifest, digest)),
+            Ok(OciManifest::ImageIndex(index)) => Err(CommandError::Usage(format!(
+                "{address} is an index of {} artifacts: choose one by its digest, as oci://…@sha256:…",
+                index.manifests.len()
+            ))
+            .into()),
+            Err(error) => {
+                let why = format!("its manifest is none: {error}");
+                Err(CommandError::Failed(fault::tampered(address, &why)).into())
+            }
+        }
     }
+
+    /// A layer's bytes, checked against its digest. The `urls` that a layer may name are not followed.
+    async fn layer(&mut self, layer: &OciDescriptor, most: u64) -> anyhow::Result<Vec<u8>> {
+        let address = self.address;
+        let size = u64::try_from(layer.size).unwrap_or(u64::MAX);
+        if size > most {
+            return Err(CommandError::Usage(format!(
+                "{address} has a layer of {size} bytes ({}), but the limit is {most}",
+                crate::output::printable(&layer.media_type)
+            ))
+            .into());
+        }
+        if !is_digest(&layer.digest) {
+            let why = "a layer's digest is no sha256:…";
+            return Err(CommandError::Failed(fault::tampered(address, why)).into());
+        }
+        let fetched = self.repository.blob(&layer.digest, size).await;
+        let bytes =
+            fetched.map_err(|error| fault::fetching(&error, address, self.registry, true))?;
+        let digest = format!("sha256:{}", chicory_worker::digest(&bytes));
+        if digest != layer.digest {
+            let why = format!("its digest is {digest}, not {}", layer.digest);
+            return Err(CommandError::Failed(fault::tampered(address, &why)).into());
+        }
+        Ok(bytes)
+    }
+}
+
+/// A digest becomes part of a URL, so it must be nothing else.
+fn is_digest(text: &str) -> bool {
+    text.strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// The one layer that is WebAssembly.
@@ -123,50 +180,6 @@ fn the_module<'a>(
 fn is_wasm(media_type: &str) -> bool {
     let kind = media_type.split(';').next().unwrap_or_default().trim();
     kind == WASM || kind.ends_with("+wasm")
-}
-
-/// A layer's bytes, checked against its digest.
-async fn layer(
-    address: &Address,
-    registry: &Registry,
-    layer: &OciDescriptor,
-    most: u64,
-) -> anyhow::Result<Vec<u8>> {
-    let size = u64::try_from(layer.size).unwrap_or(u64::MAX);
-    if size > most {
-        return Err(CommandError::Usage(format!(
-            "{address} has a layer of {size} bytes ({}), but the limit is {most}",
-            layer.media_type
-        ))
-        .into());
-    }
-    let stream = registry
-        .client
-        .pull_blob_stream(address.reference(), layer)
-        .await;
-    let mut stream = stream
-        .map_err(|fault| fault::told(&fault, address, registry))?
-        .stream;
-    let mut bytes = Vec::new();
-    loop {
-        let more = stream.try_next().await;
-        let Some(more) = more
-            .map_err(|error| CommandError::Failed(fault::tampered(address, &error.to_string())))?
-        else {
-            break;
-        };
-        bytes.extend_from_slice(&more);
-        if bytes.len() as u64 > size {
-            let why = format!("more than the {size} bytes that its manifest gives");
-            return Err(CommandError::Failed(fault::tampered(address, &why)).into());
-        }
-    }
-    let digest = format!("sha256:{}", chicory_worker::digest(&bytes));
-    if digest != layer.digest {
-        let why = format!("its digest is {digest}, not {}", layer.digest);
-        return Err(CommandError::Failed(fault::tampered(address, &why)).into());
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

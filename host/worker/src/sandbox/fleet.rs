@@ -33,6 +33,8 @@ pub struct FleetConfig {
     pub worker_id: String,
     /// Where fetched modules are kept; without it, they are fetched whenever they are loaded.
     pub blobs: Option<PathBuf>,
+    /// How many bytes they may take there. What was not used for longest is removed.
+    pub blob_bytes: u64,
     /// Whose modules it runs, and what they get at most.
     pub admission: Admission,
     /// Bytes of machine code that it keeps loaded.
@@ -51,6 +53,7 @@ pub struct FleetConfig {
 /// let settings = FleetConfig {
 ///     worker_id: config.worker_id.clone(),
 ///     blobs: None,
+///     blob_bytes: 0,
 ///     admission: Admission::default(),
 ///     code_bytes: 256 << 20,
 /// };
@@ -98,7 +101,11 @@ impl Fleet {
     ) -> Self {
         catalog.follow_registry();
         let source = CodeSource {
-            blobs: Blobs::new(Arc::clone(&registry), config.blobs),
+            blobs: Blobs::new(
+                Arc::clone(&registry),
+                config.blobs.as_deref(),
+                config.blob_bytes,
+            ),
             admission: config.admission,
             sandbox: catalog.sandbox().clone(),
         };

@@ -27,6 +27,7 @@ pub(super) async fn join(
         FleetConfig {
             worker_id: settings.worker_id.clone(),
             blobs: cache.map(|folder| folder.join("modules")),
+            blob_bytes: config.worker.cache_size,
             admission: config.admission.clone(),
             code_bytes: config.worker.loaded_code,
         },

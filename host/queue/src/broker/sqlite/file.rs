@@ -51,6 +51,7 @@ fn open(path: &Path, patience: Duration) -> Result<Connection, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    create_private(path);
     let mut connection = Connection::open_with_flags(path, flags)?;
     let mut since = Instant::now();
     connection.busy_handler(Some(move |tries: i32| {
@@ -66,6 +67,15 @@ fn open(path: &Path, patience: Duration) -> Result<Connection, Fault> {
          PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(connection)
+}
+
+/// Creates the file for its user alone, where it is missing: messages and results are nobody else's to read. The files
+/// beside it get the same mode from `SQLite`. A file that is there keeps the mode that somebody has given it. Where this
+/// fails, so does opening, which says why.
+fn create_private(path: &Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut options = std::fs::OpenOptions::new();
+    let _ = options.write(true).create_new(true).mode(0o600).open(path);
 }
 
 /// `SQLite` does not wait for the lock that this change takes, so that processes that start together

@@ -159,3 +159,21 @@ async fn a_path_may_have_any_characters() {
     drop(open(&path).await.unwrap());
     assert!(path.exists());
 }
+
+/// Case M14: messages and results are for nobody else to read, whatever the umask is.
+#[tokio::test]
+async fn a_new_file_is_its_owners_and_an_older_one_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = folder();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let path = folder.path().join("queue.db");
+    let sqlite = open(&path).await.unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let file = folder.path().join(format!("queue.db{suffix}"));
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+    drop(sqlite);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660)).unwrap();
+    let _sqlite = open(&path).await.unwrap();
+    assert_eq!(mode(&path), 0o660, "an operator's word");
+}

@@ -3,11 +3,11 @@
 //! What is given out has the digest that was asked for, wherever it came from. Must not know what the
 //! bytes mean.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use chicory_queue::Registry;
+use chicory_runtime::PrivateFolder;
 
 use crate::sandbox::bundle::digest;
 use crate::sandbox::error::ModuleError;
@@ -15,11 +15,23 @@ use crate::sandbox::error::ModuleError;
 /// Bytes by digest.
 pub(crate) struct Blobs {
     registry: Arc<dyn Registry>,
-    folder: Option<PathBuf>,
+    folder: Option<Arc<PrivateFolder>>,
 }
 
 impl Blobs {
-    pub(crate) fn new(registry: Arc<dyn Registry>, folder: Option<PathBuf>) -> Self {
+    /// Bytes from a registry, kept in the folder, which may take `most` bytes. One that can't be used is named, and done
+    /// without.
+    pub(crate) fn new(registry: Arc<dyn Registry>, folder: Option<&Path>, most: u64) -> Self {
+        let open = |folder: &Path| {
+            let opened = PrivateFolder::open(folder, most).inspect_err(|error| {
+                tracing::warn!(
+                    folder = %folder.display(), %error,
+                    "can't use the folder in cache_dir for fetched modules: they are fetched whenever they are loaded",
+                );
+            });
+            opened.ok().map(Arc::new)
+        };
+        let folder = folder.and_then(open);
         Self { registry, folder }
     }
 
@@ -29,11 +41,10 @@ impl Blobs {
         if !is_digest(wanted) {
             return Err(ModuleError::NotADigest { digest: named() });
         }
-        let file = self
-            .folder
-            .as_ref()
-            .map(|folder| folder.join(format!("{wanted}.wasm")));
-        if let Some(bytes) = kept(file.clone(), wanted).await {
+        let name = format!("{wanted}.wasm");
+        if let Some(folder) = &self.folder
+            && let Some(bytes) = kept(Arc::clone(folder), name.clone(), named()).await
+        {
             return Ok(bytes);
         }
         let fetched = self.registry.blob(wanted).await;
@@ -41,10 +52,10 @@ impl Blobs {
             .map_err(ModuleError::NotFetched)?
             .ok_or_else(|| ModuleError::NoBytes { digest: named() })?;
         check(&bytes, wanted)?;
-        if let Some(file) = file
-            && let Err(error) = keep(&file, &bytes)
+        if let Some(folder) = &self.folder
+            && let Err(error) = folder.write(&name, &[&bytes])
         {
-            tracing::warn!(file = %file.display(), %error, "can't keep a fetched module; it is fetched again next time");
+            tracing::warn!(file = %folder.path(&name).display(), %error, "can't keep a fetched module; it is fetched again next time");
         }
         Ok(bytes.into())
     }
@@ -68,28 +79,17 @@ fn check(bytes: &[u8], wanted: &str) -> Result<(), ModuleError> {
 }
 
 /// The bytes in a file, if they are there and are what they should be.
-async fn kept(file: Option<PathBuf>, wanted: &str) -> Option<Vec<u8>> {
-    let file = file?;
-    let wanted = wanted.to_owned();
+async fn kept(folder: Arc<PrivateFolder>, name: String, wanted: String) -> Option<Vec<u8>> {
     let read = tokio::task::spawn_blocking(move || {
-        let bytes = std::fs::read(&file).ok()?;
+        let bytes = folder.read(&name)?;
         match check(&bytes, &wanted) {
             Ok(()) => Some(bytes),
             Err(_) => {
+                let file = folder.path(&name);
                 tracing::warn!(file = %file.display(), "ignored a kept module that is not what was written");
                 None
             }
         }
     });
     read.await.ok().flatten()
-}
-
-/// A reader sees all of the file, or none.
-fn keep(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut written = tempfile::NamedTempFile::new_in(folder)?;
-    written.write_all(bytes)?;
-    written.persist(file)?;
-    Ok(())
 }
