@@ -7,6 +7,8 @@
 #   make gates   formatting, lints, documentation, dependencies and their direction
 #   make bench   throughput and latency on this machine, with a redis-server of its own
 #   make bench-micro  single steps of a task's path, by criterion
+#   make fuzz    every fuzz target for an hour, or for SECONDS_EACH; TARGETS names some of them
+#   make hostile all hostile guests and messages for a minute, beside a quick task
 #   make budget  record what a task costs in counts, which make test guards
 
 GUESTS := target/guests/examples
@@ -18,7 +20,7 @@ GUEST_TARGET := target/guests/sdk
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
 
-.PHONY: all program demo demo-guests test test-languages gates sdks setup guests bench bench-micro budget clean-guests
+.PHONY: all program demo demo-guests test test-languages gates sdks setup guests bench bench-micro fuzz hostile budget clean-guests
 
 all: guests program
 
@@ -81,6 +83,13 @@ bench:
 bench-micro:
 	scripts/setup redis
 	cargo bench --locked --workspace --bench calls --bench messages --bench scripts
+
+fuzz:
+	scripts/fuzz $${SECONDS_EACH:-3600} $(TARGETS)
+
+hostile: setup guests
+	cargo build --locked --workspace --bins --tests
+	CHICORY_HOSTILE_SECONDS=60 cargo test --locked --workspace --test suite hostile -- --nocapture
 
 budget:
 	scripts/setup redis valgrind

@@ -3,7 +3,7 @@
 //! Must not run them: only their commands, flags and targets are looked at.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chicory_testing::{Site, root};
 
@@ -161,4 +161,66 @@ fn words_end_where_the_command_does() {
         words("chicory run a 'b c' --x=\"d e\" | head # f"),
         ["chicory", "run", "a", "b c", "--x=d e"]
     );
+}
+
+/// Where tests are.
+const TESTS: [&str; 4] = [
+    "tests/suite",
+    "tests/fuzz/tests",
+    "host/runtime/tests",
+    "host/confine/tests",
+];
+
+/// All Rust sources below a folder, as one text.
+fn sources(folder: &Path) -> String {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut text = String::new();
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            text.push_str(&sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+    text
+}
+
+/// Each promise of docs/security.md has tests, which are there.
+#[test]
+fn promises_about_security_are_held_by_tests() {
+    let tests: String = TESTS
+        .iter()
+        .map(|folder| sources(&root().join(folder)))
+        .collect();
+    let document = fs::read_to_string(root().join("docs/security.md")).unwrap();
+    let mut lines = document.lines();
+    let mut promises = 0;
+    while lines.any(|line| line == "| promise | held by |") {
+        for row in lines
+            .by_ref()
+            .skip(1)
+            .take_while(|line| line.starts_with('|'))
+        {
+            let held_by = row
+                .trim_end_matches(" |")
+                .rsplit(" | ")
+                .next()
+                .unwrap_or_default();
+            let names: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+            assert!(!names.is_empty(), "no test: {row}");
+            for name in names.into_iter().filter(|name| !name.contains(['.', '/'])) {
+                let function = format!("fn {name}(");
+                let target = format!("{name},");
+                assert!(
+                    tests.contains(&function)
+                        || tests.contains(&target)
+                        || tests.contains(&format!("{name})")),
+                    "there is no test {name}"
+                );
+            }
+            promises += 1;
+        }
+    }
+    assert!(promises > 20, "{promises}");
 }

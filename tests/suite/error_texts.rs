@@ -10,7 +10,7 @@ use chicory_testing::components::assemble;
 const KEPT: usize = 16 << 10;
 
 /// A module whose task traps in a function of this name.
-fn trapping_in(function: &str) -> Vec<u8> {
+pub(crate) fn trapping_in(function: &str) -> Vec<u8> {
     assemble(&format!(
         r#"(component
           (core module $m
@@ -22,7 +22,7 @@ fn trapping_in(function: &str) -> Vec<u8> {
 }
 
 /// A name of C++ in 302 bytes that would have 10^10 when it is resolved: each level names the one before it ten times.
-fn growing_name() -> String {
+pub(crate) fn growing_name() -> String {
     let inner = (0..8).map(|level| format!("S{level}_"));
     let levels = std::iter::once("S_".to_owned()).chain(inner);
     let levels: String = levels
@@ -57,7 +57,7 @@ fn a_name_that_would_grow_stays_as_it_is() {
 }
 
 /// A task that fails with a text of 16 MiB.
-const SHOUTING: &str = r#"(component
+pub(crate) const SHOUTING: &str = r#"(component
   (core module $m
     (memory (export "memory") 258)
     (func (export "shout") (result i32)

@@ -5,7 +5,7 @@
 use chicory_testing::Site;
 use chicory_testing::components::assemble;
 
-const HEADERS: &str = include_str!("../../host/runtime/tests/sandbox/headers.wat");
+pub(crate) const HEADERS: &str = include_str!("../../host/runtime/tests/sandbox/headers.wat");
 
 /// Case M6: 19,900 sets of headers of 110 KB under `memory = "1MiB"` took 2.4 GB, and the usage said 64 KiB.
 #[test]

@@ -34,6 +34,7 @@ mod guests_grants;
 mod guests_limits;
 mod guests_types;
 mod held_memory;
+mod hostile;
 mod interfaces;
 mod kill;
 mod large_messages;
