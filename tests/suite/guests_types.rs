@@ -114,7 +114,12 @@ fn inspect_says_what_is_a_task_and_what_is_not() {
     let file = guest("wrong-types");
     let inspected = Site::new().run(&["inspect", file.to_str().unwrap()]);
     let text = inspected.ok();
-    for expected in ["of-world", "echo.of-variant", "not-tasks.make", "resource"] {
+    for expected in [
+        "of-world",
+        "echo.of-variant",
+        "not-tasks@0.1.0.make",
+        "resource",
+    ] {
         assert!(text.contains(expected), "{expected:?} is not in: {text}");
     }
     Site::new()
