@@ -138,3 +138,33 @@ fn a_cache_that_can_not_be_used_is_named_and_done_without() {
     worker.line("can't use cache_dir for compiled modules");
     assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
 }
+
+/// Case M14: the cache of compiled modules has a bound, and what was used last stays.
+#[test]
+fn the_cache_has_a_size_and_keeps_what_was_used_last() {
+    let site = Site::new().set("CHICORY_WORKER_CACHE_SIZE", "64KiB");
+    let folder = site.path("cache");
+    fs::create_dir(&folder).expect("a new folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    let mut newest = Vec::new();
+    for number in 1..=12 {
+        write(&site, "m", &answering(number), "");
+        let before = compiled(&folder);
+        with_cache(&site, &folder, &["run", "m.wasm", "answer"]).ok();
+        newest = compiled(&folder);
+        newest.retain(|path| !before.contains(path));
+    }
+    let left = compiled(&folder);
+    let bytes = left
+        .iter()
+        .map(|path| fs::metadata(path).expect("a file").len());
+    let bytes: u64 = bytes.sum();
+    assert!(
+        bytes <= 64 << 10 && left.len() < 12,
+        "{bytes} bytes in {left:?}"
+    );
+    assert!(
+        !newest.is_empty() && left.contains(&newest[0]),
+        "{newest:?} is not in {left:?}"
+    );
+}

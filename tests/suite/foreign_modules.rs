@@ -267,6 +267,28 @@ fn the_number_of_memories_is_a_setting() {
     );
 }
 
+/// Case W8, for tables and core instances.
+#[test]
+fn the_numbers_of_tables_and_instances_are_settings() {
+    let tables = Site::new().set("CHICORY_WORKER_MAX_TABLES", "1");
+    let said = refused(
+        &tables,
+        &answering("(table 1 funcref)(table 1 funcref)", ""),
+    );
+    assert!(said.contains("it has 2 tables"), "{said}");
+    assert!(said.contains("raise its max_tables"), "{said}");
+    let instances = Site::new().set("CHICORY_WORKER_MAX_INSTANCES", "1");
+    let two = assemble(
+        r#"(component
+          (core module $m (func (export "f") (result i32) (i32.const 1)))
+          (core instance $a (instantiate $m))
+          (core instance $b (instantiate $m))
+          (func (export "f") (result u32) (canon lift (core func $b "f"))))"#,
+    );
+    let said = refused(&instances, &two);
+    assert!(said.contains("instances"), "{said}");
+}
+
 /// A program that copies its input to its output.
 const CAT: &str = r#"(module
     (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))

@@ -145,3 +145,99 @@ fn what_is_in_force_is_shown_with_what_cut_it() {
     let settings = site.run(&["config", "show"]);
     assert!(settings.ok().contains("[policy] timeout"), "{settings:?}");
 }
+
+/// Each ceiling, with a manifest that goes beyond it, and what the refusal names.
+const CEILINGS: [(&str, &str, &str, &str); 11] = [
+    (
+        "CHICORY_POLICY_ENV",
+        "false",
+        "[grants]\nenv = { A = \"1\" }\n",
+        "[grants] env",
+    ),
+    (
+        "CHICORY_POLICY_DIRS",
+        "/srv",
+        "[[grants.dirs]]\nhost = \"/etc\"\nguest = \"/e\"\n",
+        "[grants] dirs",
+    ),
+    (
+        "CHICORY_POLICY_INTERFACES",
+        "a:b/c",
+        "[grants]\ninterfaces = [\"d:e/f\"]\n",
+        "[grants] interfaces",
+    ),
+    (
+        "CHICORY_POLICY_CPU_TIME",
+        "5",
+        "[limits]\ncpu_time = 6\n",
+        "[limits] cpu_time",
+    ),
+    (
+        "CHICORY_POLICY_MEMORY",
+        "1MiB",
+        "[limits]\nmemory = \"2MiB\"\n",
+        "[limits] memory",
+    ),
+    (
+        "CHICORY_POLICY_TABLE_ELEMENTS",
+        "10",
+        "[limits]\ntable_elements = 11\n",
+        "[limits] table_elements",
+    ),
+    (
+        "CHICORY_POLICY_FUEL",
+        "10",
+        "[limits]\nfuel = 11\n",
+        "[limits] fuel",
+    ),
+    (
+        "CHICORY_POLICY_OUTPUT_BYTES",
+        "1KiB",
+        "[limits]\noutput_bytes = \"2KiB\"\n",
+        "[limits] output_bytes",
+    ),
+    (
+        "CHICORY_POLICY_LOG_BYTES",
+        "1KiB",
+        "[limits]\nlog_bytes = \"2KiB\"\n",
+        "[limits] log_bytes",
+    ),
+    (
+        "CHICORY_POLICY_HOST_CALL_BYTES",
+        "1KiB",
+        "[limits]\nhost_call_bytes = \"2KiB\"\n",
+        "[limits] host_call_bytes",
+    ),
+    (
+        "CHICORY_POLICY_WRITE_BYTES",
+        "1KiB",
+        "[limits]\nwrite_bytes = \"2KiB\"\n",
+        "[limits] write_bytes",
+    ),
+];
+
+#[test]
+fn each_ceiling_is_a_setting_that_a_deploy_names() {
+    for (variable, ceiling, manifest, named) in CEILINGS {
+        let site = Site::new().set(variable, ceiling);
+        write(&site, "m", &answering(1), manifest);
+        let refused = site.run(&["deploy", "m.wasm"]);
+        assert!(refused.stderr.contains(named), "{variable}: {refused:?}");
+    }
+    // What modules have without asking is cut.
+    let cut = Site::new()
+        .set("CHICORY_POLICY_CLOCKS", "false")
+        .set("CHICORY_POLICY_RANDOM", "false")
+        .set("CHICORY_POLICY_STDIO", "false");
+    write(&cut, "m", &answering(1), "");
+    let shown = cut.run(&["inspect", "m.wasm"]);
+    for grant in ["clocks", "random", "stdio"] {
+        let line = format!("cut: [grants] {grant}");
+        assert!(shown.ok().contains(&line), "{line}: {shown:?}");
+    }
+    let signed = Site::new().set("CHICORY_POLICY_SIGNED", r#"{"timeout": 5}"#);
+    write(&signed, "m", &answering(1), "[limits]\ntimeout = 60\n");
+    signed.run(&["deploy", "m.wasm"]).ok();
+    let settings = signed.run(&["config", "show"]);
+    assert!(settings.ok().contains("[policy] signed"), "{settings:?}");
+}

@@ -21,7 +21,7 @@ fn a_new_project_builds_tests_and_runs_as_it_is() {
     assert!(
         test(&["--max-fuel", "5"])
             .fails(1)
-            .contains("2 of 3 cases failed")
+            .contains("3 of 3 cases failed")
     );
     let cases = site.path("word-count/cases.toml");
     change(&cases, "words = 6", "words = 7");

@@ -35,6 +35,15 @@ fn shown(site: &Site, args: &[&str]) -> (String, String) {
     (run(args), run(&[args, &["--json"]].concat()))
 }
 
+/// Queues this entry by hand.
+fn add(site: &Site, queue: &str, entry: &Value, id: &str) {
+    let stream = format!("chicory:stream:{queue}");
+    let data = entry.to_string();
+    let _: String = site
+        .redis
+        .query(&["XADD", &stream, "*", "data", &data, "task_id", id]);
+}
+
 /// Case M13: a module whose import's name has escape sequences, a task name that turns text around.
 #[test]
 fn m13_text_of_strangers_does_not_control_the_terminal() {
@@ -47,15 +56,7 @@ fn m13_text_of_strangers_does_not_control_the_terminal() {
     let name = format!("m.{HOSTILE}");
     let id = "0198c0de-0000-7000-8000-000000000001";
     let entry = serde_json::json!({ "id": id, "name": name, "args": [HOSTILE], "kwargs": { HOSTILE: HOSTILE } });
-    let _: String = site.redis.query(&[
-        "XADD",
-        "chicory:stream:default",
-        "*",
-        "data",
-        &entry.to_string(),
-        "task_id",
-        id,
-    ]);
+    add(&site, "default", &entry, id);
     let worker = site.worker(&[]);
     let ended = site.wait_for(id);
     assert!(
@@ -65,15 +66,7 @@ fn m13_text_of_strangers_does_not_control_the_terminal() {
             .starts_with("TaskNotFound"),
         "{ended}"
     );
-    let _: String = site.redis.query(&[
-        "XADD",
-        "chicory:stream:other",
-        "*",
-        "data",
-        &entry.to_string(),
-        "task_id",
-        id,
-    ]);
+    add(&site, "other", &entry, id);
     let dead: Value = site.run(&["dlq", "list", "--json"]).json();
     assert!(
         dead.to_string().contains("\u{202e}"),

@@ -37,11 +37,14 @@ async fn site() -> Site {
 struct Texts;
 
 const INSIDE: &[u8] = b"packed:";
+/// What all modules begin with.
+const WASM: &[u8] = b"\0asm";
 
 #[async_trait]
 impl Inspector for Texts {
     fn open(&self, wasm: &[u8]) -> Result<Option<Packed>, Cause> {
-        let inside = wasm.strip_prefix(INSIDE);
+        let inside = wasm.strip_prefix(WASM).unwrap_or(wasm);
+        let inside = inside.strip_prefix(INSIDE);
         inside
             .map(|wasm| self.pack(wasm, "name = \"m\""))
             .transpose()
@@ -52,7 +55,10 @@ impl Inspector for Texts {
         let text = |key: &str| manifest.get(key)?.as_str().map(str::to_owned);
         Ok(Packed {
             bytes: wasm.to_vec(),
-            digest: format!("{:0>64}", String::from_utf8(wasm.to_vec())?),
+            digest: format!(
+                "{:0>64}",
+                String::from_utf8(wasm.to_vec())?.trim_start_matches('\0')
+            ),
             name: text("name"),
             version: text("version"),
             manifest: serde_json::to_value(&manifest)?,
@@ -60,7 +66,7 @@ impl Inspector for Texts {
     }
 
     async fn tasks(&self, _name: &str, packed: &Packed) -> Result<Tasks, Cause> {
-        if packed.bytes.is_empty() {
+        if packed.bytes == WASM {
             return Err("it is empty".into());
         }
         let signature = json!({ "kind": "function", "params": [], "result": "u32" });
@@ -71,7 +77,7 @@ impl Inspector for Texts {
 fn upload(wasm: &[u8]) -> Upload {
     Upload {
         shown: "m.wasm".into(),
-        wasm: wasm.to_vec(),
+        wasm: [WASM, wasm].concat(),
         default_name: "m".into(),
         ..Upload::default()
     }

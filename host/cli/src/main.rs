@@ -5,6 +5,7 @@
 mod args;
 mod command;
 mod config;
+mod confirm;
 mod connect;
 mod dispatch;
 mod exit;

@@ -120,24 +120,16 @@ pub(crate) fn shorten(text: &str, most: usize) -> String {
     short
 }
 
-/// Asks on the terminal; without one, `--yes` is needed.
-pub(crate) fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
-    use crate::exit::CommandError;
-    if yes {
-        return Ok(());
-    }
+/// Asks on the terminal, and reads whether the answer is yes. `None` where there is no terminal to ask on.
+pub(crate) fn ask(question: &str) -> io::Result<Option<bool>> {
     if !io::stdin().is_terminal() {
-        let message = format!("{question} There is no terminal to ask on: add --yes to confirm");
-        return Err(CommandError::Usage(message).into());
+        return Ok(None);
     }
     eprint!("{} [y/N] ", printable(question));
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
-    if matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
-        Ok(())
-    } else {
-        Err(CommandError::Failed("nothing was done".into()).into())
-    }
+    let answer = answer.trim().to_ascii_lowercase();
+    Ok(Some(matches!(answer.as_str(), "y" | "yes")))
 }
 
 #[cfg(test)]

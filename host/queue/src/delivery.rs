@@ -2,12 +2,17 @@
 //!
 //! Must not know how a broker keeps any of it.
 
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+mod stored;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chicory_signature::SharedStr;
 
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+pub(crate) use self::stored::Stored;
 use crate::{ResultRecord, TaskMessage, Timestamp, UnreadableMessage};
 
 /// The right to settle a delivery: it expires unless it is extended.

@@ -7,8 +7,6 @@ mod decode;
 mod encode;
 mod numbers;
 mod size;
-#[cfg(any(feature = "redis", feature = "sqlite"))]
-mod stored;
 
 use std::time::Duration;
 
@@ -19,8 +17,6 @@ pub use self::size::MAX_MESSAGE_BYTES;
 pub(crate) use self::size::MAX_STORED_BYTES;
 #[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) use self::size::{KEPT_BYTES, MAX_ID_BYTES};
-#[cfg(any(feature = "redis", feature = "sqlite"))]
-pub(crate) use self::stored::Stored;
 use crate::{RetryPolicy, Timestamp, new_id};
 
 /// The newest wire format that this build reads. A message without the field has format 1.

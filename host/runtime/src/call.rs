@@ -15,6 +15,7 @@ use wasmtime::{InstancePre, ModuleExport, Store, UpdateDeadline};
 
 use crate::call_log::CallLog;
 use crate::context::TaskContext;
+use crate::discover::Entry;
 use crate::ended::{Ended, How, Usage};
 use crate::engine::MEMORY_KEPT;
 use crate::invocation::Invocation;
@@ -22,7 +23,7 @@ use crate::lift::{self, Lifted, Room, TooLong};
 use crate::limits::ResolvedLimits;
 use crate::lower::misfit;
 use crate::memory::OutOfMemory;
-use crate::module::{Entry, Linked, Task};
+use crate::module::{Linked, Task};
 use crate::monitor::Monitor;
 use crate::pressure;
 use crate::refusal::refused;

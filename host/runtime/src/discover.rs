@@ -2,14 +2,22 @@
 //!
 //! Must not know settings, nor how a task is called.
 
-use wasmtime::Module;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex};
+use wasmtime::{Module, ModuleExport};
 
 use chicory_signature::{Kind, LocalName, Signature, TypeBudget, TypeLimitError, same_name};
 
-use crate::module::Entry;
 use crate::types::{NoShape, field, shape};
+
+/// Where a task begins.
+#[derive(Clone, Copy)]
+pub(crate) enum Entry {
+    /// A function of a component.
+    Export(ComponentExportIndex),
+    /// A program's `_start`.
+    Start(ModuleExport),
+}
 
 /// An exported function that can be called with JSON.
 pub(crate) struct Found {

@@ -284,7 +284,7 @@ mod tests {
         };
         let text = refused(15, "a");
         assert!(text.contains("`f`") && text.contains("10000"), "{text}");
-        let text = refused(1, &"a".repeat(60_000));
+        let text = refused(5, &"a".repeat(60_000));
         assert!(text.contains("60000") && text.len() < 400, "{text}");
         // Together with other names, names may be too long as well.
         let text = refused(11, &"a".repeat(100));

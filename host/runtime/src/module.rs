@@ -7,11 +7,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use chicory_signature::{Arguments, Signature, ValidationError, canonical};
-use wasmtime::component::{self, ComponentExportIndex};
-use wasmtime::{Engine, ModuleExport};
+use wasmtime::Engine;
+use wasmtime::component;
 
 use crate::capability::{Need, Setup};
-use crate::discover::Found;
+use crate::discover::{Entry, Found};
 use crate::error::LoadError;
 use crate::features::Needs;
 use crate::limits::{LimitError, Limits, ResolvedLimits};
@@ -77,15 +77,6 @@ impl Linked {
             Linked::Program(pre) => pre.module().engine(),
         }
     }
-}
-
-/// Where a task begins.
-#[derive(Clone, Copy)]
-pub(crate) enum Entry {
-    /// A function of a component.
-    Export(ComponentExportIndex),
-    /// A program's `_start`.
-    Start(ModuleExport),
 }
 
 /// One task of a module.

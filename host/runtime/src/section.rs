@@ -142,12 +142,22 @@ mod tests {
         assert_eq!(found("(module)"), "");
     }
 
+    /// Of a program, which stays what it is, and of a module with WIT types, which becomes a component.
     #[test]
     fn wrapping_keeps_them() {
-        let typed = r#"(module (@custom "note" "kept") (@custom "component-type:none" ""))"#;
-        let wasm = wat::parse_str(typed).unwrap();
-        let wrapped = wrap(wasm).unwrap();
-        assert_eq!(custom_section(&wrapped.bytes, "note").unwrap(), b"kept\n");
+        let program = r#"(module (@custom "note" "kept") (func (export "_start")))"#;
+        let mut typed = wat::parse_str(r#"(module (@custom "note" "kept"))"#).unwrap();
+        let mut resolve = wit_parser::Resolve::default();
+        let package = resolve
+            .push_str("none.wit", "package a:none; world none {}")
+            .unwrap();
+        let world = resolve.select_world(&[package], None).unwrap();
+        let encoding = wit_component::StringEncoding::UTF8;
+        wit_component::embed_component_metadata(&mut typed, &resolve, world, encoding).unwrap();
+        for wasm in [wat::parse_str(program).unwrap(), typed] {
+            let wrapped = wrap(wasm).unwrap();
+            assert_eq!(custom_section(&wrapped.bytes, "note").unwrap(), b"kept\n");
+        }
     }
 
     #[test]

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::Context;
 use crate::config::parse;
+use crate::confirm::confirm;
 use crate::exit::CommandError;
-use crate::output::{confirm, printable, shorten, table};
+use crate::output::{printable, shorten, table};
 
 /// Commands of `chicory dlq`.
 #[derive(Debug, Subcommand)]

@@ -279,7 +279,7 @@ mod tests {
             ),
             (
                 "{\"name\":\"a\",\"eta\":\"soon\"}",
-                "line 1: \"soon\" is not a time",
+                "line 1: eta: expected a time, ISO 8601 or seconds since 1970, got \"soon\"",
             ),
         ] {
             let error = lines(text).next_batch(&defaults()).unwrap_err().to_string();

@@ -17,8 +17,9 @@ use serde_json::json;
 use super::Context;
 use super::deploy::rollout::who;
 use crate::config::parse;
+use crate::confirm::confirm;
 use crate::exit::CommandError;
-use crate::output::{Output, confirm};
+use crate::output::Output;
 
 /// Flags of `chicory modules`.
 #[derive(Debug, Args)]

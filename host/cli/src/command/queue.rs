@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::Context;
 use crate::config::parse;
-use crate::output::{confirm, table};
+use crate::confirm::confirm;
+use crate::output::table;
 
 /// Commands of `chicory queue`.
 #[derive(Debug, Subcommand)]

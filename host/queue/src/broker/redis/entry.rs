@@ -8,7 +8,8 @@ use bytes::Bytes;
 use chicory_signature::SharedStr;
 use redis::{FromRedisValue, ParsingError, Value};
 
-use crate::message::{MAX_ID_BYTES, Stored};
+use crate::delivery::Stored;
+use crate::message::MAX_ID_BYTES;
 use crate::{Delivery, Lease, Payload, UnreadableMessage};
 
 /// The id of a stream entry: milliseconds, then a number within them.

@@ -8,7 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::entry::{Entry, text};
 use super::resp::{Replies, Take, Token};
-use crate::message::{KEPT_BYTES, MAX_ID_BYTES, MAX_STORED_BYTES, Stored};
+use crate::delivery::Stored;
+use crate::message::{KEPT_BYTES, MAX_ID_BYTES, MAX_STORED_BYTES};
 
 /// What a read may bring.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
 
+use crate::delivery::Stored;
 use crate::fairness::share;
-use crate::message::{KEPT_BYTES, MAX_ID_BYTES, MAX_STORED_BYTES, Stored};
+use crate::message::{KEPT_BYTES, MAX_ID_BYTES, MAX_STORED_BYTES};
 use crate::{Delivery, Lease, Timestamp};
 
 /// A leased message, its bytes not yet read.

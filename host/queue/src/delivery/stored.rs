@@ -4,8 +4,8 @@
 
 use bytes::Bytes;
 
-use super::{KEPT_BYTES, MAX_STORED_BYTES, TaskMessage, UnreadableMessage};
-use crate::Payload;
+use super::Payload;
+use crate::message::{KEPT_BYTES, MAX_STORED_BYTES, TaskMessage, UnreadableMessage};
 
 /// What was read of a stored message.
 #[derive(Debug, Clone)]
