@@ -1,6 +1,6 @@
 //! Lanes: the threads that run tasks.
 //!
-//! All lanes take from one [`WorkQueue`]; none has a stock of its own. A lane runs each attempt on the spot up to the first
+//! All lanes take from one `WorkQueue`; none has a stock of its own. A lane runs each attempt on the spot up to the first
 //! time that it waits or lets others pass, so most tasks cost no scheduling. The rest of a call goes back to the queue, which
 //! decides who is next (`work/turns.rs`): new calls start before long ones go on, and long ones keep a share. Guests let
 //! others pass at every tick of their engine's clock.
