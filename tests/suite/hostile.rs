@@ -18,6 +18,8 @@ use crate::held_memory::HEADERS;
 const BOUND: u64 = 2 << 30;
 /// How many hostile messages are kept queued.
 const QUEUED: usize = 48;
+/// How often the flood looks whether there is room for more.
+const PACE: Duration = Duration::from_millis(5);
 /// How long the flood lasts in the short form.
 const SHORT: u64 = 4;
 
@@ -149,7 +151,8 @@ fn flood(site: &Site, done: &AtomicBool) -> usize {
     while !done.load(Ordering::Relaxed) {
         let queued: usize = redis.xlen("chicory:stream:default").unwrap();
         if queued >= QUEUED {
-            std::thread::yield_now();
+            // Asking all the time would keep the server and a processor busy, which is no task's doing.
+            std::thread::sleep(PACE);
             continue;
         }
         let data = match sent % 4 {
