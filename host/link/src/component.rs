@@ -77,7 +77,10 @@ pub(crate) fn pieces(component: &[u8]) -> Result<Vec<Piece<'_>>, LinkError> {
         pieces.push(match (inner, payload) {
             (Some(range), payload) => {
                 end_of_inner = range.end;
-                let bytes = &component[range];
+                // The parser announces the range before it has seen all of it.
+                let Some(bytes) = component.get(range) else {
+                    return LinkError::because("it ends inside a module");
+                };
                 match payload {
                     Payload::ModuleSection { .. } => Piece::Module(bytes),
                     _ => Piece::Nested(bytes),
