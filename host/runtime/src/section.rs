@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use wasm_encoder::{CustomSection, Section as _};
-use wasmparser::{Parser, Payload};
+use wasmparser::{BinaryReader, Parser, Payload};
 
 /// WebAssembly that can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,20 @@ fn own_sections(
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload.map_err(DamagedModule)?;
         match &payload {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::ModuleSection {
+                unchecked_range, ..
+            }
+            | Payload::ComponentSection {
+                unchecked_range, ..
+            } => {
+                // The parser doesn't mind a part that is cut off after one of its sections.
+                if unchecked_range.end > wasm.len() {
+                    BinaryReader::new(&[], wasm.len())
+                        .read_u8()
+                        .map_err(DamagedModule)?;
+                }
+                depth += 1;
+            }
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::CustomSection(section) if depth == 0 && section.name() == name => {
                 let end = section.range().end;
