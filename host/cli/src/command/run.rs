@@ -128,7 +128,7 @@ fn used(ended: &Ended) -> String {
         .fuel
         .map_or_else(String::new, |fuel| format!(", fuel {fuel}"));
     format!(
-        "took {:.3?}, cpu {:.3?}, peak memory {} KiB and {} KiB of the host{fuel}",
+        "took {:.3?}, cpu {:.3?}, peak memory {} KiB and {} KiB held by the host{fuel}",
         usage.wall,
         usage.cpu,
         usage.peak_memory.div_ceil(1024),
