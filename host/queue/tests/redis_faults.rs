@@ -65,6 +65,7 @@ async fn a_connection_that_was_closed_while_idle_is_replaced_unnoticed() {
     while others() > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    // Fetching first: nothing has told this thread yet that the connection was closed.
     assert_eq!(queue.fetch(1).await.len(), 1);
     queue.enqueue(&[message("late")]).await;
     assert_eq!(queue.fetch(5).await.len(), 2);

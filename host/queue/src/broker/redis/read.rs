@@ -115,6 +115,7 @@ impl<'a> Read<'a> {
                 bounds,
             };
             let answer = send(broker, &sending, self.interrupt, &mut reader, &mut catch).await;
+            let was_idle = reader.was_idle();
             broker.readers.put_back(reader);
             match answer {
                 Ok(largest) => {
@@ -123,6 +124,15 @@ impl<'a> Read<'a> {
                 }
                 // What has been delivered must not be lost; the next read meets the failure again.
                 Err(_) if !catch.deliveries.is_empty() => break,
+                // The server may have closed the connection while it was idle, which is not always known in time.
+                Err(error)
+                    if was_idle
+                        && attempt < ATTEMPTS
+                        && error.is_io_error()
+                        && !error.is_timeout() =>
+                {
+                    broker.readers.close_idle();
+                }
                 Err(error) if attempt < ATTEMPTS => {
                     ask = self.recover(broker, &streams, error).await?;
                 }

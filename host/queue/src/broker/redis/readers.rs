@@ -34,12 +34,19 @@ pub(super) struct Reader {
     node: Option<Node>,
     /// The last reply was not read to its end: what is left of it would be taken for the next one.
     in_reply: bool,
+    /// It has been idle since its last read, so the server may have closed it.
+    was_idle: bool,
 }
 
 impl Reader {
     /// The number by which the server can be told to end a read.
     pub(super) fn client(&self) -> Option<i64> {
         self.client
+    }
+
+    /// Whether it has been idle since its last read. If reading from it fails, that says nothing about the server.
+    pub(super) fn was_idle(&self) -> bool {
+        self.was_idle
     }
 
     /// Sends a packed command that blocks for up to this time, and reads its reply. On a node that the stream is on its
@@ -89,6 +96,7 @@ impl Readers {
         if let Some(mut reader) = idle
             && reader.replies.is_quiet()
         {
+            reader.was_idle = true;
             return Ok(reader);
         }
         // There is none, or the server has closed it while it was idle.
@@ -102,9 +110,14 @@ impl Readers {
         }
     }
 
+    /// Closes all that are idle.
+    pub(super) fn close_idle(&self) {
+        lock(&self.idle).clear();
+    }
+
     /// Closes all that are idle, and forgets which node has what.
     pub(super) fn clear(&self) {
-        lock(&self.idle).clear();
+        self.close_idle();
         lock(&self.nodes).clear();
     }
 
@@ -140,6 +153,7 @@ async fn open(broker: &RedisBroker, node: Option<Node>) -> RedisResult<Reader> {
             client,
             node,
             in_reply: false,
+            was_idle: false,
         }),
         Err(error) => {
             broker.connection.close().await;
