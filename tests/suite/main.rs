@@ -38,6 +38,7 @@ mod hostile;
 mod interfaces;
 mod kill;
 mod large_messages;
+mod lost_lease;
 mod numbers_out_of_range;
 mod oci;
 mod oci_hostile;

@@ -8,23 +8,26 @@ use std::time::Instant;
 use chicory_queue::{Delivery, DeliveryMode, Settled};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::attempt::lease_time::LeaseTime;
 use crate::attempt::{Attempt, Ready};
 use crate::context::WorkerContext;
 use crate::{execute, lane};
 
-/// Starts the deliveries, each with one of the permits: in a lane, or here where one comes alone and is soon over.
+/// Starts the deliveries that the broker was asked for at `asked`, each with one of the permits: in a lane, or here where
+/// one comes alone and is soon over.
 pub(crate) async fn admit(
     context: &Arc<WorkerContext>,
     deliveries: Vec<Delivery>,
+    asked: Instant,
     permits: &mut OwnedSemaphorePermit,
 ) {
     if deliveries.is_empty() {
         return;
     }
-    let now = Instant::now();
+    let (deliveries, asked) = still_held(context, deliveries, asked).await;
     let find = |delivery: Delivery| {
         let found = execute::find(context, &delivery);
-        Attempt::new(delivery, found, now)
+        Attempt::new(delivery, found, LeaseTime::new(asked, context.lease))
     };
     let mut attempts: Vec<Attempt> = deliveries.into_iter().map(find).collect();
     acknowledge_first(context, &mut attempts).await;
@@ -43,6 +46,25 @@ pub(crate) async fn admit(
             context.work.start(std::iter::once(ready));
         }
     }
+}
+
+/// The deliveries whose leases can be relied on. If they took long to arrive, because this process was frozen or its
+/// server slow, nobody here knows when their leases began: then they are renewed first.
+async fn still_held(
+    context: &WorkerContext,
+    mut deliveries: Vec<Delivery>,
+    asked: Instant,
+) -> (Vec<Delivery>, Instant) {
+    if asked.elapsed() < context.lease / 3 {
+        return (deliveries, asked);
+    }
+    let leases: Vec<_> = deliveries.iter().map(|one| one.lease.clone()).collect();
+    let asked = Instant::now();
+    let answer = context.connected.broker.extend(&leases).await;
+    // Without an answer none may run; the leases expire.
+    let mut answers = context.note(answer).unwrap_or_default().into_iter();
+    deliveries.retain(|_| answers.next() == Some(Settled::Applied));
+    (deliveries, asked)
 }
 
 /// At most once: acknowledged before it runs. What can't be acknowledged does not run here.

@@ -3,11 +3,12 @@
 //! All phases share one [`Attempt`], and read the message and the lease through it. Must not know who moves it on.
 
 pub(crate) mod call;
+pub(crate) mod lease_time;
 pub(crate) mod runner;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
@@ -16,6 +17,7 @@ use chicory_queue::{
 use chicory_signature::Usage;
 use tokio::sync::OwnedSemaphorePermit;
 
+use self::lease_time::LeaseTime;
 use self::runner::{Runnable, TaskNotFound};
 use crate::observer::{AttemptEnded, AttemptInfo};
 use crate::result::StateChange;
@@ -28,8 +30,8 @@ pub(crate) struct Attempt {
     pub(crate) fetched_at: Instant,
     /// Its place among the deliveries in hand.
     pub(crate) slot: usize,
-    /// When its lease was last renewed, in milliseconds since it was fetched.
-    renewed: AtomicU64,
+    /// How long its lease may be relied on.
+    pub(crate) lease_time: LeaseTime,
     /// Whether clients have been told that it is running.
     announced: AtomicBool,
     max_retries: AtomicU32,
@@ -70,14 +72,14 @@ pub(crate) struct Concluded {
 }
 
 impl Attempt {
-    /// An attempt at a delivery.
-    pub(crate) fn new(delivery: Delivery, found: Found, fetched_at: Instant) -> Self {
+    /// An attempt at a delivery, fetched now.
+    pub(crate) fn new(delivery: Delivery, found: Found, lease_time: LeaseTime) -> Self {
         Self {
             delivery,
             found,
-            fetched_at,
+            fetched_at: Instant::now(),
             slot: usize::MAX,
-            renewed: AtomicU64::new(0),
+            lease_time,
             announced: AtomicBool::new(false),
             max_retries: AtomicU32::new(0),
         }
@@ -106,19 +108,6 @@ impl Attempt {
     /// What observers are told of it.
     pub(crate) fn info(&self) -> AttemptInfo<'_> {
         info(&self.delivery)
-    }
-
-    /// How long ago its lease's time last began.
-    pub(crate) fn lease_age(&self) -> Duration {
-        let renewed = Duration::from_millis(self.renewed.load(Ordering::Relaxed));
-        self.fetched_at.elapsed().saturating_sub(renewed)
-    }
-
-    /// Its lease's time has begun anew, not before `asked`.
-    pub(crate) fn renewed(&self, asked: Instant) {
-        let since = asked.saturating_duration_since(self.fetched_at);
-        let since = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        self.renewed.store(since, Ordering::Relaxed);
     }
 
     /// Whether this is the first time that it is announced.

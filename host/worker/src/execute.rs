@@ -44,12 +44,13 @@ pub(crate) fn start(
     } else {
         find(context, &attempt.delivery).task
     };
-    let running = run(context, &attempt, found.as_ref());
+    let running = if attempt.lease_time.is_over(at) {
+        Err(Outcome::Interrupted)
+    } else {
+        run(context, &attempt, found.as_ref()).map_err(Outcome::Failed)
+    };
     let task = found.and_then(Result::ok);
-    (
-        Started { attempt, task, at },
-        running.map_err(Outcome::Failed),
-    )
+    (Started { attempt, task, at }, running)
 }
 
 /// The call that the message asks for, or the failure that stands for it.
@@ -120,7 +121,9 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
     let duration = at.elapsed();
     log_lines(&attempt, &log);
     if let Some(task) = &task {
-        task.profile().took(duration);
+        if !matches!(outcome, Outcome::Interrupted) {
+            task.profile().took(duration);
+        }
         task.concluded(&outcome);
     }
     let none = RetryPolicy::none();

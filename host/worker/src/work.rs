@@ -176,6 +176,16 @@ impl WorkQueue {
         }
     }
 
+    /// Wakes the calls whose leases are over, so that they end. Returns the number of those that are new.
+    pub(crate) fn stop_over(&self, now: Instant) -> usize {
+        let over: Vec<_> = {
+            let state = self.lock();
+            let over = state.rest.values().filter(|rest| rest.is_over(now));
+            over.cloned().collect()
+        };
+        over.iter().filter(|rest| rest.stop()).count()
+    }
+
     fn keep(&self, rest: &Arc<Rest>) {
         self.lock().rest.insert(address(rest), Arc::clone(rest));
     }

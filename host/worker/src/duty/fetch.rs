@@ -5,7 +5,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chicory_queue::FetchRequest;
 use tokio::sync::OwnedSemaphorePermit;
@@ -39,6 +39,7 @@ pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationTo
             () = interrupt.cancelled() => return,
             bytes = context.held.wait_for_room() => bytes,
         };
+        let asked = Instant::now();
         let request = FetchRequest {
             queues: &context.queues,
             consumer: &context.consumer,
@@ -59,7 +60,7 @@ pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationTo
                 {
                     observer.fetched(deliveries.len());
                 }
-                admit(&context, deliveries, &mut permits).await;
+                admit(&context, deliveries, asked, &mut permits).await;
             }
             None => tokio::select! {
                 () = backoff.wait() => {}

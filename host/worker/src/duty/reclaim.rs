@@ -69,12 +69,13 @@ async fn reclaim(
         limit: permits.num_permits(),
         bytes,
     };
+    let asked = Instant::now();
     let answer = context.connected.broker.reclaim(request).await;
     let mut deliveries = context.note(answer).unwrap_or_default();
-    // A lease of our own that ran out while the broker was away: the task is still running here.
+    // A lease of our own that ran out while the broker was away: the task is stopped, and about to be released.
     deliveries.retain(|delivery| !context.held.has(&delivery.lease));
     for delivery in &deliveries {
         context.tell(|observer| observer.reclaimed(info(delivery)));
     }
-    admit(context, deliveries, permits).await;
+    admit(context, deliveries, asked, permits).await;
 }

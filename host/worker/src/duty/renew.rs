@@ -1,11 +1,12 @@
-//! Duty: keeps the leases of running tasks, and tells clients of those that last.
+//! Duty: keeps the leases of running tasks, stops tasks that have lost theirs, and tells clients of those that last.
 //!
 //! Must not know why a task takes long.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chicory_queue::{Lease, ResultRecord, TaskState};
+use chicory_queue::{Lease, ResultRecord, Settled, TaskState};
 
 use crate::attempt::Attempt;
 use crate::context::WorkerContext;
@@ -15,21 +16,31 @@ const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs until it is dropped.
 pub(crate) async fn renew(context: Arc<WorkerContext>) {
-    let tick = (context.lease / 6).clamp(Duration::from_millis(10), Duration::from_secs(1));
+    let tick = (context.lease / 6).clamp(Duration::from_millis(1), Duration::from_secs(1));
     let mut ticks = tokio::time::interval(tick);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        extend_old(&context).await;
-        announce(&context).await;
+        let mut renewing = pin!(async {
+            extend_old(&context).await;
+            announce(&context).await;
+        });
+        // A broker that does not answer must not keep tasks running beyond their leases.
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut renewing => break,
+                _ = ticks.tick() => stop_over(&context),
+            }
+        }
+        stop_over(&context);
     }
 }
 
 /// Extends the leases that have lasted for a third of their time.
 async fn extend_old(context: &WorkerContext) {
-    let age = context.lease / 3;
-    let old = |attempt: &Attempt| !attempt.lease().acknowledged && attempt.lease_age() >= age;
-    let due = context.held.pick(old);
+    let now = Instant::now();
+    let due = context.held.pick(|attempt| attempt.lease_time.is_due(now));
     if due.is_empty() {
         return;
     }
@@ -37,11 +48,25 @@ async fn extend_old(context: &WorkerContext) {
     let asked = Instant::now();
     let leases: Vec<Lease> = due.iter().map(|attempt| attempt.lease().clone()).collect();
     let answer = context.connected.broker.extend(&leases).await;
-    if context.note(answer).is_some() {
-        for attempt in due {
-            // A lost lease is noticed when the attempt is settled; asking again would not bring it back.
-            attempt.renewed(asked);
+    let Some(answers) = context.note(answer) else {
+        return;
+    };
+    for (attempt, answer) in due.iter().zip(answers) {
+        match answer {
+            Settled::Applied => attempt.lease_time.renewed(asked),
+            Settled::LeaseLost => attempt.lease_time.lost(),
         }
+    }
+}
+
+/// Stops the tasks whose leases are over. Those that are in a lane now notice it by themselves within a turn.
+fn stop_over(context: &WorkerContext) {
+    let tasks = context.work.stop_over(Instant::now());
+    if tasks > 0 {
+        tracing::warn!(
+            tasks,
+            "leases of running tasks were lost or could not be renewed in time; these tasks are stopped"
+        );
     }
 }
 

@@ -23,6 +23,10 @@ impl Observer for Log {
         let (id, attempt) = (end.attempt.task_id, end.attempt.attempt);
         let task = end.attempt.task_name.unwrap_or("(unreadable)");
         let took_ms = end.duration.as_secs_f64() * 1e3;
+        if !end.applied && matches!(end.settlement, Settlement::Release) {
+            tracing::warn!(task_id = %id, %task, attempt, "the lease was lost, and the task was stopped: another worker has it by now, or it was purged");
+            return;
+        }
         if !end.applied {
             tracing::warn!(task_id = %id, %task, attempt, "the lease was lost: another worker has this task by now, or it was purged");
             return;
@@ -51,7 +55,7 @@ impl Observer for Log {
     }
 
     fn broker_lost(&self, error: &BrokerError) {
-        tracing::warn!(error = %with_causes(error), "the broker can't be used; running tasks go on, and it is tried again");
+        tracing::warn!(error = %with_causes(error), "the broker can't be used; running tasks go on while their leases last, and it is tried again");
     }
 
     fn broker_back(&self) {

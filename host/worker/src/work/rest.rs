@@ -2,13 +2,16 @@
 //!
 //! Must not know what the call does.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use chicory_queue::Outcome;
+
 use super::turns::Account;
 use super::{Begun, Finished, Pause, WorkQueue};
+use crate::attempt::Attempt;
 
 /// It waits to be woken.
 const WAITING: u8 = 0;
@@ -26,6 +29,9 @@ pub(crate) struct Rest {
     queue: Arc<WorkQueue>,
     state: AtomicU8,
     account: Mutex<Account>,
+    attempt: Arc<Attempt>,
+    /// Whether it has been told to end because its lease is over.
+    told: AtomicBool,
     /// None once it has ended or was given up.
     call: Mutex<Option<Begun>>,
 }
@@ -44,23 +50,40 @@ impl Rest {
             queue: Arc::clone(queue),
             state: AtomicU8::new(QUEUED),
             account: Mutex::new(account),
+            attempt: Arc::clone(&begun.started.attempt),
+            told: AtomicBool::new(false),
             call: Mutex::new(Some(begun)),
         });
         queue.keep(&rest);
         queue.resume(level, rest);
     }
 
-    /// Goes on until it ends, waits, or lets others pass.
+    /// Whether its lease is over: then it ends, when it is looked at next.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.attempt.lease_time.is_over(now)
+    }
+
+    /// Has it looked at soon. Returns whether this is the first time.
+    pub(super) fn stop(self: &Arc<Self>) -> bool {
+        let is_new = !self.told.swap(true, Ordering::Relaxed);
+        self.wake_by_ref();
+        is_new
+    }
+
+    /// Goes on until it ends, waits, or lets others pass. One whose lease is over ends here.
     pub(crate) fn resume(self: &Arc<Self>) -> Option<Finished> {
         let from = Instant::now();
         let mut call = lock(&self.call);
         self.state.store(RUNNING, Ordering::SeqCst);
         let begun = call.as_mut()?;
-        let waker = Waker::from(Arc::clone(self));
-        let polled = begun
-            .running
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker));
+        // Looked at here, since the process may have been frozen until now.
+        let polled = if self.is_over(from) {
+            Poll::Ready(Outcome::Interrupted.into())
+        } else {
+            let waker = Waker::from(Arc::clone(self));
+            let running = begun.running.as_mut();
+            running.poll(&mut Context::from_waker(&waker))
+        };
         if let Poll::Ready(ended) = polled {
             self.state.store(ENDED, Ordering::SeqCst);
             let begun = call.take()?;
