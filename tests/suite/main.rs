@@ -29,6 +29,7 @@ mod enqueue_validation;
 mod error_texts;
 mod fairness;
 mod foreign_modules;
+mod foreign_settings;
 mod guests;
 mod guests_grants;
 mod guests_limits;

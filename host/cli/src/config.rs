@@ -12,12 +12,12 @@ mod raw;
 mod settings;
 mod valid;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub(crate) use error::ConfigError;
 pub(crate) use raw::{Raw, Source};
+pub(crate) use settings::DEFAULTS;
 use settings::Guard;
-pub(crate) use settings::{DEFAULTS, without_password};
 pub(crate) use valid::{Config, Confine, Level, WorkerSettings, user_cache};
 
 /// The settings file that is read if it exists.
@@ -26,8 +26,8 @@ const FILE: &str = "chicory.toml";
 /// A setting given by a flag: its path, the flag's name, the value.
 pub(crate) type FlagValue = (&'static str, &'static str, String);
 
-/// Where settings are looked for; values, so that tests need no environment.
-#[derive(Debug, Default)]
+/// Where settings are looked for; values, so that tests need no environment. Not `Debug`: passwords are among them.
+#[derive(Default)]
 pub(crate) struct Layers {
     /// The settings file's name and text.
     pub(crate) file: Option<(String, String)>,
@@ -49,16 +49,17 @@ impl Layers {
     ) -> Result<Self, ConfigError> {
         let named = match file {
             Some(path) => Some((path.display().to_string(), read(path)?)),
-            None => read_if_there(FILE)?.map(|text| (FILE.to_owned(), text)),
+            None => {
+                let found = Path::new(FILE);
+                let text = found.is_file().then(|| read(found)).transpose()?;
+                text.map(|text| (FILE.to_owned(), text))
+            }
         };
-        let environment = std::env::vars_os()
-            .filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
-            .collect();
         Ok(Self {
             file_found: file.is_none(),
             file: named,
-            dotenv: read_if_there(".env")?,
-            environment,
+            dotenv: dotenv()?,
+            environment: environment()?,
             flags,
         })
     }
@@ -101,19 +102,40 @@ fn check_guards(raw: &Raw, file_found: bool) -> Result<(), ConfigError> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-        file: path.display().to_string(),
-        reason: error.to_string(),
-    })
+/// The variables whose names and values are text. One of ours must be.
+fn environment() -> Result<Vec<(String, String)>, ConfigError> {
+    let names =
+        std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text)));
+    let variables = names.filter_map(|(name, text)| match text.into_string() {
+        Ok(text) => Some(Ok((name, text))),
+        Err(_) if env::is_ours(&name) => Some(Err(ConfigError::Unreadable {
+            file: name,
+            reason: "its value is not UTF-8".into(),
+        })),
+        Err(_) => None,
+    });
+    variables.collect()
 }
 
-fn read_if_there(name: &str) -> Result<Option<String>, ConfigError> {
-    let path = PathBuf::from(name);
-    if path.is_file() {
-        read(&path).map(Some)
-    } else {
-        Ok(None)
+fn read(path: &Path) -> Result<String, ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
+}
+
+/// The text of a `.env` in the current folder. It may be other programs', so it need not be text as a whole.
+fn dotenv() -> Result<Option<String>, ConfigError> {
+    let path = Path::new(".env");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
+    ConfigError::Unreadable {
+        file: path.display().to_string(),
+        reason: error.to_string(),
     }
 }
 

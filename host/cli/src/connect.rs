@@ -6,9 +6,9 @@ use chicory_signature::with_causes;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_queue::{BrokerConfig, BrokerError, Connected, RedisServer, SystemClock, connect};
-
-use crate::config::without_password;
+use chicory_queue::{
+    BrokerConfig, BrokerError, Connected, RedisServer, SystemClock, connect, mask_url,
+};
 
 /// Connects, or says that the broker can't be reached.
 pub(crate) async fn once(config: &BrokerConfig) -> Result<Connected, BrokerError> {
@@ -62,7 +62,7 @@ pub(crate) fn results_place(config: &BrokerConfig) -> String {
 
 fn server_place(server: &RedisServer) -> String {
     match &server.url {
-        Some(url) => without_password(&url.0),
+        Some(url) => mask_url(&url.0).unwrap_or_else(|| "the configured URL".into()),
         None => format!("redis://{}:{}/{}", server.host, server.port, server.db),
     }
 }

@@ -49,7 +49,7 @@ pub use message::{FORMAT, MAX_MESSAGE_BYTES, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
 pub use results::{Reply, ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
-pub use secret::{Secret, mask_url};
+pub use secret::{Secret, mask_url, unencoded};
 pub use validate::{Checks, EnqueueError, ValidationMode};
 
 /// How often a message may be delivered.

@@ -2,7 +2,9 @@
 //!
 //! Must not know how a broker is reached.
 
-use chicory_queue::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig};
+use chicory_queue::{
+    BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig, unencoded,
+};
 
 use super::ConfigError;
 use super::raw::{Raw, RawValue, always};
@@ -24,7 +26,10 @@ pub(super) fn read(raw: &Raw) -> Result<BrokerConfig, ConfigError> {
         text => match (text.strip_prefix("sqlite:"), text.split_once("://")) {
             (Some(""), _) => Err(choice.refuse(BROKERS)),
             (Some(path), _) => sqlite(Some(path)),
-            (None, Some((scheme, _))) if is_redis(scheme) => redis(raw, Some(text)),
+            (None, Some((scheme, _))) if is_redis(scheme) => {
+                check_encoded(choice)?;
+                redis(raw, Some(text))
+            }
             _ => Err(choice.refuse(BROKERS)),
         },
     }
@@ -34,6 +39,16 @@ fn is_redis(scheme: &str) -> bool {
     scheme == "unix"
         || ["redis", "rediss", "valkey", "valkeys"]
             .contains(&scheme.split(['-', '+']).next().unwrap_or_default())
+}
+
+/// Refuses a URL whose credentials can't be told from the rest.
+fn check_encoded(url: &RawValue) -> Result<(), ConfigError> {
+    unencoded(&url.text).map_or(Ok(()), |found| {
+        Err(url.refuse(format!(
+            "a URL whose user and password are percent-encoded: {found:?} is written %{:02X} there",
+            u32::from(found)
+        )))
+    })
 }
 
 fn redis(raw: &Raw, url: Option<&str>) -> Result<BrokerConfig, ConfigError> {
@@ -63,6 +78,7 @@ fn redis(raw: &Raw, url: Option<&str>) -> Result<BrokerConfig, ConfigError> {
 /// The server that `section` describes; what it leaves out is taken from `base`.
 fn server(raw: &Raw, section: &str, base: RedisServer) -> Result<RedisServer, ConfigError> {
     let at = |key: &str| format!("{section}.{key}");
+    raw.get(&at("url")).map_or(Ok(()), check_encoded)?;
     Ok(RedisServer {
         host: raw
             .optional(&at("host"), "a host name or address", text)?
@@ -148,6 +164,7 @@ fn url(text: &str) -> Option<String> {
 mod tests {
     use super::*;
     use crate::config::Layers;
+    use proptest::prelude::*;
 
     fn broker(variables: &[(&str, &str)]) -> Result<BrokerConfig, ConfigError> {
         let environment = variables
@@ -238,5 +255,45 @@ mod tests {
     fn a_password_is_not_shown_in_an_error() {
         let error = broker(&[("BROKER", "http://u:hunter2@h")]).unwrap_err();
         insta::assert_snapshot!(error, @r#"CHICORY_BROKER: "http://h" is not allowed; give redis, sqlite, sqlite:PATH, or a URL: redis://, rediss://, unix://, redis-sentinel://, redis-cluster://"#);
+    }
+
+    /// Case Q4.
+    #[test]
+    fn a_url_with_an_unencoded_password_says_what_to_encode() {
+        let error = broker(&[("BROKER", "redis://:hunter2#x@h/0")]).unwrap_err();
+        insta::assert_snapshot!(error, @r#"CHICORY_BROKER: "redis://***" is not allowed; give a URL whose user and password are percent-encoded: '#' is written %23 there"#);
+        let url = "redis-sentinel://:hunter2?x@a:1,b:2/m/0";
+        let error = broker(&[("BACKEND_REDIS_URL", url)]).unwrap_err();
+        insta::assert_snapshot!(error, @r#"CHICORY_BACKEND_REDIS_URL: "redis-sentinel://***" is not allowed; give a URL whose user and password are percent-encoded: '?' is written %3F there"#);
+    }
+
+    proptest! {
+        /// Case Q4, for any URL and any setting that has one.
+        #[test]
+        fn no_error_and_no_setting_shows_a_password(
+            scheme in "redis|rediss|valkey|redis-sentinel|redis-cluster|redis\\+unix|http|redis|x y",
+            before in "[a-zA-Z0-9:/?#@%&=.\\[ -]{0,6}",
+            after in "[a-zA-Z0-9:/?#@%&=.\\[ -]{0,6}",
+            place in "h|h:1|a:1,b:2|\\[::1\\]:6379|",
+            path in "|/0|/m/3|/m/x|\\?a=b|#c",
+            variable in "BROKER|BROKER_REDIS_URL|BACKEND_REDIS_URL",
+        ) {
+            let secret = "hunter2";
+            let url = format!("{scheme}://:{before}{secret}{after}@{place}{path}");
+            let layers = Layers {
+                environment: vec![(format!("CHICORY_{variable}"), url.clone())],
+                ..Layers::default()
+            };
+            let raw = layers.merge().unwrap();
+            let said = [format!("{raw:?}"), format!("{:?}", read(&raw)), match read(&raw) {
+                Ok(_) => String::new(),
+                Err(error) => error.to_string(),
+            }];
+            prop_assert!(!said.iter().any(|text| text.contains(secret)), "{url}: {said:?}");
+            for (setting, value) in raw.all() {
+                let shown = value.map(|value| setting.shown(&value.text));
+                prop_assert!(!shown.unwrap_or_default().contains(secret), "{url}");
+            }
+        }
     }
 }

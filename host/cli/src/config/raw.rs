@@ -40,11 +40,18 @@ impl fmt::Display for Source {
 }
 
 /// A setting's value before it is checked.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct RawValue {
     pub(crate) setting: &'static Setting,
     pub(crate) text: String,
     pub(crate) source: Source,
+}
+
+impl fmt::Debug for RawValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.setting.shown(&self.text);
+        write!(f, "{} = {shown:?} ({})", self.name(), self.source)
+    }
 }
 
 impl RawValue {

@@ -200,15 +200,14 @@ impl Setting {
         if self.secret {
             return "***".to_owned();
         }
-        if !self.path.ends_with("url") {
+        if !self.path.ends_with("url") || text.starts_with("sqlite:") {
             return text.to_owned();
         }
-        match text.rsplit_once('@') {
+        match chicory_queue::mask_url(text) {
+            Some(shown) => shown,
             // Not a URL, but it may have been meant as one.
-            Some((_, place)) if !text.contains("://") && !text.starts_with("sqlite:") => {
-                format!("***@{place}")
-            }
-            _ => without_password(text),
+            None if text.contains(['@', '/']) => "***".to_owned(),
+            None => text.to_owned(),
         }
     }
 }
@@ -269,11 +268,6 @@ fn distance(from: &str, to: &str) -> usize {
     last[to.len()]
 }
 
-/// A URL without credentials and query; any other text as it is.
-pub(crate) fn without_password(text: &str) -> String {
-    chicory_queue::mask_url(text).unwrap_or_else(|| text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,7 +291,8 @@ mod tests {
             ("redis://u:p/@x@h/0", "redis://h/0"),
             ("unix:///run/r.sock?pass=secret", "unix:///run/r.sock"),
             ("sqlite:a@b.db", "sqlite:a@b.db"),
-            ("user:secret@host", "***@host"),
+            ("user:secret@host", "***"),
+            ("redis://:hunter2#x@h/0", "redis://***"),
         ] {
             assert_eq!(at_path("broker.url").unwrap().shown(url), shown);
         }

@@ -29,6 +29,8 @@ mod resp;
 mod results;
 mod scan;
 mod script;
+#[cfg(test)]
+mod secrets;
 mod server;
 mod settle;
 mod socket;

@@ -20,7 +20,7 @@ use super::link::{Link, Shared};
 use super::node::Node;
 use super::socket::{self, Socket, tcp_settings};
 use super::topology::Topology;
-use crate::{BrokerError, RedisServer, mask_url};
+use crate::{BrokerError, RedisServer, mask_url, unencoded};
 
 /// The longest wait for an answer, on connections where no command blocks.
 pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +50,10 @@ impl Server {
     pub(super) fn new(settings: &RedisServer) -> Result<Self, BrokerError> {
         let place = place(settings);
         let endpoint = match &settings.url {
-            Some(url) => endpoint_of_url(&url.0),
+            Some(url) => {
+                check_encoded(&url.0, &place)?;
+                endpoint_of_url(&url.0)
+            }
             None => single(plain(settings)?),
         };
         match endpoint {
@@ -184,6 +187,16 @@ fn open_client(info: ConnectionInfo) -> RedisResult<Client> {
 /// Chooses the cryptography that TLS runs on. Where the program chose one before, that one stays.
 fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Refuses a URL whose credentials can't be told from the rest: another server would be asked, or part of them shown.
+fn check_encoded(url: &str, place: &str) -> Result<(), BrokerError> {
+    unencoded(url).map_or(Ok(()), |found| {
+        Err(BrokerError::Invalid(format!(
+            "the user or password in the URL of the Redis server ({place}) has the character {found:?}; percent-encode it: %{:02X}",
+            u32::from(found)
+        )))
+    })
 }
 
 fn endpoint_of_url(url: &str) -> RedisResult<Endpoint> {
