@@ -9,6 +9,8 @@
 #   make bench-micro  single steps of a task's path, by criterion
 #   make fuzz    every fuzz target for an hour, or for SECONDS_EACH; TARGETS names some of them
 #   make hostile all hostile guests and messages for a minute, beside a quick task
+#   make chaos   workers, servers and networks that break for five minutes by a seeded schedule, and an
+#                exact account; BROKER, SEED and CHAOS_SECONDS choose what, PROGRAM a program of another build
 #   make budget  record what a task costs in counts, which make test guards
 
 GUESTS := target/guests/examples
@@ -20,7 +22,7 @@ GUEST_TARGET := target/guests/sdk
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
 
-.PHONY: all program demo demo-guests test test-languages gates sdks setup guests bench bench-micro fuzz hostile budget clean-guests
+.PHONY: all program demo demo-guests test test-languages gates sdks setup guests bench bench-micro fuzz hostile chaos budget clean-guests
 
 all: guests program
 
@@ -90,6 +92,12 @@ fuzz:
 hostile: setup guests
 	cargo build --locked --workspace --bins --tests
 	CHICORY_HOSTILE_SECONDS=60 cargo test --locked --workspace --test suite hostile -- --nocapture
+
+# Moved clocks take libfaketime; without it, they are left out. The report says how to play a run again.
+chaos: setup guests
+	cargo build --locked --workspace --bin chicory --bin chaos
+	target/debug/chaos --broker $${BROKER:-redis} --seconds $${CHAOS_SECONDS:-300} $${SEED:+--seed $$SEED} \
+		$${PROGRAM:+--program $$PROGRAM} --report target/chaos.json
 
 budget:
 	scripts/setup redis valgrind

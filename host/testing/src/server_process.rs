@@ -56,6 +56,11 @@ impl ServerProcess {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for ServerProcess {

@@ -1,0 +1,95 @@
+//! What is left at the end: every result, every dead letter, and what should not be there.
+//!
+//! Must not know what is right.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chicory_queue::{
+    BrokerConfig, BrokerError, Connected, DeadLetterRange, SystemClock, TaskState,
+};
+
+use crate::task::{QUEUES, Task};
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Left {
+    /// How tasks ended: whether with success, and the error.
+    pub ends: HashMap<String, (bool, String)>,
+    /// Dead letters, by the task's id.
+    pub dead: HashMap<String, usize>,
+    /// Messages that are ready or leased, leases, delayed messages and consumers, of all queues.
+    pub messages: u64,
+    /// Leases.
+    pub leases: u64,
+    /// Delayed messages.
+    pub delayed: u64,
+    /// The names of consumers.
+    pub consumers: Vec<String>,
+    /// Workers with a heartbeat.
+    pub workers: usize,
+}
+
+/// How many dead letters are read at once.
+const PAGE: usize = 500;
+
+/// The messages that are ready, leased or delayed in all queues.
+pub async fn unfinished(url: &str) -> Result<u64, BrokerError> {
+    let connected = connect(url).await?;
+    let mut sum = 0;
+    for queue in QUEUES {
+        let stats = connected.inspect.stats(queue).await?;
+        sum += stats.size + stats.delayed;
+    }
+    Ok(sum)
+}
+
+/// Looks at everything.
+pub async fn look(url: &str, tasks: &[Task]) -> Result<Left, BrokerError> {
+    let connected = connect(url).await?;
+    let mut left = Left::default();
+    for task in tasks {
+        if let Some(result) = connected.results.result(&task.id).await? {
+            let end = (
+                result.state == TaskState::Success,
+                result.error.unwrap_or_default(),
+            );
+            left.ends.insert(task.id.clone(), end);
+        }
+    }
+    for queue in QUEUES {
+        let stats = connected.inspect.stats(queue).await?;
+        left.messages += stats.size;
+        left.leases += stats.pending;
+        left.delayed += stats.delayed;
+        let consumers = connected.inspect.consumers(queue).await?;
+        left.consumers
+            .extend(consumers.into_iter().map(|consumer| consumer.name));
+        count_dead(&connected, queue, &mut left).await?;
+    }
+    left.workers = connected.results.workers().await?.len();
+    Ok(left)
+}
+
+async fn count_dead(
+    connected: &Connected,
+    queue: &str,
+    left: &mut Left,
+) -> Result<(), BrokerError> {
+    let mut after = None;
+    loop {
+        let range = DeadLetterRange { count: PAGE, after };
+        let page = connected.inspect.dead_letters(queue, range).await?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after = Some(last.id.clone());
+        for letter in page {
+            *left.dead.entry(letter.task_id).or_default() += 1;
+        }
+    }
+}
+
+async fn connect(url: &str) -> Result<Connected, BrokerError> {
+    chicory_queue::connect(&BrokerConfig::of_url(url)?, Arc::new(SystemClock)).await
+}

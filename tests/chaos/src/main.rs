@@ -1,0 +1,116 @@
+//! `chaos`: one run, with its report on standard output. Exits 1 if something is wrong.
+//!
+//! Must not know how things are broken or judged.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chicory_chaos::account::draw_up;
+use chicory_chaos::ground::Kind;
+use chicory_chaos::report::Report;
+use chicory_chaos::run::{Terms, run};
+use chicory_chaos::schedule::{self, Planned};
+use clap::Parser;
+
+/// The real program under faults by a seeded schedule, and an exact account of its tasks.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// What keeps the queues.
+    #[arg(long, value_enum, default_value = "redis")]
+    broker: Kind,
+    /// What everything is drawn from; the time if it is not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How long things break.
+    #[arg(long, default_value_t = 300)]
+    seconds: u64,
+    /// The number of tasks.
+    #[arg(long, default_value_t = 30_000)]
+    tasks: usize,
+    /// The number of workers.
+    #[arg(long, default_value_t = 3)]
+    workers: usize,
+    /// The program; by default the one beside this one.
+    #[arg(long)]
+    program: Option<PathBuf>,
+    /// A JSON report whose schedule is played again.
+    #[arg(long)]
+    schedule: Option<PathBuf>,
+    /// Where to write the report as JSON.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// The longest from a fault's end to the next completed task, in seconds; by default 2, and on Cluster more.
+    #[arg(long)]
+    recovery: Option<u64>,
+    /// Only print the schedule.
+    #[arg(long)]
+    plan: bool,
+    /// The calm after each fault, in milliseconds.
+    #[arg(long, default_value_t = 3_000)]
+    calm: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seed = arguments
+        .seed
+        .unwrap_or_else(|| since.unwrap_or_default().as_secs());
+    let faults = arguments.broker.faults();
+    let drawn = schedule::Terms {
+        faults: &faults,
+        seconds: arguments.seconds,
+        seats: arguments.workers,
+        calm_ms: arguments.calm,
+    };
+    let terms = Terms {
+        ground: arguments.broker,
+        seed,
+        seconds: arguments.seconds,
+        tasks: arguments.tasks,
+        workers: arguments.workers,
+        program: arguments.program.unwrap_or_else(beside),
+        recovery: arguments
+            .recovery
+            .map_or(arguments.broker.recovery(), Duration::from_secs),
+        schedule: match &arguments.schedule {
+            Some(path) => of_report(path),
+            None => schedule::draw(seed, drawn),
+        },
+    };
+    if arguments.plan {
+        terms.schedule.iter().for_each(|one| println!("{one}"));
+        return ExitCode::SUCCESS;
+    }
+    println!("seed {seed}; the schedule, as it is played:");
+    let evidence = run(&terms, &|line| println!("{line}"));
+    let report = Report::new(&terms, &evidence.enqueued, draw_up(&evidence));
+    if let Some(path) = arguments.report {
+        let json = serde_json::to_string_pretty(&report).expect("a report is JSON");
+        fs::write(&path, json).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    print!("{}", report.text());
+    if report.passed() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The program that was built with this one.
+fn beside() -> PathBuf {
+    let this = std::env::current_exe().expect("a program knows its file");
+    this.with_file_name("chicory")
+}
+
+/// The schedule of an earlier run's report.
+fn of_report(path: &PathBuf) -> Vec<Planned> {
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut report: serde_json::Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_value(report["schedule"].take())
+        .unwrap_or_else(|error| panic!("{}: schedule: {error}", path.display()))
+}
