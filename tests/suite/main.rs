@@ -39,6 +39,7 @@ mod hostile;
 mod interfaces;
 mod kill;
 mod large_messages;
+mod limited_users;
 mod lost_lease;
 mod numbers_out_of_range;
 mod oci;

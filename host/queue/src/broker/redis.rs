@@ -11,6 +11,7 @@ mod entry;
 mod fault;
 mod fetch;
 mod give_back;
+mod hints;
 mod inspect;
 mod keys;
 mod lease;
@@ -87,17 +88,23 @@ pub(super) async fn connect(
     results: &ResultsConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Connected, BrokerError> {
-    let connection = Arc::new(Connection::new(Arc::new(Server::new(&config.server)?)));
-    connection.ready().await?;
     let shared = results
         .server
         .as_ref()
         .is_none_or(|server| *server == config.server);
+    let mut prefixes = vec![config.key_prefix.as_str()];
+    if shared && results.key_prefix != config.key_prefix {
+        prefixes.push(&results.key_prefix);
+    }
+    let server = Server::new(&config.server, &prefixes)?;
+    let connection = Arc::new(Connection::new(Arc::new(server)));
+    connection.ready().await?;
     let results_connection = if shared {
         Arc::clone(&connection)
     } else {
         let server = results.server.as_ref().unwrap_or(&config.server);
-        let own = Arc::new(Connection::new(Arc::new(Server::new(server)?)));
+        let server = Server::new(server, &[&results.key_prefix])?;
+        let own = Arc::new(Connection::new(Arc::new(server)));
         own.ready().await?;
         own
     };

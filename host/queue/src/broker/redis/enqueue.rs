@@ -38,6 +38,7 @@ pub(super) async fn enqueue(
     }
     let command = command(broker, queue, messages, now);
     let length: i64 = broker.connection.call(&ENQUEUE, &command).await?;
+    broker.connection.server().hints().note(length == -2);
     match (u64::try_from(length), broker.max_stream_length) {
         (Ok(length), Some(limit)) => Err(BrokerError::QueueFull {
             queue: queue.to_owned(),

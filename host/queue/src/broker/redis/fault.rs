@@ -62,7 +62,7 @@ fn advice(error: &RedisError) -> Option<&'static str> {
 }
 
 const CREDENTIALS: &str = "check the username and password";
-const PERMISSIONS: &str = "allow the user the commands, keys and channels that start with the key_prefix (ACL: ~PREFIX:* &PREFIX:* +@all)";
+const PERMISSIONS: &str = "allow the user these commands and keys: docs/redis.md has the ACL lines";
 
 /// Whether a connection that gave this error is not to be used again.
 pub(super) fn spoils_connection(error: &RedisError) -> bool {
@@ -72,6 +72,11 @@ pub(super) fn spoils_connection(error: &RedisError) -> bool {
     error.is_unrecoverable_error()
         || error.is_io_error()
         || matches!(code(error), Some("READONLY" | "MASTERDOWN" | "UNBLOCKED"))
+}
+
+/// Whether the user may not do that.
+pub(super) fn is_no_permission(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) || code(error) == Some("NOPERM")
 }
 
 /// Whether the consumer group or its stream is missing, or went while a read was blocked.

@@ -92,17 +92,15 @@ impl<'a> Read<'a> {
         let streams: Vec<String> = (self.queues.iter())
             .map(|queue| broker.keys.stream(queue))
             .collect();
-        let command = self.command(broker, &streams, block).get_packed_command();
         // Known before the read, so that a reclaim after it is noticed.
         let reclaims = broker.reclaims.known(self.queues);
         let mut catch = Catch::new(&self, &reclaims);
         let mut ask = None;
         for attempt in 1.. {
             let asking = ask.is_some();
-            let mut reader = match ask.take() {
-                Some(node) => broker.readers.at(broker, Some(node)).await?,
-                None => broker.readers.of(broker, &streams[0]).await?,
-            };
+            let mut reader = broker.readers.get(broker, ask.take(), &streams[0]).await?;
+            let block = reader.block(block);
+            let command = self.command(broker, &streams, block).get_packed_command();
             let bounds = Bounds {
                 streams: &streams,
                 count: self.count,

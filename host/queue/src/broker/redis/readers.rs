@@ -17,6 +17,9 @@ use super::resp::{Replies, Take, Token};
 use super::server::RESPONSE_TIMEOUT;
 use super::socket::Socket;
 
+/// The longest read that the server can't be told to end.
+const UNENDING: Duration = Duration::from_millis(200);
+
 /// The connections that no read uses now.
 #[derive(Default)]
 pub(super) struct Readers {
@@ -28,7 +31,7 @@ pub(super) struct Readers {
 /// A connection on which one read at a time may block. Dropped in mid-read, it is closed.
 pub(super) struct Reader {
     replies: Replies<Socket>,
-    /// By which the server can be told to end a read; none on a Cluster.
+    /// By which the server can be told to end a read; none on a Cluster, and where CLIENT is not allowed.
     client: Option<i64>,
     /// None where there is only one server.
     node: Option<Node>,
@@ -42,6 +45,14 @@ impl Reader {
     /// The number by which the server can be told to end a read.
     pub(super) fn client(&self) -> Option<i64> {
         self.client
+    }
+
+    /// How long a read on it may block, of this time: one that can't be ended is short, so that a drain needn't wait.
+    pub(super) fn block(&self, wanted: Duration) -> Duration {
+        match self.client {
+            Some(_) => wanted,
+            None => wanted.min(UNENDING),
+        }
     }
 
     /// Whether it has been idle since its last read. If reading from it fails, that says nothing about the server.
@@ -80,14 +91,22 @@ impl Reader {
 }
 
 impl Readers {
-    /// A connection to the server that has this stream.
-    pub(super) async fn of(&self, broker: &RedisBroker, stream: &str) -> RedisResult<Reader> {
-        let node = self.node(broker, stream).await?;
+    /// A connection to this node, if one is given, or to the server that has this stream.
+    pub(super) async fn get(
+        &self,
+        broker: &RedisBroker,
+        node: Option<Node>,
+        stream: &str,
+    ) -> RedisResult<Reader> {
+        let node = match node {
+            Some(node) => Some(node),
+            None => self.node(broker, stream).await?,
+        };
         self.at(broker, node).await
     }
 
     /// A connection to this node.
-    pub(super) async fn at(&self, broker: &RedisBroker, node: Option<Node>) -> RedisResult<Reader> {
+    async fn at(&self, broker: &RedisBroker, node: Option<Node>) -> RedisResult<Reader> {
         let idle = {
             let mut idle = lock(&self.idle);
             let place = idle.iter().rposition(|reader| reader.node == node);

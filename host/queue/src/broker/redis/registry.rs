@@ -117,7 +117,8 @@ impl Registry for RedisRegistry {
             .arg(write("the audit log's line", entry)?)
             .arg(AUDIT_LINES)
             .arg(keys.changed());
-        let revision: u64 = self.connection.call(&REPLACE, &command).await?;
+        let (revision, refused): (u64, bool) = self.connection.call(&REPLACE, &command).await?;
+        self.connection.server().hints().note(refused);
         Ok(Some(revision).filter(|revision| *revision > 0))
     }
 

@@ -1,4 +1,4 @@
--- Prepended to the scripts that write results.
+-- Prepended to the scripts that write results. Follows hint.lua.
 --
 -- result_writer(first) returns a function write(n, state, result, inbox), which stores the state and the
 -- result of a task and notifies waiting clients. `result` may be empty: then only the state changes.
@@ -30,13 +30,15 @@ local function result_writer(first)
     end
     put(keys[n + 1], result)
     if inbox ~= '' then
-      call('PUBLISH', inbox, result)
+      hint(inbox, result)
     end
     if waited == nil then
-      waited = call('PUBSUB', 'NUMSUB', waiting)[2] > 0
+      -- pcall: a user may not be allowed to ask.
+      local listeners = redis.pcall('PUBSUB', 'NUMSUB', waiting)
+      waited = listeners.err ~= nil or listeners[2] > 0
     end
     if waited then
-      call('PUBLISH', channel_prefix .. string.sub(keys[n + 1], #key_prefix + 1), result)
+      hint(channel_prefix .. string.sub(keys[n + 1], #key_prefix + 1), result)
     end
   end
 end

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::{join_all, try_join_all};
 use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
@@ -57,7 +58,9 @@ impl RedisResults {
         for record in records {
             self.add(&mut command, record);
         }
-        self.connection.call(&STORE, &command).await
+        let refused: bool = self.connection.call(&STORE, &command).await?;
+        self.connection.server().hints().note(refused);
+        Ok(())
     }
 
     /// Adds the two keys that the scripts write a task's state and result under.
@@ -110,13 +113,21 @@ impl RedisResults {
                     Some(command)
                 })
         });
-        self.ask_all(notices).await
+        // Nobody depends on them: whoever waits looks as well.
+        join_all(notices.map(|notice| self.publish(notice))).await;
+        Ok(())
+    }
+
+    async fn publish(&self, notice: Cmd) {
+        if let Err(error) = self.connection.query::<Value>(&notice).await {
+            self.connection.server().hints().refuses(&error);
+        }
     }
 
     async fn ask_all(&self, commands: impl Iterator<Item = Cmd>) -> Result<(), BrokerError> {
         let asked = commands
             .map(|command| async move { self.connection.ask::<Value>(&command).await.map(|_| ()) });
-        futures::future::try_join_all(asked).await.map(|_| ())
+        try_join_all(asked).await.map(|_| ())
     }
 
     fn set(&self, key: TaskKey<'_>, value: &str) -> Cmd {

@@ -50,19 +50,19 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ENQUEUE = "enqueue.lua";
+    ENQUEUE = "hint.lua" "enqueue.lua";
     EXTEND = "held.lua" "extend.lua";
     ACKNOWLEDGE = "held.lua" "acknowledge.lua";
-    SETTLE = "held.lua" "results.lua" "settle/complete.lua" "settle/retry.lua" "settle/dead_letter.lua"
+    SETTLE = "held.lua" "hint.lua" "results.lua" "settle/complete.lua" "settle/retry.lua" "settle/dead_letter.lua"
         "settle/release.lua" "settle.lua";
     GIVE_BACK = "held.lua" "give_back.lua";
     PROMOTE = "promote.lua";
     RECLAIM = "reclaim.lua";
-    STORE = "results.lua" "store.lua";
+    STORE = "hint.lua" "results.lua" "store.lua";
     STATS = "stats.lua";
     PURGE = "purge.lua";
     REPLAY = "replay.lua";
-    REPLACE = "replace.lua";
+    REPLACE = "hint.lua" "replace.lua";
     CHANGED = "changed.lua";
     MODULE = "module.lua";
     REPORT = "report.lua";

@@ -25,7 +25,7 @@ proptest! {
             ..RedisServer::default()
         };
         let mut said = vec![format!("{settings:?}"), mask_url(&url).unwrap_or_default()];
-        match Server::new(&settings) {
+        match Server::new(&settings, &[]) {
             Ok(server) => said.push(format!("{server:?}")),
             Err(error) => said.extend([with_causes(&error), format!("{error:?}")]),
         }

@@ -16,6 +16,7 @@ use redis::{
 use tokio::sync::Mutex;
 
 use super::fault::broker_error;
+use super::hints::Hints;
 use super::link::{Link, Shared};
 use super::node::Node;
 use super::socket::{self, Socket, tcp_settings};
@@ -33,6 +34,7 @@ pub(super) struct Server {
     /// Where it is, without secrets.
     place: String,
     endpoint: Endpoint,
+    hints: Hints,
 }
 
 enum Endpoint {
@@ -46,8 +48,8 @@ enum Endpoint {
 }
 
 impl Server {
-    /// The server that the settings name. A URL takes precedence.
-    pub(super) fn new(settings: &RedisServer) -> Result<Self, BrokerError> {
+    /// The server that the settings name. A URL takes precedence. Keys and channels start with one of the prefixes.
+    pub(super) fn new(settings: &RedisServer, prefixes: &[&str]) -> Result<Self, BrokerError> {
         let place = place(settings);
         let endpoint = match &settings.url {
             Some(url) => {
@@ -57,7 +59,11 @@ impl Server {
             None => single(plain(settings)?),
         };
         match endpoint {
-            Ok(endpoint) => Ok(Self { place, endpoint }),
+            Ok(endpoint) => Ok(Self {
+                place,
+                endpoint,
+                hints: Hints::new(prefixes),
+            }),
             Err(error) => Err(broker_error(&place, &error)),
         }
     }
@@ -68,6 +74,11 @@ impl Server {
             Endpoint::Single(_) | Endpoint::Sentinel(_) => Topology::Single,
             Endpoint::Cluster { .. } => Topology::Cluster,
         }
+    }
+
+    /// What is known of the right to publish and subscribe.
+    pub(super) fn hints(&self) -> &Hints {
+        &self.hints
     }
 
     /// The broker's error for one of the client's.
@@ -356,7 +367,7 @@ mod tests {
             ),
         ] {
             let server =
-                Server::new(&with_url(url)).unwrap_or_else(|error| panic!("{url}: {error}"));
+                Server::new(&with_url(url), &[]).unwrap_or_else(|error| panic!("{url}: {error}"));
             assert_eq!(
                 (server.topology(), server.place.as_str()),
                 (topology, place),
@@ -375,7 +386,7 @@ mod tests {
             "redis-sentinel://:secret@h:1",
             "redis-cluster://:secret@h:1/1",
         ] {
-            let error = Server::new(&with_url(url)).expect_err(url);
+            let error = Server::new(&with_url(url), &[]).expect_err(url);
             assert!(
                 matches!(error, BrokerError::Refused { .. }),
                 "{url}: {error:?}"

@@ -1,5 +1,5 @@
 -- Settles deliveries whose leases are still held, each with its result. This is the last part of the
--- script: held.lua, results.lua and the kinds of settlement in settle/ come before it.
+-- script: held.lua, hint.lua, results.lua and the kinds of settlement in settle/ come before it.
 --
 -- A section holds the deliveries of one queue and one consumer.
 --
@@ -18,7 +18,8 @@
 --           arguments of the kind. Kinds: C complete, R retry, D dead letter, L release; in lower case
 --           where the entry was acknowledged before the task ran: then it has no lease
 -- Returns: the positions, from 0 over all sections, of the deliveries whose lease was lost (nothing was
---          changed for these); the counter of reclaims of each section
+--          changed for these); the counter of reclaims of each section; whether a hint was
+--          refused
 local keys, arguments = KEYS, ARGV
 local group, sections, write = arguments[1], tonumber(arguments[3]), result_writer(4)
 -- By kind: what is done, and the number of its arguments.
@@ -91,7 +92,7 @@ local function settle(section, reclaims)
     redis.call('XDEL', section.stream, unpack(section.settled))
   end
   if section.wake then
-    redis.call('PUBLISH', channel, section.wake)
+    hint(channel, section.wake)
   end
 end
 
@@ -106,4 +107,4 @@ for n = 1, sections do
   settle(section, reclaims[n] or '0')
   reclaims[n] = tonumber(reclaims[n] or '0')
 end
-return {lost, reclaims}
+return {lost, reclaims, hint_refused}

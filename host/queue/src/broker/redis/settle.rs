@@ -20,8 +20,9 @@ struct Section<'a> {
     members: Vec<&'a SettleRequest<'a>>,
 }
 
-/// A script's answer: which of the call's deliveries had lost their leases, and each section's reclaims.
-type Answer = (Vec<usize>, Vec<Option<u64>>);
+/// A script's answer: which of the call's deliveries had lost their leases, and each section's reclaims,
+/// whether a hint was refused.
+type Answer = (Vec<usize>, Vec<Option<u64>>, bool);
 
 pub(super) async fn settle(
     broker: &RedisBroker,
@@ -87,7 +88,8 @@ async fn step(
     sections: Vec<Section<'_>>,
 ) -> Result<(Vec<usize>, Vec<usize>), BrokerError> {
     let command = command(broker, &sections);
-    let (lost, reclaims): Answer = broker.connection.call(&SETTLE, &command).await?;
+    let (lost, reclaims, refused): Answer = broker.connection.call(&SETTLE, &command).await?;
+    broker.connection.server().hints().note(refused);
     let mut places = Vec::new();
     for (section, reclaims) in sections.into_iter().zip(reclaims) {
         if let Some(count) = reclaims {

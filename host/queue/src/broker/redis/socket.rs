@@ -30,8 +30,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
 /// An open socket.
 pub(super) type Socket = Box<dyn Stream>;
 
-/// Opens a socket to the server and greets it, for replies that the crate doesn't read. Returns the number by which the server knows the connection, if it
-/// is asked for.
+/// Opens a socket to the server and greets it, for replies that the crate doesn't read. Returns the number by which a
+/// read on it can be ended, if it is asked for and the user may do so.
 pub(super) async fn open(
     info: &ConnectionInfo,
     with_number: bool,
@@ -46,10 +46,8 @@ pub(super) async fn open(
     )
     .await?;
     let number = if with_number {
-        let mut ask = cmd("CLIENT");
-        ask.arg("ID");
         tokio::select! {
-            number = ask.query_async(&mut connection) => Some(number?),
+            number = number(&mut connection) => number?,
             () = driver => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
         }
     } else {
@@ -63,6 +61,26 @@ pub(super) async fn open(
             Ok((socket, number))
         }
         None => unreachable!("the connection and its driver are gone"),
+    }
+}
+
+/// The connection's number, where CLIENT is allowed: some servers and users have to do without.
+async fn number(connection: &mut MultiplexedConnection) -> RedisResult<Option<i64>> {
+    let mut ask = cmd("CLIENT");
+    let number: i64 = match ask.arg("ID").query_async(connection).await {
+        Err(error) if error.code().is_some() => return Ok(None),
+        number => number?,
+    };
+    // It isn't blocked, so this changes nothing.
+    let mut unblock = cmd("CLIENT");
+    match unblock
+        .arg("UNBLOCK")
+        .arg(number)
+        .exec_async(connection)
+        .await
+    {
+        Err(error) if error.code().is_some() => Ok(None),
+        answer => answer.map(|()| Some(number)),
     }
 }
 

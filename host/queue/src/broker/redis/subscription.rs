@@ -15,6 +15,8 @@ use crate::BrokerError;
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
+/// When a user who may not subscribe tries again.
+const LATER: Duration = Duration::from_mins(1);
 
 /// Who listens to a subscription.
 #[async_trait]
@@ -38,10 +40,13 @@ pub(super) struct Subscription {
 
 impl Subscription {
     /// Subscribes; fails where the server can't be reached now. From then on it lasts as long as messages are
-    /// wanted.
+    /// wanted. A user who may not subscribe hears nothing, unless the right is given later.
     pub(super) async fn start(self) -> Result<(), BrokerError> {
-        let opened = self.open().await;
-        let pubsub = opened.map_err(|error| self.server.broker_error(&error))?;
+        let pubsub = match self.open().await {
+            Ok(pubsub) => Some(pubsub),
+            Err(error) if self.server.hints().refuses(&error) => None,
+            Err(error) => return Err(self.server.broker_error(&error)),
+        };
         tokio::spawn(self.keep(pubsub));
         Ok(())
     }
@@ -54,17 +59,22 @@ impl Subscription {
         Ok(pubsub)
     }
 
-    async fn keep(self, mut pubsub: PubSub) {
+    async fn keep(self, mut pubsub: Option<PubSub>) {
+        let mut delay = LATER;
         loop {
-            tokio::select! {
-                () = self.listener.gone() => return,
-                () = self.pass_on(&mut pubsub) => {}
+            if let Some(pubsub) = &mut pubsub {
+                tokio::select! {
+                    () = self.listener.gone() => return,
+                    () = self.pass_on(pubsub) => {}
+                }
+                tracing::debug!(server = ?self.server, "a subscription broke; subscribing again");
+                delay = Duration::ZERO;
             }
-            tracing::debug!(server = ?self.server, "a subscription broke; subscribing again");
-            pubsub = tokio::select! {
+            let opened = tokio::select! {
                 () = self.listener.gone() => return,
-                pubsub = self.open_again() => pubsub,
+                opened = self.open_again(delay) => opened,
             };
+            pubsub = Some(opened);
             self.listener.missed();
         }
     }
@@ -76,14 +86,15 @@ impl Subscription {
         }
     }
 
-    async fn open_again(&self) -> PubSub {
-        let mut delay = FIRST_DELAY;
+    /// Tries until it succeeds, the first time after a delay.
+    async fn open_again(&self, mut delay: Duration) -> PubSub {
         loop {
-            if let Ok(pubsub) = self.open().await {
-                return pubsub;
-            }
             tokio::time::sleep(delay).await;
-            delay = (delay * 2).min(LONGEST_DELAY);
+            delay = match self.open().await {
+                Ok(pubsub) => return pubsub,
+                Err(error) if self.server.hints().refuses(&error) => LATER,
+                Err(_) => (delay * 2).clamp(FIRST_DELAY, LONGEST_DELAY),
+            };
         }
     }
 }

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
@@ -14,6 +15,7 @@ use redis::aio::{PubSub, PubSubSink};
 use redis::{Msg, RedisResult};
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::keys::ResultKeys;
 use super::server::Server;
@@ -24,9 +26,20 @@ use crate::{Reply, new_id};
 pub(super) struct Waits {
     server: Arc<Server>,
     keys: ResultKeys,
-    /// Leads to the listener; it is gone when its connection breaks.
-    listener: tokio::sync::Mutex<Option<Line>>,
+    lines: tokio::sync::Mutex<Lines>,
 }
+
+/// The way to the listener.
+#[derive(Debug, Default)]
+struct Lines {
+    /// Leads to the listener; it is gone when its connection breaks.
+    open: Option<Line>,
+    /// The user may not subscribe, and tries again then.
+    refused_until: Option<Instant>,
+}
+
+/// When a user who may not subscribe tries again.
+const LATER: Duration = Duration::from_mins(1);
 
 /// Leads to a listener, which hears what is sent to this inbox.
 #[derive(Debug, Clone)]
@@ -76,7 +89,7 @@ impl Waits {
         Self {
             server,
             keys,
-            listener: tokio::sync::Mutex::default(),
+            lines: tokio::sync::Mutex::default(),
         }
     }
 
@@ -122,16 +135,22 @@ impl Waits {
     }
 
     async fn line(&self) -> Option<Line> {
-        let mut line = self.listener.lock().await;
-        if let Some(line) = line.as_ref().filter(|line| !line.requests.is_closed()) {
+        let mut lines = self.lines.lock().await;
+        if let Some(line) = (lines.open.as_ref()).filter(|line| !line.requests.is_closed()) {
             return Some(line.clone());
+        }
+        if (lines.refused_until).is_some_and(|until| Instant::now() < until) {
+            return None;
         }
         match self.open().await {
             Ok(opened) => {
-                *line = Some(opened.clone());
+                lines.open = Some(opened.clone());
                 Some(opened)
             }
             Err(error) => {
+                if self.server.hints().refuses(&error) {
+                    lines.refused_until = Some(Instant::now() + LATER);
+                }
                 tracing::debug!(server = ?self.server, %error, "no subscription to results; asking for them instead");
                 None
             }
