@@ -10,7 +10,8 @@
 #   make fuzz    every fuzz target for an hour, or for SECONDS_EACH; TARGETS names some of them
 #   make hostile all hostile guests and messages for a minute, beside a quick task
 #   make chaos   workers, servers and networks that break for five minutes by a seeded schedule, and an
-#                exact account; BROKER, SEED and CHAOS_SECONDS choose what, PROGRAM a program of another build
+#                exact account; BROKER (redis, sqlite, sentinel or cluster), SEED and CHAOS_SECONDS choose what,
+#                PROGRAM a program of another build
 #   make budget  record what a task costs in counts, which make test guards
 
 GUESTS := target/guests/examples

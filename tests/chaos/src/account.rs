@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::effects::Execution;
+use crate::ground::Kind as Ground;
 use crate::left::Left;
 use crate::process::Journal;
 use crate::producer::Enqueued;
@@ -47,6 +48,8 @@ pub struct Evidence {
     pub complaints: Vec<String>,
     /// The longest that recovery may take.
     pub recovery: Duration,
+    /// What kept the queues.
+    pub ground: Ground,
 }
 
 /// What must hold.
@@ -73,7 +76,9 @@ pub enum Rule {
     DeadLetters,
     /// A delayed task does not start early.
     NotEarly,
-    /// No message, lease or delayed message is left.
+    /// Nothing is still delayed long after it should have run.
+    NotLate,
+    /// No message and no lease is left.
     NothingLeft,
     /// No consumer and no heartbeat is left.
     SignedOff,
@@ -120,6 +125,8 @@ pub struct Line {
     pub planned: Planned,
     /// How long it really lasted.
     pub lasted: f64,
+    /// The longest that no task of some queue was completed, from its beginning until after its end.
+    pub pause: f64,
     /// From its end to the next completed task; none if that can't be told, or was not seen before the next fault.
     pub recovered: Option<f64>,
 }
@@ -208,6 +215,7 @@ mod tests {
             journals: Vec::new(),
             complaints: Vec::new(),
             recovery: Duration::from_secs(2),
+            ground: Ground::Redis,
             tasks,
         }
     }
@@ -304,7 +312,11 @@ mod tests {
         let mut evidence = fine();
         evidence.left.leases = 1;
         evidence.left.consumers.push("worker".into());
-        assert_eq!(broken(&evidence), [Rule::NothingLeft, Rule::SignedOff]);
+        evidence.left.delayed.insert("flaky-1".into());
+        let left = [Rule::NothingLeft, Rule::NothingLeft, Rule::SignedOff];
+        assert_eq!(broken(&evidence), left);
+        evidence.left.ends.remove("flaky-1");
+        assert_eq!(broken(&evidence)[0], Rule::NotLate);
         let mut evidence = fine();
         let begun = Instant::now();
         let mut frozen = fault(Fault::ServerFrozen, begun, begun);

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ pub enum Fault {
     WorkerClockAhead,
     /// A worker's clock is ten minutes behind.
     WorkerClockBehind,
+    /// The clock of all workers is ten minutes behind.
+    AllClocksBehind,
     /// SIGKILL to the server; it starts again at the end.
     ServerKilled,
     /// SIGSTOP to the server.
@@ -55,6 +58,16 @@ pub enum Fault {
     Stalled,
     /// Everything that is sent takes 50 ms.
     Slowed,
+    /// A planned failover: a replica takes over while the master lives. Ends once it has.
+    FailsOver,
+    /// SIGKILL to a master; it comes back at the end.
+    MasterKilled,
+    /// SIGSTOP to a master.
+    MasterFrozen,
+    /// SIGKILL to a replica; it comes back at the end.
+    ReplicaKilled,
+    /// A queue's slot moves to another master; half of its keys at first, the others at the end.
+    SlotsMoved,
 }
 
 impl Fault {
@@ -68,6 +81,7 @@ impl Fault {
             Self::ProducersKilled => "producers killed",
             Self::WorkerClockAhead => "worker's clock 1 h ahead",
             Self::WorkerClockBehind => "worker's clock 10 min behind",
+            Self::AllClocksBehind => "all workers' clocks 10 min behind",
             Self::ServerKilled => "server killed",
             Self::ServerFrozen => "server frozen (SIGSTOP)",
             Self::ServerRestarted => "server restarted",
@@ -83,19 +97,34 @@ impl Fault {
             Self::BlackHole => "black hole",
             Self::Stalled => "network stalled",
             Self::Slowed => "network slowed",
+            Self::FailsOver => "planned failover",
+            Self::MasterKilled => "master killed",
+            Self::MasterFrozen => "master frozen (SIGSTOP)",
+            Self::ReplicaKilled => "replica killed",
+            Self::SlotsMoved => "a queue's slot moved",
         }
     }
 
     /// How long it lasts, in milliseconds. Some go beyond the leases of 2 s and the client's patience of 5 s.
     pub(crate) fn lasts(self) -> RangeInclusive<u64> {
         match self {
-            Self::ScriptsLost | Self::GroupLost | Self::ProducersKilled => 0..=0,
+            Self::ScriptsLost | Self::GroupLost | Self::ProducersKilled | Self::FailsOver => 0..=0,
+            Self::MasterKilled | Self::MasterFrozen => 3_000..=8_000,
             Self::WorkerKilled | Self::AllWorkersKilled | Self::WorkerReplaced => 100..=2_000,
             Self::WorkerStopped => 3_000..=7_000,
             Self::ServerKilled | Self::DiskFull => 200..=5_000,
             Self::ServerRestarted => 0..=200,
             Self::ServerFrozen | Self::BlackHole => 1_000..=9_000,
             _ => 1_000..=4_000,
+        }
+    }
+
+    /// How long after its end it may still be noticed: connections that were swallowed stay silent, and the program
+    /// waits for an answer for 5 s.
+    pub fn noticed_within(self) -> Duration {
+        match self {
+            Self::BlackHole => Duration::from_secs(5),
+            _ => Duration::ZERO,
         }
     }
 
@@ -113,7 +142,11 @@ impl Fault {
 
     /// Whether it is done to workers or producers, and not to what keeps the queues.
     pub fn is_of_processes(self) -> bool {
-        self.has_a_seat() || matches!(self, Self::AllWorkersKilled | Self::ProducersKilled)
+        self.has_a_seat()
+            || matches!(
+                self,
+                Self::AllWorkersKilled | Self::ProducersKilled | Self::AllClocksBehind
+            )
     }
 
     /// Whether it takes libfaketime.
@@ -124,14 +157,17 @@ impl Fault {
 
     /// Whether it takes libfaketime in the workers.
     pub fn moves_a_workers_clock(self) -> bool {
-        matches!(self, Self::WorkerClockAhead | Self::WorkerClockBehind)
+        matches!(
+            self,
+            Self::WorkerClockAhead | Self::WorkerClockBehind | Self::AllClocksBehind
+        )
     }
 
     /// How far a clock is moved, in seconds.
     pub(crate) fn moved_by(self) -> i64 {
         match self {
             Self::WorkerClockAhead | Self::ServerClockAhead => 3_600,
-            Self::WorkerClockBehind | Self::ServerClockBehind => -600,
+            Self::WorkerClockBehind | Self::AllClocksBehind | Self::ServerClockBehind => -600,
             _ => 0,
         }
     }

@@ -43,6 +43,7 @@ impl Fleet {
             Fault::AllWorkersKilled => self.seats.iter_mut().for_each(Process::kill),
             Fault::WorkerStopped => self.seats[seat].signal(Signal::SIGSTOP),
             Fault::WorkerReplaced => self.seats[seat].signal(Signal::SIGTERM),
+            Fault::AllClocksBehind => self.move_clocks(fault.moved_by()),
             _ => self.launch.move_clock(seat, fault.moved_by()),
         }
     }
@@ -57,6 +58,7 @@ impl Fleet {
                 self.drained(seat);
                 self.replace(seat);
             }
+            Fault::AllClocksBehind => self.move_clocks(0),
             _ => self.launch.move_clock(seat, 0),
         }
     }
@@ -100,6 +102,10 @@ impl Fleet {
         let mut journals = self.gone.clone();
         journals.extend(self.seats.iter().map(Process::journal));
         journals
+    }
+
+    fn move_clocks(&self, seconds: i64) {
+        (0..self.seats.len()).for_each(|seat| self.launch.move_clock(seat, seconds));
     }
 
     fn drained(&mut self, seat: usize) {

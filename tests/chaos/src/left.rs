@@ -2,7 +2,7 @@
 //!
 //! Must not know what is right.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chicory_queue::{
@@ -22,8 +22,8 @@ pub struct Left {
     pub messages: u64,
     /// Leases.
     pub leases: u64,
-    /// Delayed messages.
-    pub delayed: u64,
+    /// The ids of delayed messages.
+    pub delayed: HashSet<String>,
     /// The names of consumers.
     pub consumers: Vec<String>,
     /// Workers with a heartbeat.
@@ -61,7 +61,11 @@ pub async fn look(url: &str, tasks: &[Task]) -> Result<Left, BrokerError> {
         let stats = connected.inspect.stats(queue).await?;
         left.messages += stats.size;
         left.leases += stats.pending;
-        left.delayed += stats.delayed;
+        let count = usize::try_from(stats.delayed).unwrap_or(usize::MAX);
+        for delayed in connected.inspect.delayed(queue, count).await? {
+            let id = delayed.message.map(|message| message.id.to_string());
+            left.delayed.insert(id.unwrap_or_default());
+        }
         let consumers = connected.inspect.consumers(queue).await?;
         left.consumers
             .extend(consumers.into_iter().map(|consumer| consumer.name));

@@ -47,9 +47,12 @@ struct Arguments {
     /// Only print the schedule.
     #[arg(long)]
     plan: bool,
-    /// The calm after each fault, in milliseconds.
-    #[arg(long, default_value_t = 3_000)]
-    calm: u64,
+    /// The calm after each fault, in milliseconds; by default 3000, and more where failovers need it.
+    #[arg(long)]
+    calm: Option<u64>,
+    /// The setting `wait_replicas` of workers and producers.
+    #[arg(long)]
+    wait_replicas: Option<u32>,
 }
 
 fn main() -> ExitCode {
@@ -63,7 +66,7 @@ fn main() -> ExitCode {
         faults: &faults,
         seconds: arguments.seconds,
         seats: arguments.workers,
-        calm_ms: arguments.calm,
+        calm_ms: arguments.calm.unwrap_or(arguments.broker.calm_ms()),
     };
     let terms = Terms {
         ground: arguments.broker,
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         tasks: arguments.tasks,
         workers: arguments.workers,
         program: arguments.program.unwrap_or_else(beside),
+        wait_replicas: arguments.wait_replicas,
         recovery: arguments
             .recovery
             .map_or(arguments.broker.recovery(), Duration::from_secs),

@@ -9,8 +9,12 @@ pub const OPEN: &[(Rule, &str)] = &[
     (Rule::NotDoubled, "Q10: a repeated enqueue doubles messages"),
     (Rule::LostOnlyBegun, "Q17: a whole batch is acknowledged"),
     (Rule::SignedOff, "Q18: a drained worker's consumer stays"),
-    (Rule::LogLines, "Q9: outages are told many times"),
+    (
+        Rule::LogLines,
+        "Q9: the client crate tells each of its tries",
+    ),
     (Rule::NotEarly, "Q13: a worker's clock decides"),
+    (Rule::NotLate, "Q13: a worker's clock decides"),
 ];
 
 /// The case that will mend a rule.

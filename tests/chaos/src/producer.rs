@@ -19,6 +19,10 @@ use crate::task::{QUEUES, Task};
 
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
+/// One of them runs within this time.
+const RUNNING: Duration = Duration::from_secs(2);
+/// What the program takes from its start to its batch, about.
+const SENT: Duration = Duration::from_millis(20);
 /// A producer that takes longer is killed, and its batch tried again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -37,6 +41,8 @@ pub struct Enqueued {
     pub acknowledged: HashSet<String>,
     /// Ids that were sent more than once, because the first try's end was not known to be good.
     pub sent_again: HashSet<String>,
+    /// The queue of each id.
+    pub queues: HashMap<String, &'static str>,
     /// When delayed tasks are due, in seconds since 1970.
     pub due: HashMap<String, f64>,
     /// How often the program ended with which code, and its last words. No code: it was killed.
@@ -96,8 +102,14 @@ impl Producers {
         }
     }
 
-    /// Kills the programs that enqueue at this moment.
+    /// Kills the programs that enqueue, once there are any.
     pub fn kill(&self) {
+        let begun = Instant::now();
+        while lock(&self.running).is_empty() && begun.elapsed() < RUNNING {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // It may have sent its batch by then, or not.
+        std::thread::sleep(SENT);
         for id in lock(&self.running).iter() {
             let id = i32::try_from(*id).expect("process ids are small");
             let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
@@ -116,6 +128,7 @@ impl Producers {
         for task in &batch.tasks {
             lines.push_str(&task.message(authority, now).to_string());
             lines.push('\n');
+            done.queues.insert(task.id.clone(), batch.queue);
             if task.delay_ms > 0 {
                 done.due.insert(task.id.clone(), task.due(now));
             }

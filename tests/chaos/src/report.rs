@@ -101,8 +101,8 @@ impl Report {
     fn faults(&self, text: &mut String) {
         let _ = writeln!(
             text,
-            "\n{:>9}  {:>6}  {:<42}{:>17}",
-            "at", "for", "fault", "recovered after"
+            "\n{:>9}  {:>6}  {:<36}{:>10}{:>15}",
+            "at", "for", "fault", "pause", "recovered in"
         );
         for line in &self.account.faults {
             let recovered = match line.recovered {
@@ -117,10 +117,11 @@ impl Report {
             let beside = if line.planned.beside { "+ " } else { "" };
             let _ = writeln!(
                 text,
-                "{:>7.1} s  {:>4.1} s  {:<42}{recovered:>17}",
+                "{:>7.1} s  {:>4.1} s  {:<36}{:>8.1} s{recovered:>15}",
                 line.planned.at_ms as f64 / 1000.0,
                 line.lasted,
                 format!("{beside}{what}"),
+                line.pause,
             );
         }
     }

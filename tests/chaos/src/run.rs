@@ -36,6 +36,8 @@ pub struct Terms {
     pub workers: usize,
     /// The longest from a fault's end to the next completed task.
     pub recovery: Duration,
+    /// The setting `wait_replicas`.
+    pub wait_replicas: Option<u32>,
     /// The program.
     pub program: PathBuf,
     /// What breaks when.
@@ -103,6 +105,7 @@ pub fn run(terms: &Terms, tell: &dyn Fn(&str)) -> Evidence {
         journals: stage.fleet.journals(),
         complaints: stage.fleet.complaints.clone(),
         recovery: terms.recovery,
+        ground: terms.ground,
         tasks,
     }
 }
@@ -115,7 +118,11 @@ fn launch(terms: &Terms, ground: &dyn Ground, effects: &Effects) -> Launch {
     } else {
         0
     };
-    Launch::new(&terms.program, ground.url(), &effects.authority, clocks)
+    let mut launch = Launch::new(&terms.program, ground.url(), &effects.authority, clocks);
+    if let Some(count) = terms.wait_replicas {
+        launch.set("CHICORY_BROKER_REDIS_WAIT_REPLICAS", &count.to_string());
+    }
+    launch
 }
 
 /// What is broken and watched.
@@ -132,7 +139,7 @@ struct Stage<'a> {
 impl Stage<'_> {
     /// Plays the schedule.
     fn play(&mut self, schedule: &[Planned]) -> Vec<Happened> {
-        let start = Instant::now();
+        let mut start = Instant::now();
         let mut moments: Vec<(u64, bool, usize)> = Vec::new();
         for (index, one) in schedule.iter().enumerate() {
             moments.push((one.at_ms, true, index));
@@ -142,7 +149,10 @@ impl Stage<'_> {
         moments.sort_by_key(|(at, begins, index)| (*at, *index, !begins));
         let mut happened: Vec<Option<Happened>> = vec![None; schedule.len()];
         for (at, begins, index) in moments {
-            self.watch_until(start + Duration::from_millis(at), || false);
+            let then = start + Duration::from_millis(at);
+            self.watch_until(then, || false);
+            // Where servers took long to be whole again, the rest comes later.
+            start += Instant::now().duration_since(then);
             let planned = schedule[index];
             if begins {
                 (self.tell)(&planned.to_string());
@@ -157,6 +167,9 @@ impl Stage<'_> {
                 self.end(planned);
                 if let Some(one) = &mut happened[index] {
                     one.ended = Instant::now();
+                }
+                if !planned.fault.is_of_processes() {
+                    self.ground.until_whole();
                 }
             }
         }

@@ -70,7 +70,8 @@ pub fn draw(seed: u64, terms: Terms<'_>) -> Vec<Planned> {
             let half = lasts_ms / 2;
             schedule.push(planned(Fault::WorkerKilled, at_ms + half, half / 2, true));
         }
-        at_ms += lasts_ms + terms.calm_ms + dice.within(&(0..=1_500));
+        let noticed_ms = fault.noticed_within().as_secs() * 1000;
+        at_ms += lasts_ms + noticed_ms + terms.calm_ms + dice.within(&(0..=1_500));
     }
 }
 

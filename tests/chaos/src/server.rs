@@ -68,6 +68,18 @@ impl Server {
             .unwrap_or_else(|error| panic!("{words:?}: {error}"));
     }
 
+    /// Whether it is a master now; false if it does not answer.
+    pub fn is_master(&self) -> bool {
+        self.query::<String>(&["INFO", "replication"])
+            .is_ok_and(|info| info.contains("role:master"))
+    }
+
+    /// The number of replicas that are in step with it; 0 if it does not answer, or is no master.
+    pub fn replicas(&self) -> usize {
+        self.query::<String>(&["INFO", "replication"])
+            .map_or(0, |info| info.matches("state=online").count())
+    }
+
     /// Sends its process a signal.
     pub fn signal(&self, signal: Signal) {
         if let Some(process) = &self.process {

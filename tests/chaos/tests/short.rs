@@ -23,3 +23,8 @@ fn chaos(broker: &str, seed: &str) {
 fn redis() {
     chaos("redis", "19");
 }
+
+#[test]
+fn sqlite() {
+    chaos("sqlite", "3");
+}

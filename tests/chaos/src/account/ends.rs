@@ -54,9 +54,13 @@ pub(super) fn row(kind: Kind, evidence: &Evidence, wrong: &mut Vec<Wrong>) -> Ro
 
 /// What should not be left.
 pub(super) fn left(left: &Left, wrong: &mut Vec<Wrong>) {
-    let (messages, leases, delayed) = (left.messages, left.leases, left.delayed);
-    if messages + leases + delayed > 0 {
-        let text = format!("left: {messages} messages, {leases} leases, {delayed} delayed");
+    let (messages, leases) = (left.messages, left.leases);
+    if messages + leases > 0 {
+        let text = format!("left: {messages} messages, {leases} leases");
+        wrong.push(Wrong::new(Rule::NothingLeft, text));
+    }
+    for id in left.delayed.iter().filter(|id| left.ends.contains_key(*id)) {
+        let text = format!("{id}: is delayed, though it has ended");
         wrong.push(Wrong::new(Rule::NothingLeft, text));
     }
     if !left.consumers.is_empty() || left.workers > 0 {
@@ -122,6 +126,9 @@ impl Seen<'_> {
         match self.evidence.left.ends.get(&self.task.id) {
             None if kind == Kind::Once && self.executions().is_empty() => {
                 Some(self.wrong(Rule::LostOnlyBegun, "has no result, and had not begun"))
+            }
+            None if self.evidence.left.delayed.contains(&self.task.id) => {
+                Some(self.wrong(Rule::NotLate, "is still delayed"))
             }
             None => {
                 let text = format!("has no result, and ran {} times", self.executions().len());
@@ -192,8 +199,8 @@ impl Seen<'_> {
         let due = self.evidence.enqueued.due.get(&self.task.id)?;
         let first = self.executions().first()?;
         let by = due - first.begun_at;
-        // The server's clock decides, also where it is wrong.
-        let clock = |fault| matches!(fault, Fault::ServerClockAhead | Fault::ServerClockBehind);
+        // One clock decides, also where it is wrong.
+        let clock = |fault| self.evidence.ground.clock_decides(fault);
         let told = self.happened(clock, first.begun, first.begun, AFTERMATH);
         (by > EARLY && !told).then(|| {
             self.wrong(

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Evidence, Line, Rule, Surroundings, Wrong};
+use super::{Evidence, Happened, Line, Rule, Surroundings, Wrong};
 use crate::process::Journal;
+use crate::task::QUEUES;
 
 /// Lines that are not about tasks: for each process its start and end, and what one fault may make it say.
 const LINES_OF_A_LIFE: u64 = 12;
-const LINES_OF_A_FAULT: u64 = 6;
+const LINES_OF_A_FAULT: u64 = 3;
 /// Lines about a task, for each of its executions.
 const LINES_OF_AN_EXECUTION: u64 = 3;
 /// How many messages are told.
@@ -39,21 +40,45 @@ pub(super) fn recoveries(evidence: &Evidence, wrong: &mut Vec<Wrong>) -> Vec<Lin
     let mut lines = Vec::new();
     for one in &evidence.faults {
         let recovered = recovered(one.ended).filter(|_| !one.planned.beside);
-        if !one.planned.beside && recovered.is_none_or(|taken| taken > evidence.recovery) {
+        let limit = evidence.recovery + one.planned.fault.noticed_within();
+        if !one.planned.beside && recovered.is_none_or(|taken| taken > limit) {
             let taken = recovered.map_or("never".into(), |taken| format!("{taken:.1?}"));
             let text = format!(
-                "{}: the next task was completed after {taken}, more than {:?}",
-                one.planned.fault, evidence.recovery
+                "{}: the next task was completed after {taken}, more than {limit:?}",
+                one.planned.fault
             );
             wrong.push(Wrong::new(Rule::Recovery, text));
         }
         lines.push(Line {
             planned: one.planned,
+            pause: pause(evidence, one).as_secs_f64(),
             lasted: one.ended.duration_since(one.begun).as_secs_f64(),
             recovered: recovered.map(|taken| taken.as_secs_f64()),
         });
     }
     lines
+}
+
+/// The longest that no task of some queue was completed, from a fault's beginning until it must be over.
+fn pause(evidence: &Evidence, fault: &Happened) -> Duration {
+    let over = fault.ended + evidence.recovery;
+    let mut times: BTreeMap<&str, Vec<Instant>> = QUEUES
+        .map(|queue| (queue, vec![fault.begun, over]))
+        .into_iter()
+        .collect();
+    let completed = evidence.journals.iter().flat_map(|one| &one.completed);
+    for (when, id) in completed.filter(|(when, _)| (fault.begun..over).contains(when)) {
+        let queue = evidence.enqueued.queues.get(id);
+        if let Some(times) = queue.and_then(|queue| times.get_mut(queue)) {
+            times.push(*when);
+        }
+    }
+    let longest = |mut times: Vec<Instant>| {
+        times.sort_unstable();
+        let gaps = times.windows(2).map(|pair| pair[1] - pair[0]);
+        gaps.max().unwrap_or_default()
+    };
+    times.into_values().map(longest).max().unwrap_or_default()
 }
 
 /// Lines and memory, and what producers and workers complained about.
