@@ -80,3 +80,92 @@ fn no_worker_outlives_its_benchmark() {
     assert_eq!(bench.ended().code(), Some(1));
     assert!(!is_alive(worker));
 }
+
+/// The processes of these workers, once there are `count`.
+fn processes_once(site: &Site, count: usize) -> BTreeSet<i32> {
+    until_some("all processes", || {
+        Some(processes(site)).filter(|all| all.len() == count)
+    })
+}
+
+/// Kills one of these processes; one that is left.
+fn kill_one(all: &BTreeSet<i32>) -> i32 {
+    let mut all = all.iter().copied();
+    let victim = all.next().expect("there are two");
+    kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
+    all.next().expect("there are two")
+}
+
+/// Case Q3: what a process needs to start is broken when one of two is restarted.
+#[test]
+fn q3_a_process_that_cannot_start_again_is_tried_again_and_the_others_go_on() {
+    let site = Site::new()
+        .set("CHICORY_WORKER_HEARTBEAT_INTERVAL", "0.5")
+        .set("CHICORY_WORKER_HEARTBEAT_TTL", "3");
+    let supervisor = site.starting_worker(&["-w", "2"]);
+    let settings = site.path("chicory.toml");
+    let away = site.path("away");
+    let modules = site.modules();
+    for is_settings in [true, false] {
+        let before = processes_once(&site, 2);
+        let tried = supervisor.count("a worker can't start with this configuration");
+        if is_settings {
+            site.write("chicory.toml", "[worker\n");
+        } else {
+            std::fs::rename(&modules, &away).unwrap();
+            // The folder is named, so that it must be there.
+            site.write("chicory.toml", "[worker]\nmodules = \"modules\"\n");
+        }
+        let left = kill_one(&before);
+        until("a try that fails", || {
+            supervisor.count("a worker can't start with this configuration") > tried
+        });
+        assert!(is_alive(left), "the other goes on");
+        std::fs::remove_file(&settings).unwrap();
+        if is_settings {
+            assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
+        } else {
+            std::fs::rename(&away, &modules).unwrap();
+        }
+        until("another process", || {
+            processes(&site).iter().any(|one| !before.contains(one))
+        });
+    }
+}
+
+/// Case Q3: no process can start at all, which is an error as with one process.
+#[test]
+fn q3_a_supervisor_none_of_whose_processes_can_start_ends() {
+    let site = Site::new();
+    let ran = site.run(&["worker", "-w", "2", "--modules", "nowhere"]);
+    let error = ran.fails(2);
+    assert!(
+        error.contains("no worker can start with this configuration"),
+        "{error}"
+    );
+}
+
+/// Case Q3: the program's file is replaced while it runs.
+#[test]
+fn q3_the_running_program_is_started_again_not_what_replaced_its_file() {
+    let site = Site::new();
+    let program = site.path("program");
+    let original = site.command(&["worker", "-w", "2"]);
+    std::fs::copy(original.get_program(), &program).unwrap();
+    let mut command = std::process::Command::new(&program);
+    let variables = original.get_envs();
+    command
+        .args(original.get_args())
+        .current_dir(site.path(""))
+        .env_clear()
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))));
+    let mut supervisor = WorkerProcess::start(command);
+    let before = processes_once(&site, 2);
+    let other = site.write("other", "not a program");
+    std::fs::rename(other, &program).unwrap();
+    kill_one(&before);
+    until("another process", || {
+        processes(&site).iter().any(|one| !before.contains(one))
+    });
+    supervisor.stop();
+}

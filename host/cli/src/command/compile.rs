@@ -35,11 +35,11 @@ pub(crate) fn run() -> ExitCode {
 }
 
 /// This program, even after its file has been replaced by another version.
-fn program() -> anyhow::Result<PathBuf> {
+pub(super) fn program() -> anyhow::Result<PathBuf> {
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() {
         return Ok(running);
     }
     std::env::current_exe()
-        .context("can't find this program's own file, which is needed to compile modules")
+        .context("can't find this program's own file, by which it starts other processes")
 }
