@@ -2,9 +2,12 @@
 //!
 //! Must not kill workers: kill.rs does.
 
+use std::time::{Duration, Instant};
+
 use chicory_testing::{Site, WorkerProcess, assert_each_once, until};
 use nix::sys::signal::Signal;
 use redis::Commands;
+use redis::streams::StreamInfoConsumersReply;
 use serde_json::json;
 
 use crate::batch::Batch;
@@ -139,4 +142,48 @@ fn at_most_once_says_that_it_was_cancelled() {
         result["error"].as_str().unwrap().starts_with("Cancelled: "),
         "{result}"
     );
+}
+
+/// Case Q18: the server is frozen, so nothing can be settled. The last line says so.
+#[test]
+fn q18_a_worker_stops_in_time_although_its_server_is_frozen() {
+    let site = Site::new();
+    let mut worker = at_work(&site, 600_000, &["--shutdown-timeout", "1"]);
+    site.redis
+        .query::<()>(&["CLIENT", "PAUSE", "600000", "ALL"]);
+    let asked = Instant::now();
+    worker.signal(Signal::SIGTERM);
+    assert!(worker.ended().success());
+    let took = asked.elapsed();
+    worker.read_to_the_end();
+    let line = worker.line("stopped; the broker did not take what became of some tasks");
+    assert_eq!(
+        (&line["released"], &line["unsettled"]),
+        (&json!(0), &json!(4))
+    );
+    // The timeout, five seconds, and what a busy machine takes.
+    assert!(took < Duration::from_secs(1 + 5 + 2), "{took:?}");
+}
+
+/// Case Q18: SIGHUP drains. A worker that has stopped leaves neither heartbeats nor consumers.
+#[test]
+fn q18_sighup_drains_and_no_consumer_stays() {
+    let site = Site::new();
+    let mut worker = at_work(&site, 1_000, &["--queue", "default", "--queue", "other"]);
+    worker.signal(Signal::SIGHUP);
+    assert!(worker.ended().success());
+    worker.read_to_the_end();
+    assert_eq!(worker.count("done"), 4);
+    let line = worker.line("stopped");
+    assert_eq!(
+        [&line["processed"], &line["released"], &line["unsettled"]],
+        [&json!(4), &json!(0), &json!(0)]
+    );
+    let mut redis = site.connection();
+    for queue in ["default", "other"] {
+        let consumers: StreamInfoConsumersReply = redis
+            .xinfo_consumers(format!("chicory:stream:{queue}"), "chicory-workers")
+            .unwrap();
+        assert_eq!(consumers.consumers.len(), 0, "{queue}");
+    }
 }

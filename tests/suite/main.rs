@@ -3,6 +3,7 @@
 //! Each test owns a [`chicory_testing::Site`]: a redis-server, a folder, the program's environment. Tests
 //! wait for events (a log line, a key) and never for a time. Must not know the crates' insides.
 
+mod at_most_once;
 mod author;
 mod batch;
 mod versions;

@@ -81,6 +81,7 @@ macro_rules! for_each_promise {
             inspect::a_scan_meets_what_moves_meanwhile,
             inspect::consumers_are_known_once_they_fetched,
             inspect::stale_consumers_go_unless_they_hold_something,
+            inspect::consumers_are_removed_by_name_unless_they_hold_something,
             results::states_and_results_are_kept,
             results::a_wait_is_woken_by_the_writer,
             results::a_wait_is_woken_by_a_settlement,

@@ -191,6 +191,8 @@ pub trait Inspect: Debug + Send + Sync {
     async fn scan(&self, queue: &str, cursor: ScanCursor) -> Result<ScanPage, BrokerError>;
     /// The queue's consumers.
     async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError>;
+    /// Removes those of these consumers that hold nothing; returns their number.
+    async fn remove_consumers(&self, queue: &str, names: &[String]) -> Result<u64, BrokerError>;
     /// Removes consumers that have been idle for longer and hold nothing; returns their number.
     async fn remove_stale_consumers(&self, queue: &str, idle: Duration)
     -> Result<u64, BrokerError>;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chicory_queue::{Delivery, DeliveryMode, Settled};
+use chicory_queue::{Delivery, Settled};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::attempt::lease_time::LeaseTime;
@@ -29,9 +29,7 @@ pub(crate) async fn admit(
         let found = execute::find(context, &delivery);
         Attempt::new(delivery, found, LeaseTime::new(asked, context.lease))
     };
-    let mut attempts: Vec<Attempt> = deliveries.into_iter().map(find).collect();
-    acknowledge_first(context, &mut attempts).await;
-    let attempts = context.held.insert(attempts.into_iter());
+    let attempts = context.held.insert(deliveries.into_iter().map(find));
     let alone = attempts.len() == 1;
     let mut ready = attempts.into_iter().map_while(|attempt| {
         let permit = permits.split(1)?;
@@ -40,7 +38,11 @@ pub(crate) async fn admit(
     if !alone {
         context.work.start(ready);
     } else if let Some(ready) = ready.next() {
-        if ready.may_run_here() {
+        if ready.may_run_here()
+            && !ready
+                .attempt
+                .runs_at_most_once(context.config.delivery_mode)
+        {
             lane::run_here(context, ready).await;
         } else {
             context.work.start(std::iter::once(ready));
@@ -65,26 +67,4 @@ async fn still_held(
     let mut answers = context.note(answer).unwrap_or_default().into_iter();
     deliveries.retain(|_| answers.next() == Some(Settled::Applied));
     (deliveries, asked)
-}
-
-/// At most once: acknowledged before it runs. What can't be acknowledged does not run here.
-async fn acknowledge_first(context: &WorkerContext, attempts: &mut Vec<Attempt>) {
-    let usual = context.config.delivery_mode;
-    let at_most_once = |attempt: &mut Attempt| {
-        let mode = (attempt.task()).map(|task| task.profile().delivery_mode.unwrap_or(usual));
-        mode == Some(DeliveryMode::AtMostOnce)
-    };
-    let now: Vec<Attempt> = attempts.extract_if(.., at_most_once).collect();
-    if now.is_empty() {
-        return;
-    }
-    let leases: Vec<_> = now.iter().map(|attempt| attempt.lease().clone()).collect();
-    let answer = context.connected.broker.acknowledge(&leases).await;
-    // Without an answer they may or may not be acknowledged: run none, and let leases expire.
-    let settled = context.note(answer).unwrap_or_default();
-    let answered = now.into_iter().zip(settled);
-    attempts.extend(answered.filter_map(|(mut attempt, settled)| {
-        attempt.delivery.lease.acknowledged = true;
-        (settled == Settled::Applied).then_some(attempt)
-    }));
 }

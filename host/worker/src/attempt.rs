@@ -8,11 +8,12 @@ pub(crate) mod runner;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
-    Delivery, Failure, Lease, ResultRecord, RetryPolicy, SettleRequest, Settlement, TaskMessage,
+    Delivery, DeliveryMode, Failure, Lease, ResultRecord, RetryPolicy, SettleRequest, Settlement,
+    TaskMessage,
 };
 use chicory_signature::Usage;
 use tokio::sync::OwnedSemaphorePermit;
@@ -32,10 +33,19 @@ pub(crate) struct Attempt {
     pub(crate) slot: usize,
     /// How long its lease may be relied on.
     pub(crate) lease_time: LeaseTime,
+    /// How far a task is that runs at most once.
+    progress: AtomicU8,
     /// Whether clients have been told that it is running.
     announced: AtomicBool,
     max_retries: AtomicU32,
 }
+
+/// Its message is leased, as that of every task that runs at least once is to its end.
+const LEASED: u8 = 0;
+/// Its message was acknowledged; it has not begun.
+const ACKNOWLEDGED: u8 = 1;
+/// Its message was acknowledged, and it has begun: it may not run again.
+const BEGUN: u8 = 2;
 
 /// What a message was resolved to.
 #[derive(Clone)]
@@ -80,6 +90,7 @@ impl Attempt {
             fetched_at: Instant::now(),
             slot: usize::MAX,
             lease_time,
+            progress: AtomicU8::new(LEASED),
             announced: AtomicBool::new(false),
             max_retries: AtomicU32::new(0),
         }
@@ -99,6 +110,12 @@ impl Attempt {
         self.found.task.as_ref()?.as_ref().ok()
     }
 
+    /// Whether its task runs at most once; `usual` is the mode of tasks that don't set their own.
+    pub(crate) fn runs_at_most_once(&self, usual: DeliveryMode) -> bool {
+        let own = self.task().and_then(|task| task.profile().delivery_mode);
+        own.unwrap_or(usual) == DeliveryMode::AtMostOnce
+    }
+
     /// Whether nobody wants to see states and results.
     pub(crate) fn ignores_result(&self, task: Option<&Arc<dyn Runnable>>) -> bool {
         self.message().is_some_and(|message| message.ignore_result)
@@ -108,6 +125,34 @@ impl Attempt {
     /// What observers are told of it.
     pub(crate) fn info(&self) -> AttemptInfo<'_> {
         info(&self.delivery)
+    }
+
+    /// Its message is acknowledged: it has no lease any more.
+    pub(crate) fn acknowledged(&self) {
+        self.lease_time.ended();
+        self.progress.store(ACKNOWLEDGED, Ordering::Release);
+    }
+
+    /// Its message was acknowledged, and the task begins.
+    pub(crate) fn begins(&self) {
+        self.progress.store(BEGUN, Ordering::Release);
+    }
+
+    /// Whether its message may not run again, since it was acknowledged and the task has begun.
+    pub(crate) fn is_last(&self) -> bool {
+        self.progress.load(Ordering::Acquire) == BEGUN
+    }
+
+    /// The lease as it is now.
+    fn lease_now(&self) -> Cow<'_, Lease> {
+        let lease = &self.delivery.lease;
+        if self.progress.load(Ordering::Acquire) == LEASED {
+            return Cow::Borrowed(lease);
+        }
+        Cow::Owned(Lease {
+            acknowledged: true,
+            ..lease.clone()
+        })
     }
 
     /// Whether this is the first time that it is announced.
@@ -141,7 +186,7 @@ impl Concluded {
             reply_to: reply_to.map(Cow::Borrowed),
         });
         SettleRequest {
-            lease: Cow::Borrowed(&delivery.lease),
+            lease: self.attempt.lease_now(),
             raw: Cow::Borrowed(&delivery.raw),
             task_id: Cow::Borrowed(delivery.message_id()),
             task_name: Cow::Borrowed(message.map_or("", |message| &message.name)),

@@ -16,6 +16,7 @@ use crate::attempt::runner::Runner;
 use crate::health::Health;
 use crate::held::HeldAttempts;
 use crate::observer::{Log, Observer};
+use crate::unacknowledged::Unacknowledged;
 use crate::work::WorkQueue;
 
 /// The shared state of one run of a worker.
@@ -34,6 +35,8 @@ pub(crate) struct WorkerContext {
     pub(crate) held: HeldAttempts,
     /// To the lanes.
     pub(crate) work: Arc<WorkQueue>,
+    /// Calls that start once their messages are acknowledged.
+    pub(crate) unacknowledged: Unacknowledged,
     /// To be settled.
     pub(crate) concluded: async_channel::Sender<Vec<Concluded>>,
     /// Cancelled when no task is running any more.

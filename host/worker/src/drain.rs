@@ -5,45 +5,84 @@
 
 use std::time::Duration;
 
+use chicory_queue::Settled;
 use chicory_signature::with_causes;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use crate::attempt::Concluded;
 use crate::context::WorkerContext;
+use crate::duty::heartbeat::beat;
 use crate::execute::interrupt;
 use crate::stop::{Phase, Stop};
 
+/// What was left when the worker stopped.
+pub(crate) struct Left {
+    /// Tasks that were given back unfinished.
+    pub(crate) released: usize,
+    /// Tasks, finished or not, of which the broker did not take what became of them.
+    pub(crate) unsettled: usize,
+}
+
 /// Waits until no task is running, the timeout is over, or a stop at once is asked for.
-pub(crate) async fn wait_for_tasks(context: &WorkerContext, stop: &Stop, timeout: Duration) {
+pub(crate) async fn drained(
+    context: &WorkerContext,
+    fetching: &mut JoinHandle<()>,
+    stop: &Stop,
+    timeout: Duration,
+) {
+    let draining = async {
+        // The fetch returns what it was just given, and that is started: it has its permits.
+        let _ = fetching.await;
+        let beating = async {
+            beat(context, false).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = context.held.empty() => {}
+            () = beating => {}
+        }
+    };
     tokio::select! {
-        () = context.held.empty() => {}
+        () = draining => {}
         () = tokio::time::sleep(timeout) => {}
         () = stop.reached(Phase::Now) => {}
     }
 }
 
-/// Settles what is still held as interrupted. Returns the number of tasks.
-pub(crate) async fn release_rest(context: &WorkerContext) -> usize {
+/// Settles what is still held as interrupted.
+pub(crate) async fn release_rest(context: &WorkerContext, end: Instant) -> Left {
     let rest = context.held.take_all().into_iter();
     let rest: Vec<Concluded> = rest.map(|attempt| interrupt(context, attempt)).collect();
     if rest.is_empty() {
-        return 0;
+        return Left {
+            released: 0,
+            unsettled: 0,
+        };
     }
     let batch: Vec<_> = rest.iter().map(Concluded::request).collect();
-    match tokio::time::timeout(RELEASE_TIMEOUT, context.connected.broker.settle(&batch)).await {
-        Ok(Ok(_)) => tracing::info!(
-            released = rest.len(),
-            "released the tasks that were running"
-        ),
-        Ok(Err(error)) => {
-            tracing::warn!(error = %with_causes(&error), tasks = rest.len(), "could not release tasks; their leases expire");
+    let answer = match timeout_at(end, context.connected.broker.settle(&batch)).await {
+        Ok(Ok(answers)) => Ok(answers),
+        Ok(Err(error)) => Err(with_causes(&error)),
+        Err(_) => Err("the broker does not answer".to_owned()),
+    };
+    match answer {
+        Ok(answers) => {
+            let released = answers.iter().filter(|answer| **answer == Settled::Applied);
+            let released = released.count();
+            tracing::info!(released, "released the tasks that were running");
+            Left {
+                released,
+                unsettled: 0,
+            }
         }
-        Err(_) => tracing::warn!(
-            tasks = rest.len(),
-            "the broker did not answer in time; leases expire"
-        ),
+        Err(error) => {
+            let unsettled = rest.len();
+            tracing::warn!(%error, tasks = unsettled, "could not settle or release tasks; their leases expire, and they run again");
+            Left {
+                released: 0,
+                unsettled,
+            }
+        }
     }
-    rest.len()
 }
-
-/// A broker that is gone must not keep a worker from ending.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);

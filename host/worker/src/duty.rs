@@ -2,6 +2,7 @@
 //!
 //! Must not run tasks: [`crate::lane`] does.
 
+pub(crate) mod acknowledge;
 pub(crate) mod clean;
 pub(crate) mod fetch;
 #[cfg(feature = "sandbox")]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chicory_queue::{
-    Advice, DecideContext, Delivery, Failure, Outcome, Payload, RetryPolicy, Settlement,
-    TaskMessage, decide,
+    Advice, DecideContext, Delivery, DeliveryMode, Failure, Outcome, Payload, RetryPolicy,
+    Settlement, TaskMessage, decide,
 };
 use chicory_signature::LogLine;
 
@@ -77,7 +77,14 @@ fn run(
                 attempt: Arc::clone(attempt),
                 observer: context.observer.clone(),
             };
-            Ok(Arc::clone(task).run(call))
+            let usual = context.config.delivery_mode;
+            let mode = task.profile().delivery_mode.unwrap_or(usual);
+            Ok(match mode {
+                DeliveryMode::AtLeastOnce => Arc::clone(task).run(call),
+                DeliveryMode::AtMostOnce => {
+                    context.unacknowledged.call(attempt, Arc::clone(task), call)
+                }
+            })
         }
     }
 }
@@ -90,7 +97,7 @@ fn unreadable(delivery: &Delivery) -> Failure {
     failure("UnreadableMessage", reason, Advice::Never)
 }
 
-/// What a task acknowledged before it ran leaves when its worker stops.
+/// What a task that runs at most once and has begun leaves when its worker stops.
 fn cancelled() -> Failure {
     let text = "the worker stopped while the task was running; at most once, it is not run again";
     failure("Cancelled", text.into(), Advice::Never)
@@ -154,7 +161,7 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
 /// At most once it may not run again, so its result says what happened; that is no dead letter, since nothing is
 /// wrong with the message.
 pub(crate) fn interrupt(context: &WorkerContext, attempt: Arc<Attempt>) -> Concluded {
-    let outcome = if attempt.lease().acknowledged {
+    let outcome = if attempt.is_last() {
         Outcome::Failed(cancelled())
     } else {
         Outcome::Interrupted

@@ -24,6 +24,7 @@ mod sandbox;
 mod stop;
 mod summary;
 mod turn;
+mod unacknowledged;
 mod work;
 mod worker;
 

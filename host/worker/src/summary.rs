@@ -11,4 +11,7 @@ pub struct Summary {
     pub failed: u64,
     /// Tasks released unfinished.
     pub released: usize,
+    /// Tasks, finished or not, of which the broker did not take what became of them: their leases expire, and they run
+    /// again.
+    pub unsettled: usize,
 }

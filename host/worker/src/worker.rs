@@ -9,19 +9,21 @@ use std::time::Duration;
 use async_channel::Receiver;
 use chicory_queue::{Clock, Connected, SystemClock};
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::alarm::watched;
 use crate::attempt::Concluded;
 use crate::context::{Counts, WorkerContext};
-use crate::drain::{release_rest, wait_for_tasks};
-use crate::duty::{clean, fetch, heartbeat, promote, renew, settle};
+use crate::drain::{Left, drained, release_rest};
+use crate::duty::{acknowledge, clean, fetch, heartbeat, promote, renew, settle};
 use crate::health::Health;
 use crate::held::HeldAttempts;
 use crate::lane::Lanes;
 use crate::stop::Phase;
+use crate::unacknowledged::{Unacknowledged, Waiting};
 use crate::work::WorkQueue;
 use crate::{Observer, Runner, Stop, Summary, WorkerConfig, WorkerError};
 
@@ -111,10 +113,10 @@ impl Worker {
     /// then reclaim what it held, once the leases have expired.
     pub async fn run(mut self, stop: Stop) -> Result<Summary, WorkerError> {
         let duties = std::mem::take(&mut self.duties);
-        let (context, concluded) = self.context();
+        let (context, asked) = self.context();
         let context = Arc::new(context);
         let lanes = Lanes::start(&context).map_err(WorkerError::Threads)?;
-        let serving = Serving::start(&context, concluded, duties);
+        let serving = Serving::start(&context, asked, duties);
         context.tell(Observer::serving);
         tokio::select! {
             () = stop.reached(Phase::Draining) => {}
@@ -124,21 +126,22 @@ impl Worker {
             }
         }
         context.tell(Observer::draining);
-        let released = serving.stop(&context, &stop, lanes).await?;
-        sign_off(&context).await;
+        let left = serving.stop(&context, &stop, lanes).await?;
         let summary = Summary {
             processed: context.counts.processed.load(Ordering::Relaxed),
             failed: context.counts.failed.load(Ordering::Relaxed),
-            released,
+            released: left.released,
+            unsettled: left.unsettled,
         };
         context.tell(|observer| observer.stopped(summary));
         Ok(summary)
     }
 
-    fn context(self) -> (WorkerContext, Receiver<Vec<Concluded>>) {
+    fn context(self) -> (WorkerContext, Asked) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         // Room for a few round trips of outcomes: more would let them pile up while a broker is away.
         let (concluded, outcomes) = async_channel::bounded(BATCHES);
+        let (unacknowledged, waiting) = Unacknowledged::new();
         let context = WorkerContext {
             queues: (self.config.queues.iter())
                 .map(|queue| Arc::from(queue.as_str()))
@@ -158,10 +161,20 @@ impl Worker {
             clock: self.clock,
             observer: self.observer,
             config: self.config,
+            unacknowledged,
             concluded,
         };
-        (context, outcomes)
+        let asked = Asked { outcomes, waiting };
+        (context, asked)
     }
+}
+
+/// What lanes hand to the duties.
+struct Asked {
+    /// To be settled.
+    outcomes: Receiver<Vec<Concluded>>,
+    /// To be acknowledged before they start.
+    waiting: mpsc::UnboundedReceiver<Waiting>,
 }
 
 /// The running duties.
@@ -176,16 +189,13 @@ struct Serving {
 }
 
 impl Serving {
-    fn start(
-        context: &Arc<WorkerContext>,
-        concluded: Receiver<Vec<Concluded>>,
-        duties: Vec<Duty>,
-    ) -> Self {
+    fn start(context: &Arc<WorkerContext>, asked: Asked, duties: Vec<Duty>) -> Self {
         let shared = || Arc::clone(context);
         let broken = || context.broken.clone();
         let interrupt = CancellationToken::new();
         let fetch = fetch::fetch(shared(), interrupt.clone());
-        let settle = settle::settle(shared(), concluded);
+        let settle = settle::settle(shared(), asked.outcomes);
+        let acknowledge = acknowledge::acknowledge(shared(), asked.waiting);
         let mut takers = JoinSet::new();
         takers.spawn(watched(broken(), promote::promote(shared())));
         takers.spawn(watched(broken(), clean::clean(shared())));
@@ -193,6 +203,7 @@ impl Serving {
             takers.spawn(watched(broken(), duty(shared())));
         }
         let mut keepers = JoinSet::new();
+        keepers.spawn(watched(broken(), acknowledge));
         keepers.spawn(watched(broken(), renew::renew(shared())));
         keepers.spawn(watched(broken(), heartbeat::heartbeat(shared())));
         Self {
@@ -209,56 +220,71 @@ impl Serving {
         self.settling.abort();
     }
 
-    /// Ends the duties in order. Returns the number of tasks that were released unfinished.
+    /// Ends the duties in order, each step within its time, whether or not the broker answers.
     async fn stop(
         mut self,
         context: &Arc<WorkerContext>,
         stop: &Stop,
         lanes: Lanes,
-    ) -> Result<usize, WorkerError> {
+    ) -> Result<Left, WorkerError> {
         self.interrupt.cancel();
         self.takers.shutdown().await;
-        // The fetch returns what it was just given, and that is started: it has its permits.
-        let _ = self.fetching.await;
-        heartbeat::beat(context, false).await;
-        wait_for_tasks(context, stop, context.config.shutdown_timeout).await;
+        let timeout = context.config.shutdown_timeout;
+        drained(context, &mut self.fetching, stop, timeout).await;
+        let end = Instant::now() + GRACE;
+        if !self.fetching.is_finished() {
+            let _ = tokio::time::timeout(INTERRUPT_TIMEOUT, &mut self.fetching).await;
+            self.fetching.abort();
+        }
         tokio::task::spawn_blocking(move || lanes.stop(INTERRUPT_TIMEOUT))
             .await
             .map_err(|_| WorkerError::Panicked)?;
-        let released = finish(context, self.settling).await;
+        let left = finish(context, self.settling, end).await;
         self.keepers.shutdown().await;
-        Ok(released)
+        sign_off(context, end).await;
+        Ok(left)
     }
 }
 
 /// Batches of outcomes that may wait to be settled.
 const BATCHES: usize = 64;
-/// Sandboxes yield every few milliseconds; one that does not by then is not waited for.
+/// Sandboxes yield every few milliseconds; one that does not by then is not waited for. Nor is a fetch whose broker does
+/// not answer.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(1);
-/// The time to settle what ended in the last moments.
-const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time for everything after the drain: a broker that does not answer must not keep a worker from ending.
+const GRACE: Duration = Duration::from_millis(4500);
+/// The part of it that is kept for the release of unfinished tasks.
+const RELEASE: Duration = Duration::from_millis(750);
 
 /// Settles what has ended, then releases the rest.
-async fn finish(context: &Arc<WorkerContext>, settling: tokio::task::JoinHandle<()>) -> usize {
+async fn finish(
+    context: &Arc<WorkerContext>,
+    settling: tokio::task::JoinHandle<()>,
+    end: Instant,
+) -> Left {
     context.closing.cancel();
     let abort = settling.abort_handle();
-    if tokio::time::timeout(SETTLE_TIMEOUT, settling)
-        .await
-        .is_err()
-    {
+    let until = end.checked_sub(RELEASE).unwrap_or(end);
+    if tokio::time::timeout_at(until, settling).await.is_err() {
         abort.abort();
-        tracing::warn!("the broker did not take the last settlements in time; their leases expire");
     }
-    release_rest(context).await
+    release_rest(context, end).await
 }
 
-async fn sign_off(context: &WorkerContext) {
-    let signing = context
-        .connected
-        .results
-        .sign_off(&context.config.worker_id);
-    match tokio::time::timeout(SETTLE_TIMEOUT, signing).await {
-        Ok(answer) => drop(context.note(answer)),
-        Err(_) => tracing::warn!("the broker did not take the sign-off in time"),
+/// Says that the worker is gone, and that its consumers are.
+async fn sign_off(context: &WorkerContext, end: Instant) {
+    let signing = async {
+        let Connected {
+            inspect, results, ..
+        } = &context.connected;
+        let own = [context.config.worker_id.clone()];
+        let consumers = (context.queues.iter()).map(|queue| inspect.remove_consumers(queue, &own));
+        for answer in futures::future::join_all(consumers).await {
+            context.note(answer);
+        }
+        context.note(results.sign_off(&context.config.worker_id).await);
+    };
+    if tokio::time::timeout_at(end, signing).await.is_err() {
+        tracing::warn!("the broker did not take the sign-off in time");
     }
 }

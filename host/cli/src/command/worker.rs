@@ -70,7 +70,7 @@ pub(crate) struct WorkerArgs {
     /// Idle time after which a consumer that holds nothing is removed
     #[arg(long, value_name = "SECONDS")]
     stale_workers_timeout: Option<String>,
-    /// How long running tasks may continue after the first SIGTERM or SIGINT
+    /// How long running tasks may continue after the first SIGTERM, SIGINT or SIGHUP
     #[arg(long, value_name = "SECONDS")]
     shutdown_timeout: Option<String>,
     /// Process id of the supervisor, with which this process ends
@@ -86,7 +86,7 @@ Each flag is also a setting: --concurrency is CHICORY_WORKER_CONCURRENCY in the 
 concurrency in section [worker] of the settings file. `chicory config default` prints all settings \
 with their defaults.
 
-Signals: after the first SIGTERM or SIGINT, the worker takes no new tasks and lets running tasks \
+Signals: after the first SIGTERM, SIGINT or SIGHUP, the worker takes no new tasks and lets running tasks \
 end. After the second, it stops at once and gives running tasks back to other workers.
 
 Examples:

@@ -220,3 +220,23 @@ pub async fn stale_consumers_go_unless_they_hold_something(fixture: &Fixture) {
     let taken = fixture.reclaimed("other", 10).await;
     assert_eq!(ids(&taken), ["held"]);
 }
+
+/// Of the consumers that are named, those that hold something stay.
+pub async fn consumers_are_removed_by_name_unless_they_hold_something(fixture: &Fixture) {
+    for name in ["gone", "other"] {
+        let done = fixture.deliver(&message(name), name).await;
+        fixture.settle(settle(&done, Settlement::Complete)).await;
+    }
+    fixture.deliver(&message("held"), "busy").await;
+    let inspect = &fixture.connected.inspect;
+    let names = ["gone", "busy", "unknown"].map(str::to_owned);
+    let removed = inspect.remove_consumers(&fixture.queue, &names).await;
+    assert_eq!(removed.expect("remove"), 1);
+    let consumers = inspect.consumers(&fixture.queue).await.expect("consumers");
+    let mut left: Vec<_> = consumers.iter().map(|one| &*one.name).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["busy", "other"]);
+    assert_eq!(ids(&fixture.reclaimed("other", 10).await), ["held"]);
+    let removed = inspect.remove_consumers("no-such-queue", &names).await;
+    assert_eq!(removed.expect("remove"), 0);
+}

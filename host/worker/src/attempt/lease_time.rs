@@ -63,6 +63,11 @@ impl LeaseTime {
         self.ends.store(LOST, Ordering::Relaxed);
     }
 
+    /// The message was acknowledged: there is no lease whose end the task could meet.
+    pub(crate) fn ended(&self) {
+        self.ends.store(ACKNOWLEDGED, Ordering::Relaxed);
+    }
+
     fn at(&self, now: Instant) -> u64 {
         millis(now.saturating_duration_since(self.asked))
     }

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use chicory_queue::BrokerConfig;
 use chicory_runtime::{HOST_FLOOR, Sandbox, SandboxConfig};
 use chicory_signature::with_causes;
-use chicory_worker::{Catalog, LoadReport, ModuleDir, Refusal, Stop, Worker, WorkerConfig};
+use chicory_worker::{
+    Catalog, LoadReport, ModuleDir, Refusal, Stop, Summary, Worker, WorkerConfig,
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::compile;
@@ -130,13 +132,29 @@ pub(super) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let summary = worker.run(stop).await?;
     drop(watching);
     stopping.abort();
-    tracing::info!(
-        processed = summary.processed,
-        failed = summary.failed,
-        released = summary.released,
-        "stopped"
-    );
+    say_stopped(summary);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The last line.
+fn say_stopped(summary: Summary) {
+    let Summary {
+        processed,
+        failed,
+        released,
+        unsettled,
+    } = summary;
+    if unsettled == 0 {
+        tracing::info!(processed, failed, released, unsettled, "stopped");
+    } else {
+        tracing::warn!(
+            processed,
+            failed,
+            released,
+            unsettled,
+            "stopped; the broker did not take what became of some tasks: their leases expire, and they run again"
+        );
+    }
 }
 
 async fn prepare(config: &Config) -> anyhow::Result<(Worker, Option<ModuleDir>)> {

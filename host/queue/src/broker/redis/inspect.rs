@@ -12,7 +12,7 @@ use super::dead_letters;
 use super::fault::is_no_group;
 use super::messages;
 use super::replay;
-use super::script::{PURGE, REMOVE_STALE_CONSUMERS, STATS};
+use super::script::{PURGE, REMOVE_CONSUMERS, REMOVE_STALE_CONSUMERS, STATS};
 use crate::{
     BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
     ReplayOptions, ScanCursor, ScanPage, TaskMessage, Timestamp,
@@ -138,6 +138,12 @@ impl Inspect for RedisBroker {
             Err(error) if is_no_group(&error) || is_no_key(&error) => Ok(Vec::new()),
             Err(error) => Err(self.connection.server().broker_error(&error)),
         }
+    }
+
+    async fn remove_consumers(&self, queue: &str, names: &[String]) -> Result<u64, BrokerError> {
+        let mut command = REMOVE_CONSUMERS.command(&[&self.keys.stream(queue)]);
+        command.arg(&self.group).arg(names);
+        self.connection.call(&REMOVE_CONSUMERS, &command).await
     }
 
     async fn remove_stale_consumers(

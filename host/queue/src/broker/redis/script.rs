@@ -68,5 +68,6 @@ scripts! {
     REPORT = "report.lua";
     COUNT = "count.lua";
     NOTE_POLICY = "note_policy.lua";
+    REMOVE_CONSUMERS = "remove_consumers.lua";
     REMOVE_STALE_CONSUMERS = "remove_stale_consumers.lua";
 }

@@ -114,6 +114,23 @@ impl Inspect for Sqlite {
             .await
     }
 
+    async fn remove_consumers(&self, queue: &str, names: &[String]) -> Result<u64, BrokerError> {
+        let (queue, names) = (queue.to_owned(), names.to_vec());
+        self.writer
+            .write(&self.wakes, move |connection, _| {
+                let mut statement = connection.prepare_cached(
+                    "DELETE FROM consumers WHERE queue = ?1 AND name = ?2
+                     AND NOT EXISTS (SELECT 1 FROM messages WHERE queue = ?1 AND consumer = ?2)",
+                )?;
+                let mut removed = 0;
+                for name in &names {
+                    removed += statement.execute([&queue, name])?;
+                }
+                Ok(removed as u64)
+            })
+            .await
+    }
+
     async fn remove_stale_consumers(
         &self,
         queue: &str,
