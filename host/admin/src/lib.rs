@@ -31,6 +31,7 @@ mod dead;
 mod deploy;
 mod error;
 mod modules;
+mod purge;
 mod queues;
 mod results;
 mod rollback;

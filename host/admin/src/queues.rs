@@ -59,14 +59,6 @@ impl Admin {
         })
     }
 
-    /// Removes all ready, leased and delayed messages of a queue, and returns their number. Dead letters stay.
-    ///
-    /// # Errors
-    /// Where the broker can't be reached.
-    pub async fn purge(&self, queue: &str) -> Result<u64, AdminError> {
-        Ok(self.connected.inspect.purge(queue).await?)
-    }
-
     async fn row(&self, queue: String) -> Result<QueueRow, AdminError> {
         let stats = self.connected.inspect.stats(&queue).await?;
         Ok(QueueRow {

@@ -13,10 +13,22 @@ pub struct Timestamp(i64);
 
 /// A text that is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a time: give ISO 8601, such as 2026-01-31T09:00:00Z")]
-pub struct InvalidTime(String);
+#[error(
+    "{text:?} is not a time{reason}: give ISO 8601 in the years 1 to 9999, such as 2026-01-31T09:00:00Z or \
+     2026-01-31T09:00:00[Europe/Berlin]"
+)]
+pub struct InvalidTime {
+    text: String,
+    /// What is wrong with it, where that is known, in parentheses.
+    reason: String,
+}
 
 impl Timestamp {
+    /// The earliest time that ISO 8601 writes with four digits for the year.
+    pub const EARLIEST: Self = Self(-62_135_596_800_000_000);
+    /// The latest one: the 30th of December 9999, so that it is a time in every zone.
+    pub const LATEST: Self = Self(253_402_128_000_000_000);
+
     /// From microseconds since 1970.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
@@ -46,11 +58,11 @@ impl Timestamp {
         Self(jiff::Timestamp::now().as_microsecond())
     }
 
-    /// This time plus `duration`, at most the latest time there is.
+    /// This time plus `duration`, at most [`Timestamp::LATEST`].
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
-        Self(self.0.saturating_add(micros))
+        Self(self.0.saturating_add(micros)).min(Self::LATEST)
     }
 
     /// How long from `earlier` to this time; zero where it lies ahead.
@@ -65,19 +77,34 @@ impl Timestamp {
         Self(self.0.div_euclid(SECOND) * SECOND)
     }
 
-    /// Reads ISO 8601 (RFC 3339), with `T` or a space; without an offset it is taken as UTC.
+    /// Reads ISO 8601 (RFC 3339), with `T` or a space; without an offset it is taken as UTC. A time zone may follow in
+    /// brackets (RFC 9557): `2026-01-31T09:00:00[Europe/Berlin]`.
     ///
     /// # Errors
-    /// Where the text is not a time.
+    /// Where the text is not a time in the years 1 to 9999, where the zone is not known, and where it never has the offset
+    /// that is given beside it.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
-        if let Ok(time) = text.parse::<jiff::Timestamp>() {
-            return Ok(Self(time.as_microsecond()));
+        let invalid = |reason: String| InvalidTime {
+            text: text.to_owned(),
+            reason,
+        };
+        let time = if text.contains('[') {
+            let zoned = text.parse::<jiff::ZonedDateTime>();
+            let time = zoned.map_err(|error| invalid(format!(" ({error})")))?;
+            time.timestamp()
+        } else {
+            let instant = text.parse::<jiff::Timestamp>();
+            let time = instant.or_else(|_| {
+                let civil = text.parse::<jiff::civil::DateTime>()?;
+                jiff::tz::TimeZone::UTC.to_timestamp(civil)
+            });
+            time.map_err(|_| invalid(String::new()))?
+        };
+        let time = Self(time.as_microsecond());
+        if (Self::EARLIEST..=Self::LATEST).contains(&time) {
+            return Ok(time);
         }
-        text.parse::<jiff::civil::DateTime>()
-            .ok()
-            .and_then(|civil| jiff::tz::TimeZone::UTC.to_timestamp(civil).ok())
-            .map(|time| Self(time.as_microsecond()))
-            .ok_or_else(|| InvalidTime(text.to_owned()))
+        Err(invalid(String::new()))
     }
 }
 
@@ -144,6 +171,44 @@ mod tests {
                 .to_string()
                 .contains("ISO 8601")
         );
+    }
+
+    /// Case Q20.
+    #[test]
+    fn a_zone_is_read_or_refused() {
+        let parse = |text: &str| Timestamp::parse(text).map(|time| time.to_string());
+        for (text, expected) in [
+            ("2030-06-01T09:00:00[Europe/Berlin]", "2030-06-01T07:00:00Z"),
+            ("2030-01-01 09:00:00[Europe/Berlin]", "2030-01-01T08:00:00Z"),
+            (
+                "2030-06-01T09:00:00+02:00[Europe/Berlin]",
+                "2030-06-01T07:00:00Z",
+            ),
+            ("2030-06-01T09:00:00[+02:00]", "2030-06-01T07:00:00Z"),
+            ("2030-06-01T09:00:00[UTC]", "2030-06-01T09:00:00Z"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(expected), "{text}");
+        }
+        for text in [
+            "2030-06-01T09:00:00[Europe/Atlantis]",
+            "2030-06-01T09:00:00+05:00[Europe/Berlin]",
+            "2030-06-01T09:00:00[Europe/Berlin",
+            "-000001-01-01T00:00:00Z",
+        ] {
+            let error = Timestamp::parse(text).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("{text:?} is not a time")),
+                "{error}"
+            );
+        }
+    }
+
+    /// Case Q20: a delay of any length gives a time that every reader understands.
+    #[test]
+    fn a_time_is_never_later_than_the_latest() {
+        let far = Timestamp::now().after(Duration::MAX);
+        assert_eq!(far, Timestamp::LATEST);
+        assert_eq!(Timestamp::parse(&far.to_string()), Ok(far));
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl Client {
 
     /// Enqueues a typed call, for [`Client::outcome`] to wait for.
     pub async fn start<R>(&self, queue: &str, call: Call<R>) -> Result<Started<R>, EnqueueError> {
-        let id = self.enqueue(queue, call.message).await?;
+        let id = self.enqueue(queue, call.message.awaited()).await?;
         Ok(Started::new(id))
     }
 
@@ -167,7 +167,7 @@ impl Client {
         let left = || timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
         let reply = self.connected.results.inbox(&message.id).await;
         message.reply_to = reply.as_ref().map(|reply| reply.inbox().to_owned());
-        let id = self.enqueue(queue, message).await?;
+        let id = self.enqueue(queue, message.awaited()).await?;
         if let Some(reply) = reply {
             let patience = left().unwrap_or(WAIT_POLL).min(WAIT_POLL);
             if let Ok(Some(result)) = tokio::time::timeout(patience, reply.ended()).await {

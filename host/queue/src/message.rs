@@ -22,6 +22,9 @@ use crate::{RetryPolicy, Timestamp, new_id};
 /// The newest wire format that this build reads. A message without the field has format 1.
 pub const FORMAT: u32 = 1;
 
+/// The `reply_to` of a message whose producer waits without an inbox.
+const AWAITED: &str = "-";
+
 /// A request to run a task once.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TaskMessage {
@@ -45,7 +48,8 @@ pub struct TaskMessage {
     pub retry: Option<RetryPolicy>,
     /// Whether no state and no result are to be kept.
     pub ignore_result: bool,
-    /// The inbox of the process that waits for its end; the worker sends the result there.
+    /// The inbox of the process that waits for its end; the worker sends the result there. A message that has one has a
+    /// result even where results are not kept: one that says only how the task ended.
     pub reply_to: Option<String>,
     /// The digest of the module's version that it must run on.
     pub pin: Option<String>,
@@ -107,6 +111,13 @@ impl TaskMessage {
         if let Err(error) = self.arguments.insert(name, &value.into()) {
             unreachable!("a value is JSON: {error}");
         }
+        self
+    }
+
+    /// The same, with the mark that somebody waits for its end: they are told of it even if its result is not kept.
+    #[must_use]
+    pub fn awaited(mut self) -> Self {
+        self.reply_to.get_or_insert_with(|| AWAITED.to_owned());
         self
     }
 

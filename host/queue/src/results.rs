@@ -72,6 +72,10 @@ pub struct TaskResult {
     /// The guest's backtrace.
     #[serde(default)]
     pub traceback: Option<String>,
+    /// Whether what the task returned is not kept, by its manifest or its message (`ignore_result`). Then `result` is
+    /// empty, and only says how it ended because somebody waits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignored: bool,
     /// What the last attempt used, and any field that a newer writer adds.
     #[serde(flatten)]
     pub extra: serde_json::Map<String, Value>,
@@ -201,6 +205,8 @@ pub trait Results: Debug + Send + Sync {
     /// An inbox for the result of a task that is about to be enqueued, which is quicker than to wait by its
     /// id; none where the store has no inboxes, or can't be reached now.
     async fn inbox(&self, task_id: &str) -> Option<Reply>;
+    /// For which of these tasks somebody may wait by its id. Where nobody can know, for all.
+    async fn awaited(&self, task_ids: &[&str]) -> Result<Vec<bool>, BrokerError>;
     /// Deletes a state and result; false if there was none.
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError>;
     /// Writes a heartbeat that lasts for `ttl`.

@@ -149,6 +149,16 @@ impl Bounded {
         match *given {
             Given::Nothing => Ok(None),
             Given::Whole(number) => self.check_whole(number).map(Some),
+            // Some languages write every number with a fraction: 0.0.
+            Given::Number(number) if number.fract() == 0.0 => {
+                let number = self.check(number)?;
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "whole and in a range of numbers from 0"
+                )]
+                Ok(Some(number as u64))
+            }
             Given::Number(number) => Err(self.refuse(shown(number))),
             Given::Other(ref text) => Err(self.refuse(text)),
         }
@@ -277,6 +287,8 @@ mod tests {
             "memory = 1.5 is not allowed; give a size from 64KiB to 1GiB"
         );
         assert_eq!(TIME.read(&given("null")), Ok(None));
+        assert_eq!(SIZE.read_whole(&given("65536.0")), Ok(Some(65_536)));
+        assert!(SIZE.read_whole(&given("-65536.0")).is_err());
         assert!(TIME.check(f64::NAN).is_err());
     }
 

@@ -21,7 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use self::lease_time::LeaseTime;
 use self::runner::{Runnable, TaskNotFound};
 use crate::observer::{AttemptEnded, AttemptInfo};
-use crate::result::StateChange;
+use crate::result::{Kept, StateChange};
 
 /// A delivery that was fetched, and is not settled yet.
 pub(crate) struct Attempt {
@@ -120,6 +120,16 @@ impl Attempt {
     pub(crate) fn ignores_result(&self, task: Option<&Arc<dyn Runnable>>) -> bool {
         self.message().is_some_and(|message| message.ignore_result)
             || task.is_some_and(|task| task.profile().ignore_result)
+    }
+
+    /// Which of its states and results are kept.
+    pub(crate) fn kept(&self, task: Option<&Arc<dyn Runnable>>) -> Kept {
+        let awaited = |message: &TaskMessage| message.reply_to.is_some();
+        match self.ignores_result(task) {
+            false => Kept::All,
+            true if self.message().is_some_and(awaited) => Kept::End,
+            true => Kept::Nothing,
+        }
     }
 
     /// What observers are told of it.

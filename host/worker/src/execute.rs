@@ -142,11 +142,14 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
         now: context.clock.now(),
     };
     let settlement = settlement(&attempt, &outcome, terms);
-    let change = if attempt.ignores_result(task.as_ref()) {
-        None
-    } else {
-        state_change(&attempt.delivery, &outcome, &settlement, usage.as_ref())
-    };
+    let kept = attempt.kept(task.as_ref());
+    let change = state_change(
+        &attempt.delivery,
+        &outcome,
+        &settlement,
+        usage.as_ref(),
+        kept,
+    );
     Concluded {
         attempt,
         settlement,
@@ -173,11 +176,8 @@ pub(crate) fn interrupt(context: &WorkerContext, attempt: Arc<Attempt>) -> Concl
         now: context.clock.now(),
     };
     let settlement = settlement(&attempt, &outcome, terms);
-    let change = if attempt.ignores_result(attempt.task()) {
-        None
-    } else {
-        state_change(&attempt.delivery, &outcome, &settlement, None)
-    };
+    let kept = attempt.kept(attempt.task());
+    let change = state_change(&attempt.delivery, &outcome, &settlement, None, kept);
     Concluded {
         settlement,
         change,

@@ -11,13 +11,26 @@ pub(crate) struct StateChange {
     pub(crate) body: Option<String>,
 }
 
+/// Which of a task's states and results are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    All,
+    /// Only how it ended, because somebody waits for that.
+    End,
+    Nothing,
+}
+
 /// The change to write along with a settlement; none where the task has not come any further.
 pub(crate) fn state_change(
     delivery: &Delivery,
     outcome: &Outcome,
     settlement: &Settlement,
     usage: Option<&Usage>,
+    kept: Kept,
 ) -> Option<StateChange> {
+    if kept == Kept::Nothing {
+        return None;
+    }
     let state = match (outcome, settlement) {
         (_, Settlement::Release) => return None,
         (_, Settlement::Retry { .. }) => TaskState::Retry,
@@ -25,13 +38,25 @@ pub(crate) fn state_change(
         // Clients wait for SUCCESS or FAILURE, so a dead letter is a FAILURE too.
         _ => TaskState::Failure,
     };
-    let body = (state.is_final()).then(|| body(delivery.message_id(), state, outcome, usage));
+    let ignored = kept == Kept::End;
+    if ignored && !state.is_final() {
+        return None;
+    }
+    let body =
+        (state.is_final()).then(|| body(delivery.message_id(), state, outcome, usage, ignored));
     Some(StateChange { state, body })
 }
 
 /// A [`chicory_queue::TaskResult`] as JSON. The result is JSON already and is not parsed again.
-fn body(task_id: &str, state: TaskState, outcome: &Outcome, usage: Option<&Usage>) -> String {
+fn body(
+    task_id: &str,
+    state: TaskState,
+    outcome: &Outcome,
+    usage: Option<&Usage>,
+    ignored: bool,
+) -> String {
     let (result, error, traceback) = match outcome {
+        Outcome::Completed { .. } if ignored => ("null", None, None),
         Outcome::Completed { result } => (result.as_str(), None, None),
         Outcome::Failed(failure) => (
             "null",
@@ -51,6 +76,9 @@ fn body(task_id: &str, state: TaskState, outcome: &Outcome, usage: Option<&Usage
     add(&mut text, &error);
     text.extend_from_slice(b",\"traceback\":");
     add(&mut text, &traceback);
+    if ignored {
+        text.extend_from_slice(b",\"ignored\":true");
+    }
     if let Some(usage) = usage {
         text.extend_from_slice(b",\"usage\":");
         add(&mut text, usage);
@@ -118,7 +146,13 @@ mod tests {
             ..Usage::default()
         };
         let delivery = delivery("id \"1\"");
-        let change = state_change(&delivery, &outcome, &Settlement::Complete, Some(&usage));
+        let change = state_change(
+            &delivery,
+            &outcome,
+            &Settlement::Complete,
+            Some(&usage),
+            Kept::All,
+        );
         let read = read(&change.unwrap());
         assert_eq!(
             (read.task_id.as_str(), read.state),
@@ -134,11 +168,29 @@ mod tests {
             error: "Trap: unreachable".into(),
             failed_at: Timestamp::now(),
         };
-        let change = state_change(&delivery("a"), &failed(), &dead, None).unwrap();
+        let change = state_change(&delivery("a"), &failed(), &dead, None, Kept::All).unwrap();
         assert_eq!(change.state, TaskState::Failure);
         let read = read(&change);
         assert_eq!(read.error.as_deref(), Some("Trap: unreachable"));
         assert_eq!(read.traceback.as_deref(), Some("  at work"));
+    }
+
+    /// Case Q2.
+    #[test]
+    fn of_an_ignored_result_only_the_end_is_told() {
+        let outcome = Outcome::Completed { result: "3".into() };
+        let change = |kept, outcome: &Outcome, settlement: &Settlement| {
+            state_change(&delivery("a"), outcome, settlement, None, kept)
+        };
+        let end = change(Kept::End, &outcome, &Settlement::Complete).unwrap();
+        let read = read(&end);
+        assert!(read.ignored && read.result.is_none() && read.state == TaskState::Success);
+        let retry = Settlement::Retry {
+            at: Timestamp::now(),
+            message: Box::new(TaskMessage::new("m.f")),
+        };
+        assert!(change(Kept::End, &failed(), &retry).is_none());
+        assert!(change(Kept::Nothing, &outcome, &Settlement::Complete).is_none());
     }
 
     #[test]
@@ -147,14 +199,20 @@ mod tests {
             at: Timestamp::now(),
             message: Box::new(TaskMessage::new("m.f")),
         };
-        let change = state_change(&delivery("a"), &failed(), &retry, None).unwrap();
+        let change = state_change(&delivery("a"), &failed(), &retry, None, Kept::All).unwrap();
         assert_eq!((change.state, change.body), (TaskState::Retry, None));
     }
 
     #[test]
     fn a_release_changes_nothing() {
         let delivery = delivery("a");
-        let change = state_change(&delivery, &Outcome::Interrupted, &Settlement::Release, None);
+        let change = state_change(
+            &delivery,
+            &Outcome::Interrupted,
+            &Settlement::Release,
+            None,
+            Kept::All,
+        );
         assert!(change.is_none());
     }
 }

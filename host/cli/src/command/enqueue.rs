@@ -35,7 +35,8 @@ pub(crate) struct EnqueueArgs {
     /// Delay before the first start: seconds, or a duration such as 500ms, 30s or 2h
     #[arg(long, value_name = "DURATION", value_parser = parse::seconds, conflicts_with = "eta")]
     delay: Option<Duration>,
-    /// Earliest time of the first start, in ISO 8601, such as 2026-01-31T09:00:00Z
+    /// Earliest time of the first start, in ISO 8601, such as 2026-01-31T09:00:00Z or
+    /// 2026-01-31T09:00:00[Europe/Berlin]
     #[arg(long, value_name = "TIME", value_parser = Timestamp::parse)]
     eta: Option<Timestamp>,
     /// Message id [default: a new UUID]
@@ -159,6 +160,9 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
         return enqueue_file::run(file, &defaults, context).await;
     }
     let mut message = message(&args, retry)?;
+    if args.wait {
+        message = message.awaited();
+    }
     let connected = context.connect().await?;
     let mut checks = Checks::new(connected.registry.as_ref(), context.config.validation);
     checks.check(&mut message).await?;

@@ -184,6 +184,9 @@ impl Lines {
                 return Ok(None);
             }
             self.number += 1;
+            if self.number == 1 && self.line.starts_with(BYTE_ORDER_MARK) {
+                self.line.drain(..BYTE_ORDER_MARK.len());
+            }
             if !self.line.trim_ascii().is_empty() {
                 let message = read_message(&self.line, defaults);
                 return message.map(Some).map_err(|reason| {
@@ -193,6 +196,24 @@ impl Lines {
         }
     }
 }
+
+/// What some programs begin a file in UTF-8 with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What looks like a field of a message, and would travel along without effect: what to give instead.
+const NO_FIELDS: [(&str, &str); 5] = [
+    ("queue", "set the queue of all messages with --queue"),
+    ("delay", "give the time of its start as `eta`"),
+    ("max_retries", "put it into `retry`: {\"max_retries\": 3}"),
+    (
+        "retry_delay",
+        "put it into `retry`: {\"max_retries\": 3, \"retry_delay\": 1}",
+    ),
+    (
+        "backoff",
+        "put it into `retry`: {\"max_retries\": 3, \"backoff\": \"fixed\"}",
+    ),
+];
 
 /// The fields of a line, as they were written.
 type Fields = BTreeMap<String, Box<RawValue>>;
@@ -209,10 +230,17 @@ fn fields(line: &[u8]) -> Result<Fields, String> {
 
 fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String> {
     let mut fields = fields(line)?;
-    if fields.contains_key("queue") {
-        return Err(
-            "a message has no field `queue`; set the queue of all messages with --queue".into(),
-        );
+    if let Some((name, instead)) = NO_FIELDS
+        .iter()
+        .find(|(name, _)| fields.contains_key(*name))
+    {
+        return Err(format!("a message has no field `{name}`; {instead}"));
+    }
+    if fields
+        .get("priority")
+        .is_some_and(|priority| priority.get() != "null")
+    {
+        return Err("`priority` has no effect yet; leave it out".into());
     }
     let written = |value: Value| to_raw_value(&value).map_err(|error| error.to_string());
     if fields.get("id").is_none_or(|id| id.get() == "null") {
@@ -267,6 +295,23 @@ mod tests {
         assert_eq!((batch[1].0, batch[1].1.id.as_str()), (3, "x"));
     }
 
+    /// Case Q20: a byte order mark, a number with a fraction, a zone, and a number that no float holds.
+    #[test]
+    fn what_other_programs_write_is_read() {
+        let mut lines = lines(
+            "\u{feff}{\"name\":\"m.f\",\"retries\":0.0,\"priority\":null,\"eta\":\"2030-06-01T09:00:00[Europe/Berlin]\",\
+             \"trace\":123456789012345678901234567890}",
+        );
+        let (_, message) = lines.next_batch(&defaults()).unwrap().remove(0);
+        assert_eq!(message.retries, 0);
+        assert_eq!(message.eta.unwrap().to_string(), "2030-06-01T07:00:00Z");
+        let stored = message.encode();
+        assert!(
+            stored.contains("\"trace\":123456789012345678901234567890"),
+            "{stored}"
+        );
+    }
+
     #[test]
     fn a_bad_line_is_named() {
         for (text, expected) in [
@@ -276,6 +321,27 @@ mod tests {
             (
                 "{\"name\":\"a\",\"queue\":\"b\"}",
                 "line 1: a message has no field `queue`",
+            ),
+            // Case Q20.
+            (
+                "{\"name\":\"a\",\"delay\":60}",
+                "line 1: a message has no field `delay`; give the time of its start as `eta`",
+            ),
+            (
+                "{\"name\":\"a\",\"priority\":9}",
+                "line 1: `priority` has no effect yet",
+            ),
+            (
+                "{\"name\":\"a\",\"kwargs\":[]}",
+                "line 1: kwargs: expected an object, got array",
+            ),
+            (
+                "{\"name\":\"a\",\"args\":{}}",
+                "line 1: args: expected an array, got object",
+            ),
+            (
+                "{\"name\":\"a\",\"retries\":0.5}",
+                "line 1: retries = 0.5 is not allowed",
             ),
             (
                 "{\"name\":\"a\",\"eta\":\"soon\"}",

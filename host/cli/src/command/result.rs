@@ -11,7 +11,7 @@ use clap::Args;
 use super::Context;
 use crate::config::parse;
 use crate::exit::CommandError;
-use crate::output::{Output, printable, write_result};
+use crate::output::{Output, printable, tell, write_result};
 
 /// Flags of `chicory result`.
 #[derive(Debug, Args)]
@@ -63,6 +63,13 @@ fn show(result: &TaskResult, output: Output) -> anyhow::Result<()> {
     if output.is_json() {
         output.value(result, |_| String::new())?;
     }
+    if result.state == TaskState::Success && result.ignored {
+        tell(&format!(
+            "task {} succeeded; its result is not kept, because `ignore_result` is set in its module's manifest or its message",
+            result.task_id
+        ));
+        return Ok(());
+    }
     if result.state == TaskState::Success {
         if !output.is_json() {
             write_result(result.result.as_ref().unwrap_or(&serde_json::Value::Null))?;
@@ -86,7 +93,7 @@ fn not_ended(task: &NotEnded, output: Output, what: &str) -> anyhow::Result<()> 
     }
     let state = match task.state {
         Some(state) => format!("its state is {}", state.name()),
-        None => "its state is not known: it has not started, never existed, or ended too long ago"
+        None => "its state is not known: it has not started, never existed, ended too long ago, or its result is not kept (`ignore_result`)"
             .into(),
     };
     Err(CommandError::NotEnded(format!("task {} {what}; {state}", task.task_id)).into())

@@ -96,6 +96,14 @@ pub enum CallError {
         /// `Name: message`.
         error: String,
     },
+    /// The task succeeded, but what it returned is not kept (`ignore_result`).
+    #[error(
+        "task {id} succeeded, but its result is not kept: `ignore_result` is set in its module's manifest or its message"
+    )]
+    Ignored {
+        /// The message's id.
+        id: String,
+    },
     /// It has not ended in time; it may yet.
     #[error("task {id} has not ended in time")]
     NotEnded {
@@ -125,6 +133,9 @@ pub(super) fn read<R: DeserializeOwned>(
             id: id.to_owned(),
             error: result.error.unwrap_or_default(),
         });
+    }
+    if result.ignored {
+        return Err(CallError::Ignored { id: id.to_owned() });
     }
     let value = result.result.unwrap_or_default();
     serde_json::from_value(value).map_err(|source| CallError::OtherType {

@@ -18,7 +18,7 @@ pub(super) const FORMATS: Bounded = Bounded::new("format", 1.0, FORMAT as f64, U
 
 /// A time in the years 1 to 9999, which ISO 8601 can write.
 const fn time(name: &'static str) -> Bounded {
-    Bounded::new(name, -62_135_596_800.0, 253_402_300_799.0, Unit::Seconds)
+    Bounded::new(name, -62_135_596_800.0, 253_402_128_000.0, Unit::Seconds)
 }
 
 /// Why a time can't be read.

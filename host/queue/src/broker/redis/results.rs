@@ -209,6 +209,20 @@ impl Results for RedisResults {
         self.waits.inbox(task_id).await
     }
 
+    async fn awaited(&self, task_ids: &[&str]) -> Result<Vec<bool>, BrokerError> {
+        let channels = task_ids.iter().map(|id| self.keys.done(id));
+        let mut command = cmd("PUBSUB");
+        command.arg("NUMSUB").arg(channels.collect::<Vec<_>>());
+        match self.connection.ask::<Vec<(String, u64)>>(&command).await {
+            Ok(counts) if counts.len() == task_ids.len() => {
+                Ok(counts.iter().map(|(_, count)| *count > 0).collect())
+            }
+            // A Cluster's nodes don't know each other's subscribers, and a user may lack the right to ask.
+            Ok(_) | Err(BrokerError::Refused { .. }) => Ok(vec![false; task_ids.len()]),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError> {
         let mut command = cmd("DEL");
         command

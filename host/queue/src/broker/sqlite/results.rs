@@ -86,6 +86,11 @@ impl Results for Sqlite {
         None
     }
 
+    /// Who waits looks at the file, and leaves no trace in it.
+    async fn awaited(&self, task_ids: &[&str]) -> Result<Vec<bool>, BrokerError> {
+        Ok(vec![true; task_ids.len()])
+    }
+
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError> {
         let task_id = task_id.to_owned();
         self.writer
