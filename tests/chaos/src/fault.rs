@@ -9,7 +9,19 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// Something that breaks, and is whole again at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// SIGKILL to a worker; another takes its place at the end.

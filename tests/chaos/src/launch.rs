@@ -25,7 +25,6 @@ pub struct Launch {
     program: PathBuf,
     folder: TempDir,
     broker: String,
-    variables: Vec<(String, String)>,
     /// One clock for each worker, if clocks are to be moved.
     clocks: Vec<FakeClock>,
 }
@@ -52,13 +51,7 @@ impl Launch {
             program: program.to_owned(),
             folder,
             broker,
-            variables: Vec::new(),
         }
-    }
-
-    /// Sets a variable in the program's environment.
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// A path in its folder.
@@ -119,8 +112,7 @@ impl Launch {
             .env("CHICORY_POLICY_HTTP", "private")
             // A moved clock lets nothing expire.
             .env("CHICORY_BACKEND_REDIS_RESULT_TTL", "86400")
-            .env("CHICORY_BROKER_SQLITE_RESULT_TTL", "86400")
-            .envs(self.variables.iter().cloned());
+            .env("CHICORY_BROKER_SQLITE_RESULT_TTL", "86400");
         command
     }
 }

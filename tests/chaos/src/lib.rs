@@ -6,6 +6,7 @@ pub mod account;
 pub mod clock;
 pub mod dice;
 pub mod effects;
+pub mod failover;
 pub mod fault;
 pub mod fleet;
 pub mod ground;

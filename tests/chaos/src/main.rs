@@ -3,16 +3,19 @@
 //! Must not know how things are broken or judged.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chicory_chaos::account::draw_up;
+use chicory_chaos::failover;
+use chicory_chaos::fault::Fault;
 use chicory_chaos::ground::Kind;
 use chicory_chaos::report::Report;
 use chicory_chaos::run::{Terms, run};
 use chicory_chaos::schedule::{self, Planned};
 use clap::Parser;
+use serde::Serialize;
 
 /// The real program under faults by a seeded schedule, and an exact account of its tasks.
 #[derive(Debug, Parser)]
@@ -44,24 +47,33 @@ struct Arguments {
     /// The longest from a fault's end to the next completed task, in seconds; by default 2, and on Cluster more.
     #[arg(long)]
     recovery: Option<u64>,
+    /// Instead of a run: a planned failover at 1,500 enqueues a second, and what it loses of 10,000 messages.
+    #[arg(long)]
+    failover: bool,
     /// Only print the schedule.
     #[arg(long)]
     plan: bool,
+    /// Only these faults, separated by commas, of those that can be done.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Fault>,
     /// The calm after each fault, in milliseconds; by default 3000, and more where failovers need it.
     #[arg(long)]
     calm: Option<u64>,
-    /// The setting `wait_replicas` of workers and producers.
-    #[arg(long)]
-    wait_replicas: Option<u32>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.failover {
+        return failover(&arguments);
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let seed = arguments
         .seed
         .unwrap_or_else(|| since.unwrap_or_default().as_secs());
-    let faults = arguments.broker.faults();
+    let mut faults = arguments.broker.faults();
+    if !arguments.only.is_empty() {
+        faults.retain(|fault| arguments.only.contains(fault));
+    }
     let drawn = schedule::Terms {
         faults: &faults,
         seconds: arguments.seconds,
@@ -75,7 +87,6 @@ fn main() -> ExitCode {
         tasks: arguments.tasks,
         workers: arguments.workers,
         program: arguments.program.unwrap_or_else(beside),
-        wait_replicas: arguments.wait_replicas,
         recovery: arguments
             .recovery
             .map_or(arguments.broker.recovery(), Duration::from_secs),
@@ -91,12 +102,36 @@ fn main() -> ExitCode {
     println!("seed {seed}; the schedule, as it is played:");
     let evidence = run(&terms, &|line| println!("{line}"));
     let report = Report::new(&terms, &evidence.enqueued, draw_up(&evidence));
-    if let Some(path) = arguments.report {
-        let json = serde_json::to_string_pretty(&report).expect("a report is JSON");
-        fs::write(&path, json).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    }
+    write_json(arguments.report.as_deref(), &report);
     print!("{}", report.text());
-    if report.passed() {
+    code(report.passed())
+}
+
+/// Messages of a planned failover, and how many of them in a second.
+const MESSAGES: usize = 10_000;
+const RATE: u32 = 1_500;
+
+fn failover(arguments: &Arguments) -> ExitCode {
+    let outcome = failover::run(failover::Terms {
+        ground: arguments.broker,
+        messages: MESSAGES,
+        rate: RATE,
+    });
+    let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
+    write_json(arguments.report.as_deref(), &outcome);
+    print!("{outcome}");
+    code(outcome.passed())
+}
+
+fn write_json(path: Option<&Path>, report: &impl Serialize) {
+    if let Some(path) = path {
+        let json = serde_json::to_string_pretty(report).expect("a report is JSON");
+        fs::write(path, json).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}
+
+fn code(passed: bool) -> ExitCode {
+    if passed {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

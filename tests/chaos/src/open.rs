@@ -7,8 +7,6 @@ use crate::account::Rule;
 /// Rules that may be broken, and why.
 pub const OPEN: &[(Rule, &str)] = &[
     (Rule::NotDoubled, "Q10: a repeated enqueue doubles messages"),
-    (Rule::LostOnlyBegun, "Q17: a whole batch is acknowledged"),
-    (Rule::SignedOff, "Q18: a drained worker's consumer stays"),
     (
         Rule::LogLines,
         "Q9: the client crate tells each of its tries",

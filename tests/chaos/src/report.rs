@@ -112,7 +112,7 @@ impl Report {
             };
             let mut what = line.planned.fault.to_string();
             if line.planned.fault.has_a_seat() {
-                let _ = write!(what, ", number {}", line.planned.seat + 1);
+                let _ = write!(what, " ({})", line.planned.seat + 1);
             }
             let beside = if line.planned.beside { "+ " } else { "" };
             let _ = writeln!(
@@ -162,24 +162,58 @@ impl Report {
             let known = open::case(rule).map_or("WRONG".into(), |case| format!("open, {case}"));
             let _ = writeln!(text, "\n{rule:?}, {} times; {known}", wrongs.len());
             for one in wrongs.iter().take(TOLD) {
-                let _ = writeln!(text, "  {}", one.text);
+                wrap(text, &one.text);
             }
         }
-        let end = if self.passed {
-            "passed".to_owned()
-        } else {
-            format!(
-                "FAILED; again with --broker {} --seed {} --seconds {} --tasks {}, or with --schedule and the JSON report",
-                self.broker.to_lowercase(),
-                self.seed,
-                self.seconds,
-                self.tasks
-            )
-        };
-        let _ = writeln!(text, "\n{end}");
+        if self.passed {
+            text.push_str("\npassed\n");
+            return;
+        }
+        let _ = writeln!(
+            text,
+            "\nFAILED; to play it again, give --schedule this report as JSON, or:"
+        );
+        let broker = self.broker.to_lowercase();
+        let (seed, seconds, tasks) = (self.seed, self.seconds, self.tasks);
+        let again = format!("--broker {broker} --seed {seed} --seconds {seconds} --tasks {tasks}");
+        wrap(text, &again);
+    }
+}
+
+/// Adds a paragraph, indented by two columns.
+fn wrap(text: &mut String, paragraph: &str) {
+    for line in paragraph.lines() {
+        let mut column = 0;
+        for word in line.split_whitespace() {
+            let width = word.chars().count();
+            if column == 0 || column + 1 + width > WIDTH {
+                text.push_str(if column == 0 { "  " } else { "\n    " });
+                column = if column == 0 { 2 } else { 4 };
+            } else {
+                text.push(' ');
+                column += 1;
+            }
+            text.push_str(word);
+            column += width;
+        }
+        text.push('\n');
     }
 }
 
 fn cut(line: &str) -> String {
     line.chars().take(WIDTH).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paragraph_keeps_to_the_width() {
+        let mut text = String::new();
+        wrap(&mut text, &"word ".repeat(60));
+        assert_eq!(text.split_whitespace().count(), 60);
+        assert!(text.lines().count() == 4, "{text}");
+        assert!(text.lines().all(|line| line.len() <= WIDTH), "{text}");
+    }
 }

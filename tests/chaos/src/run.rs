@@ -36,8 +36,6 @@ pub struct Terms {
     pub workers: usize,
     /// The longest from a fault's end to the next completed task.
     pub recovery: Duration,
-    /// The setting `wait_replicas`.
-    pub wait_replicas: Option<u32>,
     /// The program.
     pub program: PathBuf,
     /// What breaks when.
@@ -118,11 +116,7 @@ fn launch(terms: &Terms, ground: &dyn Ground, effects: &Effects) -> Launch {
     } else {
         0
     };
-    let mut launch = Launch::new(&terms.program, ground.url(), &effects.authority, clocks);
-    if let Some(count) = terms.wait_replicas {
-        launch.set("CHICORY_BROKER_REDIS_WAIT_REPLICAS", &count.to_string());
-    }
-    launch
+    Launch::new(&terms.program, ground.url(), &effects.authority, clocks)
 }
 
 /// What is broken and watched.

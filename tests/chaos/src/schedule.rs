@@ -87,7 +87,7 @@ impl fmt::Display for Planned {
             self.fault
         )?;
         if self.fault.has_a_seat() {
-            write!(f, ", number {}", self.seat + 1)?;
+            write!(f, " ({})", self.seat + 1)?;
         }
         Ok(())
     }

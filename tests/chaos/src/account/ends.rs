@@ -45,7 +45,9 @@ pub(super) fn row(kind: Kind, evidence: &Evidence, wrong: &mut Vec<Wrong>) -> Ro
             wrong.extend(seen.end());
         }
         wrong.extend(seen.repeats());
-        wrong.extend(seen.dead_letters());
+        if evidence.left.ends.contains_key(&task.id) {
+            wrong.extend(seen.dead_letters());
+        }
         wrong.extend(seen.early());
         row.right += usize::from(wrong.len() == before && !seen.is_cut_off());
     }
