@@ -62,7 +62,7 @@ pub enum Rule {
     NotRefused,
     /// A task that was acknowledged ends.
     NotLost,
-    /// A task at most once that ended without a word had begun.
+    /// A task at most once that ended without a word had begun, or was being acknowledged in a fault.
     LostOnlyBegun,
     /// It ends as it should.
     RightEnd,
@@ -112,6 +112,9 @@ pub struct Row {
     pub right: usize,
     /// Those at most once that ended without a word after they had begun, at a kill.
     pub cut_off: usize,
+    /// Those at most once that ended without a word before they had begun: the answer to their acknowledgement was lost
+    /// in a fault, so that they might have begun.
+    pub unbegun: usize,
     /// Executions without faults.
     pub attempts: usize,
     /// Executions that were counted.
@@ -202,7 +205,7 @@ mod tests {
         let ended = |task: &Task| (task.id.clone(), (task.kind.succeeds(), "Failed".into()));
         Evidence {
             enqueued: Enqueued {
-                acknowledged: tasks.iter().map(|task| task.id.clone()).collect(),
+                acknowledged: tasks.iter().map(|task| (task.id.clone(), start)).collect(),
                 ..Enqueued::default()
             },
             executions: tasks.iter().map(ran).collect(),
@@ -300,7 +303,12 @@ mod tests {
         let account = draw_up(&evidence);
         assert!(account.wrong.is_empty(), "{:?}", account.wrong);
         assert_eq!(account.rows.iter().map(|row| row.cut_off).sum::<usize>(), 1);
+        // One whose acknowledgement was under way; but not without a fault.
         evidence.executions.remove("once-1");
+        let account = draw_up(&evidence);
+        assert!(account.wrong.is_empty(), "{:?}", account.wrong);
+        assert_eq!(account.rows.iter().map(|row| row.unbegun).sum::<usize>(), 1);
+        evidence.faults.clear();
         assert_eq!(broken(&evidence), [Rule::LostOnlyBegun]);
     }
 

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// One of them runs within this time.
 const RUNNING: Duration = Duration::from_secs(2);
 /// What the program takes from its start to its batch, about.
-const SENT: Duration = Duration::from_millis(20);
+const SENT: Duration = Duration::from_millis(8);
 /// A producer that takes longer is killed, and its batch tried again.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -37,8 +37,8 @@ pub struct Batch {
 /// What producers have done.
 #[derive(Debug, Clone, Default)]
 pub struct Enqueued {
-    /// Ids that are queued for sure, as the program said.
-    pub acknowledged: HashSet<String>,
+    /// Ids that are queued for sure, and when the program had said so.
+    pub acknowledged: HashMap<String, Instant>,
     /// Ids that were sent more than once, because the first try's end was not known to be good.
     pub sent_again: HashSet<String>,
     /// The queue of each id.
@@ -143,7 +143,8 @@ impl Producers {
         let ids = batch.tasks.iter().map(|task| task.id.clone());
         let mut done = lock(&self.done);
         if code == Some(0) {
-            done.acknowledged.extend(ids);
+            let now = Instant::now();
+            done.acknowledged.extend(ids.map(|id| (id, now)));
             return true;
         }
         done.sent_again.extend(ids);

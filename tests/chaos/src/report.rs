@@ -96,6 +96,13 @@ impl Report {
                 row.executions.saturating_sub(row.attempts)
             );
         }
+        let unbegun: usize = self.account.rows.iter().map(|row| row.unbegun).sum();
+        if unbegun > 0 {
+            let _ = writeln!(
+                text,
+                "{unbegun} of once were lost while they were acknowledged, before they began"
+            );
+        }
     }
 
     fn faults(&self, text: &mut String) {

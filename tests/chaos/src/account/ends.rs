@@ -15,6 +15,10 @@ use crate::task::{Kind, Task};
 const AFTERMATH: Duration = Duration::from_millis(LEASE_MS + 3_000);
 /// How long after the start of an execution a kill can still lose its result: the longest task, and a server's outage.
 const UNSETTLED: Duration = Duration::from_secs(20);
+/// How long a task may wait until it is acknowledged and begins, where no fault keeps it.
+const WAITING: Duration = Duration::from_secs(5);
+/// How many tasks at most once the workers acknowledge at a time: as many as they have threads.
+const UNDER_WAY: usize = 6;
 /// How much early a delayed task may seem to be: two processes read their clocks one after the other.
 const EARLY: f64 = 0.05;
 
@@ -25,13 +29,14 @@ pub(super) fn row(kind: Kind, evidence: &Evidence, wrong: &mut Vec<Wrong>) -> Ro
         tasks: 0,
         right: 0,
         cut_off: 0,
+        unbegun: 0,
         attempts: 0,
         executions: 0,
     };
     for task in evidence.tasks.iter().filter(|task| task.kind == kind) {
         let seen = Seen { task, evidence };
         row.executions += seen.executions().len();
-        if !evidence.enqueued.acknowledged.contains(&task.id) {
+        if !evidence.enqueued.acknowledged.contains_key(&task.id) {
             let text = format!("{}: no producer got it in", task.id);
             wrong.push(Wrong::new(Rule::Enqueued, text));
             continue;
@@ -39,8 +44,10 @@ pub(super) fn row(kind: Kind, evidence: &Evidence, wrong: &mut Vec<Wrong>) -> Ro
         row.tasks += 1;
         row.attempts += kind.attempts();
         let before = wrong.len();
-        if seen.is_cut_off() {
-            row.cut_off += 1;
+        let (cut_off, unbegun) = (seen.is_cut_off(), seen.is_unbegun());
+        if cut_off || unbegun {
+            row.cut_off += usize::from(cut_off);
+            row.unbegun += usize::from(unbegun);
         } else {
             wrong.extend(seen.end());
         }
@@ -49,7 +56,16 @@ pub(super) fn row(kind: Kind, evidence: &Evidence, wrong: &mut Vec<Wrong>) -> Ro
             wrong.extend(seen.dead_letters());
         }
         wrong.extend(seen.early());
-        row.right += usize::from(wrong.len() == before && !seen.is_cut_off());
+        row.right += usize::from(wrong.len() == before && !cut_off && !unbegun);
+    }
+    let faults = evidence.faults.iter();
+    let most = UNDER_WAY
+        * faults
+            .filter(|one| one.planned.fault.repeats_tasks())
+            .count();
+    if row.unbegun > most {
+        let text = format!("{} had not begun; {most} could be under way", row.unbegun);
+        wrong.push(Wrong::new(Rule::LostOnlyBegun, text));
     }
     row
 }
@@ -106,6 +122,19 @@ impl Seen<'_> {
                     first.begun + UNSETTLED,
                     Duration::ZERO,
                 )
+            })
+    }
+
+    /// At most once: there was a fault at the time that it was to begin.
+    fn is_unbegun(&self) -> bool {
+        let known = &self.evidence.enqueued.acknowledged;
+        let gone = !self.evidence.left.ends.contains_key(&self.task.id);
+        self.task.kind == Kind::Once
+            && gone
+            && self.executions().is_empty()
+            && known.get(&self.task.id).is_some_and(|enqueued| {
+                let until = *enqueued + WAITING;
+                self.happened(Fault::repeats_tasks, *enqueued, until, Duration::ZERO)
             })
     }
 
