@@ -2,7 +2,7 @@
 //!
 //! Must not know who promotes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chicory_queue::Timestamp;
 use chicory_testing::{Site, WorkerProcess, assert_each_once};
@@ -64,4 +64,31 @@ fn a_task_of_ten_lease_times_runs_once() {
             .unwrap(),
         0
     );
+}
+
+/// Case Q13: messages that are delayed by hand start soon after their time, however many queues a worker serves.
+#[test]
+fn q13_of_sixty_queues_each_is_looked_at_within_a_second() {
+    let site = Site::new();
+    let queues: Vec<String> = (0..60).map(|number| format!("q{number}")).collect();
+    let flags: Vec<&str> = (queues.iter())
+        .flat_map(|queue| ["--queue", queue])
+        .collect();
+    let worker = site.worker(&flags);
+    let mut redis = site.connection();
+    for queue in ["q59", "q30", "q0"] {
+        let data = json!({ "id": queue, "name": "demo.noop" }).to_string();
+        let due = Timestamp::now().as_seconds();
+        let begun = Instant::now();
+        redis
+            .zadd::<_, _, _, ()>(format!("chicory:delayed:{queue}"), data, due)
+            .unwrap();
+        worker.line_about("done", queue);
+        // It was up to 18 seconds, by the number of queues.
+        assert!(
+            begun.elapsed() < Duration::from_secs(6),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
 }

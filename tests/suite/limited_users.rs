@@ -68,6 +68,19 @@ fn the_rights_in_the_document_are_enough() {
         ran.ok().to_owned()
     };
     assert_eq!(producer(&["enqueue", "demo.add", "1", "2", "--wait"]), "3");
+    for action in ["return", "run"] {
+        let given = [
+            "enqueue",
+            "demo.add",
+            "1",
+            "2",
+            "--id",
+            "given",
+            "--on-duplicate",
+            action,
+        ];
+        assert_eq!(producer(&[&given[..], &["--wait"]].concat()), "3");
+    }
     let late = producer(&["enqueue", "demo.add", "1", "2", "--delay", "200ms"]);
     worker.line_about("done", &late);
     let flaky = producer(&["enqueue", "demo.flaky"]);

@@ -26,7 +26,7 @@ pub struct KeptLetter {
 }
 
 impl Admin {
-    /// Dead letters of a queue, the oldest first.
+    /// A range of a queue's dead letters.
     ///
     /// # Errors
     /// Where the broker can't be reached.
@@ -122,6 +122,7 @@ impl Admin {
             let range = DeadLetterRange {
                 count: PAGE,
                 after: ids.last().cloned(),
+                newest_first: false,
             };
             let page = self.connected.inspect.dead_letters(queue, range).await?;
             let last = page.len() < PAGE;

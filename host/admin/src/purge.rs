@@ -4,7 +4,9 @@
 
 use std::borrow::Cow;
 
-use chicory_queue::{ResultRecord, ScanCursor, ScanPart, TaskMessage, TaskResult, TaskState};
+use chicory_queue::{
+    PURGED, ResultRecord, ScanCursor, ScanPart, TaskMessage, TaskResult, TaskState,
+};
 
 use crate::{Admin, AdminError};
 
@@ -23,7 +25,7 @@ impl Admin {
     pub async fn purge(&self, queue: &str) -> Result<u64, AdminError> {
         let awaited = self.awaited(queue).await?;
         let removed = self.connected.inspect.purge(queue).await?;
-        let error = format!("Purged: queue {queue:?} was emptied before the task had ended");
+        let error = format!("{PURGED}: queue {queue:?} was emptied before the task had ended");
         for Awaited { task_id, reply_to } in awaited {
             // A task that has ended meanwhile keeps its result.
             if self.connected.results.result(&task_id).await?.is_some() {

@@ -37,7 +37,21 @@ impl Admin {
     /// # Errors
     /// Where the broker can't be reached.
     pub async fn queues(&self) -> Result<Vec<QueueRow>, AdminError> {
-        let mut queues = self.connected.inspect.queues().await?;
+        let queues = self.connected.inspect.queues().await?;
+        self.rows(queues).await
+    }
+
+    /// The same, with queues that only other programs have used, which are noted as well. Looks at everything that the
+    /// store has, so it may take long.
+    ///
+    /// # Errors
+    /// Where the broker can't be reached.
+    pub async fn find_queues(&self) -> Result<Vec<QueueRow>, AdminError> {
+        let queues = self.connected.inspect.find_queues().await?;
+        self.rows(queues).await
+    }
+
+    async fn rows(&self, mut queues: Vec<String>) -> Result<Vec<QueueRow>, AdminError> {
         queues.sort();
         let mut rows = Vec::with_capacity(queues.len());
         for queue in queues {

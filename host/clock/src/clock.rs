@@ -12,6 +12,11 @@ use crate::Timestamp;
 pub trait Clock: Debug + Send + Sync {
     /// The current time.
     fn now(&self) -> Timestamp;
+
+    /// The time that a store goes by in place of its own clock. Only a clock that a test moves has one.
+    fn of_stores(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 /// The machine's clock.
@@ -56,5 +61,9 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+
+    fn of_stores(&self) -> Option<Timestamp> {
+        Some(self.now())
     }
 }

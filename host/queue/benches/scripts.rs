@@ -159,10 +159,10 @@ async fn promote(bench: &Bench, size: usize) -> Duration {
         .queue
         .connected
         .broker
-        .promote(&bench.queue.name, size)
+        .promote(std::slice::from_ref(&bench.queue.name), size)
         .await;
     let taken = begun.elapsed();
-    assert_eq!(promoted.expect("the server promotes").0, size);
+    assert_eq!(promoted.expect("the server promotes").moved, size);
     let deliveries = bench.fetch(size).await;
     bench.queue.settle_each(&completions(&deliveries)).await;
     taken

@@ -50,16 +50,60 @@ pub struct ReclaimRequest<'a> {
     pub bytes: usize,
 }
 
+/// What is done about a message whose id is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDuplicate {
+    /// It is not added, and answered with [`Enqueued::Present`].
+    #[default]
+    Return,
+    /// None of the call's messages is added.
+    Reject,
+    /// It is added, and its earlier result is deleted.
+    Run,
+}
+
+impl OnDuplicate {
+    /// Its name, as flags and scripts have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Return => "return",
+            Self::Reject => "reject",
+            Self::Run => "run",
+        }
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It was added.
+    Added,
+    /// A message of its id is there already.
+    Present,
+}
+
+/// What a promotion did and found. Its times are of the store's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Promoted {
+    /// Number of messages that are ready now.
+    pub moved: usize,
+    /// When the next message is due.
+    pub next: Option<Timestamp>,
+    /// What the clock showed.
+    pub now: Timestamp,
+}
+
 /// Says that a message became due earlier than the promoter may have known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wake {
     /// The queue.
     pub queue: Arc<str>,
-    /// When the message is due.
+    /// When the message is due, by the store's clock.
     pub due: Timestamp,
 }
 
-/// The hot path. All times come from the broker's [`Clock`], except leases, which the store times itself.
+/// The hot path. When a message is due, the store's clock decides, and so it does on leases. The broker's [`Clock`] only says
+/// how far ahead a time is that a caller has computed by the same clock.
 #[async_trait]
 pub trait Broker: Debug + Send + Sync {
     /// How long a lease lasts unless it is extended. The broker's configuration is its only source.
@@ -67,6 +111,19 @@ pub trait Broker: Debug + Send + Sync {
 
     /// Adds messages, all or none: those with an `eta` ahead are delayed, the others are ready.
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError>;
+
+    /// The same for messages of which some have ids that their queue is to know ([`TaskMessage::with_id`]). Such an id is
+    /// there while a message of it is ready, delayed or leased in this queue, and after its end as long as its result is
+    /// kept, even if it has none; and, in any queue, while there is a result for it. One answer per message, in order.
+    ///
+    /// # Errors
+    /// [`BrokerError::DuplicateId`] if an id is there and is to be refused: then nothing was added.
+    async fn enqueue_noted(
+        &self,
+        queue: &str,
+        messages: &[TaskMessage],
+        on_duplicate: OnDuplicate,
+    ) -> Result<Vec<Enqueued>, BrokerError>;
 
     /// Leases up to `limit` ready messages, waiting for the first.
     async fn fetch(&self, request: FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError>;
@@ -81,12 +138,13 @@ pub trait Broker: Debug + Send + Sync {
     /// Acknowledges before the task runs (at most once). One answer per lease, in order.
     async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;
 
-    /// Makes up to `limit` due messages ready. Returns their number, and when the next message is due.
-    async fn promote(
-        &self,
-        queue: &str,
-        limit: usize,
-    ) -> Result<(usize, Option<Timestamp>), BrokerError>;
+    /// Makes up to `limit` messages of these queues ready that are due by the store's clock.
+    async fn promote(&self, queues: &[Arc<str>], limit: usize) -> Result<Promoted, BrokerError>;
+
+    /// The queues in groups, each of which one call may concern without waiting for the servers of others.
+    fn groups<'a>(&self, queues: &'a [Arc<str>]) -> Vec<&'a [Arc<str>]> {
+        vec![queues]
+    }
 
     /// Reclaims deliveries whose lease has expired: the caller holds their leases now.
     async fn reclaim(&self, request: ReclaimRequest<'_>) -> Result<Vec<Delivery>, BrokerError>;

@@ -16,7 +16,10 @@ pub use self::call::{Call, CallError, Started};
 pub use self::nested::Nested;
 use crate::results::WAIT_POLL;
 use crate::validate::{Checks, EnqueueError, ValidationMode};
-use crate::{BrokerConfig, BrokerError, Connected, SystemClock, TaskMessage, TaskResult, connect};
+use crate::{
+    BrokerConfig, BrokerError, Connected, Enqueued, OnDuplicate, SystemClock, TaskMessage,
+    TaskResult, connect,
+};
 
 /// A producer. Cheap to clone; all clones share one connection.
 ///
@@ -50,6 +53,7 @@ use crate::{BrokerConfig, BrokerError, Connected, SystemClock, TaskMessage, Task
 pub struct Client {
     connected: Connected,
     validation: ValidationMode,
+    on_duplicate: OnDuplicate,
 }
 
 impl Client {
@@ -70,6 +74,7 @@ impl Client {
         Self {
             connected,
             validation: ValidationMode::default(),
+            on_duplicate: OnDuplicate::default(),
         }
     }
 
@@ -78,6 +83,16 @@ impl Client {
     pub fn validation(self, mode: ValidationMode) -> Self {
         Self {
             validation: mode,
+            ..self
+        }
+    }
+
+    /// Sets what is done about messages with ids of the caller's ([`TaskMessage::with_id`]) that are there already. By
+    /// default they are not added again.
+    #[must_use]
+    pub fn on_duplicate(self, on_duplicate: OnDuplicate) -> Self {
+        Self {
+            on_duplicate,
             ..self
         }
     }
@@ -101,15 +116,30 @@ impl Client {
         queue: &str,
         mut messages: Vec<TaskMessage>,
     ) -> Result<Vec<String>, EnqueueError> {
-        let mut checks = Checks::new(self.connected.registry.as_ref(), self.validation);
-        for message in &mut messages {
-            checks.check(message).await?;
-        }
-        self.connected.broker.enqueue(queue, &messages).await?;
+        self.enqueue_each(queue, &mut messages).await?;
         Ok(messages
             .into_iter()
             .map(|message| message.id.into())
             .collect())
+    }
+
+    /// The same; says of each message whether it was added, or is there already.
+    pub async fn enqueue_each(
+        &self,
+        queue: &str,
+        messages: &mut [TaskMessage],
+    ) -> Result<Vec<Enqueued>, EnqueueError> {
+        let mut checks = Checks::new(self.connected.registry.as_ref(), self.validation);
+        for message in &mut *messages {
+            checks.check(message).await?;
+        }
+        let broker = &self.connected.broker;
+        if messages.iter().any(|message| message.noted) {
+            let answers = broker.enqueue_noted(queue, messages, self.on_duplicate);
+            return Ok(answers.await?);
+        }
+        broker.enqueue(queue, messages).await?;
+        Ok(vec![Enqueued::Added; messages.len()])
     }
 
     /// A task's result; `None` if the task has not finished, or the result has expired.
@@ -167,8 +197,12 @@ impl Client {
         let left = || timeout.map(|timeout| timeout.saturating_sub(begun.elapsed()));
         let reply = self.connected.results.inbox(&message.id).await;
         message.reply_to = reply.as_ref().map(|reply| reply.inbox().to_owned());
-        let id = self.enqueue(queue, message.awaited()).await?;
-        if let Some(reply) = reply {
+        let mut messages = [message.awaited()];
+        let answers = self.enqueue_each(queue, &mut messages).await?;
+        let [message] = messages;
+        let id = message.id;
+        // Of a message that is there already, the result may have been sent elsewhere.
+        if let Some(reply) = reply.filter(|_| answers == [Enqueued::Added]) {
             let patience = left().unwrap_or(WAIT_POLL).min(WAIT_POLL);
             if let Ok(Some(result)) = tokio::time::timeout(patience, reply.ended()).await {
                 return Ok(Some(result));

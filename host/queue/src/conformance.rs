@@ -4,6 +4,7 @@
 //! a way to open one, and [`for_each_promise!`](crate::for_each_promise) makes a test of each promise.
 
 pub mod dead_letters;
+pub mod duplicates;
 pub mod enqueue;
 pub mod fetch;
 mod fixture;
@@ -30,6 +31,15 @@ macro_rules! for_each_promise {
             enqueue::a_bulk_of_ten_thousand_arrives_whole,
             enqueue::a_full_queue_refuses_all_or_takes_all,
             enqueue::an_eta_ahead_delays_and_one_behind_does_not,
+            duplicates::an_id_is_there_until_its_result_is_gone,
+            duplicates::an_id_is_forgotten_in_time,
+            duplicates::a_batch_is_answered_one_by_one,
+            duplicates::a_batch_with_an_id_that_is_there_is_refused,
+            duplicates::an_id_that_is_there_is_run_again,
+            duplicates::an_id_with_a_result_is_there,
+            duplicates::a_purge_leaves_no_id,
+            duplicates::a_replay_clears_the_old_end,
+            duplicates::an_acknowledged_id_is_remembered,
             fetch::a_fetch_takes_at_most_its_limit,
             fetch::no_queue_starves,
             fetch::backlogs_take_turns,
@@ -64,17 +74,22 @@ macro_rules! for_each_promise {
             settle::an_acknowledged_delivery_is_settled_without_a_lease,
             settle::unknown_fields_survive_retry_and_replay,
             promote::due_messages_come_in_the_order_of_their_times,
+            promote::queues_are_promoted_together,
             promote::promote_moves_at_most_its_limit,
             promote::racing_promoters_move_each_message_once,
             dead_letters::a_dead_letter_has_all_its_fields,
             dead_letters::they_are_listed_in_pages,
+            dead_letters::the_newest_of_a_task_is_found,
             dead_letters::the_oldest_make_room,
             dead_letters::a_replay_keeps_the_retries_unless_told,
             dead_letters::both_ids_find_it,
             dead_letters::an_unreadable_one_is_not_replayed_and_stays,
             dead_letters::they_are_deleted_and_purged,
             inspect::the_numbers_are_right,
+            inspect::the_age_of_the_oldest_ready_message_is_known,
             inspect::queues_are_listed,
+            inspect::a_purged_queue_that_nobody_serves_is_gone,
+            inspect::a_purge_takes_many,
             inspect::delayed_messages_are_listed_by_time,
             inspect::a_purge_takes_all_but_dead_letters,
             inspect::a_scan_meets_every_message,
@@ -123,6 +138,7 @@ mod tests {
         let listed = for_each_promise!(names);
         let sources = [
             ("dead_letters", include_str!("conformance/dead_letters.rs")),
+            ("duplicates", include_str!("conformance/duplicates.rs")),
             ("enqueue", include_str!("conformance/enqueue.rs")),
             ("fetch", include_str!("conformance/fetch.rs")),
             ("inspect", include_str!("conformance/inspect.rs")),

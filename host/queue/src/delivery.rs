@@ -30,6 +30,8 @@ pub struct Lease {
     /// The queue's counter of reclaims when the entry was read, if the broker counts them: while the counter
     /// is unchanged, this lease has not been reclaimed. `None` is always safe: the lease is then checked.
     pub reclaims: Option<u64>,
+    /// The message's id, if it is noted ([`TaskMessage::noted`]): its end is to be noted too.
+    pub noted_id: Option<SharedStr>,
 }
 
 /// What a delivery carries.

@@ -32,6 +32,19 @@ pub enum BrokerError {
         /// The limit.
         limit: u64,
     },
+    /// A message of an id that must be new is there already; nothing was enqueued.
+    #[error(
+        "DuplicateId: queue {queue:?} has had message {id:?} already{}: it is queued, runs or has ended not long ago; nothing was enqueued; give another id, or choose `return` or `run` for ids that are there",
+        others(*count)
+    )]
+    DuplicateId {
+        /// The queue.
+        queue: String,
+        /// The id, or the first of them.
+        id: String,
+        /// Number of messages that are there already.
+        count: u64,
+    },
     /// The request or the configuration is wrong; trying again does not help.
     #[error("{0}")]
     Invalid(String),
@@ -60,6 +73,13 @@ pub enum BrokerError {
 
 fn aside(advice: Option<&str>) -> String {
     advice.map_or_else(String::new, |advice| format!(" ({advice})"))
+}
+
+fn others(count: u64) -> String {
+    match count {
+        0 | 1 => String::new(),
+        _ => format!(", and {} others of the batch", count - 1),
+    }
 }
 
 impl BrokerError {

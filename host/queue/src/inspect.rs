@@ -23,6 +23,9 @@ pub struct QueueStats {
     pub dead: u64,
     /// Consumers known to the broker.
     pub consumers: u64,
+    /// How long the oldest of the messages that can be fetched now has been ready, in milliseconds; none where there is
+    /// none, or where that is not known.
+    pub oldest_ready_ms: Option<u64>,
 }
 
 impl QueueStats {
@@ -55,13 +58,15 @@ pub struct DeadLetter {
     pub task_name: String,
 }
 
-/// Which dead letters to list, oldest first.
+/// Which dead letters to list.
 #[derive(Debug, Clone)]
 pub struct DeadLetterRange {
     /// Maximum number of dead letters.
     pub count: usize,
-    /// Only those after this id (exclusive).
+    /// Only those after this id (exclusive), in the order of the list.
     pub after: Option<String>,
+    /// Whether the newest come first; otherwise the oldest do.
+    pub newest_first: bool,
 }
 
 impl Default for DeadLetterRange {
@@ -69,6 +74,7 @@ impl Default for DeadLetterRange {
         Self {
             count: 100,
             after: None,
+            newest_first: false,
         }
     }
 }
@@ -156,21 +162,26 @@ impl ScanCursor {
 /// The operators' side of a broker.
 #[async_trait]
 pub trait Inspect: Debug + Send + Sync {
-    /// The names of all queues that have keys.
+    /// The names of all queues that have something, as far as they were noted: a queue that another program has filled
+    /// by hand is known once a worker serves it.
     async fn queues(&self) -> Result<Vec<String>, BrokerError>;
+    /// The same, by looking at everything that the store has, also of other programs: slow. On Redis, queues that are found
+    /// are noted.
+    async fn find_queues(&self) -> Result<Vec<String>, BrokerError>;
     /// A queue in numbers; all zero if it doesn't exist.
     async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError>;
     /// Delayed messages, the next due first.
     async fn delayed(&self, queue: &str, count: usize) -> Result<Vec<DelayedMessage>, BrokerError>;
-    /// Removes all ready, leased and delayed messages; returns their number.
+    /// Removes all ready, leased and delayed messages, in short steps; returns their number. What is added meanwhile may go
+    /// as well, or stay.
     async fn purge(&self, queue: &str) -> Result<u64, BrokerError>;
-    /// Dead letters, oldest first.
+    /// A range of the dead letters.
     async fn dead_letters(
         &self,
         queue: &str,
         range: DeadLetterRange,
     ) -> Result<Vec<DeadLetter>, BrokerError>;
-    /// One dead letter, by its own id or its task's.
+    /// One dead letter, by its own id or its task's (then the newest).
     async fn dead_letter(&self, queue: &str, id: &str) -> Result<Option<DeadLetter>, BrokerError>;
     /// Makes a dead letter ready again; false if there is none with this id.
     ///
@@ -184,7 +195,7 @@ pub trait Inspect: Debug + Send + Sync {
     ) -> Result<bool, BrokerError>;
     /// Deletes a dead letter; false if there is none with this id.
     async fn delete_dead_letter(&self, queue: &str, id: &str) -> Result<bool, BrokerError>;
-    /// Deletes all dead letters; returns their number.
+    /// Deletes all dead letters, in short steps; returns their number.
     async fn purge_dead_letters(&self, queue: &str) -> Result<u64, BrokerError>;
     /// All readable messages of a queue, page by page: ready, leased, delayed and dead ones. A message that
     /// moves once during the scan is not missed; a message may appear twice.

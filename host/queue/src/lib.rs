@@ -25,7 +25,9 @@ mod results;
 mod secret;
 mod validate;
 
-pub use broker::{Broker, Connected, FetchRequest, ReclaimRequest, Wake, connect};
+pub use broker::{
+    Broker, Connected, Enqueued, FetchRequest, OnDuplicate, Promoted, ReclaimRequest, Wake, connect,
+};
 pub use chicory_clock::{Clock, InvalidTime, ManualClock, SystemClock, Timestamp};
 pub use chicory_registry::{
     Activation, AuditEntry, Canary, CanaryCounts, CanaryTerms, Changes, DeployRefused, Deployer,
@@ -48,7 +50,7 @@ pub use inspect::{
 pub use message::{FORMAT, MAX_MESSAGE_BYTES, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
-pub use results::{Reply, ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
+pub use results::{PURGED, Reply, ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
 pub use secret::{Secret, mask_url, unencoded};
 pub use validate::{Checks, EnqueueError, ValidationMode};
 

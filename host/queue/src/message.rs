@@ -57,6 +57,12 @@ pub struct TaskMessage {
     pub checked_against: Option<String>,
     /// Whether it failed on a canary, and is not to meet one again.
     pub no_canary: bool,
+    /// Whether its id is noted in the queue, so that another message of this id is noticed. See
+    /// [`with_id`](Self::with_id).
+    pub noted: bool,
+    /// How long to wait before the first start, from when it is enqueued and by the store's clock. It goes before
+    /// [`eta`](Self::eta), which other programs read, and is not part of the stored message.
+    pub delay: Option<Duration>,
     /// Fields this build does not know, as they came.
     pub extra: Vec<(String, RawJson)>,
 }
@@ -125,6 +131,16 @@ impl TaskMessage {
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.eta = Some(Timestamp::now().after(delay));
+        self.delay = Some(delay);
+        self
+    }
+
+    /// The same with this id, which the queue is to know: where it has a message of this id already,
+    /// [`Broker::enqueue_noted`](crate::Broker::enqueue_noted) doesn't add another one. A fresh id is never there.
+    #[must_use]
+    pub fn with_id(mut self, id: impl Into<SharedStr>) -> Self {
+        self.id = id.into();
+        self.noted = true;
         self
     }
 }

@@ -100,7 +100,8 @@ struct Queues<'a>(&'a dyn Inspect);
 #[async_trait]
 impl QueuedMessages for Queues<'_> {
     async fn each(&self, visit: &mut Visit<'_>) -> Result<(), RegistryError> {
-        for queue in self.0.queues().await? {
+        // A message that is missed here might name a version that is dropped then.
+        for queue in self.0.find_queues().await? {
             let mut cursor = Some(ScanCursor::default());
             while let Some(from) = cursor {
                 let page = self.0.scan(&queue, from).await?;

@@ -56,6 +56,15 @@ impl TaskState {
     }
 }
 
+/// The name of the failure of a task whose message was removed by a purge. It does not count as a result of its id.
+pub const PURGED: &str = "Purged";
+
+/// What the body of such a result has after the task's id.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+pub(crate) fn purged_body() -> String {
+    format!(r#""state":"FAILURE","result":null,"error":"{PURGED}: "#)
+}
+
 /// A task's result as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {

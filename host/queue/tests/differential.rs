@@ -102,7 +102,7 @@ impl Pair {
             }
             Step::Promote(queue, limit) => {
                 agree(self, async |side, _| {
-                    seen(side.broker.promote(QUEUES[*queue], *limit).await)
+                    seen(side.broker.promote(&[QUEUES[*queue].into()], *limit).await)
                 })
                 .await;
             }
@@ -238,6 +238,7 @@ impl Pair {
                 let mut stats = side.inspect.stats(queue).await.expect("stats");
                 // When a consumer is first known differs among servers' versions.
                 stats.consumers = 0;
+                stats.oldest_ready_ms = stats.oldest_ready_ms.map(|_| 0);
                 let delayed = side.inspect.delayed(queue, 100).await.expect("delayed");
                 let letters: Vec<DeadLetter> = letters(side, queue)
                     .await

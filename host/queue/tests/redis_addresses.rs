@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{
-    AuditEntry, BrokerConfig, BrokerError, ModuleRecord, RedisConfig, RedisServer as Address,
-    ResultsConfig, Secret, Settled, Settlement,
+    AuditEntry, BrokerConfig, BrokerError, Enqueued, ModuleRecord, OnDuplicate, RedisConfig,
+    RedisServer as Address, ResultsConfig, Secret, Settled, Settlement, TaskMessage,
 };
 use chicory_signature::with_causes;
 use chicory_testing::{Queue, RedisServer, completion, connect, message, messages};
@@ -169,6 +169,36 @@ async fn a_cluster() {
     several_keys_of_a_queue(&queue).await;
     queues_of_several_slots(&queue).await;
     several_keys_of_the_registry(&queue).await;
+    noted_ids(&queue).await;
+}
+
+/// They are beside their queue; results may be elsewhere.
+async fn noted_ids(queue: &Queue) {
+    let (broker, inspect) = (&queue.connected.broker, &queue.connected.inspect);
+    let batch = [
+        TaskMessage::new("suite.task").with_id("given"),
+        TaskMessage::new("suite.task").with_id("m0"),
+    ];
+    for expected in [[Enqueued::Added, Enqueued::Present], [Enqueued::Present; 2]] {
+        let answers = broker
+            .enqueue_noted("noted", &batch, OnDuplicate::Return)
+            .await;
+        assert_eq!(answers.expect("enqueue"), expected, "m0 has a result");
+    }
+    let listed = async || {
+        inspect
+            .queues()
+            .await
+            .expect("queues")
+            .contains(&"noted".to_owned())
+    };
+    assert!(listed().await);
+    assert_eq!(inspect.purge("noted").await.expect("purge"), 1);
+    assert!(!listed().await);
+    let answers = broker
+        .enqueue_noted("noted", &batch, OnDuplicate::Return)
+        .await;
+    assert_eq!(answers.expect("enqueue")[0], Enqueued::Added);
 }
 
 async fn several_keys_of_a_queue(queue: &Queue) {
@@ -186,10 +216,10 @@ async fn several_keys_of_a_queue(queue: &Queue) {
         queue
             .connected
             .broker
-            .promote("default", 10)
+            .promote(&["default".into()], 10)
             .await
             .expect("promote")
-            .0,
+            .moved,
         0
     );
     let options = chicory_queue::ReplayOptions {

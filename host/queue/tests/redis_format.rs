@@ -58,7 +58,12 @@ async fn a_prefix_and_a_group_of_ones_own_are_used() {
     keys.sort();
     assert_eq!(
         keys,
-        ["answers:result:a", "answers:state:a", "app:stream:default"]
+        [
+            "answers:result:a",
+            "answers:state:a",
+            "app:queues",
+            "app:stream:default"
+        ]
     );
     let groups: Vec<Fields> = server
         .query::<Vec<HashMap<String, redis::Value>>>(&["XINFO", "GROUPS", "app:stream:default"])
@@ -246,15 +251,10 @@ async fn delayed_messages_of_others_become_due() {
     ] {
         server.query::<()>(&["ZADD", "chicory:delayed:default", score, member]);
     }
-    assert_eq!(
-        queue
-            .connected
-            .broker
-            .promote("default", 100)
-            .await
-            .expect("promote"),
-        (5, None)
-    );
+    let queues = ["default".into()];
+    let promoting = queue.connected.broker.promote(&queues, 100);
+    let promoted = promoting.await.expect("promote");
+    assert_eq!((promoted.moved, promoted.next), (5, None));
     let ids: Vec<String> = queue
         .fetch(10)
         .await

@@ -114,6 +114,7 @@ mod tests {
                 consumer: "c".into(),
                 acknowledged: false,
                 reclaims: None,
+                noted_id: None,
             },
             raw: message.encode().into(),
             task_id: id.into(),

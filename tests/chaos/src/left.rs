@@ -82,7 +82,11 @@ async fn count_dead(
 ) -> Result<(), BrokerError> {
     let mut after = None;
     loop {
-        let range = DeadLetterRange { count: PAGE, after };
+        let range = DeadLetterRange {
+            count: PAGE,
+            after,
+            newest_first: false,
+        };
         let page = connected.inspect.dead_letters(queue, range).await?;
         let Some(last) = page.last() else {
             return Ok(());

@@ -16,7 +16,7 @@ use crate::output::{printable, shorten, table};
 /// Commands of `chicory dlq`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
-    /// List dead letters, oldest first
+    /// List dead letters, the oldest first
     #[command(after_help = "Example: chicory dlq list --queue images --count 20")]
     List {
         #[command(flatten)]
@@ -27,6 +27,9 @@ pub(crate) enum DlqCommand {
         /// List only dead letters after this id, to continue an earlier list
         #[arg(long, value_name = "ID")]
         after: Option<String>,
+        /// List the newest first
+        #[arg(long)]
+        newest: bool,
     },
     /// Show one dead letter with its message and error
     Show {
@@ -99,8 +102,13 @@ pub(crate) async fn run(command: DlqCommand, context: &Context) -> anyhow::Resul
             queue,
             count,
             after,
+            newest,
         } => {
-            let range = DeadLetterRange { count, after };
+            let range = DeadLetterRange {
+                count,
+                after,
+                newest_first: newest,
+            };
             let letters = admin.dead_letters(&queue.name, range).await?;
             output.value(&letters, |letters| list(letters, &queue.name))
         }

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_admin::Admin;
-use chicory_queue::{Backoff, Checks, RetryPolicy, SystemClock, TaskMessage, Timestamp};
+use chicory_queue::{
+    Backoff, BrokerError, Checks, Connected, Enqueued, OnDuplicate, RetryPolicy, SystemClock,
+    TaskMessage, Timestamp,
+};
 use clap::{Args, ValueEnum};
 
 use super::call::CallArgs;
 use super::{Context, enqueue_file, result};
 use crate::config::{FlagValue, parse};
 use crate::exit::CommandError;
-use crate::output::{write_json, write_line};
+use crate::output::{tell, write_json, write_line};
 
 /// Flags of `chicory enqueue`.
 #[derive(Debug, Args)]
@@ -42,6 +45,10 @@ pub(crate) struct EnqueueArgs {
     /// Message id [default: a new UUID]
     #[arg(long)]
     id: Option<String>,
+    /// What to do about a given id that is queued, runs, or has ended while its result is kept: return
+    /// doesn't enqueue it again, reject fails, run enqueues it again
+    #[arg(long, value_name = "ACTION", value_enum, default_value_t = DuplicateArg::Return)]
+    on_duplicate: DuplicateArg,
     /// Run on this version of the module only: its full digest
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pin: Option<String>,
@@ -91,6 +98,24 @@ struct RetryArgs {
     /// How the delay grows with each retry
     #[arg(long, value_enum, requires = "max_retries")]
     backoff: Option<BackoffArg>,
+}
+
+/// [`OnDuplicate`] as a flag's value.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DuplicateArg {
+    Return,
+    Reject,
+    Run,
+}
+
+impl From<DuplicateArg> for OnDuplicate {
+    fn from(arg: DuplicateArg) -> Self {
+        match arg {
+            DuplicateArg::Return => Self::Return,
+            DuplicateArg::Reject => Self::Reject,
+            DuplicateArg::Run => Self::Run,
+        }
+    }
 }
 
 /// [`Backoff`] as a flag's value.
@@ -156,6 +181,7 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
             retry,
             ignore_result: args.ignore_result,
             pin: args.pin,
+            on_duplicate: args.on_duplicate.into(),
         };
         return enqueue_file::run(file, &defaults, context).await;
     }
@@ -166,18 +192,42 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
     let connected = context.connect().await?;
     let mut checks = Checks::new(connected.registry.as_ref(), context.config.validation);
     checks.check(&mut message).await?;
-    let messages = std::slice::from_ref(&message);
-    connected.broker.enqueue(&args.queue, messages).await?;
+    let is_there = !add(&args, &message, &connected).await?;
+    if is_there {
+        tell(&format!(
+            "message {} is there already: it is queued, runs or has ended; --on-duplicate run enqueues it again",
+            message.id
+        ));
+    }
     if args.wait {
         let timeout = args.timeout.or(context.config.result_timeout);
         let admin = Admin::new(connected, Arc::new(SystemClock));
         return result::wait(&admin, &message.id, timeout, context.output).await;
     }
     if context.output.is_json() {
-        let body = serde_json::json!({ "id": message.id, "queue": args.queue });
+        let mut body = serde_json::json!({ "id": message.id, "queue": args.queue });
+        if args.id.is_some() {
+            body["present"] = is_there.into();
+        }
         return write_json(&body);
     }
     write_line(&message.id)
+}
+
+/// Adds the message; false if one of its id is there already.
+async fn add(
+    args: &EnqueueArgs,
+    message: &TaskMessage,
+    connected: &Connected,
+) -> Result<bool, BrokerError> {
+    let (broker, messages) = (&connected.broker, std::slice::from_ref(message));
+    if message.noted {
+        let on_duplicate = args.on_duplicate.into();
+        let answers = broker.enqueue_noted(&args.queue, messages, on_duplicate);
+        return Ok(answers.await? == [Enqueued::Added]);
+    }
+    broker.enqueue(&args.queue, messages).await?;
+    Ok(true)
 }
 
 fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<TaskMessage> {
@@ -187,13 +237,14 @@ fn message(args: &EnqueueArgs, retry: Option<RetryPolicy>) -> anyhow::Result<Tas
     }
     match args.id.as_deref() {
         Some("") => return Err(CommandError::Usage("--id is empty".into()).into()),
-        Some(id) => message.id = id.into(),
+        Some(id) => message = message.with_id(id),
         None => {}
     }
     message.arguments = args.call.arguments()?;
-    message.eta = args
-        .eta
-        .or_else(|| args.delay.map(|delay| Timestamp::now().after(delay)));
+    message.eta = args.eta;
+    if let Some(delay) = args.delay {
+        message = message.after(delay);
+    }
     message.retry = retry;
     message.pin.clone_from(&args.pin);
     message.ignore_result = args.ignore_result;

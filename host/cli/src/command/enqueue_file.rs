@@ -9,7 +9,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context as _;
-use chicory_queue::{Broker, Checks, RetryPolicy, TaskMessage, UnreadableMessage};
+use chicory_queue::{
+    Broker, BrokerError, Checks, Enqueued, OnDuplicate, RetryPolicy, TaskMessage, UnreadableMessage,
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -29,6 +31,16 @@ pub(crate) struct Defaults {
     pub(crate) ignore_result: bool,
     /// For messages without a version of their own.
     pub(crate) pin: Option<String>,
+    /// For lines with an id that is there already.
+    pub(crate) on_duplicate: OnDuplicate,
+}
+
+/// What became of the messages.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    added: u64,
+    /// Those whose ids were there already.
+    present: u64,
 }
 
 /// Messages that are sent at once, all or none: few round trips with small batches.
@@ -63,10 +75,16 @@ pub(crate) async fn run(path: &Path, defaults: &Defaults, context: &Context) -> 
     )
     .await;
     bar.finish_and_clear();
-    let sent = sent?;
-    let body = json!({ "enqueued": sent, "queue": defaults.queue });
+    let Sent { added, present } = sent?;
+    let body = json!({ "enqueued": added, "present": present, "queue": defaults.queue });
     context.output.value(&body, |_| {
-        format!("enqueued {sent} messages in queue {}", defaults.queue)
+        let queue = &defaults.queue;
+        match present {
+            0 => format!("enqueued {added} messages in queue {queue}"),
+            _ => {
+                format!("enqueued {added} messages in queue {queue}; {present} were there already")
+            }
+        }
     })
 }
 
@@ -91,25 +109,38 @@ async fn send(
     broker: &dyn Broker,
     defaults: &Defaults,
     bar: &ProgressBar,
-) -> anyhow::Result<u64> {
-    let mut sent = 0;
+) -> anyhow::Result<Sent> {
+    let mut sent = Sent::default();
     loop {
-        let first = lines.number + 1;
+        let (first, added) = (lines.number + 1, sent.added);
         let so_far =
-            || format!("{sent} messages were enqueued, but those from line {first} on were not");
+            || format!("{added} messages were enqueued, but those from line {first} on were not");
         let batch = next_checked(lines, defaults, checks)
             .await
             .with_context(so_far)?;
         if batch.is_empty() {
             return Ok(sent);
         }
-        broker
-            .enqueue(&defaults.queue, &batch)
-            .await
-            .with_context(so_far)?;
-        sent += batch.len() as u64;
-        bar.set_position(sent);
+        let added = add(&batch, broker, defaults).await.with_context(so_far)?;
+        sent.added += added;
+        sent.present += batch.len() as u64 - added;
+        bar.set_position(sent.added + sent.present);
     }
+}
+
+/// Adds a batch, all or none of what is not there already; returns how many were added.
+async fn add(
+    batch: &[TaskMessage],
+    broker: &dyn Broker,
+    defaults: &Defaults,
+) -> Result<u64, BrokerError> {
+    if !batch.iter().any(|message| message.noted) {
+        broker.enqueue(&defaults.queue, batch).await?;
+        return Ok(batch.len() as u64);
+    }
+    let answers = broker.enqueue_noted(&defaults.queue, batch, defaults.on_duplicate);
+    let added = answers.await?.into_iter();
+    Ok(added.filter(|answer| *answer == Enqueued::Added).count() as u64)
 }
 
 /// The next batch, each message checked against what is deployed.
@@ -243,7 +274,8 @@ fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String>
         return Err("`priority` has no effect yet; leave it out".into());
     }
     let written = |value: Value| to_raw_value(&value).map_err(|error| error.to_string());
-    if fields.get("id").is_none_or(|id| id.get() == "null") {
+    let is_given = fields.get("id").is_some_and(|id| id.get() != "null");
+    if !is_given {
         fields.insert("id".into(), written(chicory_queue::new_id().into())?);
     }
     if !fields.contains_key("ignore_result") && defaults.ignore_result {
@@ -258,6 +290,7 @@ fn read_message(line: &[u8], defaults: &Defaults) -> Result<TaskMessage, String>
         },
         other => other.to_string(),
     })?;
+    message.noted |= is_given;
     if message.retry.is_none() {
         message.retry.clone_from(&defaults.retry);
     }
@@ -277,6 +310,7 @@ mod tests {
             retry: None,
             ignore_result: true,
             pin: Some("abc".into()),
+            on_duplicate: OnDuplicate::Return,
         }
     }
 

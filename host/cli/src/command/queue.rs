@@ -17,7 +17,11 @@ use crate::output::table;
 #[derive(Debug, Subcommand)]
 pub(crate) enum QueueCommand {
     /// List all queues with their sizes
-    List,
+    List {
+        /// Look at everything on the server, for queues that only other programs have used; lists them from then on
+        #[arg(long)]
+        scan: bool,
+    },
     /// Show one queue: its sizes, its consumers, and its next delayed messages
     Show {
         /// Queue name
@@ -42,8 +46,12 @@ pub(crate) enum QueueCommand {
 pub(crate) async fn run(command: QueueCommand, context: &Context) -> anyhow::Result<()> {
     let admin = context.admin().await?;
     match command {
-        QueueCommand::List => {
-            let rows = admin.queues().await?;
+        QueueCommand::List { scan } => {
+            let rows = if scan {
+                admin.find_queues().await?
+            } else {
+                admin.queues().await?
+            };
             context.output.value(&rows, |rows| list(rows))
         }
         QueueCommand::Show { queue, count } => {
@@ -63,14 +71,25 @@ pub(crate) async fn run(command: QueueCommand, context: &Context) -> anyhow::Res
 
 fn list(rows: &[QueueRow]) -> String {
     if rows.is_empty() {
-        return "there are no queues; `chicory enqueue` creates one".into();
+        return "there are no queues; `chicory enqueue` creates one, and `chicory queue list --scan` finds those that only \
+            other programs have used"
+            .into();
     }
     table(
-        ["QUEUE", "READY", "RUNNING", "DELAYED", "DEAD", "CONSUMERS"],
+        [
+            "QUEUE",
+            "READY",
+            "OLDEST",
+            "RUNNING",
+            "DELAYED",
+            "DEAD",
+            "CONSUMERS",
+        ],
         rows.iter().map(|row| {
             [
                 row.queue.clone(),
                 row.ready.to_string(),
+                age(row.stats.oldest_ready_ms),
                 row.stats.pending.to_string(),
                 row.stats.delayed.to_string(),
                 row.stats.dead.to_string(),
@@ -78,6 +97,18 @@ fn list(rows: &[QueueRow]) -> String {
             ]
         }),
     )
+}
+
+/// How long the oldest ready message has been ready: milliseconds below a second, else whole seconds.
+fn age(milliseconds: Option<u64>) -> String {
+    let Some(milliseconds) = milliseconds else {
+        return "-".into();
+    };
+    let whole = match milliseconds {
+        0..1000 => milliseconds,
+        _ => milliseconds / 1000 * 1000,
+    };
+    humantime::format_duration(Duration::from_millis(whole)).to_string()
 }
 
 fn show(detail: &QueueDetail) -> String {

@@ -17,8 +17,10 @@ mod keys;
 mod lease;
 mod link;
 mod messages;
+mod names;
 mod node;
 mod promote;
+mod purge;
 mod read;
 mod read_reply;
 mod readers;
@@ -50,6 +52,7 @@ use self::connection::Connection;
 use self::fetch::Turns;
 use self::give_back::GivenBack;
 use self::keys::{Keys, RegistryKeys};
+use self::names::Noted;
 use self::read::UsualSize;
 use self::readers::Readers;
 use self::reclaims::Reclaims;
@@ -57,8 +60,9 @@ use self::registry::RedisRegistry;
 use self::results::RedisResults;
 use self::server::Server;
 use crate::{
-    Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Inspect, Lease, ReclaimRequest,
-    RedisConfig, Results, ResultsConfig, SettleRequest, Settled, TaskMessage, Timestamp, Wake,
+    Broker, BrokerError, Clock, Connected, Delivery, Enqueued, FetchRequest, Inspect, Lease,
+    OnDuplicate, Promoted, ReclaimRequest, RedisConfig, Results, ResultsConfig, SettleRequest,
+    Settled, TaskMessage, Wake,
 };
 
 /// The broker, and what operators ask of it.
@@ -70,6 +74,7 @@ struct RedisBroker {
     usual_size: UsualSize,
     given_back: GivenBack,
     keys: Keys,
+    noted: Noted,
     reclaims: Reclaims,
     results: Arc<RedisResults>,
     /// Whether results are written in the same step as settlements: same server, no Cluster.
@@ -116,6 +121,7 @@ pub(super) async fn connect(
     );
     let broker = Arc::new(RedisBroker {
         keys: Keys::new(&config.key_prefix, topology),
+        noted: Noted::default(),
         readers: Readers::default(),
         turns: Turns::default(),
         usual_size: UsualSize::default(),
@@ -146,11 +152,23 @@ impl Broker for RedisBroker {
     }
 
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError> {
-        enqueue::enqueue(self, queue, messages).await
+        let adding = enqueue::enqueue(self, queue, messages);
+        tokio::join!(adding, names::note_filled(self, queue)).0
+    }
+
+    async fn enqueue_noted(
+        &self,
+        queue: &str,
+        messages: &[TaskMessage],
+        on_duplicate: OnDuplicate,
+    ) -> Result<Vec<Enqueued>, BrokerError> {
+        let adding = enqueue::enqueue_noted(self, queue, messages, on_duplicate);
+        tokio::join!(adding, names::note_filled(self, queue)).0
     }
 
     async fn fetch(&self, request: FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
-        fetch::fetch(self, request).await
+        let noting = names::note_served(self, request.queues);
+        tokio::join!(fetch::fetch(self, request), noting).0
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError> {
@@ -165,12 +183,14 @@ impl Broker for RedisBroker {
         lease::acknowledge(self, leases).await
     }
 
-    async fn promote(
-        &self,
-        queue: &str,
-        limit: usize,
-    ) -> Result<(usize, Option<Timestamp>), BrokerError> {
-        promote::promote(self, queue, limit).await
+    async fn promote(&self, queues: &[Arc<str>], limit: usize) -> Result<Promoted, BrokerError> {
+        promote::promote(self, queues, limit).await
+    }
+
+    fn groups<'a>(&self, queues: &'a [Arc<str>]) -> Vec<&'a [Arc<str>]> {
+        let together = self.connection.server().topology().keys_are_together();
+        let width = if together { queues.len() } else { 1 };
+        queues.chunks(width.max(1)).collect()
     }
 
     async fn reclaim(&self, request: ReclaimRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {

@@ -12,9 +12,12 @@ mod fault;
 mod fetch;
 mod file;
 mod file_watch;
+mod ids;
 mod inspect;
+mod lease_clock;
 mod messages;
 mod promote;
+mod purge;
 mod reclaim;
 mod registry;
 mod results;
@@ -37,8 +40,8 @@ use self::thread::Thread;
 use self::wakes::Wakes;
 use crate::fairness::Rotation;
 use crate::{
-    Broker, BrokerError, Clock, Connected, Delivery, FetchRequest, Lease, ReclaimRequest,
-    SettleRequest, Settled, SqliteConfig, TaskMessage, Timestamp, Wake,
+    Broker, BrokerError, Clock, Connected, Delivery, Enqueued, FetchRequest, Lease, OnDuplicate,
+    Promoted, ReclaimRequest, SettleRequest, Settled, SqliteConfig, TaskMessage, Wake,
 };
 
 /// Opens the file, creating it where it is missing.
@@ -114,6 +117,13 @@ impl Sqlite {
         Ok(deliver(leased, request.consumer))
     }
 
+    fn encoded(&self, messages: &[TaskMessage]) -> Result<Vec<Encoded>, BrokerError> {
+        messages.iter().try_for_each(TaskMessage::check_size)?;
+        let now = self.clock.now();
+        let encoded = messages.iter().map(|message| Encoded::new(message, now));
+        Ok(encoded.collect())
+    }
+
     async fn any_ready(&self, queues: &[Arc<str>]) -> Result<bool, BrokerError> {
         let queues = queues.to_vec();
         self.writer
@@ -139,17 +149,26 @@ impl Broker for Sqlite {
         if messages.is_empty() {
             return Ok(());
         }
-        messages.iter().try_for_each(TaskMessage::check_size)?;
-        let now = self.clock.now();
-        let encoded: Vec<_> = messages
-            .iter()
-            .map(|message| Encoded::new(message, now))
-            .collect();
-        let queue: Arc<str> = queue.into();
+        let (queue, encoded): (Arc<str>, _) = (queue.into(), self.encoded(messages)?);
         let limit = self.config.max_queue_length;
         self.writer
             .write(&self.wakes, move |file, changes| {
                 enqueue::enqueue(file, &queue, &encoded, limit, changes)
+            })
+            .await
+    }
+
+    async fn enqueue_noted(
+        &self,
+        queue: &str,
+        messages: &[TaskMessage],
+        on_duplicate: OnDuplicate,
+    ) -> Result<Vec<Enqueued>, BrokerError> {
+        let (queue, encoded): (Arc<str>, _) = (queue.into(), self.encoded(messages)?);
+        let limit = self.config.max_queue_length;
+        self.writer
+            .write(&self.wakes, move |file, changes| {
+                enqueue::enqueue_noted(file, &queue, encoded, limit, on_duplicate, changes)
             })
             .await
     }
@@ -200,25 +219,35 @@ impl Broker for Sqlite {
     }
 
     async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError> {
-        let leases = leases.to_vec();
+        let (leases, ttl) = (leases.to_vec(), self.config.result_ttl);
         self.writer
             .write(&self.wakes, move |file, _| {
-                Ok(extend::acknowledge(file, &leases)?)
+                Ok(extend::acknowledge(file, &leases, ttl)?)
             })
             .await
     }
 
-    async fn promote(
-        &self,
-        queue: &str,
-        limit: usize,
-    ) -> Result<(usize, Option<Timestamp>), BrokerError> {
-        let (queue, now) = (queue.to_owned(), self.clock.now());
+    async fn promote(&self, queues: &[Arc<str>], limit: usize) -> Result<Promoted, BrokerError> {
+        let (all, now) = (queues.to_vec(), self.clock.now());
+        let next = self
+            .reader
+            .run(move |file| Ok(promote::next_of(file, &all)?))
+            .await?;
+        // The lock is worth taking only where there is something to move.
+        if next.is_none_or(|next| next > now) {
+            let moved = 0;
+            return Ok(Promoted { moved, next, now });
+        }
+        let queues = queues.to_vec();
         self.writer
             .write(&self.wakes, move |file, changes| {
-                let promoted = promote::promote(file, &queue, limit, now)?;
-                changes.ready = promoted.0 > 0;
-                Ok(promoted)
+                let mut moved = 0;
+                for queue in &queues {
+                    moved += promote::promote(file, queue, limit - moved, now)?;
+                }
+                changes.ready = moved > 0;
+                let next = promote::next_of(file, &queues)?;
+                Ok(Promoted { moved, next, now })
             })
             .await
     }

@@ -62,21 +62,50 @@ pub async fn a_dead_letter_has_all_its_fields(fixture: &Fixture) {
     assert_eq!((stats.size, stats.pending, stats.dead), (0, 0, 1));
 }
 
-/// Oldest first, each page after the last id of the one before.
+/// All of them, page by page: each page begins after the last id of the one before.
+async fn paged(fixture: &Fixture, newest_first: bool) -> Vec<String> {
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let range = DeadLetterRange {
+            count: 2,
+            after,
+            newest_first,
+        };
+        let page = list(fixture, range).await;
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { return seen };
+        after = Some(last.id.clone());
+        seen.extend(page.into_iter().map(|letter| letter.task_id));
+    }
+}
+
+/// The oldest first, or the newest.
 pub async fn they_are_listed_in_pages(fixture: &Fixture) {
     for message in messages("m", 5) {
         bury(fixture, &message).await;
     }
-    let mut seen = Vec::new();
-    let mut after = None;
-    loop {
-        let page = list(fixture, DeadLetterRange { count: 2, after }).await;
-        assert!(page.len() <= 2);
-        let Some(last) = page.last() else { break };
-        after = Some(last.id.clone());
-        seen.extend(page.into_iter().map(|letter| letter.task_id));
+    let mut expected = ["m00000", "m00001", "m00002", "m00003", "m00004"];
+    assert_eq!(paged(fixture, false).await, expected);
+    expected.reverse();
+    assert_eq!(paged(fixture, true).await, expected);
+}
+
+/// Of several dead letters of one task the newest is found first, and then the others.
+pub async fn the_newest_of_a_task_is_found(fixture: &Fixture) {
+    let mut buried = Vec::new();
+    for _ in 0..3 {
+        bury(fixture, &message("again")).await;
+        let all = list(fixture, DeadLetterRange::default()).await;
+        buried.push(all.last().expect("a dead letter").id.clone());
     }
-    assert_eq!(seen, ["m00000", "m00001", "m00002", "m00003", "m00004"]);
+    for own in buried.iter().rev() {
+        assert_eq!(find(fixture, "again").await.expect("found").id, *own);
+        let inspect = &fixture.connected.inspect;
+        let deleted = inspect.delete_dead_letter(&fixture.queue, "again").await;
+        assert!(deleted.expect("delete"));
+    }
+    assert_eq!(find(fixture, "again").await, None);
 }
 
 /// A full dead-letter queue takes new ones and forgets old ones.
@@ -100,12 +129,21 @@ pub async fn the_oldest_make_room(fixture: &Fixture) {
             .expect("settle");
     }
     let count = 1_000;
-    let letters = list(fixture, DeadLetterRange { count, after: None }).await;
+    let letters = list(
+        fixture,
+        DeadLetterRange {
+            count,
+            ..DeadLetterRange::default()
+        },
+    )
+    .await;
     assert_eq!(letters.len(), 50);
     assert_eq!(
         (&*letters[0].task_id, &*letters[49].task_id),
         ("m00550", "m00599")
     );
+    assert_eq!(find(fixture, "m00549").await, None);
+    assert!(find(fixture, "m00550").await.is_some());
     assert_eq!(fixture.stats().await.dead, 50);
 }
 

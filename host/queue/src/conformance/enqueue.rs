@@ -37,7 +37,7 @@ pub async fn a_bulk_of_ten_thousand_arrives_whole(fixture: &Fixture) {
     assert_eq!(ids(&got), sent(&all));
 }
 
-/// `QueueFull` says how full and changes nothing; leased messages count, delayed ones don't.
+/// `QueueFull` says how full and changes nothing; leased and delayed messages count.
 pub async fn a_full_queue_refuses_all_or_takes_all(fixture: &Fixture) {
     let fixture = fixture
         .set(Settings {
@@ -61,16 +61,30 @@ pub async fn a_full_queue_refuses_all_or_takes_all(fixture: &Fixture) {
         }) => assert_eq!((&*queue, length, limit), (&*fixture.queue, 3, 5)),
         other => panic!("not refused: {other:?}"),
     }
-    batch[0].eta = Some(fixture.ahead(60));
-    fixture.enqueue(&batch).await;
+    for message in &mut batch {
+        message.eta = Some(fixture.ahead(60));
+    }
+    let broker = &fixture.connected.broker;
+    let delayed = broker.enqueue(&fixture.queue, &batch).await;
+    assert!(
+        matches!(delayed, Err(BrokerError::QueueFull { length: 3, .. })),
+        "{delayed:?}"
+    );
+    batch[0].eta = None;
+    fixture.enqueue(&batch[..2]).await;
+    let full = broker.enqueue(&fixture.queue, &batch[2..]).await;
+    assert!(
+        matches!(full, Err(BrokerError::QueueFull { length: 5, .. })),
+        "{full:?}"
+    );
     let stats = fixture.stats().await;
-    assert_eq!((stats.size, stats.pending, stats.delayed), (5, 1, 1));
+    assert_eq!((stats.size, stats.pending, stats.delayed), (4, 1, 1));
 
     fixture
         .settle(settle(&leased[0], Settlement::Complete))
         .await;
     fixture.enqueue(&messages("c", 1)).await;
-    assert_eq!(fixture.stats().await.size, 5);
+    assert_eq!(fixture.stats().await.size, 4);
 }
 
 /// `eta` is by the broker's clock.

@@ -155,8 +155,11 @@ impl Fixture {
     }
 
     pub(super) async fn promote(&self, limit: usize) -> (usize, Option<Timestamp>) {
-        let promoted = self.connected.broker.promote(&self.queue, limit).await;
-        promoted.expect("promote")
+        let queues = [self.queue.clone()];
+        let promoted = self.connected.broker.promote(&queues, limit).await;
+        let promoted = promoted.expect("promote");
+        assert_eq!(promoted.now, self.clock.now());
+        (promoted.moved, promoted.next)
     }
 
     pub(super) async fn stats(&self) -> crate::QueueStats {

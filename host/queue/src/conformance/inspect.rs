@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::fixture::{Fixture, eventually, give_up, ids, message, messages, settle, unreadable};
 use crate::{Clock, QueueStats, ReplayOptions, ScanCursor, Settled, Settlement};
@@ -29,11 +29,84 @@ pub async fn the_numbers_are_right(fixture: &Fixture) {
         delayed: 3,
         dead: 1,
         consumers: 1,
+        oldest_ready_ms: stats.oldest_ready_ms,
     };
     assert_eq!(stats, expected);
     assert_eq!(stats.ready(), 3);
     let elsewhere = fixture.connected.inspect.stats("elsewhere").await;
     assert_eq!(elsewhere.expect("stats"), QueueStats::default());
+}
+
+/// The age of the message that was added first among those that nobody has fetched.
+pub async fn the_age_of_the_oldest_ready_message_is_known(fixture: &Fixture) {
+    let mut late = message("late");
+    late.eta = Some(fixture.ahead(60));
+    fixture.enqueue(&[late]).await;
+    assert_eq!(fixture.stats().await.oldest_ready_ms, None);
+    fixture.enqueue(&messages("m", 2)).await;
+    let age = || async { fixture.stats().await.oldest_ready_ms };
+    eventually("a ready message grows old", || async {
+        age().await.filter(|age| *age >= 30)
+    })
+    .await;
+    let begun = Instant::now();
+    fixture.enqueue(&[message("new")]).await;
+    assert!(age().await >= Some(30), "the first counts");
+    fixture.fetch("one", 2).await;
+    let newer = age().await.expect("a ready message");
+    assert!(
+        u128::from(newer) <= begun.elapsed().as_millis() + 1,
+        "{newer} ms"
+    );
+    fixture.fetch("one", 1).await;
+    assert_eq!(age().await, None);
+}
+
+/// A queue that is empty and that nobody serves is no queue.
+pub async fn a_purged_queue_that_nobody_serves_is_gone(fixture: &Fixture) {
+    let (broker, inspect) = (&fixture.connected.broker, &fixture.connected.inspect);
+    let added = broker.enqueue("unserved", &messages("m", 3)).await;
+    added.expect("enqueue");
+    let served = fixture.deliver(&message("served"), "one").await;
+    assert_eq!(inspect.purge("unserved").await.expect("purge"), 3);
+    assert_eq!(inspect.purge(&fixture.queue).await.expect("purge"), 1);
+    let listed = || async { inspect.queues().await.expect("queues") };
+    assert_eq!(listed().await, [&*fixture.queue]);
+    let answer = fixture.settle(settle(&served, Settlement::Complete)).await;
+    assert_eq!(answer, Settled::LeaseLost);
+    let found = inspect.find_queues().await.expect("queues");
+    assert_eq!(found, [&*fixture.queue]);
+
+    let other = fixture.again(super::Settings::default()).await;
+    let added = other.broker.enqueue("unserved", &messages("n", 1)).await;
+    added.expect("enqueue");
+    assert_eq!(listed().await, [&*fixture.queue, "unserved"]);
+}
+
+/// However many there are: in steps, of which none is long.
+pub async fn a_purge_takes_many(fixture: &Fixture) {
+    let mut late = messages("late", 6_000);
+    for message in &mut late {
+        message.eta = Some(fixture.ahead(60));
+    }
+    fixture.enqueue(&late).await;
+    fixture.enqueue(&messages("m", 11_000)).await;
+    let held = fixture.fetch("one", 1_500).await;
+    let purged = fixture.connected.inspect.purge(&fixture.queue).await;
+    assert_eq!(purged.expect("purge"), 17_000);
+    let stats = fixture.stats().await;
+    assert_eq!((stats.size, stats.pending, stats.delayed), (0, 0, 0));
+    let batch: Vec<_> = held
+        .iter()
+        .map(|held| settle(held, Settlement::Complete))
+        .collect();
+    let answers = fixture
+        .connected
+        .broker
+        .settle(&batch)
+        .await
+        .expect("settle");
+    assert!(answers.iter().all(|answer| *answer == Settled::LeaseLost));
 }
 
 /// Wherever a queue has something.

@@ -1,9 +1,10 @@
 //! Promises about messages that wait for their time.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::fixture::{Fixture, Settings, ids, messages, sent};
+use super::fixture::{Fixture, Settings, fetch, ids, messages, sent};
 use crate::TaskMessage;
 
 fn spread(fixture: &Fixture, count: usize) -> Vec<TaskMessage> {
@@ -33,6 +34,27 @@ pub async fn due_messages_come_in_the_order_of_their_times(fixture: &Fixture) {
     assert_eq!(ids(&fixture.fetch("one", 10).await), sent(&all[3..]));
 }
 
+/// All queues in one call, with the limit for all of them together.
+pub async fn queues_are_promoted_together(fixture: &Fixture) {
+    let queues: Vec<Arc<str>> = (0..60).map(|number| format!("q{number}").into()).collect();
+    let broker = &fixture.connected.broker;
+    let all = spread(fixture, 60);
+    for (queue, message) in queues.iter().zip(&all) {
+        let added = broker.enqueue(queue, std::slice::from_ref(message)).await;
+        added.expect("enqueue");
+    }
+    let promote = async |limit| broker.promote(&queues, limit).await.expect("promote");
+    let promoted = promote(100).await;
+    assert_eq!((promoted.moved, promoted.next), (0, all[0].eta));
+    fixture.clock.advance(Duration::from_secs(50));
+    let promoted = promote(20).await;
+    assert_eq!((promoted.moved, promoted.next), (20, all[20].eta));
+    let promoted = promote(100).await;
+    assert_eq!((promoted.moved, promoted.next), (30, all[50].eta));
+    let got = fetch(&fixture.connected, &queues, "one", 100, Duration::ZERO).await;
+    assert_eq!(got.len(), 50);
+}
+
 /// The rest is due still: the answer says so.
 pub async fn promote_moves_at_most_its_limit(fixture: &Fixture) {
     let all = spread(fixture, 5);
@@ -57,10 +79,12 @@ pub async fn racing_promoters_move_each_message_once(fixture: &Fixture) {
         promoters.spawn(async move {
             let mut moved = 0;
             loop {
-                match broker.promote(&queue, 37).await.expect("promote") {
-                    (0, None) => return moved,
-                    (some, _) => moved += some,
+                let queues = [queue.clone()];
+                let promoted = broker.promote(&queues, 37).await.expect("promote");
+                if (promoted.moved, promoted.next) == (0, None) {
+                    return moved;
                 }
+                moved += promoted.moved;
             }
         });
     }

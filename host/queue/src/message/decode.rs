@@ -112,6 +112,7 @@ impl MessageVisitor<'_> {
             "pin" => message.pin = map.next_value()?,
             "checked_against" => message.checked_against = map.next_value()?,
             "no_canary" => message.no_canary = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            "noted" => message.noted = map.next_value::<Option<_>>()?.unwrap_or_default(),
             "format" => drop(whole::<u32, A>(numbers::FORMATS, map)?),
             _ if message.extra.len() < MAX_EXTRA => {
                 message.extra.push((key.to_owned(), self.raw(map)?));

@@ -79,6 +79,7 @@ impl TaskMessage {
         given(out, r#","pin":"#, self.pin.as_ref())?;
         given(out, r#","checked_against":"#, self.checked_against.as_ref())?;
         given(out, r#","no_canary":"#, self.no_canary.then_some(&true))?;
+        given(out, r#","noted":"#, self.noted.then_some(&true))?;
         for (name, value) in &self.extra {
             add(out, ",", name)?;
             raw(out, ":", value)?;

@@ -212,6 +212,8 @@ proptest! {
             pin: digest.clone(),
             checked_against: digest,
             no_canary: ignore,
+            noted: ignore,
+            delay: None,
             extra: vec![(extra, RawJson::from(&json!("kept")))],
         };
         prop_assert_eq!(decode(message.encode().as_bytes()).unwrap(), message);

@@ -1,13 +1,15 @@
 //! Duty: moves due messages to the ready ones, asleep until the next is due.
 //!
-//! A wake-up tells of a message due earlier than known. Wake-ups can be lost, and producers of
-//! other kinds send none, so it looks at a slow pace as well.
+//! The store's clock decides what is due; the worker only measures how long it sleeps. A wake-up tells of a message due
+//! earlier than known. Wake-ups can be lost, and producers of other kinds send none, so it looks once a second as well.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_queue::{Timestamp, Wake};
+use futures::future::join_all;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::context::WorkerContext;
@@ -15,46 +17,66 @@ use crate::context::WorkerContext;
 /// Moved in one step: short enough not to hold up the server's other clients.
 const BATCH: usize = 1000;
 
-/// Runs until it is dropped.
+/// The longest time between two looks, however many queues there are: one look covers them all.
+const PACE: Duration = Duration::from_secs(1);
+
+/// Runs until it is dropped. Queues on different servers don't wait for each other.
 pub(crate) async fn promote(context: Arc<WorkerContext>) {
-    // With many queues each is looked at less often, so that an idle worker stays quiet.
-    let queues = u32::try_from(context.queues.len()).unwrap_or(u32::MAX);
-    let pace = Duration::from_secs(1).max(Duration::from_millis(300) * queues);
-    let mut wakes = subscribe(&context).await;
-    let mut due = vec![Timestamp::default(); context.queues.len()];
+    let groups = context.connected.broker.groups(&context.queues);
+    let mut senders = Vec::new();
+    let promoters: Vec<_> = (groups.iter().copied())
+        .map(|queues| {
+            let (wakes, receiver) = mpsc::unbounded_channel();
+            senders.push((queues, wakes));
+            promote_group(&context, queues, receiver)
+        })
+        .collect();
+    tokio::join!(hand_on(&context, &senders), join_all(promoters));
+}
+
+/// Hands each wake-up to the promoter of its queue.
+async fn hand_on(
+    context: &WorkerContext,
+    senders: &[(&[Arc<str>], mpsc::UnboundedSender<Timestamp>)],
+) {
+    let mut subscribed = subscribe(context).await;
     loop {
-        for (queue, due) in context.queues.iter().zip(&mut due) {
-            if *due <= context.clock.now() {
-                *due = promote_due(&context, queue, pace).await;
+        let Some(wake) = subscribed.recv().await else {
+            subscribed = subscribe(context).await;
+            continue;
+        };
+        let group = senders
+            .iter()
+            .find(|(queues, _)| queues.contains(&wake.queue));
+        if let Some((_, promoter)) = group {
+            // It ends together with this.
+            let _ = promoter.send(wake.due);
+        }
+    }
+}
+
+async fn promote_group(
+    context: &WorkerContext,
+    queues: &[Arc<str>],
+    mut wakes: mpsc::UnboundedReceiver<Timestamp>,
+) {
+    loop {
+        let answer = context.connected.broker.promote(queues, BATCH).await;
+        let (looked, answer) = (Instant::now(), context.note(answer));
+        let Some(promoted) = answer else {
+            tokio::time::sleep(PACE).await;
+            continue;
+        };
+        if promoted.moved >= BATCH {
+            continue;
+        }
+        let from_now = |due: Timestamp| looked + due.since(promoted.now).min(PACE);
+        let mut next = promoted.next.map_or(looked + PACE, from_now);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => break,
+                Some(due) = wakes.recv() => next = next.min(from_now(due)),
             }
-        }
-        let next = due.iter().min().copied().unwrap_or_default();
-        let rest = next.since(context.clock.now());
-        tokio::select! {
-            () = tokio::time::sleep(rest) => {}
-            wake = wakes.recv() => match wake {
-                Some(wake) => heed(&context, &mut due, &wake),
-                None => wakes = subscribe(&context).await,
-            },
-        }
-    }
-}
-
-fn heed(context: &WorkerContext, due: &mut [Timestamp], wake: &Wake) {
-    if let Some(at) = context.queues.iter().position(|queue| *queue == wake.queue) {
-        due[at] = due[at].min(wake.due);
-    }
-}
-
-/// Moves all that is due; says when to look again.
-async fn promote_due(context: &WorkerContext, queue: &str, pace: Duration) -> Timestamp {
-    loop {
-        let latest = context.clock.now().after(pace);
-        let answer = context.connected.broker.promote(queue, BATCH).await;
-        match context.note(answer) {
-            Some((moved, _)) if moved >= BATCH => {}
-            Some((_, next)) => return next.map_or(latest, |next| next.min(latest)),
-            None => return latest,
         }
     }
 }

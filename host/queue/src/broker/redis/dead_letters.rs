@@ -9,7 +9,7 @@ use redis::{Cmd, cmd};
 
 use super::RedisBroker;
 use super::entry::EntryId;
-use crate::{BrokerError, DeadLetter, TaskMessage};
+use crate::{BrokerError, DeadLetter, DeadLetterRange, TaskMessage};
 
 /// Dead letters read at once in the search for a task.
 const PAGE: usize = 500;
@@ -20,41 +20,74 @@ pub(super) struct Found {
     pub(super) data: Bytes,
 }
 
-/// Up to `count` dead letters, oldest first, those after the id `after` only.
+/// A range of the dead letters.
 pub(super) async fn list(
     broker: &RedisBroker,
     queue: &str,
-    after: Option<&str>,
-    count: usize,
+    range: &DeadLetterRange,
 ) -> Result<Vec<DeadLetter>, BrokerError> {
-    let found = page(broker, queue, after, count).await?;
+    let found = page(broker, queue, range).await?;
     Ok(found.into_iter().map(|found| found.letter).collect())
 }
 
-/// The dead letter of this id, its own or its task's.
+/// The dead letter of this id, its own or its task's; then the newest.
 pub(super) async fn find(
     broker: &RedisBroker,
     queue: &str,
     id: &str,
 ) -> Result<Option<Found>, BrokerError> {
     if EntryId::parse(id).is_some() {
-        let found = range(
-            broker,
-            cmd("XRANGE").arg(broker.keys.dlq(queue)).arg(id).arg(id),
-        )
-        .await?;
-        if let Some(found) = found.into_iter().next() {
-            return Ok(Some(found));
+        let found = entry(broker, queue, id).await?;
+        if found.is_some() {
+            return Ok(found);
         }
     }
-    let mut after: Option<String> = None;
+    match indexed(broker, queue, id).await? {
+        Some(found) => Ok(Some(found)),
+        None => search(broker, queue, id).await,
+    }
+}
+
+/// The dead letter with this id of its own.
+async fn entry(broker: &RedisBroker, queue: &str, id: &str) -> Result<Option<Found>, BrokerError> {
+    let mut command = cmd("XRANGE");
+    command.arg(broker.keys.dlq(queue)).arg(id).arg(id);
+    Ok(range(broker, &command).await?.into_iter().next())
+}
+
+/// The dead letter that the index names for a task.
+async fn indexed(
+    broker: &RedisBroker,
+    queue: &str,
+    task: &str,
+) -> Result<Option<Found>, BrokerError> {
+    let mut command = cmd("HGET");
+    command.arg(broker.keys.dead_index(queue)).arg(task);
+    let Some(id) = broker.connection.ask::<Option<String>>(&command).await? else {
+        return Ok(None);
+    };
+    let found = entry(broker, queue, &id).await?;
+    Ok(found.filter(|found| found.letter.task_id == task))
+}
+
+/// Looks through all: another system may have added it, or the index named another one of the same task.
+async fn search(
+    broker: &RedisBroker,
+    queue: &str,
+    task: &str,
+) -> Result<Option<Found>, BrokerError> {
+    let mut range = DeadLetterRange {
+        count: PAGE,
+        after: None,
+        newest_first: true,
+    };
     loop {
-        let page = page(broker, queue, after.as_deref(), PAGE).await?;
+        let page = page(broker, queue, &range).await?;
         let Some(last) = page.last() else {
             return Ok(None);
         };
-        after = Some(last.letter.id.clone());
-        if let Some(found) = page.into_iter().find(|found| found.letter.task_id == id) {
+        range.after = Some(last.letter.id.clone());
+        if let Some(found) = page.into_iter().find(|found| found.letter.task_id == task) {
             return Ok(Some(found));
         }
     }
@@ -63,14 +96,18 @@ pub(super) async fn find(
 async fn page(
     broker: &RedisBroker,
     queue: &str,
-    after: Option<&str>,
-    count: usize,
+    wanted: &DeadLetterRange,
 ) -> Result<Vec<Found>, BrokerError> {
-    if count == 0 {
+    if wanted.count == 0 {
         return Ok(Vec::new());
     }
-    let start = match after {
-        None => "-".to_owned(),
+    let (verb, first, last) = if wanted.newest_first {
+        ("XREVRANGE", "+", "-")
+    } else {
+        ("XRANGE", "-", "+")
+    };
+    let start = match &wanted.after {
+        None => first.to_owned(),
         Some(after) if EntryId::parse(after).is_some() => format!("({after}"),
         Some(after) => {
             return Err(BrokerError::Invalid(format!(
@@ -78,13 +115,13 @@ async fn page(
             )));
         }
     };
-    let mut command = cmd("XRANGE");
+    let mut command = cmd(verb);
     command
         .arg(broker.keys.dlq(queue))
         .arg(start)
-        .arg("+")
+        .arg(last)
         .arg("COUNT")
-        .arg(count);
+        .arg(wanted.count);
     range(broker, &command).await
 }
 

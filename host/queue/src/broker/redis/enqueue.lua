@@ -1,28 +1,86 @@
--- Adds messages to a queue: all or none. Follows hint.lua.
+-- Adds messages to a queue: all or none, except for those that are there already. Follows hint.lua,
+-- due.lua and ids.lua.
 --
--- KEYS: 1 stream, 2 sorted set of delayed messages
--- ARGV: 1 maximum number of entries in the stream (empty: no limit); 2 channel for wake-ups;
---       3 number R of ready messages, then R times: task id, data;
---       then for each delayed message, in the order of their due times: seconds since 1970, data
--- Returns: -1, or -2 if they were added and the hint was refused; or, if there is no room for R more, the length of
---          the stream: then nothing was added
-local stream, delayed = KEYS[1], KEYS[2]
-local ready = tonumber(ARGV[3])
-if ARGV[1] ~= '' and ready > 0 then
-  local length = redis.call('XLEN', stream)
-  if length + ready > tonumber(ARGV[1]) then
-    return length
+-- KEYS: 1 stream, 2 sorted set of delayed messages, 3 sorted set of noted ids
+-- ARGV: 1 maximum number of messages, ready, leased and delayed ones (empty: no limit); 2 channel for wake-ups;
+--       3 what is done if a message of a noted id is there: return (it is left out), reject or run (both are added);
+--       4 now, in seconds since 1970 (empty: the server's time);
+--       then for each message:
+--         1 id
+--         2 empty: the id is not noted; N: it is; E: it is, and there is a result for it
+--         3 when it is due: empty for now, otherwise see due.lua
+--         4 data
+-- Returns: {0, whether the hint was refused, then the positions (from 0) of messages that were there already}, or, if
+--          nothing was added:
+--          {1, number of messages in the queue} if there is no room for all,
+--          {2, position of the first message that is there already, number of such messages}
+local stream, delayed, ids = KEYS[1], KEYS[2], KEYS[3]
+local limit, channel, on_duplicate = ARGV[1], ARGV[2], ARGV[3]
+local time = redis.call('TIME')
+local now = tonumber(ARGV[4]) or time[1] + time[2] / 1000000
+
+-- The arguments' places of the messages to add; positions of those that are there.
+local to_add, there, given, forgotten = {}, {}, {}, false
+
+local function is_there(id, mark)
+  if given[id] or mark == 'E' then
+    return true
+  end
+  if not forgotten then
+    forget_ids(ids, time[1], 1000)
+    forgotten = true
+  end
+  local score = redis.call('ZSCORE', ids, id)
+  return score and tonumber(score) > tonumber(time[1])
+end
+
+for n = 5, #ARGV, 4 do
+  local id, mark = ARGV[n], ARGV[n + 1]
+  if mark ~= '' and on_duplicate ~= 'run' and is_there(id, mark) then
+    there[#there + 1] = (n - 5) / 4
+  else
+    to_add[#to_add + 1] = n
+  end
+  if mark ~= '' then
+    given[id] = true
   end
 end
-local first_delayed = 4 + 2 * ready
-for n = 4, first_delayed - 1, 2 do
-  redis.call('XADD', stream, '*', 'data', ARGV[n + 1], 'task_id', ARGV[n])
+if on_duplicate == 'reject' and #there > 0 then
+  return {2, there[1], #there}
 end
-if #ARGV >= first_delayed then
-  -- Lua can pass on a few thousand arguments at most.
-  for n = first_delayed, #ARGV, 2000 do
-    redis.call('ZADD', delayed, unpack(ARGV, n, math.min(n + 1999, #ARGV)))
+if limit ~= '' and #to_add > 0 then
+  local length = redis.call('XLEN', stream) + redis.call('ZCARD', delayed)
+  if length + #to_add > tonumber(limit) then
+    return {1, length}
   end
-  hint(ARGV[2], ARGV[first_delayed])
 end
-return -1 - hint_refused
+
+local late, first = {}, nil
+for _, n in ipairs(to_add) do
+  local id, mark, due, data = unpack(ARGV, n, n + 3)
+  if due ~= '' then
+    due = due_time(due)
+  end
+  if due == '' or tonumber(due) <= now then
+    redis.call('XADD', stream, '*', 'data', data, 'task_id', id)
+  else
+    late[#late + 1] = due
+    late[#late + 1] = data
+    if not first or tonumber(due) < tonumber(first) then
+      first = due
+    end
+  end
+  if mark ~= '' then
+    redis.call('ZADD', ids, LIVE, id)
+  end
+end
+-- Lua can pass on a few thousand arguments at most.
+for n = 1, #late, 2000 do
+  redis.call('ZADD', delayed, unpack(late, n, math.min(n + 1999, #late)))
+end
+if first then
+  hint(channel, first)
+end
+table.insert(there, 1, hint_refused)
+table.insert(there, 1, 0)
+return there

@@ -3,11 +3,14 @@
 //! Without a limit to check and without delayed messages, a transaction of plain commands is enough: it takes
 //! the server a third less time than the script.
 
+use std::time::Duration;
+
+use futures::future::try_join_all;
 use redis::{Cmd, Pipeline, RedisWrite};
 
 use super::RedisBroker;
 use super::script::ENQUEUE;
-use crate::{BrokerError, TaskMessage, Timestamp};
+use crate::{BrokerError, Enqueued, OnDuplicate, Results as _, TaskMessage};
 
 /// One step of the server, so that it is all or nothing; a longer one would block all other clients.
 const MAX_BATCH: usize = 100_000;
@@ -17,36 +20,137 @@ pub(super) async fn enqueue(
     queue: &str,
     messages: &[TaskMessage],
 ) -> Result<(), BrokerError> {
+    check(messages)?;
     if messages.is_empty() {
         return Ok(());
     }
-    if messages.len() > MAX_BATCH {
-        return Err(BrokerError::Invalid(format!(
-            "{} messages are too many for one step (at most {MAX_BATCH}): enqueue them in parts",
-            messages.len()
-        )));
-    }
-    messages.iter().try_for_each(TaskMessage::check_size)?;
-    let now = broker.clock.now();
-    let is_ready = |message: &TaskMessage| message.eta.is_none_or(|due| due <= now);
-    if broker.max_stream_length.is_none() && messages.iter().all(is_ready) {
+    let is_plain = |message: &TaskMessage| message.eta.is_none() && message.delay.is_none();
+    if broker.max_stream_length.is_none() && messages.iter().all(is_plain) {
         let stream = broker.keys.stream(queue);
         return broker
             .connection
             .commit(&transaction(&stream, messages))
             .await;
     }
-    let command = command(broker, queue, messages, now);
-    let length: i64 = broker.connection.call(&ENQUEUE, &command).await?;
-    broker.connection.server().hints().note(length == -2);
-    match (u64::try_from(length), broker.max_stream_length) {
-        (Ok(length), Some(limit)) => Err(BrokerError::QueueFull {
+    let marked = messages.iter().map(|message| (message, ""));
+    add(broker, queue, OnDuplicate::Run, marked).await.map(drop)
+}
+
+/// The same for messages of which some have ids that are noted. The queue's own keys say whether one is queued or runs, and
+/// it is remembered as long as its result is kept. A result of a message whose id was not noted is looked up before.
+pub(super) async fn enqueue_noted(
+    broker: &RedisBroker,
+    queue: &str,
+    messages: &[TaskMessage],
+    on_duplicate: OnDuplicate,
+) -> Result<Vec<Enqueued>, BrokerError> {
+    check(messages)?;
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    let noted = || messages.iter().filter(|message| message.noted);
+    let ids: Vec<&str> = noted().map(|message| &*message.id).collect();
+    let mut ended = vec![false; ids.len()].into_iter();
+    if on_duplicate == OnDuplicate::Run {
+        // Before the messages are added: who waits for their results from now on gets the new ones.
+        try_join_all(ids.iter().map(|id| broker.results.delete(id))).await?;
+    } else {
+        ended = broker.results.there(&ids).await?.into_iter();
+    }
+    let marked = messages.iter().map(|message| {
+        let mark = match message.noted.then(|| ended.next()).flatten() {
+            None => "",
+            Some(false) => "N",
+            Some(true) => "E",
+        };
+        (message, mark)
+    });
+    let there = add(broker, queue, on_duplicate, marked).await?;
+    let mut answers = vec![Enqueued::Added; messages.len()];
+    for place in there {
+        answers[place] = Enqueued::Present;
+    }
+    Ok(answers)
+}
+
+fn check(messages: &[TaskMessage]) -> Result<(), BrokerError> {
+    if messages.len() > MAX_BATCH {
+        return Err(BrokerError::Invalid(format!(
+            "{} messages are too many for one step (at most {MAX_BATCH}): enqueue them in parts",
+            messages.len()
+        )));
+    }
+    messages.iter().try_for_each(TaskMessage::check_size)
+}
+
+/// Adds messages by the script, each with its mark. Returns the places of those that were there already.
+async fn add<'a>(
+    broker: &RedisBroker,
+    queue: &str,
+    on_duplicate: OnDuplicate,
+    marked: impl Iterator<Item = (&'a TaskMessage, &'static str)>,
+) -> Result<Vec<usize>, BrokerError> {
+    let keys = &broker.keys;
+    let mut command =
+        ENQUEUE.command(&[&keys.stream(queue), &keys.delayed(queue), &keys.ids(queue)]);
+    match broker.max_stream_length {
+        Some(limit) => command.arg(limit),
+        None => command.arg(""),
+    };
+    command.arg(keys.wake(queue)).arg(on_duplicate.name());
+    write_now(&mut command, broker);
+    let mut ids = Vec::new();
+    for (message, mark) in marked {
+        command.arg(&*message.id).arg(mark);
+        match (message.delay, message.eta) {
+            (Some(delay), _) => write_due_in(&mut command, broker, delay),
+            (None, Some(eta)) => drop(command.arg(eta.as_seconds())),
+            (None, None) => drop(command.arg("")),
+        }
+        write_json(&mut command, message);
+        ids.push(&message.id);
+    }
+    let answer: Vec<u64> = broker.connection.call(&ENQUEUE, &command).await?;
+    match answer[..] {
+        [0, refused, ref there @ ..] => {
+            broker.connection.server().hints().note(refused == 1);
+            let places = there
+                .iter()
+                .filter_map(|place| usize::try_from(*place).ok());
+            Ok(places.collect())
+        }
+        [1, length] => Err(BrokerError::QueueFull {
             queue: queue.to_owned(),
             length,
-            limit,
+            limit: broker.max_stream_length.unwrap_or_default(),
         }),
-        _ => Ok(()),
+        [2, first, count] => Err(BrokerError::DuplicateId {
+            queue: queue.to_owned(),
+            id: usize::try_from(first)
+                .ok()
+                .and_then(|first| ids.get(first))
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+            count,
+        }),
+        _ => unreachable!("the script answers in one of three ways"),
     }
+}
+
+/// Writes when a message is due that is to wait for this long: by the server's clock, unless a test's clock stands in for it.
+pub(super) fn write_due_in(command: &mut Cmd, broker: &RedisBroker, delay: Duration) {
+    match broker.clock.of_stores() {
+        Some(now) => command.arg(now.after(delay).as_seconds()),
+        None => command.arg(format!("+{}", delay.as_secs_f64())),
+    };
+}
+
+/// Writes the time that a script goes by: empty for the server's own.
+pub(super) fn write_now(command: &mut Cmd, broker: &RedisBroker) {
+    match broker.clock.of_stores() {
+        Some(now) => command.arg(now.as_seconds()),
+        None => command.arg(""),
+    };
 }
 
 /// Room for the command of a small message, so that it is not moved while it is written.
@@ -65,42 +169,6 @@ fn transaction(stream: &str, messages: &[TaskMessage]) -> Pipeline {
         transaction.add_command(add).ignore();
     }
     transaction
-}
-
-fn command(broker: &RedisBroker, queue: &str, messages: &[TaskMessage], now: Timestamp) -> Cmd {
-    let (ready, delayed) = by_time(messages, now);
-    let (stream, set) = (broker.keys.stream(queue), broker.keys.delayed(queue));
-    let mut command = ENQUEUE.command(&[&stream, &set]);
-    match broker.max_stream_length {
-        Some(limit) => command.arg(limit),
-        None => command.arg(""),
-    };
-    command.arg(broker.keys.wake(queue)).arg(ready.len());
-    for message in ready {
-        command.arg(&*message.id);
-        write_json(&mut command, message);
-    }
-    for (due, message) in delayed {
-        command.arg(due.as_seconds());
-        write_json(&mut command, message);
-    }
-    command
-}
-
-type Delayed<'a> = Vec<(Timestamp, &'a TaskMessage)>;
-
-/// The messages that are ready, and those with an `eta` ahead, the first due first.
-fn by_time(messages: &[TaskMessage], now: Timestamp) -> (Vec<&TaskMessage>, Delayed<'_>) {
-    let mut ready = Vec::with_capacity(messages.len());
-    let mut delayed = Vec::new();
-    for message in messages {
-        match message.eta {
-            Some(due) if due > now => delayed.push((due, message)),
-            _ => ready.push(message),
-        }
-    }
-    delayed.sort_by_key(|(due, _)| *due);
-    (ready, delayed)
 }
 
 /// Writes a message straight into the command: no copy in between.

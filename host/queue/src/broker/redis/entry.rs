@@ -2,6 +2,7 @@
 //!
 //! Must not know which command read them.
 
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,6 +22,20 @@ impl EntryId {
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (milliseconds, number) = text.split_once('-')?;
         Some(Self(milliseconds.parse().ok()?, number.parse().ok()?))
+    }
+
+    /// The first id after this one.
+    pub(super) fn next(self) -> Self {
+        match self.1.checked_add(1) {
+            Some(number) => Self(self.0, number),
+            None => Self(self.0.saturating_add(1), 0),
+        }
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.0, self.1)
     }
 }
 
@@ -71,6 +86,10 @@ impl Entry {
             (None, Payload::Message(message)) => message.id.clone(),
             (None, Payload::Unreadable(_)) => SharedStr::default(),
         };
+        let noted_id = match &payload {
+            Payload::Message(message) if message.noted => Some(message.id.clone()),
+            _ => None,
+        };
         Delivery {
             lease: Lease {
                 queue: Arc::clone(recipient.queue),
@@ -78,6 +97,7 @@ impl Entry {
                 consumer: Arc::clone(recipient.consumer),
                 acknowledged: false,
                 reclaims: recipient.reclaims,
+                noted_id,
             },
             payload,
             raw,

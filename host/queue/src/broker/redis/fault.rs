@@ -79,6 +79,13 @@ pub(super) fn is_no_permission(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) || code(error) == Some("NOPERM")
 }
 
+/// Whether a command says that the key which it asks about is missing.
+pub(super) fn is_no_key(error: &RedisError) -> bool {
+    error
+        .detail()
+        .is_some_and(|detail| detail.contains("no such key"))
+}
+
 /// Whether the consumer group or its stream is missing, or went while a read was blocked.
 pub(super) fn is_no_group(error: &RedisError) -> bool {
     match code(error) {

@@ -9,10 +9,12 @@ use redis::cmd;
 
 use super::RedisBroker;
 use super::dead_letters;
-use super::fault::is_no_group;
+use super::fault::{is_no_group, is_no_key};
 use super::messages;
+use super::names;
+use super::purge;
 use super::replay;
-use super::script::{PURGE, REMOVE_CONSUMERS, REMOVE_STALE_CONSUMERS, STATS};
+use super::script::{DELETE_DEAD_LETTER, REMOVE_CONSUMERS, REMOVE_STALE_CONSUMERS, STATS};
 use crate::{
     BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
     ReplayOptions, ScanCursor, ScanPage, TaskMessage, Timestamp,
@@ -21,16 +23,11 @@ use crate::{
 #[async_trait]
 impl Inspect for RedisBroker {
     async fn queues(&self) -> Result<Vec<String>, BrokerError> {
-        let mut queues = std::collections::BTreeSet::new();
-        for pattern in self.keys.patterns() {
-            let keys = self.connection.scan(&pattern).await?;
-            queues.extend(
-                keys.iter()
-                    .filter_map(|key| self.keys.queue_of(key))
-                    .map(str::to_owned),
-            );
-        }
-        Ok(queues.into_iter().collect())
+        names::list(self).await
+    }
+
+    async fn find_queues(&self) -> Result<Vec<String>, BrokerError> {
+        names::find(self).await
     }
 
     async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError> {
@@ -38,7 +35,7 @@ impl Inspect for RedisBroker {
         let mut command =
             STATS.command(&[&keys.stream(queue), &keys.delayed(queue), &keys.dlq(queue)]);
         command.arg(&self.group);
-        let (size, pending, delayed, dead, consumers) =
+        let (size, pending, delayed, dead, consumers, oldest): (_, _, _, _, _, i64) =
             self.connection.call(&STATS, &command).await?;
         Ok(QueueStats {
             size,
@@ -46,6 +43,7 @@ impl Inspect for RedisBroker {
             delayed,
             dead,
             consumers,
+            oldest_ready_ms: u64::try_from(oldest).ok(),
         })
     }
 
@@ -68,9 +66,7 @@ impl Inspect for RedisBroker {
     }
 
     async fn purge(&self, queue: &str) -> Result<u64, BrokerError> {
-        let mut command = PURGE.command(&[&self.keys.stream(queue), &self.keys.delayed(queue)]);
-        command.arg(&self.group);
-        self.connection.call(&PURGE, &command).await
+        purge::messages(self, queue).await
     }
 
     async fn dead_letters(
@@ -78,7 +74,7 @@ impl Inspect for RedisBroker {
         queue: &str,
         range: DeadLetterRange,
     ) -> Result<Vec<DeadLetter>, BrokerError> {
-        dead_letters::list(self, queue, range.after.as_deref(), range.count).await
+        dead_letters::list(self, queue, &range).await
     }
 
     async fn dead_letter(&self, queue: &str, id: &str) -> Result<Option<DeadLetter>, BrokerError> {
@@ -100,17 +96,14 @@ impl Inspect for RedisBroker {
         let Some(found) = dead_letters::find(self, queue, id).await? else {
             return Ok(false);
         };
-        let mut command = cmd("XDEL");
-        command.arg(self.keys.dlq(queue)).arg(found.letter.id);
-        let deleted: u64 = self.connection.ask(&command).await?;
-        Ok(deleted > 0)
+        let keys = [self.keys.dlq(queue), self.keys.dead_index(queue)];
+        let mut command = DELETE_DEAD_LETTER.command(&[&keys[0], &keys[1]]);
+        command.arg(found.letter.id).arg(found.letter.task_id);
+        self.connection.call(&DELETE_DEAD_LETTER, &command).await
     }
 
     async fn purge_dead_letters(&self, queue: &str) -> Result<u64, BrokerError> {
-        // Trimmed rather than deleted: the answer is then the number of those that went.
-        let mut command = cmd("XTRIM");
-        command.arg(self.keys.dlq(queue)).arg("MAXLEN").arg(0);
-        self.connection.ask(&command).await
+        purge::dead_letters(self, queue).await
     }
 
     async fn scan(&self, queue: &str, cursor: ScanCursor) -> Result<ScanPage, BrokerError> {
@@ -159,10 +152,4 @@ impl Inspect for RedisBroker {
             .call(&REMOVE_STALE_CONSUMERS, &command)
             .await
     }
-}
-
-fn is_no_key(error: &redis::RedisError) -> bool {
-    error
-        .detail()
-        .is_some_and(|detail| detail.contains("no such key"))
 }

@@ -38,6 +38,26 @@ impl Keys {
         self.key("dlq", queue)
     }
 
+    /// The hash that names the newest dead letter of each task that has one.
+    pub(super) fn dead_index(&self, queue: &str) -> String {
+        self.key("dead", queue)
+    }
+
+    /// The sorted set of the noted ids of a queue's messages.
+    pub(super) fn ids(&self, queue: &str) -> String {
+        self.key("ids", queue)
+    }
+
+    /// The keys that a queue's messages are under.
+    pub(super) fn of_queue(&self, queue: &str) -> [String; 3] {
+        KINDS.map(|kind| self.key(kind, queue))
+    }
+
+    /// The sorted set of the names of all queues, by the time they were noted.
+    pub(super) fn queues(&self) -> String {
+        format!("{}:queues", self.prefix)
+    }
+
     /// The counter of reclaims: raised whenever leases pass from one consumer to another. Its key has the older
     /// name `takeovers`.
     pub(super) fn reclaims(&self, queue: &str) -> String {

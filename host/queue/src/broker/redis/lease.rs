@@ -49,21 +49,37 @@ pub(super) async fn extend(
     broker: &RedisBroker,
     leases: &[Lease],
 ) -> Result<Vec<Settled>, BrokerError> {
-    ask(broker, &EXTEND, leases).await
+    let begin = |queue: &str| EXTEND.command(&[&broker.keys.stream(queue)]);
+    let add = |command: &mut Cmd, lease: &Lease| {
+        command.arg(&*lease.entry);
+    };
+    ask(broker, &EXTEND, leases, begin, add).await
 }
 
 pub(super) async fn acknowledge(
     broker: &RedisBroker,
     leases: &[Lease],
 ) -> Result<Vec<Settled>, BrokerError> {
-    ask(broker, &ACKNOWLEDGE, leases).await
+    let begin = |queue: &str| {
+        let (stream, ids) = (broker.keys.stream(queue), broker.keys.ids(queue));
+        let mut command = ACKNOWLEDGE.command(&[&stream, &ids]);
+        command.arg(broker.results.ttl_seconds());
+        command
+    };
+    let add = |command: &mut Cmd, lease: &Lease| {
+        command.arg(&*lease.entry);
+        command.arg(lease.noted_id.as_deref().unwrap_or_default());
+    };
+    ask(broker, &ACKNOWLEDGE, leases, begin, add).await
 }
 
-/// Runs a script whose arguments are entries.
+/// Runs a script about leases: `begin` begins its command for a queue, and `add` adds a lease.
 async fn ask(
     broker: &RedisBroker,
     script: &Script,
     leases: &[Lease],
+    begin: impl Fn(&str) -> Cmd,
+    add: impl Fn(&mut Cmd, &Lease),
 ) -> Result<Vec<Settled>, BrokerError> {
     let mut answers = vec![Settled::LeaseLost; leases.len()];
     for (first, mut places) in steps(leases.iter()) {
@@ -73,22 +89,17 @@ async fn ask(
         let Some((low, high)) = bounds(members()) else {
             continue;
         };
-        let stream = broker.keys.stream(&first.queue);
-        let mut command = script.command(&[&stream]);
+        let mut command = begin(&first.queue);
         command
             .arg(&broker.group)
             .arg(&*first.consumer)
             .arg(low)
             .arg(high);
-        members().for_each(|lease| entry_argument(&mut command, lease));
+        members().for_each(|lease| add(&mut command, lease));
         let settled: Vec<i64> = broker.connection.call(script, &command).await?;
         apply(&mut answers, &places, &settled);
     }
     Ok(answers)
-}
-
-pub(super) fn entry_argument(command: &mut Cmd, lease: &Lease) {
-    command.arg(&*lease.entry);
 }
 
 /// Enters a script's answers, 1 for applied, at the places they belong to.
@@ -111,6 +122,7 @@ mod tests {
             consumer: consumer.into(),
             acknowledged: false,
             reclaims: None,
+            noted_id: None,
         }
     }
 

@@ -8,7 +8,7 @@ use redis::cmd;
 
 use super::RedisBroker;
 use super::dead_letters;
-use crate::{BrokerError, ScanCursor, ScanPage, ScanPart, TaskMessage};
+use crate::{BrokerError, DeadLetterRange, ScanCursor, ScanPage, ScanPart, TaskMessage};
 
 /// Messages read at once.
 const PAGE: usize = 500;
@@ -81,7 +81,12 @@ async fn dead(
     cursor: ScanCursor,
 ) -> Result<ScanPage, BrokerError> {
     let after = Some(cursor.after.as_str()).filter(|after| !after.is_empty());
-    let letters = dead_letters::list(broker, queue, after, PAGE).await?;
+    let range = DeadLetterRange {
+        count: PAGE,
+        after: after.map(str::to_owned),
+        newest_first: false,
+    };
+    let letters = dead_letters::list(broker, queue, &range).await?;
     let last = letters.last().map(|letter| letter.id.clone());
     Ok(ScanPage {
         messages: letters

@@ -1,33 +1,63 @@
-//! Moving due messages to the ready ones.
+//! Moving due messages to the ready ones, by the server's clock.
+
+use std::sync::Arc;
 
 use super::RedisBroker;
+use super::enqueue::write_now;
 use super::script::PROMOTE;
 use crate::message::MAX_STORED_BYTES;
-use crate::{BrokerError, Timestamp};
+use crate::{BrokerError, Promoted, Timestamp};
 
 /// The longest step of the server; a longer one would block all other clients.
 const MAX_STEP: usize = 2000;
 
+/// Queues looked at in one step.
+const MAX_QUEUES: usize = 500;
+
 pub(super) async fn promote(
     broker: &RedisBroker,
-    queue: &str,
+    queues: &[Arc<str>],
     limit: usize,
-) -> Result<(usize, Option<Timestamp>), BrokerError> {
-    let (stream, delayed) = (broker.keys.stream(queue), broker.keys.delayed(queue));
-    let now = broker.clock.now();
+) -> Result<Promoted, BrokerError> {
+    let together = broker.connection.server().topology().keys_are_together();
+    let width = if together { MAX_QUEUES } else { 1 };
+    let mut all = Promoted::default();
+    for queues in queues.chunks(width) {
+        let promoted = promote_some(broker, queues, limit - all.moved).await?;
+        all = Promoted {
+            moved: all.moved + promoted.moved,
+            next: all.next.into_iter().chain(promoted.next).min(),
+            now: promoted.now,
+        };
+    }
+    Ok(all)
+}
+
+async fn promote_some(
+    broker: &RedisBroker,
+    queues: &[Arc<str>],
+    limit: usize,
+) -> Result<Promoted, BrokerError> {
     let mut moved = 0;
     loop {
         let step = (limit - moved).min(MAX_STEP);
-        let mut command = PROMOTE.command(&[&stream, &delayed]);
-        command
-            .arg(now.as_seconds())
-            .arg(step)
-            .arg(MAX_STORED_BYTES);
-        let (count, next): (usize, String) = broker.connection.call(&PROMOTE, &command).await?;
+        let mut command = PROMOTE.command_on(2 * queues.len());
+        for queue in queues {
+            command
+                .arg(broker.keys.stream(queue))
+                .arg(broker.keys.delayed(queue));
+        }
+        write_now(&mut command, broker);
+        command.arg(step).arg(MAX_STORED_BYTES);
+        let (count, next, now): (usize, String, f64) =
+            broker.connection.call(&PROMOTE, &command).await?;
         moved += count;
         if count < step || moved == limit {
-            let next = next.parse().ok().map(Timestamp::from_seconds);
-            return Ok((moved, next));
+            return Ok(Promoted {
+                moved,
+                next: next.parse().ok().map(Timestamp::from_seconds),
+                now: Timestamp::from_seconds(now),
+            });
         }
     }
 }

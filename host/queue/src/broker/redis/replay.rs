@@ -5,7 +5,7 @@ use super::dead_letters;
 use super::enqueue::write_json;
 use super::script::REPLAY;
 use crate::replay::replayed;
-use crate::{BrokerError, ReplayOptions};
+use crate::{BrokerError, ReplayOptions, Results as _};
 
 pub(super) async fn replay(
     broker: &RedisBroker,
@@ -17,9 +17,17 @@ pub(super) async fn replay(
         return Ok(false);
     };
     let message = replayed(queue, &found.letter.id, &found.data, options)?;
-    let mut command = REPLAY.command(&[&broker.keys.stream(queue), &broker.keys.dlq(queue)]);
+    let mut command = REPLAY.command(&[
+        &broker.keys.stream(queue),
+        &broker.keys.dlq(queue),
+        &broker.keys.dead_index(queue),
+        &broker.keys.ids(queue),
+    ]);
     command.arg(&found.letter.id).arg(&*message.id);
     write_json(&mut command, &message);
+    command.arg(u8::from(message.noted));
+    // Before the message is ready: who waits for its result from now on gets the new one.
+    broker.results.delete(&message.id).await?;
     let replayed: u64 = broker.connection.call(&REPLAY, &command).await?;
     Ok(replayed == 1)
 }

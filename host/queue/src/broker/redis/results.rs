@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::keys::{ResultKeys, TaskKey};
 use super::script::STORE;
 use super::wait::Waits;
-use crate::results::WAIT_POLL;
+use crate::results::{WAIT_POLL, purged_body};
 use crate::{
     BrokerError, Reply, ResultRecord, Results, ResultsConfig, TaskResult, TaskState, WorkerInfo,
 };
@@ -61,6 +61,25 @@ impl RedisResults {
         let refused: bool = self.connection.call(&STORE, &command).await?;
         self.connection.server().hints().note(refused);
         Ok(())
+    }
+
+    /// How long results are kept, in seconds; 0 for ever.
+    pub(super) fn ttl_seconds(&self) -> u64 {
+        self.ttl_seconds
+    }
+
+    /// Whether these tasks have ended by themselves and have results, one answer each.
+    pub(super) async fn there(&self, task_ids: &[&str]) -> Result<Vec<bool>, BrokerError> {
+        let purged = &purged_body();
+        let asked = task_ids.iter().map(|task_id| async move {
+            // The beginning, in which each character of the id is escaped at worst.
+            let mut command = cmd("GETRANGE");
+            command.arg(self.keys.result(task_id)).arg(0);
+            command.arg(6 * task_id.len() + purged.len() + 32);
+            let body: Vec<u8> = self.connection.ask(&command).await?;
+            Ok(!body.is_empty() && !String::from_utf8_lossy(&body).contains(purged))
+        });
+        futures::future::try_join_all(asked).await
     }
 
     /// Adds the two keys that the scripts write a task's state and result under.

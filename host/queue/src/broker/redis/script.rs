@@ -50,18 +50,22 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ENQUEUE = "hint.lua" "enqueue.lua";
+    ENQUEUE = "hint.lua" "due.lua" "ids.lua" "enqueue.lua";
     EXTEND = "held.lua" "extend.lua";
-    ACKNOWLEDGE = "held.lua" "acknowledge.lua";
-    SETTLE = "held.lua" "hint.lua" "results.lua" "settle/complete.lua" "settle/retry.lua" "settle/dead_letter.lua"
-        "settle/release.lua" "settle.lua";
+    ACKNOWLEDGE = "held.lua" "ids.lua" "acknowledge.lua";
+    SETTLE = "held.lua" "hint.lua" "results.lua" "due.lua" "ids.lua" "settle/complete.lua" "settle/retry.lua"
+        "settle/dead_letter.lua" "settle/release.lua" "settle.lua";
     GIVE_BACK = "held.lua" "give_back.lua";
     PROMOTE = "promote.lua";
     RECLAIM = "reclaim.lua";
     STORE = "hint.lua" "results.lua" "store.lua";
     STATS = "stats.lua";
-    PURGE = "purge.lua";
-    REPLAY = "replay.lua";
+    TRIM = "trim.lua";
+    REMOVE_EMPTY = "remove_empty.lua";
+    NOTE_QUEUES = "note_queues.lua";
+    FORGET_QUEUES = "forget_queues.lua";
+    DELETE_DEAD_LETTER = "delete_dead_letter.lua";
+    REPLAY = "ids.lua" "replay.lua";
     REPLACE = "hint.lua" "replace.lua";
     CHANGED = "changed.lua";
     MODULE = "module.lua";

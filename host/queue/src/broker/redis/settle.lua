@@ -1,11 +1,12 @@
 -- Settles deliveries whose leases are still held, each with its result. This is the last part of the
--- script: held.lua, hint.lua, results.lua and the kinds of settlement in settle/ come before it.
+-- script: held.lua, hint.lua, results.lua, due.lua, ids.lua and the kinds of settlement in settle/ come before it.
 --
 -- A section holds the deliveries of one queue and one consumer.
 --
 -- KEYS: for each section: stream, sorted set of delayed messages, stream of dead letters,
 --       counter of reclaims;
---       then for each delivery with a state: the keys of its state and of its result
+--       then for each delivery: the keys of its state and of its result, where it has a state; the hash that names
+--       dead letters, for a dead letter; and the sorted set of noted ids, if its id is noted and it ends
 -- ARGV: 1 group, 2 maximum number of dead letters (empty: no limit), 3 number of sections,
 --       4 to 7 as result_writer takes them, see results.lua; then for each section
 --         1 consumer
@@ -16,7 +17,8 @@
 --         short form: entry, result. See settle/complete.lua
 --         long form: entry, kind, state (empty: none), result and inbox (see results.lua), then the
 --           arguments of the kind. Kinds: C complete, R retry, D dead letter, L release; in lower case
---           where the entry was acknowledged before the task ran: then it has no lease
+--           where the entry was acknowledged before the task ran: then it has no lease. After
+--           the kind an n if the message's id is noted and it ends: then the id is the last argument
 -- Returns: the positions, from 0 over all sections, of the deliveries whose lease was lost (nothing was
 --          changed for these); the counter of reclaims of each section; whether a hint was
 --          refused
@@ -25,7 +27,7 @@ local group, sections, write = arguments[1], tonumber(arguments[3]), result_writ
 -- By kind: what is done, and the number of its arguments.
 local apply = {C = complete, R = retry, D = dead_letter, L = release}
 local count_of = {C = 0, R = 2, D = 6, L = 2}
--- The next argument, the next key of a state, the position of the next delivery.
+-- The next argument, the next key of a delivery, the position of the next delivery.
 local at, key, position = 8, 4 * sections + 1, 0
 local lost = {}
 
@@ -47,23 +49,29 @@ end
 local function settle_long(section, count, is_held)
   for _ = 1, count do
     local entry, letter, state, result, inbox = unpack(arguments, at, at + 4)
+    local noted = #letter > 1
+    letter = string.sub(letter, 1, 1)
     local kind = string.upper(letter)
     local leased = kind == letter
+    local extra = state ~= '' and key + 2 or key
+    local ids = kind == 'D' and extra + 1 or extra
+    local last = at + 5 + count_of[kind]
     if leased and not is_held(entry) then
       lost[#lost + 1] = position
     else
       if state ~= '' then
         write(key, state, result, inbox)
       end
-      apply[kind](section, at + 5, entry)
+      apply[kind](section, at + 5, entry, keys[extra])
+      if noted then
+        end_id(keys[ids], arguments[last], arguments[4])
+        forget_ids(keys[ids], redis.call('TIME')[1], 2)
+      end
       if leased then
         section.settled[#section.settled + 1] = entry
       end
     end
-    if state ~= '' then
-      key = key + 2
-    end
-    at, position = at + 5 + count_of[kind], position + 1
+    key, at, position = noted and ids + 1 or ids, noted and last + 1 or last, position + 1
   end
 end
 

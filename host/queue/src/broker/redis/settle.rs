@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use redis::Cmd;
 
 use super::RedisBroker;
-use super::enqueue::write_json;
+use super::enqueue::{write_due_in, write_json};
 use super::lease::{MAX_STEP, bounds, steps};
 use super::script::SETTLE;
 use crate::{BrokerError, Lease, ResultRecord, SettleRequest, Settled, Settlement, TaskState};
@@ -104,6 +104,7 @@ async fn step(
 fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a str> {
     let record = record(broker, settle).filter(|record| {
         !settle.lease.acknowledged
+            && settle.lease.noted_id.is_none()
             && record.state == TaskState::Success
             && record.reply_to.is_none()
     })?;
@@ -114,11 +115,12 @@ fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Opti
 }
 
 fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
-    let records = || {
-        let members = sections.iter().flat_map(|section| &section.members);
-        members.filter_map(|settle| record(broker, settle))
-    };
-    let mut command = SETTLE.command_on(4 * sections.len() + 2 * records().count());
+    let members = || sections.iter().flat_map(|section| &section.members);
+    let records = members().filter(|settle| record(broker, settle).is_some());
+    let dead = members().filter(|settle| is_dead(settle));
+    let noted = members().filter(|settle| ending_id(settle).is_some());
+    let keys = 4 * sections.len() + 2 * records.count() + dead.count() + noted.count();
+    let mut command = SETTLE.command_on(keys);
     for section in sections {
         let (keys, queue) = (&broker.keys, &section.lease.queue);
         command
@@ -127,8 +129,16 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
             .arg(keys.dlq(queue))
             .arg(keys.reclaims(queue));
     }
-    for record in records() {
-        broker.results.add_keys(&mut command, &record.task_id);
+    for settle in members() {
+        if let Some(record) = record(broker, settle) {
+            broker.results.add_keys(&mut command, &record.task_id);
+        }
+        if is_dead(settle) {
+            command.arg(broker.keys.dead_index(&settle.lease.queue));
+        }
+        if ending_id(settle).is_some() {
+            command.arg(broker.keys.ids(&settle.lease.queue));
+        }
     }
     command.arg(&broker.group);
     match broker.dlq_max_length {
@@ -146,6 +156,19 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
 /// What is written in the same step, where results are.
 fn record<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a ResultRecord<'a>> {
     settle.record.as_ref().filter(|_| broker.results_in_step)
+}
+
+fn is_dead(settle: &SettleRequest<'_>) -> bool {
+    matches!(&*settle.settlement, Settlement::DeadLetter { .. })
+}
+
+/// The noted id of a message that ends.
+fn ending_id<'a>(settle: &'a SettleRequest<'_>) -> Option<&'a str> {
+    let ends = matches!(
+        &*settle.settlement,
+        Settlement::Complete | Settlement::DeadLetter { .. }
+    );
+    settle.lease.noted_id.as_deref().filter(|_| ends)
 }
 
 /// The first deliveries of a section are passed in the short form as far as they have it. The order stays: if a
@@ -188,12 +211,15 @@ fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>) {
         Settlement::DeadLetter { .. } => "D",
         Settlement::Release => "L",
     };
-    command.arg(&*settle.lease.entry);
-    if settle.lease.acknowledged {
-        command.arg(kind.to_ascii_lowercase());
+    let mut kind = if settle.lease.acknowledged {
+        kind.to_ascii_lowercase()
     } else {
-        command.arg(kind);
+        kind.to_owned()
+    };
+    if ending_id(settle).is_some() {
+        kind.push('n');
     }
+    command.arg(&*settle.lease.entry).arg(kind);
     match record(broker, settle) {
         Some(record) => broker.results.add(command, record),
         None => {
@@ -203,7 +229,8 @@ fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>) {
     match &*settle.settlement {
         Settlement::Complete => {}
         Settlement::Retry { at, message } => {
-            command.arg(at.as_seconds());
+            // By the server's clock: the worker's may be another.
+            write_due_in(command, broker, at.since(broker.clock.now()));
             write_json(command, message);
         }
         Settlement::DeadLetter { error, failed_at } => {
@@ -218,5 +245,8 @@ fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>) {
         Settlement::Release => {
             command.arg(&settle.raw[..]).arg(&*settle.task_id);
         }
+    }
+    if let Some(id) = ending_id(settle) {
+        command.arg(id);
     }
 }

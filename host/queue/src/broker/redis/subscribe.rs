@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::RedisBroker;
 use super::keys::Keys;
 use super::subscription::{Listener, Subscription};
-use crate::{BrokerError, Clock, Timestamp, Wake};
+use crate::{BrokerError, Timestamp, Wake};
 
 /// Wake-ups beyond these are dropped: the promoter is awake already.
 const CAPACITY: usize = 1024;
@@ -19,7 +19,6 @@ const CAPACITY: usize = 1024;
 struct Promoter {
     keys: Keys,
     queues: Vec<Arc<str>>,
-    clock: Arc<dyn Clock>,
     wakes: mpsc::Sender<Wake>,
 }
 
@@ -32,7 +31,6 @@ pub(super) async fn subscribe(
     let promoter = Promoter {
         keys: broker.keys.clone(),
         queues: queues.to_vec(),
-        clock: Arc::clone(&broker.clock),
         wakes,
     };
     let subscription = Subscription {
@@ -53,8 +51,11 @@ impl Listener for Promoter {
     }
 
     fn missed(&self) {
-        let now = self.clock.now();
-        self.queues.iter().for_each(|queue| self.wake(queue, now));
+        // Whatever is due, it is to be looked at now.
+        let at_once = Timestamp::default();
+        self.queues
+            .iter()
+            .for_each(|queue| self.wake(queue, at_once));
     }
 
     async fn gone(&self) {

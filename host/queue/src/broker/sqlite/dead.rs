@@ -8,18 +8,25 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::enqueue::append;
 use super::fault::Fault;
 use super::fetch::limit;
+use super::{ids, results};
 use crate::replay::replayed;
 use crate::{BrokerError, DeadLetter, DeadLetterRange, ReplayOptions, TaskMessage};
 
 const COLUMNS: &str = "id, data, failed_at, error, retry_count, entry, task_id, task_name";
 
-/// Dead letters, oldest first.
+/// A range of the dead letters.
 pub(super) fn list(
     connection: &Connection,
     queue: &str,
     range: &DeadLetterRange,
 ) -> Result<Vec<DeadLetter>, Fault> {
+    let (from, order) = if range.newest_first {
+        ("id < ?2", "id DESC")
+    } else {
+        ("id > ?2", "id")
+    };
     let after = match &range.after {
+        None if range.newest_first => i64::MAX,
         None => 0,
         Some(id) => id.parse::<i64>().map_err(|_| {
             BrokerError::Invalid(format!(
@@ -28,21 +35,22 @@ pub(super) fn list(
         })?,
     };
     let sql =
-        format!("SELECT {COLUMNS} FROM dead WHERE queue = ?1 AND id > ?2 ORDER BY id LIMIT ?3");
+        format!("SELECT {COLUMNS} FROM dead WHERE queue = ?1 AND {from} ORDER BY {order} LIMIT ?3");
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params![queue, after, limit(range.count)], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// One dead letter, by its own id or else its task's (then the oldest).
+/// One dead letter, by its own id or else its task's (then the newest).
 pub(super) fn find(
     connection: &Connection,
     queue: &str,
     id: &str,
 ) -> rusqlite::Result<Option<DeadLetter>> {
     let own = format!("SELECT {COLUMNS} FROM dead WHERE queue = ?1 AND id = ?2");
-    let tasks =
-        format!("SELECT {COLUMNS} FROM dead WHERE queue = ?1 AND task_id = ?2 ORDER BY id LIMIT 1");
+    let tasks = format!(
+        "SELECT {COLUMNS} FROM dead WHERE queue = ?1 AND task_id = ?2 ORDER BY id DESC LIMIT 1"
+    );
     if let Ok(own_id) = id.parse::<i64>() {
         let found = connection
             .prepare_cached(&own)?
@@ -88,6 +96,11 @@ pub(super) fn replay(
         .query_row(params![queue, letter.id], |row| row.get(0))?;
     let message = replayed(queue, &letter.id, &data.into(), options)?;
     append(connection, queue, message.encode().as_bytes(), &message.id)?;
+    // Who waits for its result from now on gets the new one.
+    results::delete(connection, &message.id)?;
+    if message.noted {
+        ids::begin(connection, queue, &message.id)?;
+    }
     delete_one(connection, queue, &letter.id)?;
     Ok(true)
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use crate::{Lease, Settled, Timestamp};
+use super::{ids, lease_clock};
+use crate::{Lease, Settled};
 
 /// Restarts the leases that are still held.
 pub(super) fn extend(
@@ -14,7 +15,7 @@ pub(super) fn extend(
     leases: &[Lease],
     lease: Duration,
 ) -> rusqlite::Result<Vec<Settled>> {
-    let until = Timestamp::now().after(lease).as_micros();
+    let until = lease_clock::after(lease);
     let mut statement = connection.prepare_cached(
         "UPDATE messages SET lease_until = ?4 WHERE id = ?1 AND queue = ?2 AND consumer = ?3",
     )?;
@@ -30,11 +31,17 @@ pub(super) fn extend(
 pub(super) fn acknowledge(
     connection: &Connection,
     leases: &[Lease],
+    ttl: Duration,
 ) -> rusqlite::Result<Vec<Settled>> {
-    leases
-        .iter()
-        .map(|lease| Ok(settled(remove(connection, lease)?)))
-        .collect()
+    let acknowledge = |lease: &Lease| {
+        let answer = settled(remove(connection, lease)?);
+        if let (Settled::Applied, Some(id)) = (answer, &lease.noted_id) {
+            // Nobody may be left to note that it has ended.
+            ids::end(connection, &lease.queue, id, ttl)?;
+        }
+        Ok(answer)
+    };
+    leases.iter().map(acknowledge).collect()
 }
 
 /// Removes the message if the lease is held; says how many that were.

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Row, params};
 
+use super::lease_clock;
 use crate::delivery::Stored;
 use crate::fairness::share;
 use crate::message::{KEPT_BYTES, MAX_ID_BYTES, MAX_STORED_BYTES};
-use crate::{Delivery, Lease, Timestamp};
+use crate::{Delivery, Lease, Payload, Timestamp};
 
 /// A leased message, its bytes not yet read.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ pub(super) fn lease(connection: &Connection, claim: &Claim) -> rusqlite::Result<
         for queue in &claim.queues {
             let room = most.min(claim.limit - leased.len());
             if room > 0 && (leased.is_empty() || bytes_of(&leased) < claim.bytes) {
-                lease_from(connection, claim, queue, room, now, &mut leased)?;
+                lease_from(connection, claim, queue, room, &mut leased)?;
             }
         }
         if claim.queues.len() <= 1 {
@@ -105,11 +106,10 @@ fn lease_from(
     claim: &Claim,
     queue: &Arc<str>,
     most: usize,
-    now: Timestamp,
     leased: &mut Vec<Leased>,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(&LEASE)?;
-    let until = now.after(claim.lease).as_micros();
+    let until = lease_clock::after(claim.lease);
     let from = leased.len();
     let bytes = limit(claim.bytes.saturating_sub(bytes_of(leased)));
     let parameters = params![queue, claim.consumer, until, limit(most), bytes];
@@ -164,6 +164,10 @@ impl Leased {
     /// Reads the message.
     pub(super) fn deliver(self, consumer: &Arc<str>) -> Delivery {
         let (payload, raw) = self.data.read();
+        let noted_id = match &payload {
+            Payload::Message(message) if message.noted => Some(message.id.clone()),
+            _ => None,
+        };
         Delivery {
             lease: Lease {
                 queue: self.queue,
@@ -171,6 +175,7 @@ impl Leased {
                 consumer: consumer.clone(),
                 acknowledged: false,
                 reclaims: None,
+                noted_id,
             },
             payload,
             raw,

@@ -11,12 +11,16 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::fault::Fault;
+use super::lease_clock;
 use crate::BrokerError;
 
 /// Each version of the schema, with what makes it from the one before. A new file goes through all.
-const STEPS: [(i64, &str); 2] = [
+const STEPS: [(i64, &str); 5] = [
     (1, include_str!("schema.sql")),
     (2, include_str!("schema_registry.sql")),
+    (3, include_str!("schema_ages.sql")),
+    (4, include_str!("schema_ids.sql")),
+    (5, include_str!("schema_lease_clock.sql")),
 ];
 
 /// The newest schema that this build reads.
@@ -36,6 +40,7 @@ pub(super) fn open_writer(path: &Path, patience: Duration) -> Result<Connection,
     let mut connection = open(path, patience)?;
     use_write_ahead_log(&connection, patience)?;
     prepare_schema(&mut connection, path)?;
+    lease_clock::adopt(&connection)?;
     Ok(connection)
 }
 

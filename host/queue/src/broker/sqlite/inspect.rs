@@ -2,14 +2,15 @@
 //!
 //! Must not be on a task's path.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::enqueue::{count, counts};
 use super::fetch::limit;
-use super::{Sqlite, dead, messages};
+use super::{Sqlite, dead, messages, purge};
 use crate::{
     BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
     ReplayOptions, ScanCursor, ScanPage, TaskMessage, Timestamp,
@@ -19,6 +20,10 @@ use crate::{
 impl Inspect for Sqlite {
     async fn queues(&self) -> Result<Vec<String>, BrokerError> {
         self.reader.run(|connection| Ok(queues(connection)?)).await
+    }
+
+    async fn find_queues(&self) -> Result<Vec<String>, BrokerError> {
+        self.queues().await
     }
 
     async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError> {
@@ -36,16 +41,7 @@ impl Inspect for Sqlite {
     }
 
     async fn purge(&self, queue: &str) -> Result<u64, BrokerError> {
-        let queue = queue.to_owned();
-        self.writer
-            .write(&self.wakes, move |connection, _| {
-                let messages =
-                    connection.execute("DELETE FROM messages WHERE queue = ?1", [&queue])?;
-                let delayed =
-                    connection.execute("DELETE FROM delayed WHERE queue = ?1", [&queue])?;
-                Ok((messages + delayed) as u64)
-            })
-            .await
+        purge::messages(self, queue).await
     }
 
     async fn dead_letters(
@@ -92,12 +88,7 @@ impl Inspect for Sqlite {
     }
 
     async fn purge_dead_letters(&self, queue: &str) -> Result<u64, BrokerError> {
-        let queue = queue.to_owned();
-        self.writer
-            .write(&self.wakes, move |connection, _| {
-                Ok(connection.execute("DELETE FROM dead WHERE queue = ?1", [queue])? as u64)
-            })
-            .await
+        purge::dead_letters(self, queue).await
     }
 
     async fn scan(&self, queue: &str, cursor: ScanCursor) -> Result<ScanPage, BrokerError> {
@@ -152,12 +143,40 @@ impl Inspect for Sqlite {
     }
 }
 
+/// The tables that have queues, each with what an index of it that begins with the queue is restricted to.
+const TABLES: [(&str, &str); 5] = [
+    ("messages", "consumer IS NULL"),
+    ("messages", "consumer IS NOT NULL"),
+    ("delayed", "TRUE"),
+    ("dead", "TRUE"),
+    ("consumers", "TRUE"),
+];
+
+/// Goes from one queue to the next in each index, whatever the number of their rows.
 fn queues(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT queue FROM messages UNION SELECT queue FROM delayed
-         UNION SELECT queue FROM dead UNION SELECT queue FROM consumers ORDER BY 1",
-    )?;
-    statement.query_map([], |row| row.get(0))?.collect()
+    let mut queues = BTreeSet::new();
+    for (table, restriction) in TABLES {
+        let mut next = connection.prepare_cached(&format!(
+            "SELECT min(queue) FROM {table} WHERE {restriction} AND queue > ?1"
+        ))?;
+        let mut last = String::new();
+        while let Some(queue) = next.query_row([&last], |row| row.get::<_, Option<String>>(0))? {
+            last.clone_from(&queue);
+            queues.insert(queue);
+        }
+    }
+    Ok(queues.into_iter().collect())
+}
+
+/// Since when the oldest ready message has been ready.
+fn ready_since(connection: &Connection, queue: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let since = connection
+        .prepare_cached(
+            "SELECT ready_at FROM messages WHERE queue = ?1 AND consumer IS NULL ORDER BY id LIMIT 1",
+        )?
+        .query_row([queue], |row| row.get::<_, Option<i64>>(0))
+        .optional()?;
+    Ok(since.flatten().map(Timestamp::from_micros))
 }
 
 fn stats(connection: &mut Connection, queue: &str) -> rusqlite::Result<QueueStats> {
@@ -173,12 +192,14 @@ fn stats(connection: &mut Connection, queue: &str) -> rusqlite::Result<QueueStat
             Ok([count(row.get(0)?), count(row.get(1)?), count(row.get(2)?)])
         })?;
     let [delayed, dead, consumers] = rest;
+    let age = ready_since(&transaction, queue)?.map(|since| Timestamp::now().since(since));
     Ok(QueueStats {
         size: ready + pending,
         pending,
         delayed,
         dead,
         consumers,
+        oldest_ready_ms: age.map(|age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX)),
     })
 }
 

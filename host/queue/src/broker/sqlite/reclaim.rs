@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use super::fetch::{Leased, columns, limit, see, with_room};
+use super::lease_clock;
 use crate::Timestamp;
 
 static RECLAIM: LazyLock<String> = LazyLock::new(|| {
@@ -29,12 +30,11 @@ pub(super) fn reclaim(
     (most, bytes): (usize, usize),
     lease: Duration,
 ) -> rusqlite::Result<Vec<Leased>> {
-    let now = Timestamp::now();
-    see(connection, queue, consumer, now)?;
-    let until = now.after(lease).as_micros();
+    see(connection, queue, consumer, Timestamp::now())?;
+    let (now, until) = (lease_clock::now(), lease_clock::after(lease));
     let mut statement = connection.prepare_cached(&RECLAIM)?;
     let (most, bytes) = (limit(most), limit(bytes));
-    let parameters = params![queue, consumer, until, now.as_micros(), most, bytes];
+    let parameters = params![queue, consumer, until, now, most, bytes];
     let mut leased: Vec<Leased> = statement
         .query_map(parameters, |row| Leased::read(row, queue))?
         .collect::<Result<_, _>>()?;

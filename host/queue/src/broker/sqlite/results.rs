@@ -95,11 +95,7 @@ impl Results for Sqlite {
         let task_id = task_id.to_owned();
         self.writer
             .write(&self.wakes, move |connection, _| {
-                let over = connection
-                    .prepare_cached("DELETE FROM results WHERE task_id = ?1 RETURNING coalesce(expires <= ?2, 0)")?
-                    .query_row(params![task_id, now()], |row| row.get::<_, bool>(0))
-                    .optional()?;
-                Ok(over == Some(false))
+                Ok(delete(connection, &task_id)?)
             })
             .await
     }
@@ -157,6 +153,17 @@ impl Results for Sqlite {
             })
             .await
     }
+}
+
+/// Deletes a task's state and result; says whether there were any.
+pub(super) fn delete(connection: &Connection, task_id: &str) -> rusqlite::Result<bool> {
+    let over = connection
+        .prepare_cached(
+            "DELETE FROM results WHERE task_id = ?1 RETURNING coalesce(expires <= ?2, 0)",
+        )?
+        .query_row(params![task_id, now()], |row| row.get::<_, bool>(0))
+        .optional()?;
+    Ok(over == Some(false))
 }
 
 /// Writes a state, and a result where the record has one.

@@ -1,5 +1,5 @@
 -- Version 1. `user_version` holds the version, `application_id` says whose file this is.
--- Times are microseconds since 1970.
+-- Times are microseconds since 1970. (From version 5 on, lease_until has a clock of its own.)
 
 -- Ready (no consumer) and leased messages, in the order of their ids. AUTOINCREMENT: an id that was
 -- settled must never name another message, or a late settlement would hit it.

@@ -2,13 +2,15 @@
 //!
 //! Must not decide: what is to be done came with the settlement.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 
 use super::changes::Changes;
 use super::enqueue::{append, delay};
 use super::extend::{remove, settled};
 use super::fault::Fault;
-use super::{dead, results};
+use super::{dead, ids, results};
 use crate::{SettleRequest, Settled, Settlement, SqliteConfig};
 
 /// Settles the batch; one answer each, in order.
@@ -31,6 +33,7 @@ pub(super) fn settle(
             if let Some(record) = &item.record {
                 results::put(connection, record, config.result_ttl, changes)?;
             }
+            note_end(connection, item, config.result_ttl)?;
             let queue = &*item.lease.queue;
             if matches!(&*item.settlement, Settlement::DeadLetter { .. })
                 && !given_up.contains(&queue)
@@ -45,6 +48,25 @@ pub(super) fn settle(
     }
     results::expire(connection, batch.len())?;
     Ok(answers)
+}
+
+/// Notes that the message of a noted id has ended.
+fn note_end(
+    connection: &Connection,
+    item: &SettleRequest<'_>,
+    ttl: Duration,
+) -> rusqlite::Result<()> {
+    let ends = matches!(
+        &*item.settlement,
+        Settlement::Complete | Settlement::DeadLetter { .. }
+    );
+    match item.lease.noted_id.as_deref().filter(|_| ends) {
+        Some(id) => {
+            ids::end(connection, &item.lease.queue, id, ttl)?;
+            ids::forget(connection, 1)
+        }
+        None => Ok(()),
+    }
 }
 
 /// What follows on the removal of the message.
