@@ -3,6 +3,7 @@
 //! Must not know how a rollout works inside.
 
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use chicory_testing::components::answering;
 use chicory_testing::{RedisServer, Site, json, until, until_some};
@@ -79,6 +80,46 @@ fn a_worker_that_is_killed_is_not_waited_for() {
     dying.kill();
     assert_eq!(deploying.ended(), 0);
     assert_eq!(answer(&site), 2);
+}
+
+/// Case Q22: the heartbeat of a worker that was killed lasts for half a minute, and nobody waits for that.
+#[test]
+fn q22_a_deploy_leaves_a_killed_worker_out_although_its_heartbeat_lasts() {
+    let site = fleet(RedisServer::start())
+        .set("CHICORY_WORKER_HEARTBEAT_INTERVAL", "20")
+        .set("CHICORY_WORKER_HEARTBEAT_TTL", "300");
+    let mut dying = site.worker(&[]);
+    let other = site.worker(&[]);
+    deploy(&site, "m", &answering(1), &[]).ok();
+    let listening = || {
+        let workers = site.run(&["workers", "--json"]).json();
+        let workers = workers.as_array().expect("a list").iter();
+        workers.filter(|worker| worker["listens"] == true).count()
+    };
+    until("two workers that listen", || listening() == 2);
+    dying.kill();
+    let begun = Instant::now();
+    let told = deploy(&site, "m", &answering(2), &["--json"]);
+    let took = begun.elapsed();
+    assert_eq!(json(told.ok())["workers"], 1);
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    println!("the deploy took {took:?}");
+    assert_eq!(answer(&site), 2);
+    drop(other);
+}
+
+/// Heartbeats and records say which program wrote them, and in which format.
+#[test]
+fn heartbeats_and_records_say_which_version_wrote_them() {
+    let site = fleet(RedisServer::start());
+    let _worker = site.worker(&[]);
+    deploy(&site, "m", &answering(1), &[]).ok();
+    site.known_worker();
+    let workers = site.run(&["workers", "--json"]).json();
+    for written in [&workers[0], &stored(&site)] {
+        assert_eq!(written["program"], env!("CARGO_PKG_VERSION"), "{written}");
+        assert_eq!(written["format"], 1, "{written}");
+    }
 }
 
 #[test]

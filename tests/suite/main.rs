@@ -43,6 +43,7 @@ mod kill;
 mod large_messages;
 mod limited_users;
 mod lost_lease;
+mod many_queues;
 mod numbers_out_of_range;
 mod oci;
 mod oci_hostile;

@@ -5,12 +5,15 @@
 #[cfg(all(test, feature = "sqlite"))]
 mod tests;
 
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use chicory_registry::{
-    Deployer, Fleet, ForgetRequest, Forgotten, QueuedMessage, QueuedMessages, RegistryError, Visit,
+    Deployer, Fleet, ForgetRequest, Forgotten, QueuedMessage, QueuedMessages, Registry,
+    RegistryError, Visit,
 };
 use chicory_signature::Signature;
 
@@ -68,7 +71,11 @@ impl Connected {
     /// # }
     /// ```
     pub fn deployer(&self, clock: Arc<dyn Clock>) -> Deployer {
-        let workers = Arc::new(Workers(Arc::clone(&self.results)));
+        let workers = Arc::new(Workers {
+            results: Arc::clone(&self.results),
+            registry: Arc::clone(&self.registry),
+            missed: Mutex::default(),
+        });
         Deployer::new(Arc::clone(&self.registry), workers, clock)
     }
 
@@ -82,15 +89,53 @@ impl Connected {
     }
 }
 
-/// The workers that heartbeats tell of.
-struct Workers(Arc<dyn Results>);
+/// The workers that heartbeats tell of, but for those that are known to be gone although their heartbeats last.
+struct Workers {
+    results: Arc<dyn Results>,
+    registry: Arc<dyn Registry>,
+    /// Since when a worker is missed that was there when it wrote its heartbeat.
+    missed: Mutex<HashMap<String, Instant>>,
+}
+
+/// A worker that is missed for this long is gone. One whose connection broke has made another by then.
+const GONE_AFTER: Duration = Duration::from_secs(2);
 
 #[async_trait]
 impl Fleet for Workers {
     async fn serving(&self) -> Result<Vec<String>, RegistryError> {
-        let workers = self.0.workers().await?.into_iter();
-        let serving = workers.filter(|worker| worker.is_running && worker.versions().is_some());
+        let workers = self.results.workers().await?;
+        let listening = workers.iter().filter(|worker| worker.listens());
+        let listening: Vec<_> = listening.map(|worker| worker.worker_id.clone()).collect();
+        let gone = self.gone(&listening).await?;
+        let serving = workers.into_iter().filter(|worker| {
+            worker.is_running && worker.versions().is_some() && !gone.contains(&worker.worker_id)
+        });
         Ok(serving.map(|worker| worker.worker_id).collect())
+    }
+}
+
+impl Workers {
+    /// Those of these workers that have been missed for long.
+    async fn gone(&self, listening: &[String]) -> Result<HashSet<String>, RegistryError> {
+        if listening.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let Some(present) = self.registry.present(listening).await? else {
+            return Ok(HashSet::new());
+        };
+        let now = Instant::now();
+        // Nothing panics under this lock.
+        let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = HashSet::new();
+        for (worker, is_present) in listening.iter().zip(present) {
+            if is_present {
+                missed.remove(worker);
+            } else if now.duration_since(*missed.entry(worker.clone()).or_insert(now)) >= GONE_AFTER
+            {
+                gone.insert(worker.clone());
+            }
+        }
+        Ok(gone)
     }
 }
 

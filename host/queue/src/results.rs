@@ -189,6 +189,11 @@ impl WorkerInfo {
             .unwrap_or_else(|error| unreachable!("a heartbeat holds JSON values only: {error}"))
     }
 
+    /// Whether it listens to the registry, so that [`Registry::present`](crate::Registry::present) knows when it is gone.
+    pub fn listens(&self) -> bool {
+        self.extra.get("listens") == Some(&Value::Bool(true))
+    }
+
     /// The versions of deployed modules that it serves, module by module; none where it takes no part
     /// in a fleet.
     pub fn versions(&self) -> Option<&serde_json::Map<String, Value>> {

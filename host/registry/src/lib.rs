@@ -158,4 +158,17 @@ pub trait Registry: Debug + Send + Sync {
 
     /// Wake-ups when something has changed. Some may be lost, so look every few seconds as well.
     async fn watch(&self) -> Result<mpsc::Receiver<()>, RegistryError>;
+
+    /// The same for a worker, which is known to be there for as long as the receiver lives, see [`Registry::present`].
+    async fn watch_as(&self, worker_id: &str) -> Result<mpsc::Receiver<()>, RegistryError> {
+        let _ = worker_id;
+        self.watch().await
+    }
+
+    /// For each of these workers, whether it watches now, which ends with its process. `None` where the store can't
+    /// tell.
+    async fn present(&self, worker_ids: &[String]) -> Result<Option<Vec<bool>>, RegistryError> {
+        let _ = worker_ids;
+        Ok(None)
+    }
 }

@@ -39,7 +39,7 @@ pub fn read<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, RegistryE
     })
 }
 
-/// A record as it is stored: with its format's number, and without its revision, which the store keeps beside it.
+/// A record as it is stored: with its format's number and the version of the program, and without its revision, which the store keeps beside it.
 pub fn write_record(record: &ModuleRecord) -> Result<String, RegistryError> {
     let module = record.name.clone();
     if let Err(source) = record.check() {
@@ -49,6 +49,7 @@ pub fn write_record(record: &ModuleRecord) -> Result<String, RegistryError> {
     let mut members: Map<String, Value> = read(&what, write(&what, record)?.as_bytes())?;
     members.remove("revision");
     members.insert("format".into(), FORMAT.into());
+    members.insert("program".into(), env!("CARGO_PKG_VERSION").into());
     let text = write(&what, &members)?;
     let size = text.len();
     if size > MAX_RECORD_BYTES {

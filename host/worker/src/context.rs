@@ -3,7 +3,7 @@
 //! Must not know what any duty does with it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use chicory_queue::{BrokerError, Clock, Connected, Timestamp};
@@ -43,6 +43,8 @@ pub(crate) struct WorkerContext {
     pub(crate) closing: CancellationToken,
     /// Cancelled when a part of the worker has panicked.
     pub(crate) broken: CancellationToken,
+    /// Whether the registry knows when this worker is gone.
+    pub(crate) listens: AtomicBool,
     pub(crate) counts: Counts,
     pub(crate) health: Health,
     pub(crate) started_at: Timestamp,

@@ -3,7 +3,7 @@
 //! Must not know what a duty does.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_channel::Receiver;
@@ -152,6 +152,7 @@ impl Worker {
             held: HeldAttempts::default(),
             closing: CancellationToken::new(),
             broken: CancellationToken::new(),
+            listens: AtomicBool::new(false),
             counts: Counts::default(),
             health: Health::default(),
             started_at: self.clock.now(),

@@ -1,30 +1,88 @@
-//! Duty: removes what workers that are gone have left behind.
+//! Duty: removes what workers that are gone have left behind: at its start, once the heartbeats of that time have expired,
+//! and now and then.
 //!
 //! Must not be needed for any task to run.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
+
 use crate::context::WorkerContext;
+
+/// Queues that are looked at at the same time: the looks at many queues must not hold up the server's other clients.
+const AT_ONCE: usize = 16;
 
 /// Removes stale workers and consumers until it is dropped.
 pub(crate) async fn clean(context: Arc<WorkerContext>) {
+    let usual = context.config.cleanup_interval.max(Duration::from_secs(1));
+    let soon = usual.min(context.config.heartbeat_ttl + Duration::from_secs(1));
+    clean_once(&context).await;
+    tokio::time::sleep(soon).await;
     loop {
-        tokio::time::sleep(context.config.cleanup_interval.max(Duration::from_secs(1))).await;
-        let answer = context.connected.results.remove_stale_workers().await;
-        let workers = context.note(answer).unwrap_or(0);
-        let mut consumers = 0;
-        for queue in &context.queues {
-            let idle = context.config.stale_workers_timeout;
-            let answer = context
-                .connected
-                .inspect
-                .remove_stale_consumers(queue, idle)
-                .await;
-            consumers += context.note(answer).unwrap_or(0);
-        }
-        if workers + consumers > 0 {
-            tracing::info!(workers, consumers, "removed stale workers and consumers");
-        }
+        let is_done = clean_once(&context).await;
+        tokio::time::sleep(if is_done { usual } else { soon }).await;
     }
+}
+
+/// Returns whether nothing is left that can be removed soon.
+async fn clean_once(context: &WorkerContext) -> bool {
+    let answer = context.connected.results.remove_stale_workers().await;
+    let workers = context.note(answer).unwrap_or(0);
+    let answer = context.connected.results.workers().await;
+    // Where nobody can know who is alive, consumers only go because they are idle.
+    let alive: Option<HashSet<String>> = context.note(answer).map(|alive| {
+        let alive = alive.into_iter().map(|worker| worker.worker_id);
+        alive.chain([context.config.worker_id.clone()]).collect()
+    });
+    let mut cleaned = Vec::with_capacity(context.queues.len());
+    for some in context.queues.chunks(AT_ONCE) {
+        let looks = some
+            .iter()
+            .map(|queue| consumers(context, queue, alive.as_ref()));
+        cleaned.extend(join_all(looks).await);
+    }
+    let consumers: u64 = cleaned.iter().map(|queue| queue.removed).sum();
+    if workers + consumers > 0 {
+        tracing::info!(workers, consumers, "removed stale workers and consumers");
+    }
+    cleaned.iter().all(|queue| !queue.is_held)
+}
+
+/// What was done about a queue's consumers.
+#[derive(Default)]
+struct Cleaned {
+    removed: u64,
+    /// Whether one whose worker is gone still holds something, which others will reclaim.
+    is_held: bool,
+}
+
+/// Removes a queue's consumers that hold nothing and whose workers are gone, or that have long been idle.
+async fn consumers(
+    context: &WorkerContext,
+    queue: &str,
+    alive: Option<&HashSet<String>>,
+) -> Cleaned {
+    let inspect = &context.connected.inspect;
+    let Some(found) = context.note(inspect.consumers(queue).await) else {
+        return Cleaned::default();
+    };
+    let is_gone = |name: &String| alive.is_some_and(|alive| !alive.contains(name));
+    let is_idle = |idle| Duration::from_millis(idle) > context.config.stale_workers_timeout;
+    let stale = found
+        .into_iter()
+        .filter(|one| is_gone(&one.name) || (one.pending == 0 && is_idle(one.idle_ms)));
+    let (free, held): (Vec<_>, Vec<_>) = stale.partition(|one| one.pending == 0);
+    let mut cleaned = Cleaned {
+        removed: 0,
+        is_held: !held.is_empty(),
+    };
+    if !free.is_empty() {
+        let names: Vec<_> = free.into_iter().map(|one| one.name).collect();
+        // Whether they hold anything is looked at again, in the same step.
+        let answer = inspect.remove_consumers(queue, &names).await;
+        cleaned.removed = context.note(answer).unwrap_or(0);
+    }
+    cleaned
 }

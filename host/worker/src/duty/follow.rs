@@ -2,8 +2,11 @@
 //!
 //! Must not know what a roll-out is.
 
-use chicory_signature::with_causes;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use chicory_signature::with_causes;
+use tokio::sync::mpsc;
 
 use crate::context::WorkerContext;
 use crate::duty::heartbeat::beat;
@@ -12,11 +15,11 @@ use crate::sandbox::Fleet;
 /// Keeps up until it is dropped.
 pub(crate) async fn follow(mut fleet: Fleet, context: Arc<WorkerContext>) {
     let _warming = fleet.warm_up();
-    let mut wakes = fleet.watch().await;
+    let mut wakes = watch(&fleet, &context).await;
     loop {
         fleet.wait(&mut wakes).await;
         if wakes.is_none() {
-            wakes = fleet.watch().await;
+            wakes = watch(&fleet, &context).await;
         }
         match fleet.catch_up().await {
             Ok(changed) => {
@@ -32,4 +35,14 @@ pub(crate) async fn follow(mut fleet: Fleet, context: Arc<WorkerContext>) {
             }
         }
     }
+}
+
+/// Listens to the registry; heartbeats say whether it knows of that.
+async fn watch(fleet: &Fleet, context: &WorkerContext) -> Option<mpsc::Receiver<()>> {
+    let wakes = fleet.watch().await;
+    let listens = wakes.is_some() && fleet.is_present().await;
+    if context.listens.swap(listens, Ordering::Relaxed) != listens {
+        beat(context, true).await;
+    }
+    wakes
 }

@@ -35,7 +35,7 @@ pub(crate) async fn beat(context: &WorkerContext, is_running: bool) {
         started_at: context.started_at,
         last_heartbeat: Some(context.clock.now()),
         is_running,
-        extra: versions(context),
+        extra: extra(context),
     };
     let answer = context
         .connected
@@ -45,13 +45,24 @@ pub(crate) async fn beat(context: &WorkerContext, is_running: bool) {
     context.note(answer);
 }
 
-/// The versions that a worker of a fleet serves, for those who look at the fleet.
-fn versions(context: &WorkerContext) -> Map<String, Value> {
-    let Some(versions) = context.runner.deployed() else {
-        return Map::new();
-    };
-    let digests = versions
-        .into_iter()
-        .map(|(module, digest)| (module, Value::from(digest.as_ref())));
-    Map::from_iter([("modules".to_owned(), Value::Object(digests.collect()))])
+/// What is not in the heartbeats of Chicory for Python: which program writes it and in which format, and, for those who
+/// look at the fleet, what this worker serves of it.
+fn extra(context: &WorkerContext) -> Map<String, Value> {
+    let mut extra = Map::from_iter([
+        ("program".to_owned(), Value::from(env!("CARGO_PKG_VERSION"))),
+        ("format".to_owned(), Value::from(FORMAT)),
+    ]);
+    if let Some(versions) = context.runner.deployed() {
+        let digests = versions
+            .into_iter()
+            .map(|(module, digest)| (module, Value::from(digest.as_ref())));
+        extra.insert("modules".into(), Value::Object(digests.collect()));
+    }
+    if context.listens.load(Ordering::Relaxed) {
+        extra.insert("listens".into(), Value::from(true));
+    }
+    extra
 }
+
+/// The format of heartbeats: it changes when a reader of the one before would misunderstand one.
+const FORMAT: u32 = 1;

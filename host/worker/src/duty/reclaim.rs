@@ -5,12 +5,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chicory_queue::ReclaimRequest;
+use chicory_queue::{Delivery, ReclaimRequest};
+use futures::future::join_all;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::admit::admit;
 use crate::attempt::info;
 use crate::context::WorkerContext;
+
+/// Queues that are looked at with one round trip.
+const AT_ONCE: usize = 32;
 
 /// When to look for expired leases again.
 #[derive(Debug)]
@@ -43,33 +47,51 @@ impl Reclaim {
         if !self.pause().is_zero() {
             return;
         }
-        for queue in &context.queues {
+        let mut is_done = true;
+        let mut queues = &context.queues[..];
+        while !queues.is_empty() {
             let bytes = context.held.room();
-            if permits.num_permits() == 0 || bytes == 0 {
+            let width = permits.num_permits().min(AT_ONCE).min(queues.len());
+            if width == 0 || bytes == 0 {
                 // Due still: looked at again once there is room.
                 return;
             }
-            reclaim(context, queue, permits, bytes).await;
+            let (now, later) = queues.split_at(width);
+            queues = later;
+            let limit = permits.num_permits() / width;
+            let asked = Instant::now();
+            let looks = now
+                .iter()
+                .map(|queue| reclaim(context, queue, limit, bytes / width));
+            let found = join_all(looks).await;
+            // Of a queue that gave all it was asked for there may be more.
+            is_done &= width == 1 || found.iter().all(|found| found.len() < limit);
+            admit(
+                context,
+                found.into_iter().flatten().collect(),
+                asked,
+                permits,
+            )
+            .await;
         }
-        if permits.num_permits() > 0 {
+        if is_done && permits.num_permits() > 0 {
             self.next = Instant::now() + self.every;
         }
     }
 }
 
 async fn reclaim(
-    context: &Arc<WorkerContext>,
+    context: &WorkerContext,
     queue: &Arc<str>,
-    permits: &mut OwnedSemaphorePermit,
+    limit: usize,
     bytes: usize,
-) {
+) -> Vec<Delivery> {
     let request = ReclaimRequest {
         queue,
         consumer: &context.consumer,
-        limit: permits.num_permits(),
+        limit,
         bytes,
     };
-    let asked = Instant::now();
     let answer = context.connected.broker.reclaim(request).await;
     let mut deliveries = context.note(answer).unwrap_or_default();
     // A lease of our own that ran out while the broker was away: the task is stopped, and about to be released.
@@ -77,5 +99,5 @@ async fn reclaim(
     for delivery in &deliveries {
         context.tell(|observer| observer.reclaimed(info(delivery)));
     }
-    admit(context, deliveries, asked, permits).await;
+    deliveries
 }

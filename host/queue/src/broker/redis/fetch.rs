@@ -1,7 +1,8 @@
 //! Leasing ready messages, by blocking reads on connections of their own.
 //!
 //! A read's COUNT applies to each stream. So that never more is leased than was asked for, one read covers at
-//! most as many queues as deliveries are wanted; the other queues have their turn in the next reads.
+//! most as many queues as deliveries are wanted; the other queues have their turn in the next reads. Only a read that
+//! waits covers all, since it ends with the first message.
 //! [`Turns`] knows which of many queues are worth a long turn.
 
 use std::sync::Arc;
@@ -59,13 +60,16 @@ async fn fetch_with(
     let widest = topology.queues_per_read(queues.len(), request.limit);
     let groups: Vec<&[&Arc<str>]> = queues.chunks(widest).collect();
     let deadline = Instant::now() + request.block.min(broker.block);
-    let turn = topology.turn(groups.len());
+    let turn = topology.turn();
     if groups.len() > 1 {
         for group in &groups {
             let deliveries = fill(broker, request, group, Duration::ZERO).await?;
             if !deliveries.is_empty() {
                 return Ok(deliveries);
             }
+        }
+        if topology.keys_are_together() {
+            return wait_for_any(broker, request, &queues, deadline).await;
         }
     }
     for group in groups.iter().cycle() {
@@ -82,6 +86,26 @@ async fn fetch_with(
         }
     }
     Ok(Vec::new())
+}
+
+/// Waits for the first message of any queue, where nothing was ready a moment ago. Should more come than are wanted, these
+/// are given back.
+async fn wait_for_any(
+    broker: &RedisBroker,
+    request: &FetchRequest<'_>,
+    queues: &[&Arc<str>],
+    deadline: Instant,
+) -> RedisResult<Vec<Delivery>> {
+    let block = if request.interrupt.is_cancelled() {
+        Duration::ZERO
+    } else {
+        deadline.saturating_duration_since(Instant::now())
+    };
+    let brought = Read::of(request, queues, 1, &[])
+        .once(broker, block)
+        .await?;
+    broker.turns.backlog.note(queues, &brought.full);
+    Ok(brought.deliveries)
 }
 
 /// Reads without waiting from the queues whose turn it is, if many have a backlog.

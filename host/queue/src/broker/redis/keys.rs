@@ -250,6 +250,11 @@ impl RegistryKeys {
         format!("{}:changed", self.root)
     }
 
+    /// The channel that a worker listens to for as long as it is there.
+    pub(super) fn present(&self, worker_id: &str) -> String {
+        format!("{}:present:{worker_id}", self.root)
+    }
+
     /// A module's bytes.
     pub(super) fn blob(&self, digest: &str) -> String {
         format!("{}:blob:{digest}", self.prefix)

@@ -52,6 +52,8 @@ pub(super) struct Read<'a> {
     pub(super) interrupt: &'a CancellationToken,
     pub(super) queues: &'a [&'a Arc<str>],
     pub(super) count: usize,
+    /// The maximum number of entries of all.
+    pub(super) limit: usize,
     pub(super) bytes: usize,
 }
 
@@ -77,6 +79,7 @@ impl<'a> Read<'a> {
             interrupt: request.interrupt,
             queues,
             count,
+            limit: request.limit.saturating_sub(before.len()),
             bytes: request.bytes.saturating_sub(taken),
         }
     }
@@ -104,6 +107,7 @@ impl<'a> Read<'a> {
             let bounds = Bounds {
                 streams: &streams,
                 count: self.count,
+                kept: self.limit,
                 bytes: self.bytes,
             };
             let sending = Sending {
@@ -123,12 +127,7 @@ impl<'a> Read<'a> {
                 // What has been delivered must not be lost; the next read meets the failure again.
                 Err(_) if !catch.deliveries.is_empty() => break,
                 // The server may have closed the connection while it was idle, which is not always known in time.
-                Err(error)
-                    if was_idle
-                        && attempt < ATTEMPTS
-                        && error.is_io_error()
-                        && !error.is_timeout() =>
-                {
+                Err(error) if was_idle && attempt < ATTEMPTS && is_closed(&error) => {
                     broker.readers.close_idle();
                 }
                 Err(error) if attempt < ATTEMPTS => {
@@ -187,6 +186,11 @@ impl<'a> Read<'a> {
             (_, None) => Err(error),
         }
     }
+}
+
+/// Whether the other end has closed the connection.
+fn is_closed(error: &RedisError) -> bool {
+    error.is_io_error() && !error.is_timeout()
 }
 
 /// What is sent, and how much of the reply is kept.

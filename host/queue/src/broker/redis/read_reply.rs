@@ -18,6 +18,8 @@ pub(super) struct Bounds<'a> {
     pub(super) streams: &'a [String],
     /// Entries of each stream.
     pub(super) count: usize,
+    /// Entries that are kept of all streams.
+    pub(super) kept: usize,
     /// Bytes of all messages. The first is kept even if it has more.
     pub(super) bytes: usize,
 }
@@ -53,6 +55,7 @@ pub(super) async fn read_reply<S: AsyncRead + AsyncWrite + Unpin>(
     let mut reading = Reading {
         replies,
         left: bounds.bytes,
+        entries: bounds.kept,
         largest: 0,
     };
     for _ in 0..reading.array("the streams", bounds.streams.len()).await? {
@@ -85,6 +88,8 @@ struct Reading<'a, S> {
     replies: &'a mut Replies<S>,
     /// Bytes that may still be kept.
     left: usize,
+    /// Entries that may still be kept.
+    entries: usize,
     largest: usize,
 }
 
@@ -122,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reading<'_, S> {
             return Ok(None);
         };
         let mut entry = Entry::new(id);
-        let has_room = self.left > 0;
+        let has_room = self.left > 0 && self.entries > 0;
         for _ in 0..fields {
             let name = match self.replies.token(NAME).await? {
                 Token::Bulk(name) => name,
@@ -138,6 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reading<'_, S> {
         Ok(Some(if has_room {
             let kept = entry.data.as_ref().map_or(0, Stored::kept);
             self.left = self.left.saturating_sub(kept);
+            self.entries -= 1;
             Found::Entry(entry)
         } else {
             Found::Postponed(entry)

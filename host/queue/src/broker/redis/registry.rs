@@ -2,6 +2,7 @@
 //!
 //! Must not know what a record says, nor check a blob.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -189,11 +190,40 @@ impl Registry for RedisRegistry {
     }
 
     async fn watch(&self) -> Result<mpsc::Receiver<()>, RegistryError> {
+        self.listen(vec![self.keys.changed()]).await
+    }
+
+    async fn watch_as(&self, worker_id: &str) -> Result<mpsc::Receiver<()>, RegistryError> {
+        let channels = vec![self.keys.changed(), self.keys.present(worker_id)];
+        self.listen(channels).await
+    }
+
+    /// On a Cluster each node knows its own subscribers only.
+    async fn present(&self, worker_ids: &[String]) -> Result<Option<Vec<bool>>, RegistryError> {
+        if !self.connection.server().topology().keys_are_together() {
+            return Ok(None);
+        }
+        let channels: Vec<_> = worker_ids.iter().map(|id| self.keys.present(id)).collect();
+        let mut command = cmd("PUBSUB");
+        command.arg("NUMSUB").arg(&channels);
+        let subscribers: Vec<(String, u64)> = match self.connection.query(&command).await {
+            Ok(subscribers) => subscribers,
+            Err(error) if self.connection.server().hints().refuses(&error) => return Ok(None),
+            Err(error) => return Err(self.connection.server().broker_error(&error).into()),
+        };
+        let count: HashMap<_, _> = subscribers.into_iter().collect();
+        let is_there = |channel| count.get(channel).is_some_and(|count| *count > 0);
+        Ok(Some(channels.iter().map(is_there).collect()))
+    }
+}
+
+impl RedisRegistry {
+    async fn listen(&self, channels: Vec<String>) -> Result<mpsc::Receiver<()>, RegistryError> {
         // One wake-up that was not taken yet stands for all that follow.
         let (wakes, receiver) = mpsc::channel(1);
         let subscription = Subscription {
             server: Arc::clone(self.connection.server()),
-            channels: vec![self.keys.changed()],
+            channels,
             listener: Box::new(Watcher(wakes)),
         };
         subscription.start().await?;

@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-/// How long one group of queues is listened to while others wait for their turn.
-const TURN: Duration = Duration::from_millis(25);
-/// The same on a Cluster, where a read covers one queue and can't be interrupted.
+/// How long one queue is listened to on a Cluster while others wait for their turn: a read covers one queue there, and
+/// can't be interrupted.
 const CLUSTER_TURN: Duration = Duration::from_millis(200);
 
 /// How keys are spread over servers.
@@ -56,11 +55,10 @@ impl Topology {
     }
 
     /// How long one of several groups of queues is listened to before the next has its turn.
-    pub(super) fn turn(self, groups: usize) -> Duration {
+    pub(super) fn turn(self) -> Duration {
         match self {
             Self::Cluster => CLUSTER_TURN,
-            Self::Single if groups == 1 => Duration::MAX,
-            Self::Single => TURN,
+            Self::Single => Duration::MAX,
         }
     }
 }

@@ -39,7 +39,14 @@ impl Fleet {
 
     /// Wake-ups of the registry, where it can give some.
     pub(crate) async fn watch(&self) -> Option<mpsc::Receiver<()>> {
-        self.registry.watch().await.ok()
+        self.registry.watch_as(&self.worker_id).await.ok()
+    }
+
+    /// Whether the registry knows that this worker is there.
+    pub(crate) async fn is_present(&self) -> bool {
+        let own = std::slice::from_ref(&self.worker_id);
+        let present = self.registry.present(own).await;
+        present.is_ok_and(|present| present.is_some_and(|present| present == [true]))
     }
 
     /// Waits for a wake-up, or for as long as changes may go unnoticed.
