@@ -41,9 +41,7 @@ impl<'a> Base64<'a> {
         let (whole, rest) = into
             .split_at_mut_checked(most.len() / 4 * 3)
             .ok_or_else(|| self.wrong())?;
-        STANDARD
-            .decode_slice(most, whole)
-            .map_err(|_| self.wrong())?;
+        self.decode_part(most, whole)?;
         let mut few = [0; 3];
         let length = STANDARD
             .decode_slice(last, &mut few)
@@ -59,12 +57,21 @@ impl<'a> Base64<'a> {
     pub(crate) fn check(&self) -> Lowered<()> {
         let mut bytes = [0; CHUNK / 4 * 3];
         let (most, last) = self.quads();
-        for text in most.chunks(CHUNK).chain([last]) {
-            STANDARD
-                .decode_slice(text, &mut bytes)
-                .map_err(|_| self.wrong())?;
+        for text in most.chunks(CHUNK) {
+            self.decode_part(text, &mut bytes[..text.len() / 4 * 3])?;
         }
+        STANDARD
+            .decode_slice(last, &mut bytes)
+            .map_err(|_| self.wrong())?;
         Ok(())
+    }
+
+    /// Decodes a part that is not the last, so it has no padding: it fills the slice.
+    fn decode_part(&self, text: &[u8], into: &mut [u8]) -> Lowered<()> {
+        match STANDARD.decode_slice(text, into) {
+            Ok(length) if length == into.len() => Ok(()),
+            _ => Err(self.wrong()),
+        }
     }
 
     /// All quads but the last, and the last, which alone may have padding.
@@ -106,6 +113,14 @@ mod tests {
         #[test]
         fn what_is_not_base64_is_refused_as_by_the_crate(text in "[A-D=é+/-]{0,12}") {
             prop_assert_eq!(decoded(&text).ok(), STANDARD.decode(&text).ok());
+        }
+    }
+
+    #[test]
+    fn padding_in_the_middle_is_refused() {
+        let long = "A".repeat(CHUNK - 1) + "=AAAA";
+        for text in ["++A=+//A", "AA==AAAA", long.as_str()] {
+            assert!(decoded(text).unwrap_err().contains("base64"), "{text}");
         }
     }
 
