@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use chicory_signature::with_causes;
-use notify::{RecursiveMode, Watcher};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::admission::Admission;
@@ -153,9 +154,12 @@ impl ModuleDir {
     /// Refreshes whenever files change; runs until it is dropped.
     pub async fn watch(mut self) {
         let (tell, mut changes) = mpsc::channel(1);
-        let watcher = notify::recommended_watcher(move |_| {
-            // A full channel says already that something has changed.
-            let _ = tell.try_send(());
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // To look at the directory is to read it, which must not be the reason to look again.
+            if !event.is_ok_and(|event| is_reading(event.kind)) {
+                // A full channel says already that something has changed.
+                let _ = tell.try_send(());
+            }
         });
         let watching = watcher.and_then(|mut watcher| {
             watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
@@ -174,6 +178,11 @@ impl ModuleDir {
             }
         }
     }
+}
+
+fn is_reading(kind: EventKind) -> bool {
+    let written = EventKind::Access(AccessKind::Close(AccessMode::Write));
+    matches!(kind, EventKind::Access(_)) && kind != written
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(5);
