@@ -26,6 +26,7 @@
 //! ```
 
 mod canary;
+mod checkup;
 mod cleanup;
 mod dead;
 mod deploy;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 use chicory_queue::{Clock, Connected};
 
 pub use canary::CanaryEnd;
+pub use checkup::{Finding, Severity};
 pub use cleanup::Cleaned;
 pub use dead::{KeptLetter, Replayed};
 pub use deploy::{Deployed, RolloutOptions, Served};

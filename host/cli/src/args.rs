@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
-    bench, build, bundle, cleanup, client, completions, demo, deploy, dev, dlq, enqueue, inspect,
-    modules, new, push, queue, result, rollback, run, settings, test, worker, workers,
+    bench, build, bundle, cleanup, client, completions, demo, deploy, dev, dlq, doctor, enqueue,
+    inspect, modules, new, push, queue, result, rollback, run, settings, test, worker, workers,
 };
 use crate::config::FlagValue;
 use crate::exit::CODES;
@@ -106,6 +106,8 @@ pub(crate) enum Command {
     Demo(demo::DemoArgs),
     /// Measure throughput and latency on this machine
     Bench(bench::BenchArgs),
+    /// Check the server, the settings, this machine and the tool chains, and say what to do
+    Doctor(doctor::DoctorArgs),
     /// Print the settings
     #[command(subcommand)]
     Config(settings::ConfigCommand),

@@ -14,6 +14,7 @@ pub(crate) mod demo;
 pub(crate) mod deploy;
 pub(crate) mod dev;
 pub(crate) mod dlq;
+pub(crate) mod doctor;
 pub(crate) mod enqueue;
 mod enqueue_file;
 mod in_force;

@@ -4,7 +4,7 @@
 
 use chicory_signature::with_causes;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chicory_queue::{
     BrokerConfig, BrokerError, Connected, RedisServer, SystemClock, connect, mask_url,
@@ -15,21 +15,22 @@ pub(crate) async fn once(config: &BrokerConfig) -> Result<Connected, BrokerError
     connect(config, Arc::new(SystemClock)).await
 }
 
-/// Connects, and retries until the broker can be reached; logs that once.
+/// Connects, and retries until the broker can be reached; logs that once a minute.
 pub(crate) async fn patiently(config: &BrokerConfig) -> Result<Connected, BrokerError> {
     let mut pause = Duration::from_millis(100);
-    let mut said = false;
+    let mut said = None;
     loop {
         match once(config).await {
             Err(error) if error.is_transient() => {
-                if !std::mem::replace(&mut said, true) {
+                if said.is_none_or(|at: Instant| at.elapsed() >= SAID_EVERY) {
+                    said = Some(Instant::now());
                     tracing::warn!(error = %with_causes(&error), "can't reach the broker yet; retrying until it answers");
                 }
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             Ok(connected) => {
-                if said {
+                if said.is_some() {
                     tracing::info!("connected to the broker");
                 }
                 return Ok(connected);
@@ -38,6 +39,9 @@ pub(crate) async fn patiently(config: &BrokerConfig) -> Result<Connected, Broker
         }
     }
 }
+
+/// How often a state that lasts is said.
+const SAID_EVERY: Duration = Duration::from_mins(1);
 
 /// Short enough for a worker to start soon after its broker.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

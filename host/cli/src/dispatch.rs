@@ -9,8 +9,8 @@ use clap::CommandFactory as _;
 use crate::args::{Cli, Command};
 use crate::command::{
     Context, bench, build, bundle, cleanup, client, compile, completions, demo, deploy, dev, dlq,
-    enqueue, inspect, modules, new, push, queue, result, rollback, run, settings, test, worker,
-    workers,
+    doctor, enqueue, inspect, modules, new, push, queue, result, rollback, run, settings, test,
+    worker, workers,
 };
 use crate::config::{Config, FlagValue, Layers, Level, Raw};
 use crate::log;
@@ -28,7 +28,8 @@ pub(crate) fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     }
     let raw = Layers::of_process(cli.global.config.as_deref(), flags(&cli))?.merge()?;
     let config = Config::from_raw(&raw)?;
-    log::start(level(&cli, &config));
+    let shared = matches!(&cli.command, Command::Worker(args) if args.is_one_of_several());
+    log::start(level(&cli, &config), shared);
     if let Command::Worker(args) = &cli.command {
         // Before there are other threads.
         args.confine(&config)?;
@@ -89,6 +90,7 @@ async fn run_command(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<E
         Command::Bench(args) => bench::run(args, context, cli.global.broker).await,
         Command::Dev(args) => return dev::run(args, context).await,
         Command::Demo(_) => return demo::run(context, cli.global.broker.is_some()).await,
+        Command::Doctor(args) => return doctor::run(args, context, raw).await,
         Command::Compile => return Ok(compile::run()),
         Command::Completions(args) => return completions::run(&args, Cli::command()),
         Command::Enqueue(args) => enqueue::run(args, context).await,

@@ -4,7 +4,10 @@
 //! anything nor look like another line, and in JSON it is escaped. Must not know who logs.
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Stderr, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chicory_signature::{printable, printable_json};
 use tracing::field::Field;
@@ -14,14 +17,19 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
 use crate::config::Level;
 
-/// Starts logging at `level`. Third-party libraries log at the next higher level.
-pub(crate) fn start(level: Level) {
+/// Starts logging at `level`. Of other crates nothing is logged, since what their lines mean is said by ours: but at DEBUG.
+/// `shared` says that other processes write to the same pipe.
+pub(crate) fn start(level: Level, shared: bool) {
+    let turn = shared.then(turn).flatten().map(Arc::new);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter(level)))
         // By default, a line that can't be written is reported on standard error, which panics if nobody
         // reads that. A worker must outlive the reader of its log, and still handle signals.
         .log_internal_errors(false)
-        .with_writer(|| Escaped(io::stderr()));
+        .with_writer(move || Escaped {
+            out: io::stderr(),
+            turn: turn.clone(),
+        });
     if io::stderr().is_terminal() {
         builder
             .with_writer(io::stderr)
@@ -51,32 +59,59 @@ fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt:
 }
 
 /// Standard error, for lines of JSON.
-struct Escaped(Stderr);
+struct Escaped {
+    out: Stderr,
+    turn: Option<Arc<File>>,
+}
 
 impl Write for Escaped {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         // A line comes as a whole.
         let text = String::from_utf8_lossy(line);
-        self.0.write_all(printable_json(&text).as_bytes())?;
-        Ok(line.len())
+        let mut out = self.out.lock();
+        let turn = self.turn.as_deref().filter(|turn| take(turn));
+        let written = out.write_all(printable_json(&text).as_bytes());
+        if let Some(turn) = turn {
+            let _ = turn.unlock();
+        }
+        written.map(|()| line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.out.flush()
     }
 }
 
+/// What processes that write to the same pipe lock in turn: a pipe keeps only lines below 4 KiB whole. Opened anew, because
+/// those that inherit one share its lock.
+fn turn() -> Option<File> {
+    File::options().write(true).open("/proc/self/fd/2").ok()
+}
+
+/// Waits for the turn, but not for a process that was stopped in the middle of its line.
+fn take(turn: &File) -> bool {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match turn.try_lock() {
+            Ok(()) => return true,
+            Err(std::fs::TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_micros(50));
+            }
+            Err(_) => return false,
+        }
+    }
+}
+
+/// More than writing a line takes, unless nobody reads.
+const PATIENCE: Duration = Duration::from_millis(100);
+
 fn filter(level: Level) -> &'static str {
     match level {
-        Level::Debug => {
-            "info,chicory=debug,chicory_queue=debug,chicory_runtime=debug,chicory_worker=debug"
-        }
-        Level::Info => {
-            "warn,chicory=info,chicory_queue=info,chicory_runtime=info,chicory_worker=info"
-        }
-        Level::Warning => "warn",
+        Level::Debug => "info,chicory=debug",
+        Level::Info => "off,chicory=info",
+        Level::Warning => "off,chicory=warn",
         // There is no level above errors, so critical events are logged as errors.
-        Level::Error | Level::Critical => "error",
+        Level::Error | Level::Critical => "off,chicory=error",
     }
 }
 

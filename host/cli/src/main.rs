@@ -3,6 +3,7 @@
 //! Parses the command line and starts a command; each command is a file of `command`.
 
 mod args;
+mod caution;
 mod command;
 mod config;
 mod confirm;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::{BrokerError, TaskMessage, Timestamp};
+use crate::{BrokerError, StoreFacts, TaskMessage, Timestamp};
 
 /// A queue in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -204,6 +204,8 @@ pub trait Inspect: Debug + Send + Sync {
     async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError>;
     /// Removes those of these consumers that hold nothing; returns their number.
     async fn remove_consumers(&self, queue: &str, names: &[String]) -> Result<u64, BrokerError>;
+    /// What the store says about itself; of a Cluster, what each master says.
+    async fn facts(&self) -> Result<Vec<StoreFacts>, BrokerError>;
     /// Removes consumers that have been idle for longer and hold nothing; returns their number.
     async fn remove_stale_consumers(&self, queue: &str, idle: Duration)
     -> Result<u64, BrokerError>;

@@ -11,6 +11,7 @@ pub mod conformance;
 mod decide;
 mod delivery;
 mod error;
+mod facts;
 #[cfg(any(feature = "redis", feature = "sqlite"))]
 mod fairness;
 mod id;
@@ -42,6 +43,7 @@ pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, SqliteCo
 pub use decide::{DecideContext, decide};
 pub use delivery::{Delivery, Lease, Payload, SettleRequest, Settled, Settlement};
 pub use error::BrokerError;
+pub use facts::StoreFacts;
 pub use id::new_id;
 pub use inspect::{
     Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats, ReplayOptions,

@@ -95,10 +95,29 @@ fn key(folder: &PrivateFolder) -> Result<[u8; KEY_BYTES], FolderError> {
     loop {
         if let Some(mut file) = folder.file(KEY)? {
             let mut key = [0; KEY_BYTES];
-            file.read_exact(&mut key).map_err(failed)?;
-            return Ok(key);
+            match file.read_exact(&mut key) {
+                Ok(()) => return Ok(key),
+                // A full disk or a power cut can leave it short. What was kept with it is compiled again.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    tracing::warn!(file = %path.display(), "the key of the cache was cut short: made a new one");
+                    remove_key(&path).map_err(failed)?;
+                }
+                Err(error) => return Err(failed(error)),
+            }
         }
         write_key(&path).map_err(failed)?;
+    }
+}
+
+/// Removes a key, unless another process has already replaced it.
+fn remove_key(path: &Path) -> io::Result<()> {
+    let length = std::fs::metadata(path).map(|meta| meta.len());
+    if length.is_ok_and(|length| length >= KEY_BYTES as u64) {
+        return Ok(());
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -184,6 +203,28 @@ mod tests {
         assert_eq!(at_work.into_inner(), 1);
         assert!(!dir.path().join("a.lock").exists());
         drop(cache.lock("b.cwasm").unwrap());
+    }
+
+    /// Case Q21: a full disk left a key without its bytes.
+    #[test]
+    fn a_key_that_was_cut_short_is_made_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cache");
+        let cache = DiskCache::open(&path, u64::MAX).unwrap();
+        for length in [0, KEY_BYTES - 1] {
+            File::options()
+                .write(true)
+                .open(path.join(KEY))
+                .unwrap()
+                .set_len(length as u64)
+                .unwrap();
+            let again = DiskCache::open(&path, u64::MAX).unwrap();
+            assert_ne!(again.key, cache.key);
+            assert_eq!(
+                std::fs::metadata(path.join(KEY)).unwrap().len(),
+                KEY_BYTES as u64
+            );
+        }
     }
 
     /// Case M9: whoever knows the key can write what is run, so the key must be nobody else's.

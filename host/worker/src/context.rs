@@ -2,6 +2,7 @@
 //!
 //! Must not know what any duty does with it.
 
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::WorkerConfig;
 use crate::attempt::Concluded;
 use crate::attempt::runner::Runner;
-use crate::health::Health;
+use crate::health::{Failed, Health};
 use crate::held::HeldAttempts;
 use crate::observer::{Log, Observer};
 use crate::unacknowledged::Unacknowledged;
@@ -64,17 +65,21 @@ impl WorkerContext {
     }
 
     /// Notes how a call to the broker went, and passes the answer on.
+    #[track_caller]
     pub(crate) fn note<T>(&self, answer: Result<T, BrokerError>) -> Option<T> {
+        let asker = Location::caller();
         match answer {
             Ok(value) => {
-                if self.health.ok() {
+                if self.health.ok(asker) {
                     self.tell(Observer::broker_back);
                 }
                 Some(value)
             }
             Err(error) => {
-                if self.health.failed() {
-                    self.tell(|observer| observer.broker_lost(&error));
+                match self.health.failed(asker) {
+                    Failed::First => self.tell(|observer| observer.broker_lost(&error)),
+                    Failed::Still => Log.broker_lost(&error),
+                    Failed::Again => {}
                 }
                 None
             }

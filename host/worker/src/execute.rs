@@ -10,7 +10,7 @@ use chicory_queue::{
     Advice, DecideContext, Delivery, DeliveryMode, Failure, Outcome, Payload, RetryPolicy,
     Settlement, TaskMessage, decide,
 };
-use chicory_signature::LogLine;
+use chicory_signature::{Level, LogLine};
 
 use crate::attempt::runner::{Ended, Runnable, Running};
 use crate::attempt::{Attempt, Concluded, Found, Started};
@@ -203,12 +203,24 @@ fn failure_of(outcome: Outcome) -> Option<Failure> {
     }
 }
 
+/// A guest's lines have the level that the guest gave them.
 fn log_lines(attempt: &Attempt, lines: &[LogLine]) {
+    let info = attempt.info();
+    macro_rules! log {
+        ($level:ident, $line:ident) => {
+            tracing::$level!(
+                target: "chicory::task", task_id = %info.task_id, task = %info.task_name.unwrap_or_default(),
+                attempt = info.attempt, "{}", $line.message
+            )
+        };
+    }
     for line in lines {
-        let info = attempt.info();
-        tracing::info!(
-            target: "chicory::task", task_id = %info.task_id, task = %info.task_name.unwrap_or_default(),
-            attempt = info.attempt, level = ?line.level, "{}", line.message
-        );
+        match line.level {
+            Level::Trace => log!(trace, line),
+            Level::Debug => log!(debug, line),
+            Level::Info => log!(info, line),
+            Level::Warn => log!(warn, line),
+            Level::Error => log!(error, line),
+        }
     }
 }

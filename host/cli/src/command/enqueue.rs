@@ -15,6 +15,7 @@ use clap::{Args, ValueEnum};
 
 use super::call::CallArgs;
 use super::{Context, enqueue_file, result};
+use crate::caution;
 use crate::config::{FlagValue, parse};
 use crate::exit::CommandError;
 use crate::output::{tell, write_json, write_line};
@@ -191,7 +192,13 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
     }
     let connected = context.connect().await?;
     let mut checks = Checks::new(connected.registry.as_ref(), context.config.validation);
-    checks.check(&mut message).await?;
+    let admin = Admin::new(connected.clone(), Arc::new(SystemClock));
+    // In the same round trip.
+    let (checked, ()) = tokio::join!(
+        checks.check(&mut message),
+        caution::say(&admin, context.output)
+    );
+    checked?;
     let is_there = !add(&args, &message, &connected).await?;
     if is_there {
         tell(&format!(
@@ -201,7 +208,6 @@ pub(crate) async fn run(args: EnqueueArgs, context: &Context) -> anyhow::Result<
     }
     if args.wait {
         let timeout = args.timeout.or(context.config.result_timeout);
-        let admin = Admin::new(connected, Arc::new(SystemClock));
         return result::wait(&admin, &message.id, timeout, context.output).await;
     }
     if context.output.is_json() {

@@ -7,16 +7,20 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use chicory_admin::Admin;
 use chicory_queue::{
-    Broker, BrokerError, Checks, Enqueued, OnDuplicate, RetryPolicy, TaskMessage, UnreadableMessage,
+    Broker, BrokerError, Checks, Enqueued, OnDuplicate, RetryPolicy, SystemClock, TaskMessage,
+    UnreadableMessage,
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
 use super::Context;
+use crate::caution;
 use crate::exit::CommandError;
 use crate::output::is_watched;
 
@@ -59,6 +63,8 @@ pub(crate) async fn run(path: &Path, defaults: &Defaults, context: &Context) -> 
         )))
     };
     let connected = context.connect().await?;
+    let admin = Admin::new(connected.clone(), Arc::new(SystemClock));
+    caution::say(&admin, context.output).await;
     let mut checks = Checks::new(connected.registry.as_ref(), context.config.validation);
     let mut total = None;
     if is_file {
@@ -236,14 +242,8 @@ const NO_FIELDS: [(&str, &str); 5] = [
     ("queue", "set the queue of all messages with --queue"),
     ("delay", "give the time of its start as `eta`"),
     ("max_retries", "put it into `retry`: {\"max_retries\": 3}"),
-    (
-        "retry_delay",
-        "put it into `retry`: {\"max_retries\": 3, \"retry_delay\": 1}",
-    ),
-    (
-        "backoff",
-        "put it into `retry`: {\"max_retries\": 3, \"backoff\": \"fixed\"}",
-    ),
+    ("retry_delay", "put it into `retry`, beside `max_retries`"),
+    ("backoff", "put it into `retry`, beside `max_retries`"),
 ];
 
 /// The fields of a line, as they were written.

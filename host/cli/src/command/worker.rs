@@ -165,6 +165,11 @@ impl WorkerArgs {
         confine::confine(config)
     }
 
+    /// Whether other processes write to the same log.
+    pub(crate) fn is_one_of_several(&self) -> bool {
+        self.supervises() || self.supervised_by.is_some()
+    }
+
     /// Whether this process only looks after others.
     pub(crate) fn supervises(&self) -> bool {
         self.workers > 1

@@ -8,6 +8,7 @@ mod connection;
 mod dead_letters;
 mod enqueue;
 mod entry;
+mod facts;
 mod fault;
 mod fetch;
 mod give_back;

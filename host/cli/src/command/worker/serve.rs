@@ -5,7 +5,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use chicory_queue::BrokerConfig;
+use chicory_admin::Admin;
+use chicory_queue::{BrokerConfig, SystemClock};
 use chicory_runtime::{HOST_FLOOR, Sandbox, SandboxConfig};
 use chicory_signature::with_causes;
 use chicory_worker::{
@@ -16,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::super::compile;
 use super::fleet;
 use super::signals::StopSignals;
+use crate::caution;
 use crate::config::{Config, WorkerSettings};
 use crate::connect;
 use crate::exit::CommandError;
@@ -162,6 +164,7 @@ async fn prepare(config: &Config) -> anyhow::Result<(Worker, Option<ModuleDir>)>
     let found = sandbox.describe();
     let loaded = load(config, sandbox).await?;
     let connected = connect::patiently(&config.broker).await?;
+    caution::log(&Admin::new(connected.clone(), Arc::new(SystemClock))).await;
     let settings = worker_config(config, &config.broker);
     let fleet = fleet::join(config, &settings, &connected, &loaded.catalog).await;
     if loaded.catalog.task_names().is_empty() {

@@ -9,6 +9,7 @@ use redis::cmd;
 
 use super::RedisBroker;
 use super::dead_letters;
+use super::facts;
 use super::fault::{is_no_group, is_no_key};
 use super::messages;
 use super::names;
@@ -17,7 +18,7 @@ use super::replay;
 use super::script::{DELETE_DEAD_LETTER, REMOVE_CONSUMERS, REMOVE_STALE_CONSUMERS, STATS};
 use crate::{
     BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
-    ReplayOptions, ScanCursor, ScanPage, TaskMessage, Timestamp,
+    ReplayOptions, ScanCursor, ScanPage, StoreFacts, TaskMessage, Timestamp,
 };
 
 #[async_trait]
@@ -137,6 +138,10 @@ impl Inspect for RedisBroker {
         let mut command = REMOVE_CONSUMERS.command(&[&self.keys.stream(queue)]);
         command.arg(&self.group).arg(names);
         self.connection.call(&REMOVE_CONSUMERS, &command).await
+    }
+
+    async fn facts(&self) -> Result<Vec<StoreFacts>, BrokerError> {
+        Box::pin(facts::facts(self)).await
     }
 
     async fn remove_stale_consumers(

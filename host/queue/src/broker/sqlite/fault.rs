@@ -48,7 +48,6 @@ impl Fault {
                     | ErrorCode::DiskFull
                     | ErrorCode::SystemIoFailure
                     | ErrorCode::OutOfMemory
-                    | ErrorCode::ReadOnly
             )
         );
         let (place, advice) = (place.to_owned(), advice(&error));
@@ -76,10 +75,35 @@ fn advice(error: &rusqlite::Error) -> Option<&'static str> {
             "another process has held the file's lock for too long: try again, or see who has the file open"
         }
         ErrorCode::DiskFull => "the disk is full: free space, then try again",
+        ErrorCode::ReadOnly => {
+            "the file or its folder is read-only for this user: give write access to both, or another path"
+        }
         ErrorCode::CannotOpen => "the file can't be opened: its folder must exist and be writable",
         ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt => {
             "the file is not a Chicory queue: give another path, or restore the file"
         }
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Case Q21: trying again does not help.
+    #[test]
+    fn a_read_only_file_is_refused_with_what_helps() {
+        let file = rusqlite::Connection::open_in_memory().expect("a file");
+        file.execute_batch("PRAGMA query_only = ON")
+            .expect("a setting");
+        let error = file
+            .execute_batch("CREATE TABLE x (y)")
+            .expect_err("it is read-only");
+        let error = Fault::from(error).at("q.db");
+        assert!(matches!(error, BrokerError::Refused { .. }), "{error}");
+        assert!(
+            error.to_string().contains("read-only for this user"),
+            "{error}"
+        );
+    }
 }

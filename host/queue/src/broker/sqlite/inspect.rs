@@ -13,7 +13,7 @@ use super::fetch::limit;
 use super::{Sqlite, dead, messages, purge};
 use crate::{
     BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
-    ReplayOptions, ScanCursor, ScanPage, TaskMessage, Timestamp,
+    ReplayOptions, ScanCursor, ScanPage, StoreFacts, TaskMessage, Timestamp,
 };
 
 #[async_trait]
@@ -120,6 +120,13 @@ impl Inspect for Sqlite {
                 Ok(removed as u64)
             })
             .await
+    }
+
+    async fn facts(&self) -> Result<Vec<StoreFacts>, BrokerError> {
+        Ok(vec![StoreFacts {
+            product: format!("SQLite {}", rusqlite::version()),
+            ..StoreFacts::default()
+        }])
     }
 
     async fn remove_stale_consumers(
