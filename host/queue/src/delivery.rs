@@ -43,8 +43,20 @@ pub struct Lease {
 pub enum Payload {
     /// A message.
     Message(TaskMessage),
+    /// A large message, which is not decoded yet: see [`Delivery::decode`].
+    Encoded,
     /// Bytes that are not a message.
     Unreadable(UnreadableMessage),
+}
+
+impl Payload {
+    /// What these bytes are.
+    fn of(bytes: &Bytes) -> Self {
+        match TaskMessage::decode(bytes) {
+            Ok(message) => Self::Message(message),
+            Err(error) => Self::Unreadable(error),
+        }
+    }
 }
 
 /// One message handed to one consumer.
@@ -63,12 +75,32 @@ pub struct Delivery {
     pub deliveries: u32,
 }
 
+/// A message with more bytes is delivered without being decoded, since that takes more than a tenth of a millisecond.
+pub const LARGE_BYTES: usize = 64 << 10;
+
 impl Delivery {
-    /// The message; none where it can't be read.
+    /// The message; none where it can't be read, or is not decoded yet.
     pub fn message(&self) -> Option<&TaskMessage> {
         match &self.payload {
             Payload::Message(message) => Some(message),
-            Payload::Unreadable(_) => None,
+            Payload::Encoded | Payload::Unreadable(_) => None,
+        }
+    }
+
+    /// Whether it has still to be decoded.
+    pub fn is_encoded(&self) -> bool {
+        matches!(self.payload, Payload::Encoded)
+    }
+
+    /// Decodes a message that was too large to be decoded when it was fetched. Computes without a pause, for some
+    /// milliseconds per megabyte, so not for a thread that has other duties. Others are left as they are.
+    pub fn decode(&mut self) {
+        if !self.is_encoded() {
+            return;
+        }
+        self.payload = Payload::of(&self.raw);
+        if let (true, Payload::Message(message)) = (self.task_id.is_empty(), &self.payload) {
+            self.task_id = message.id.clone();
         }
     }
 

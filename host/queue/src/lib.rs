@@ -41,7 +41,7 @@ pub use chicory_signature::{Arguments, RawJson, SharedStr};
 pub use client::{Base64, Call, CallError, Client, Nested, Started};
 pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, SqliteConfig};
 pub use decide::{DecideContext, decide};
-pub use delivery::{Delivery, Lease, Payload, SettleRequest, Settled, Settlement};
+pub use delivery::{Delivery, LARGE_BYTES, Lease, Payload, SettleRequest, Settled, Settlement};
 pub use error::BrokerError;
 pub use facts::StoreFacts;
 pub use id::new_id;

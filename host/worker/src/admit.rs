@@ -14,8 +14,37 @@ use crate::context::WorkerContext;
 use crate::{execute, lane};
 
 /// Starts the deliveries that the broker was asked for at `asked`, each with one of the permits: in a lane, or here where
-/// one comes alone and is soon over.
+/// one comes alone and is soon over. Those that have still to be decoded start once they are.
 pub(crate) async fn admit(
+    context: &Arc<WorkerContext>,
+    mut deliveries: Vec<Delivery>,
+    asked: Instant,
+    permits: &mut OwnedSemaphorePermit,
+) {
+    for large in deliveries.extract_if(.., |delivery| delivery.is_encoded()) {
+        if let Some(permit) = permits.split(1) {
+            decode_and_admit(context, large, asked, permit);
+        }
+    }
+    admit_decoded(context, deliveries, asked, permits).await;
+}
+
+/// Decodes a delivery beside the duties, then starts it.
+fn decode_and_admit(
+    context: &Arc<WorkerContext>,
+    delivery: Delivery,
+    asked: Instant,
+    mut permit: OwnedSemaphorePermit,
+) {
+    let shared = Arc::clone(context);
+    let reserved = context.held.reserve(delivery.raw.len());
+    context.decoding.decode(delivery, async move |delivery| {
+        admit_decoded(&shared, vec![delivery], asked, &mut permit).await;
+        drop(reserved);
+    });
+}
+
+async fn admit_decoded(
     context: &Arc<WorkerContext>,
     deliveries: Vec<Delivery>,
     asked: Instant,

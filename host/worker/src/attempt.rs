@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
-    Delivery, DeliveryMode, Failure, Lease, ResultRecord, RetryPolicy, SettleRequest, Settlement,
-    TaskMessage,
+    Delivery, DeliveryMode, Failure, LARGE_BYTES, Lease, ResultRecord, RetryPolicy, SettleRequest,
+    Settlement, TaskMessage,
 };
 use chicory_signature::Usage;
 use tokio::sync::OwnedSemaphorePermit;
@@ -223,12 +223,19 @@ impl Ready {
     /// Whether it may run on the thread of the duties: it takes less time than waking another thread, and should it take
     /// more, it soon lets others pass.
     pub(crate) fn may_run_here(&self) -> bool {
-        (self.attempt.task()).is_some_and(|task| task.yields() && task.profile().is_brief())
+        let brief =
+            (self.attempt.task()).is_some_and(|task| task.yields() && task.profile().is_brief());
+        brief && !self.is_large()
     }
 
-    /// Whether it is known to end within a turn.
+    /// Whether it is known to end or to wait within its first turn.
     pub(crate) fn is_short(&self) -> bool {
-        (self.attempt.task()).is_some_and(|task| task.profile().is_short())
+        (self.attempt.task()).is_some_and(|task| task.profile().is_short()) && !self.is_large()
+    }
+
+    /// Whether its arguments take long to convert, in which nobody can interrupt it.
+    fn is_large(&self) -> bool {
+        self.attempt.delivery.raw.len() > LARGE_BYTES
     }
 }
 

@@ -15,7 +15,8 @@ pub struct WorkerConfig {
     pub queues: Vec<String>,
     /// Maximum number of tasks running at the same time.
     pub concurrency: usize,
-    /// Threads that run tasks.
+    /// How many tasks may compute at the same time: each has a thread meanwhile. For the length of a turn (2 ms) it may be more,
+    /// so that short tasks need not wait for long ones.
     pub threads: usize,
     /// For tasks that don't set their own.
     pub delivery_mode: DeliveryMode,

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::WorkerConfig;
 use crate::attempt::Concluded;
 use crate::attempt::runner::Runner;
+use crate::decoding::Decoding;
 use crate::health::{Failed, Health};
 use crate::held::HeldAttempts;
 use crate::observer::{Log, Observer};
@@ -33,11 +34,13 @@ pub(crate) struct WorkerContext {
     pub(crate) lease: Duration,
     /// One permit per task that may run.
     pub(crate) permits: Arc<Semaphore>,
-    pub(crate) held: HeldAttempts,
+    pub(crate) held: Arc<HeldAttempts>,
     /// To the lanes.
     pub(crate) work: Arc<WorkQueue>,
     /// Calls that start once their messages are acknowledged.
     pub(crate) unacknowledged: Unacknowledged,
+    /// Large messages that are being decoded.
+    pub(crate) decoding: Decoding,
     /// To be settled.
     pub(crate) concluded: async_channel::Sender<Vec<Concluded>>,
     /// Cancelled when no task is running any more.
@@ -59,9 +62,9 @@ pub(crate) struct Counts {
 }
 
 impl WorkerContext {
-    /// Whether the lanes have enough to do for a while.
+    /// Whether the lanes have enough to do for a while, and will soon be done with it.
     pub(crate) fn has_stock(&self) -> bool {
-        self.work.waiting_to_start() > self.config.concurrency / 2
+        self.work.short_starts() > self.config.concurrency / 2
     }
 
     /// Notes how a call to the broker went, and passes the answer on.

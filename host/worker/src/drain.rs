@@ -34,6 +34,7 @@ pub(crate) async fn drained(
     let draining = async {
         // The fetch returns what it was just given, and that is started: it has its permits.
         let _ = fetching.await;
+        context.decoding.finish().await;
         let beating = async {
             beat(context, false).await;
             std::future::pending::<()>().await;

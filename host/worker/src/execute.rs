@@ -24,7 +24,7 @@ pub(crate) fn find(context: &WorkerContext, delivery: &Delivery) -> Found {
     let generation = context.runner.generation();
     let task = match &delivery.payload {
         Payload::Message(message) => Some(context.runner.resolve(message)),
-        Payload::Unreadable(_) => None,
+        Payload::Encoded | Payload::Unreadable(_) => None,
     };
     Found { task, generation }
 }
@@ -92,7 +92,7 @@ fn run(
 fn unreadable(delivery: &Delivery) -> Failure {
     let reason = match &delivery.payload {
         Payload::Unreadable(reason) => reason.to_string(),
-        Payload::Message(_) => unreachable!("a message is resolved"),
+        Payload::Message(_) | Payload::Encoded => unreachable!("a message is decoded and resolved"),
     };
     failure("UnreadableMessage", reason, Advice::Never)
 }

@@ -21,6 +21,19 @@ pub(crate) struct HeldAttempts {
     settled: Notify,
 }
 
+/// Bytes that count as held.
+pub(crate) struct Reserved {
+    held: Arc<HeldAttempts>,
+    bytes: usize,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        self.held.lock().bytes -= self.bytes;
+        self.held.settled.notify_waiters();
+    }
+}
+
 /// Attempts by slot. Slots are used again, so that holding one allocates nothing once there are enough.
 #[derive(Default)]
 struct Slots {
@@ -63,6 +76,15 @@ impl HeldAttempts {
     pub(crate) fn insert(&self, batch: impl Iterator<Item = Attempt>) -> Vec<Arc<Attempt>> {
         let mut slots = self.lock();
         batch.map(|attempt| slots.insert(attempt)).collect()
+    }
+
+    /// Counts the bytes of a message that is not held yet, until this is dropped.
+    pub(crate) fn reserve(self: &Arc<Self>, bytes: usize) -> Reserved {
+        self.lock().bytes += bytes;
+        Reserved {
+            held: Arc::clone(self),
+            bytes,
+        }
     }
 
     /// Lets go of a batch that is settled.

@@ -2,8 +2,8 @@
 //!
 //! All lanes take from one `WorkQueue`; none has a stock of its own. A lane runs each attempt on the spot up to the first
 //! time that it waits or lets others pass, so most tasks cost no scheduling. The rest of a call goes back to the queue, which
-//! decides who is next (`work/turns.rs`): new calls start before long ones go on, and long ones keep a share. Guests let
-//! others pass at every tick of their engine's clock.
+//! decides who is next (`work/turns.rs`): calls that are known to be short have lanes of their own, and long ones keep a
+//! share. Guests let others pass at every tick of their engine's clock.
 //!
 //! Outcomes are handed on in batches, at the latest when nothing is ready. A lane that is stuck in a call (a native task
 //! that blocks, a guest that copies a whole memory) keeps only that call: an idle lane hands on its outcomes, and runs what
@@ -32,7 +32,7 @@ use crate::attempt::{Concluded, Ready};
 use crate::context::WorkerContext;
 use crate::execute::{conclude, start};
 use crate::turn::TURN;
-use crate::work::{Begun, Finished, Pause, Rest, Woken, Work};
+use crate::work::{Begun, Finished, Kind, Pause, Rest, Seat, Woken, Work};
 
 /// A batch is handed on once it has this many outcomes.
 const LARGEST_BATCH: usize = 64;
@@ -73,7 +73,7 @@ impl Lanes {
         let outbox = |_| Mutex::new(Outbox::default());
         let shared = Arc::new(Shared {
             context: Arc::clone(context),
-            outboxes: (0..count).map(outbox).collect(),
+            outboxes: (0..2 * count).map(outbox).collect(),
         });
         let (alive, ended) = mpsc::channel();
         let lanes = Self {
@@ -81,13 +81,18 @@ impl Lanes {
             driver: Some(driver),
             ended,
         };
-        for own in 0..count {
-            lanes.spawn(own, alive.clone())?;
+        for own in 0..2 * count {
+            let kind = if own < count {
+                Kind::Quick
+            } else {
+                Kind::Patient
+            };
+            lanes.spawn(own, kind, alive.clone())?;
         }
         Ok(lanes)
     }
 
-    fn spawn(&self, own: usize, alive: mpsc::Sender<()>) -> io::Result<()> {
+    fn spawn(&self, own: usize, kind: Kind, alive: mpsc::Sender<()>) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
         let driver = self.driver.as_ref().map(|driver| driver.handle().clone());
         let lane = move || {
@@ -98,7 +103,7 @@ impl Lanes {
                 shared: &shared,
                 own,
             };
-            watching(broken, || lane.serve());
+            watching(broken, || lane.serve(Seat::new(kind)));
         };
         thread::Builder::new()
             .name("sandbox".into())
@@ -145,7 +150,7 @@ struct Lane<'a> {
 
 impl Lane<'_> {
     /// Works until the queue is closed.
-    fn serve(&self) {
+    fn serve(&self, mut seat: Seat) {
         let shared = self.shared;
         let mut turn = Instant::now();
         loop {
@@ -155,12 +160,12 @@ impl Lane<'_> {
                 shared.hand_on(self.own);
                 shared.relieve(now);
             }
-            match shared.context.work.next(now) {
+            match shared.context.work.next(&mut seat, now) {
                 Some(Work::Start(ready)) => self.start(ready),
                 Some(Work::Resume(rest)) => self.resume(&rest),
                 None => {
                     shared.hand_on(self.own);
-                    let woken = shared.context.work.wait(|| shared.patience());
+                    let woken = shared.context.work.wait(&seat, || shared.patience());
                     match woken {
                         Woken::Closed => return,
                         Woken::Late => shared.relieve(Instant::now()),
@@ -314,6 +319,10 @@ fn run(context: &Arc<WorkerContext>, ready: Ready) -> Option<(Concluded, OwnedSe
             Ok(ended) => ended,
             Err(pause) => {
                 let computed = started.at.elapsed();
+                if let Some(task) = &started.task {
+                    let waits = matches!(pause, Pause::Waits);
+                    task.profile().was_short(waits && computed < TURN);
+                }
                 let begun = Begun {
                     started,
                     running,
@@ -324,5 +333,9 @@ fn run(context: &Arc<WorkerContext>, ready: Ready) -> Option<(Concluded, OwnedSe
             }
         },
     };
-    Some((conclude(context, started, ended), permit))
+    let concluded = conclude(context, started, ended);
+    if let Some(task) = concluded.attempt.task() {
+        task.profile().was_short(concluded.duration < TURN);
+    }
+    Some((concluded, permit))
 }

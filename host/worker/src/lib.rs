@@ -9,6 +9,7 @@ mod attempt;
 mod backoff;
 mod config;
 mod context;
+mod decoding;
 mod drain;
 mod duty;
 mod error;

@@ -1,6 +1,10 @@
 //! The work of the threads that run tasks: attempts that may start, and calls that may go on. All threads take from one
 //! queue, so a thread that is stuck holds up only what it runs itself.
 //!
+//! There are two kinds of threads, as many of each as may compute at a time. The kernel lets one that was waiting go first,
+//! so what is known to be short, which has the one kind for itself, starts at once also where the others are all computing,
+//! or copy something large, in which nobody can interrupt them. They give way at the end of their turn.
+//!
 //! Must not know how an attempt is started or what becomes of its outcome.
 
 mod rest;
@@ -24,6 +28,28 @@ pub(crate) enum Work {
     Start(Ready),
     /// A call goes on.
     Resume(Arc<Rest>),
+}
+
+/// What a thread is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Work that is known to be short.
+    Quick,
+    /// All other work.
+    Patient,
+}
+
+/// A thread's place at the queue.
+pub(crate) struct Seat {
+    kind: Kind,
+    busy: bool,
+}
+
+impl Seat {
+    /// Of a thread that has nothing to do yet.
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self { kind, busy: false }
+    }
 }
 
 /// A call that has started.
@@ -61,16 +87,20 @@ pub(crate) enum Woken {
 
 /// All work that waits for a thread.
 pub(crate) struct WorkQueue {
+    /// How many threads may compute at a time.
+    threads: usize,
     state: Mutex<State>,
-    more: Condvar,
+    more: [Condvar; 2],
 }
 
 struct State {
     turns: Turns<Work>,
-    /// Attempts among it.
-    starts: usize,
-    /// Threads that wait for work.
-    idle: usize,
+    /// Attempts among it that are known to be short.
+    short_starts: usize,
+    /// Threads of each kind that wait for work.
+    idle: [usize; 2],
+    /// Threads that are at work.
+    busy: usize,
     /// Calls that did not end on the spot, by the address of each. They are kept here, since what they wait for may
     /// forget them.
     rest: HashMap<usize, Arc<Rest>>,
@@ -78,87 +108,123 @@ struct State {
 }
 
 impl WorkQueue {
-    /// An empty queue for this number of threads.
+    /// An empty queue for this number of threads of each kind.
     pub(crate) fn new(threads: usize) -> Self {
         Self {
+            threads,
             state: Mutex::new(State {
                 turns: Turns::new(threads),
-                starts: 0,
-                idle: 0,
+                short_starts: 0,
+                idle: [0; 2],
+                busy: 0,
                 rest: HashMap::new(),
                 closed: false,
             }),
-            more: Condvar::new(),
+            more: [Condvar::new(), Condvar::new()],
         }
     }
 
     /// Attempts may start.
     pub(crate) fn start(&self, ready: impl Iterator<Item = Ready>) {
         let mut state = self.lock();
-        let before = state.starts;
+        let mut added = [0; 2];
         for ready in ready {
-            state.turns.push(Level::First, Work::Start(ready));
-            state.starts += 1;
+            let kind = if ready.is_short() {
+                state.short_starts += 1;
+                state.turns.push(Level::First, Work::Start(ready));
+                Kind::Quick
+            } else {
+                state.turns.push(Level::Short, Work::Start(ready));
+                Kind::Patient
+            };
+            added[kind as usize] += 1;
         }
-        let added = state.starts - before;
         self.wake(state, added);
     }
 
-    /// The number of attempts that wait to start.
-    pub(crate) fn waiting_to_start(&self) -> usize {
-        self.lock().starts
+    /// The number of attempts that wait to start, and are known to be short.
+    pub(crate) fn short_starts(&self) -> usize {
+        self.lock().short_starts
     }
 
-    /// What a thread is to do next; none where nothing waits, or nothing is to be done any more.
-    pub(crate) fn next(&self, now: Instant) -> Option<Work> {
+    /// What a thread is to do next; none where nothing waits for it, or nothing is to be done any more.
+    pub(crate) fn next(&self, seat: &mut Seat, now: Instant) -> Option<Work> {
         let mut state = self.lock();
+        if std::mem::take(&mut seat.busy) {
+            state.busy -= 1;
+        }
         if state.closed {
             return None;
         }
-        let work = state.turns.next(now)?;
-        if matches!(work, Work::Start(_)) {
-            state.starts -= 1;
+        let work = match seat.kind {
+            Kind::Quick => state.turns.next_first(),
+            Kind::Patient => {
+                let may_compute = state.busy < self.threads;
+                state.turns.next_lower(now, may_compute)
+            }
+        };
+        let Some(work) = work else {
+            if seat.kind == Kind::Quick && state.turns.has_lower() {
+                // A patient one may have its place.
+                self.wake(state, [0, 1]);
+            }
+            return None;
+        };
+        if seat.kind == Kind::Quick && matches!(work, Work::Start(_)) {
+            state.short_starts -= 1;
         }
+        state.busy += 1;
+        seat.busy = true;
         Some(work)
     }
 
     /// Waits for work, or for as long as `patience` says once there is known to be none.
-    pub(crate) fn wait(&self, patience: impl FnOnce() -> Option<Duration>) -> Woken {
+    pub(crate) fn wait(&self, seat: &Seat, patience: impl FnOnce() -> Option<Duration>) -> Woken {
         let mut state = self.lock();
         if state.closed {
             return Woken::Closed;
         }
-        if !state.turns.is_empty() {
-            return Woken::Work;
+        let mut patience = match seat.kind {
+            Kind::Quick if state.turns.has_first() => return Woken::Work,
+            Kind::Patient if state.turns.has_lower() && state.busy < self.threads => {
+                return Woken::Work;
+            }
+            _ => patience(),
+        };
+        if seat.kind == Kind::Patient {
+            let share = state.turns.patience(Instant::now());
+            patience = patience.into_iter().chain(share).min();
         }
-        let patience = patience();
-        state.idle += 1;
+        let more = &self.more[seat.kind as usize];
+        state.idle[seat.kind as usize] += 1;
         let (mut state, by_time) = match patience {
             None => {
-                let woken = self.more.wait(state);
+                let woken = more.wait(state);
                 (woken.unwrap_or_else(PoisonError::into_inner), false)
             }
             Some(patience) => {
-                let woken = self.more.wait_timeout(state, patience);
+                let woken = more.wait_timeout(state, patience);
                 let (state, waited) = woken.unwrap_or_else(PoisonError::into_inner);
                 (state, waited.timed_out())
             }
         };
-        state.idle -= 1;
+        state.idle[seat.kind as usize] -= 1;
         if by_time { Woken::Late } else { Woken::Work }
     }
 
     /// No more work is given out.
     pub(crate) fn close(&self) {
         self.lock().closed = true;
-        self.more.notify_all();
+        for more in &self.more {
+            more.notify_all();
+        }
     }
 
     /// Drops all that waits, and every call that no thread is busy with.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
         let waiting = state.turns.clear();
-        state.starts = 0;
+        state.short_starts = 0;
         let rest = std::mem::take(&mut state.rest);
         drop(state);
         drop(waiting);
@@ -172,7 +238,11 @@ impl WorkQueue {
         let mut state = self.lock();
         if !state.closed {
             state.turns.push(level, Work::Resume(rest));
-            self.wake(state, 1);
+            let added = match level {
+                Level::First => [1, 0],
+                Level::Short | Level::Long => [0, 1],
+            };
+            self.wake(state, added);
         }
     }
 
@@ -194,15 +264,15 @@ impl WorkQueue {
         self.lock().rest.remove(&address(rest));
     }
 
-    /// Wakes as many idle threads as there is new work for.
-    fn wake(&self, state: MutexGuard<'_, State>, added: usize) {
-        let idle = state.idle;
+    /// Wakes as many idle threads of each kind as there is new work for, as far as they may compute.
+    fn wake(&self, state: MutexGuard<'_, State>, added: [usize; 2]) {
+        let mut idle = state.idle;
+        let patient = &mut idle[Kind::Patient as usize];
+        *patient = (*patient).min(self.threads.saturating_sub(state.busy));
         drop(state);
-        if added >= idle && idle > 1 {
-            self.more.notify_all();
-        } else {
+        for ((more, idle), added) in self.more.iter().zip(idle).zip(added) {
             for _ in 0..added.min(idle) {
-                self.more.notify_one();
+                more.notify_one();
             }
         }
     }

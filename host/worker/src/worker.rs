@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::alarm::watched;
 use crate::attempt::Concluded;
 use crate::context::{Counts, WorkerContext};
+use crate::decoding::Decoding;
 use crate::drain::{Left, drained, release_rest};
 use crate::duty::{acknowledge, clean, fetch, heartbeat, promote, renew, settle};
 use crate::health::Health;
-use crate::held::HeldAttempts;
 use crate::lane::Lanes;
 use crate::stop::Phase;
 use crate::unacknowledged::{Unacknowledged, Waiting};
@@ -149,7 +149,7 @@ impl Worker {
             consumer: Arc::from(self.config.worker_id.as_str()),
             lease: self.connected.broker.lease_duration(),
             permits: Arc::new(Semaphore::new(concurrency)),
-            held: HeldAttempts::default(),
+            held: Arc::default(),
             closing: CancellationToken::new(),
             broken: CancellationToken::new(),
             listens: AtomicBool::new(false),
@@ -157,6 +157,7 @@ impl Worker {
             health: Health::default(),
             started_at: self.clock.now(),
             work: Arc::new(WorkQueue::new(self.config.threads)),
+            decoding: Decoding::default(),
             connected: self.connected,
             runner: self.runner,
             clock: self.clock,

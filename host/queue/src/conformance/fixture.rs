@@ -263,6 +263,7 @@ pub(super) fn sent(messages: &[TaskMessage]) -> Vec<&str> {
 pub(super) fn carried(delivery: &Delivery) -> &TaskMessage {
     match &delivery.payload {
         crate::Payload::Message(message) => message,
+        crate::Payload::Encoded => panic!("{} is not decoded", delivery.task_id),
         crate::Payload::Unreadable(error) => panic!("{}: {error}", delivery.task_id),
     }
 }

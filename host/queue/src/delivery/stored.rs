@@ -4,8 +4,8 @@
 
 use bytes::Bytes;
 
-use super::Payload;
-use crate::message::{KEPT_BYTES, MAX_STORED_BYTES, TaskMessage, UnreadableMessage};
+use super::{LARGE_BYTES, Payload};
+use crate::message::{KEPT_BYTES, MAX_STORED_BYTES, UnreadableMessage};
 
 /// What was read of a stored message.
 #[derive(Debug, Clone)]
@@ -50,16 +50,11 @@ impl Stored {
         }
     }
 
-    /// The message, or why it can't be read, and the bytes that were.
+    /// The message unless it is large, or why it can't be read, and the bytes that were.
     pub(crate) fn read(self) -> (Payload, Bytes) {
         match self {
-            Self::Whole(bytes) => {
-                let payload = match TaskMessage::decode(&bytes) {
-                    Ok(message) => Payload::Message(message),
-                    Err(error) => Payload::Unreadable(error),
-                };
-                (payload, bytes)
-            }
+            Self::Whole(bytes) if bytes.len() > LARGE_BYTES => (Payload::Encoded, bytes),
+            Self::Whole(bytes) => (Payload::of(&bytes), bytes),
             Self::Beginning { start, size } => {
                 let error = UnreadableMessage::TooLarge { size };
                 (Payload::Unreadable(error), start)

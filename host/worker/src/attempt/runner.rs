@@ -113,7 +113,7 @@ pub struct TaskProfile {
     pub ignore_result: bool,
     /// How many brief attempts it takes until the task is taken to be brief.
     doubts: AtomicU32,
-    /// Whether the last attempt was over within a turn.
+    /// Whether the last attempt had ended or waited within its first turn.
     short: AtomicBool,
 }
 
@@ -139,17 +139,21 @@ impl TaskProfile {
     /// Notes how long an attempt took.
     pub(crate) fn took(&self, duration: Duration) {
         let doubts = self.doubts.load(Ordering::Relaxed);
-        let (short, after) = if duration < BRIEF {
-            (true, doubts.saturating_sub(1))
+        let after = if duration < BRIEF {
+            doubts.saturating_sub(1)
         } else if duration < TURN {
-            (true, doubts.max(1))
+            doubts.max(1)
         } else {
-            (false, DOUBTS)
+            DOUBTS
         };
-        // Written where they change: all threads read them.
+        // Written where it changes: all threads read it.
         if doubts != after {
             self.doubts.store(after, Ordering::Relaxed);
         }
+    }
+
+    /// Notes whether an attempt had ended or waited within its first turn.
+    pub(crate) fn was_short(&self, short: bool) {
         if self.short.load(Ordering::Relaxed) != short {
             self.short.store(short, Ordering::Relaxed);
         }
@@ -160,7 +164,7 @@ impl TaskProfile {
         self.doubts.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether the last attempt was over within a turn.
+    /// Whether the last attempt had ended or waited within its first turn.
     pub(crate) fn is_short(&self) -> bool {
         self.short.load(Ordering::Relaxed)
     }

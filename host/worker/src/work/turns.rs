@@ -1,8 +1,9 @@
 //! Who is next: the order in which the threads that run tasks take up work.
 //!
-//! There are three levels, each a queue. A call starts on the first, and sinks while it computes, so calls that are
-//! soon over start before long ones go on. Lower levels have a share, so that they never starve. Pure: must not know
-//! what the work is, nor which time it is.
+//! There are three levels, each a queue. The first is for calls that are known to be short; threads of their own serve it,
+//! so these never wait for a long one, not even for its turn to be over. Other calls start on the second, and sink while they
+//! compute. Where all threads that may compute at a time are busy, the lower levels still have a share, so that they never
+//! starve. Pure: must not know what the work is, nor which time it is.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -20,9 +21,9 @@ const FORGIVEN: u32 = 8;
 /// How long a call has had to itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
-    /// It starts, or goes on after it has waited.
+    /// It is known to be short, or goes on after it has waited.
     First,
-    /// It did not end within its first turn.
+    /// It is not known to be short, or did not end within its first turn.
     Short,
     /// It computes for long.
     Long,
@@ -31,6 +32,8 @@ pub(crate) enum Level {
 impl Level {
     const ALL: [Level; 3] = [Level::First, Level::Short, Level::Long];
 }
+
+const LOWER: [Level; 2] = [Level::Short, Level::Long];
 
 /// What a call has computed, less what is forgiven.
 #[derive(Debug, Clone, Copy)]
@@ -109,31 +112,51 @@ impl<T> Turns<T> {
         self.levels[level as usize].work.push_back(work);
     }
 
-    /// What is next: the oldest of the highest level, unless a lower one has been passed over for too long.
-    pub(crate) fn next(&mut self, now: Instant) -> Option<T> {
-        let highest = self
-            .levels
-            .iter()
-            .position(|level| !level.work.is_empty())?;
-        let mut chosen = highest;
-        for lower in highest + 1..self.levels.len() {
-            let waiting = &mut self.levels[lower];
+    /// The next of the first level.
+    pub(crate) fn next_first(&mut self) -> Option<T> {
+        self.levels[Level::First as usize].work.pop_front()
+    }
+
+    /// The next of the lower levels: the oldest of the higher of them, unless the other has been passed over for too long.
+    /// Where not even one more thread may compute, only what has been passed over for too long.
+    pub(crate) fn next_lower(&mut self, now: Instant, may_compute: bool) -> Option<T> {
+        let mut chosen = None;
+        for level in LOWER {
+            let waiting = &mut self.levels[level as usize];
             if waiting.work.is_empty() {
                 waiting.since = None;
                 continue;
             }
             let since = *waiting.since.get_or_insert(now);
-            if now.saturating_duration_since(since) >= self.patience {
-                chosen = lower;
+            let passed_over = now.saturating_duration_since(since) >= self.patience;
+            if passed_over || (may_compute && chosen.is_none()) {
+                chosen = Some(level);
             }
         }
-        let waiting = &mut self.levels[chosen];
+        let waiting = &mut self.levels[chosen? as usize];
         waiting.since = (waiting.work.len() > 1).then_some(now);
         waiting.work.pop_front()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.levels.iter().all(|level| level.work.is_empty())
+    /// How long until something of the lower levels has been passed over for too long; none where they are empty.
+    pub(crate) fn patience(&self, now: Instant) -> Option<Duration> {
+        let left = |level: Level| {
+            let waiting = &self.levels[level as usize];
+            let passed = waiting
+                .since
+                .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+            (!waiting.work.is_empty()).then(|| self.patience.saturating_sub(passed))
+        };
+        LOWER.into_iter().filter_map(left).min()
+    }
+
+    pub(crate) fn has_first(&self) -> bool {
+        !self.levels[Level::First as usize].work.is_empty()
+    }
+
+    pub(crate) fn has_lower(&self) -> bool {
+        let mut lower = LOWER.into_iter();
+        lower.any(|level| !self.levels[level as usize].work.is_empty())
     }
 
     /// Takes all.

@@ -84,7 +84,7 @@ impl Entry {
             (Some(id), _) => id,
             // Chicory for Python leaves it out when a message becomes due.
             (None, Payload::Message(message)) => message.id.clone(),
-            (None, Payload::Unreadable(_)) => SharedStr::default(),
+            (None, Payload::Encoded | Payload::Unreadable(_)) => SharedStr::default(),
         };
         let noted_id = match &payload {
             Payload::Message(message) if message.noted => Some(message.id.clone()),
