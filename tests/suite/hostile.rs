@@ -143,6 +143,20 @@ fn median_and_p99(times: &[Duration]) -> String {
     )
 }
 
+/// How long the server itself takes to answer until `done`, in order: no task can be faster beside large messages.
+fn answers(site: &Site, done: &AtomicBool) -> Vec<Duration> {
+    let mut redis = site.connection();
+    let mut times = Vec::new();
+    while !done.load(Ordering::Relaxed) {
+        let begun = Instant::now();
+        redis.ping::<()>().unwrap();
+        times.push(begun.elapsed());
+        std::thread::sleep(PACE);
+    }
+    times.sort_unstable();
+    times
+}
+
 /// Keeps the queue filled with hostile messages until `done`; how many there were.
 fn flood(site: &Site, done: &AtomicBool) -> usize {
     let mut redis = site.connection();
@@ -195,11 +209,12 @@ fn all_hostile_guests_and_messages_at_once_harm_no_one() {
 
     let done = AtomicBool::new(false);
     let until = Instant::now() + Duration::from_secs(seconds);
-    let (sent, beside) = std::thread::scope(|scope| {
+    let (sent, beside, answers) = std::thread::scope(|scope| {
         let flood = scope.spawn(|| flood(&site, &done));
+        let answers = scope.spawn(|| answers(&site, &done));
         let beside = quick.times(20, || Instant::now() >= until);
         done.store(true, Ordering::Relaxed);
-        (flood.join().unwrap(), beside)
+        (flood.join().unwrap(), beside, answers.join().unwrap())
     });
     let peak = worker.peak_memory();
     println!("alone: {}", median_and_p99(&alone));
@@ -207,6 +222,7 @@ fn all_hostile_guests_and_messages_at_once_harm_no_one() {
         "beside {sent} hostile messages in {seconds} s: {}",
         median_and_p99(&beside)
     );
+    println!("the server's own answers: {}", median_and_p99(&answers));
     println!("the worker's memory: at most {} MiB", peak >> 20);
     assert!(sent > 20, "{sent} messages");
     assert!(peak < BOUND, "{} MiB", peak >> 20);
