@@ -48,6 +48,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use self::connection::Connection;
 use self::fetch::Turns;
@@ -153,8 +154,11 @@ impl Broker for RedisBroker {
     }
 
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError> {
-        let adding = enqueue::enqueue(self, queue, messages);
-        tokio::join!(adding, names::note_filled(self, queue)).0
+        if !self.noted.is_due(queue, Instant::now()) {
+            return enqueue::enqueue(self, queue, messages).await;
+        }
+        let adding = Box::pin(enqueue::enqueue(self, queue, messages));
+        names::beside(self, &[queue], adding).await
     }
 
     async fn enqueue_noted(
@@ -163,13 +167,19 @@ impl Broker for RedisBroker {
         messages: &[TaskMessage],
         on_duplicate: OnDuplicate,
     ) -> Result<Vec<Enqueued>, BrokerError> {
-        let adding = enqueue::enqueue_noted(self, queue, messages, on_duplicate);
-        tokio::join!(adding, names::note_filled(self, queue)).0
+        let adding = Box::pin(enqueue::enqueue_noted(self, queue, messages, on_duplicate));
+        if !self.noted.is_due(queue, Instant::now()) {
+            return adding.await;
+        }
+        names::beside(self, &[queue], adding).await
     }
 
     async fn fetch(&self, request: FetchRequest<'_>) -> Result<Vec<Delivery>, BrokerError> {
-        let noting = names::note_served(self, request.queues);
-        tokio::join!(fetch::fetch(self, request), noting).0
+        if !self.noted.are_due(request.queues, Instant::now()) {
+            return fetch::fetch(self, request).await;
+        }
+        let names: Vec<&str> = request.queues.iter().map(|queue| &**queue).collect();
+        names::beside(self, &names, Box::pin(fetch::fetch(self, request))).await
     }
 
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError> {

@@ -5,6 +5,7 @@
 //! message depends on.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ pub(super) struct Noted {
 
 impl Noted {
     /// Whether the name of a queue that gets messages is to be noted now. The next call says no.
-    fn is_due(&self, queue: &str, now: Instant) -> bool {
+    pub(super) fn is_due(&self, queue: &str, now: Instant) -> bool {
         let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = filled.get_mut(queue) {
             let due = now.duration_since(*at) >= NOTED_FOR;
@@ -57,7 +58,7 @@ impl Noted {
     }
 
     /// The same for queues that are read from.
-    fn are_due(&self, queues: &[Arc<str>], now: Instant) -> bool {
+    pub(super) fn are_due(&self, queues: &[Arc<str>], now: Instant) -> bool {
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, at)) = served.as_mut()
             && now.duration_since(*at) < NOTED_FOR
@@ -70,22 +71,15 @@ impl Noted {
     }
 }
 
-/// Notes the name of a queue that gets messages, if it is to be noted now.
-pub(super) async fn note_filled(broker: &RedisBroker, queue: &str) {
-    if broker.noted.is_due(queue, Instant::now()) {
-        Box::pin(note(broker, &[queue])).await;
-    }
+/// Notes the names beside what is done with the queues. A failure is of no consequence: they are noted again.
+pub(super) async fn beside<T>(
+    broker: &RedisBroker,
+    queues: &[&str],
+    doing: Pin<Box<impl Future<Output = T>>>,
+) -> T {
+    tokio::join!(doing, note(broker, queues)).0
 }
 
-/// Notes the names of queues that are read from, if they are to be noted now.
-pub(super) async fn note_served(broker: &RedisBroker, queues: &[Arc<str>]) {
-    if broker.noted.are_due(queues, Instant::now()) {
-        let names: Vec<&str> = queues.iter().map(|queue| &**queue).collect();
-        Box::pin(note(broker, &names)).await;
-    }
-}
-
-/// A failure is of no consequence: the name is noted again.
 async fn note(broker: &RedisBroker, queues: &[&str]) {
     let noting = try_note(broker, queues);
     let _ = tokio::time::timeout(PATIENCE, noting).await;
