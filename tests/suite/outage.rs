@@ -112,8 +112,13 @@ fn scripts_and_groups_are_made_again() {
         "chicory:stream:default",
         "chicory-workers",
     ];
+    // Case Q21: said once, and healed.
+    let gone = "a queue's consumer group was gone";
+    assert_eq!(worker.count(gone), 0);
     site.redis.query::<()>(&destroy);
     run();
+    until("the loss to be said", || worker.count(gone) == 1);
     site.redis.query::<()>(&["FLUSHALL"]);
     run();
+    until("the second loss to be said", || worker.count(gone) == 2);
 }

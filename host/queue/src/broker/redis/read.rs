@@ -163,6 +163,24 @@ impl<'a> Read<'a> {
         command
     }
 
+    /// Says that groups were gone which this worker has used before; others are new.
+    fn say_lost(&self, broker: &RedisBroker) {
+        let known = broker.reclaims.known(self.queues);
+        let used = self
+            .queues
+            .iter()
+            .zip(known)
+            .filter(|(_, known)| known.is_some());
+        let queues: Vec<&str> = used.map(|(queue, _)| &***queue).collect();
+        if !queues.is_empty() {
+            tracing::warn!(
+                queues = %queues.join(","),
+                "a queue's consumer group was gone, with its leases (FLUSHALL, XGROUP DESTROY, or a server that lost its \
+                 data): made again"
+            );
+        }
+    }
+
     /// Does what lets the read succeed at the next attempt. Returns the node that is to be asked then, where it is
     /// for this attempt only.
     async fn recover(
@@ -173,6 +191,7 @@ impl<'a> Read<'a> {
     ) -> RedisResult<Option<Node>> {
         if is_no_group(&error) {
             create_groups(broker, streams).await?;
+            self.say_lost(broker);
             return Ok(None);
         }
         let node = error.redirect_node().and_then(|(at, _)| Node::parse(at));
