@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-/// From 50 ms, doubling to 2 s.
+/// From 50 ms, doubling to 1 s: work goes on within 2 s of an outage's end, also where a connection waits for its turn
+/// as well.
 #[derive(Debug)]
 pub(crate) struct Backoff(Duration);
 
@@ -24,4 +25,4 @@ impl Backoff {
 }
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);

@@ -50,6 +50,8 @@ pub struct Evidence {
     pub recovery: Duration,
     /// What kept the queues.
     pub ground: Ground,
+    /// How long a lease lasts.
+    pub lease: Duration,
 }
 
 /// What must hold.
@@ -219,6 +221,7 @@ mod tests {
             complaints: Vec::new(),
             recovery: Duration::from_secs(2),
             ground: Ground::Redis,
+            lease: Duration::from_secs(2),
             tasks,
         }
     }

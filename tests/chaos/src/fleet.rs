@@ -27,7 +27,7 @@ pub struct Fleet {
 impl Fleet {
     /// Starts this many.
     pub fn start(launch: Arc<Launch>, workers: usize) -> Self {
-        let start = |seat| Process::start(launch.worker(seat));
+        let start = |seat| Process::start(launch.worker(seat), launch.log(seat, 0));
         Self {
             seats: (0..workers).map(start).collect(),
             launch,
@@ -130,7 +130,8 @@ impl Fleet {
 
     fn replace(&mut self, seat: usize) {
         self.seats[seat].kill();
-        let next = Process::start(self.launch.worker(seat));
+        let log = self.launch.log(seat, self.gone.len() + 1);
+        let next = Process::start(self.launch.worker(seat), log);
         let last = std::mem::replace(&mut self.seats[seat], next);
         self.gone.push(last.journal());
     }

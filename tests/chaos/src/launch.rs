@@ -10,10 +10,9 @@ use chicory_testing::guest;
 use tempfile::TempDir;
 
 use crate::clock::FakeClock;
+use crate::run::Terms;
 use crate::task::QUEUES;
 
-/// How long a lease lasts in a run, in milliseconds.
-pub const LEASE_MS: u64 = 2_000;
 /// How many tasks a worker runs at once.
 pub const CONCURRENCY: usize = 32;
 /// How long a worker may drain, in seconds.
@@ -25,13 +24,15 @@ pub struct Launch {
     program: PathBuf,
     folder: TempDir,
     broker: String,
+    logs: Option<PathBuf>,
+    lease_ms: u64,
     /// One clock for each worker, if clocks are to be moved.
     clocks: Vec<FakeClock>,
 }
 
 impl Launch {
     /// The program in a folder of its own, whose tasks may call `authority`. `clocks` of its workers can be moved.
-    pub fn new(program: &Path, broker: String, authority: &str, clocks: usize) -> Self {
+    pub fn new(terms: &Terms, broker: String, authority: &str, clocks: usize) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let modules = folder.path().join("modules");
         fs::create_dir(&modules).expect("a new folder");
@@ -48,10 +49,18 @@ impl Launch {
         let clock = |seat| FakeClock::new(&folder.path().join(format!("clock-{seat}")));
         Self {
             clocks: (0..clocks).map(clock).collect(),
-            program: program.to_owned(),
+            program: terms.program.clone(),
             folder,
             broker,
+            logs: terms.logs.clone(),
+            lease_ms: terms.lease_ms,
         }
+    }
+
+    /// Where a worker's log is kept, if it is.
+    pub fn log(&self, seat: usize, generation: usize) -> Option<PathBuf> {
+        let folder = self.logs.as_ref()?;
+        Some(folder.join(format!("worker-{}-{generation}.jsonl", seat + 1)))
     }
 
     /// A path in its folder.
@@ -75,6 +84,9 @@ impl Launch {
             .args(["--heartbeat-ttl", "5", "--cleanup-interval", "2"])
             .args(["--stale-workers-timeout", "5"])
             .args(QUEUES.iter().flat_map(|queue| ["--queue", queue]));
+        if self.logs.is_some() {
+            command.args(["--log-level", "DEBUG"]);
+        }
         if let Some(clock) = self.clocks.get(seat) {
             clock.wear(&mut command);
         }
@@ -98,7 +110,7 @@ impl Launch {
     }
 
     fn command(&self) -> Command {
-        let lease = LEASE_MS.to_string();
+        let lease = self.lease_ms.to_string();
         let mut command = Command::new(&self.program);
         command
             .current_dir(self.folder.path())

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chicory_queue::{
-    BrokerConfig, BrokerError, Connected, DeadLetterRange, SystemClock, TaskState,
+    BrokerConfig, BrokerError, Connected, DeadLetterRange, ScanCursor, SystemClock, TaskState,
 };
 
 use crate::task::{QUEUES, Task};
@@ -18,16 +18,16 @@ pub struct Left {
     pub ends: HashMap<String, (bool, String)>,
     /// Dead letters, by the task's id.
     pub dead: HashMap<String, usize>,
-    /// Messages that are ready or leased, leases, delayed messages and consumers, of all queues.
-    pub messages: u64,
+    /// The ids of messages that are ready or leased.
+    pub messages: Vec<String>,
     /// Leases.
     pub leases: u64,
     /// The ids of delayed messages.
     pub delayed: HashSet<String>,
     /// The names of consumers.
     pub consumers: Vec<String>,
-    /// Workers with a heartbeat.
-    pub workers: usize,
+    /// The ids of workers with a heartbeat.
+    pub workers: Vec<String>,
 }
 
 /// How many dead letters are read at once.
@@ -59,7 +59,12 @@ pub async fn look(url: &str, tasks: &[Task]) -> Result<Left, BrokerError> {
     }
     for queue in QUEUES {
         let stats = connected.inspect.stats(queue).await?;
-        left.messages += stats.size;
+        if stats.size > 0 {
+            let first = ScanCursor::default();
+            let page = connected.inspect.scan(queue, first).await?;
+            let ids = page.messages.iter().map(|one| one.id.to_string());
+            left.messages.extend(ids);
+        }
         left.leases += stats.pending;
         let count = usize::try_from(stats.delayed).unwrap_or(usize::MAX);
         for delayed in connected.inspect.delayed(queue, count).await? {
@@ -71,7 +76,8 @@ pub async fn look(url: &str, tasks: &[Task]) -> Result<Left, BrokerError> {
             .extend(consumers.into_iter().map(|consumer| consumer.name));
         count_dead(&connected, queue, &mut left).await?;
     }
-    left.workers = connected.results.workers().await?.len();
+    let workers = connected.results.workers().await?.into_iter();
+    left.workers = workers.map(|worker| worker.worker_id).collect();
     Ok(left)
 }
 

@@ -53,6 +53,12 @@ struct Arguments {
     /// Only print the schedule.
     #[arg(long)]
     plan: bool,
+    /// A folder for the workers' logs, with every detail.
+    #[arg(long)]
+    logs: Option<PathBuf>,
+    /// How long a lease lasts, in milliseconds.
+    #[arg(long, default_value_t = 2_000)]
+    lease: u64,
     /// Only these faults, separated by commas, of those that can be done.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Fault>,
@@ -87,6 +93,8 @@ fn main() -> ExitCode {
         tasks: arguments.tasks,
         workers: arguments.workers,
         program: arguments.program.unwrap_or_else(beside),
+        logs: arguments.logs,
+        lease_ms: arguments.lease,
         recovery: arguments
             .recovery
             .map_or(arguments.broker.recovery(), Duration::from_secs),

@@ -3,8 +3,10 @@
 //! Must not keep the log: a flood of lines is counted, not stored.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -46,7 +48,9 @@ pub struct Process {
 
 impl Process {
     /// Starts the command, and reads its log from then on.
-    pub fn start(mut command: Command) -> Self {
+    ///
+    /// `log` is where its lines are kept as well, for whoever looks for the cause of something.
+    pub fn start(mut command: Command, log: Option<PathBuf>) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -58,7 +62,11 @@ impl Process {
         let journal = Arc::new(Mutex::new(Journal::default()));
         let written = Arc::clone(&journal);
         std::thread::spawn(move || {
+            let mut file = log.map(|path| File::create(path).expect("the log's folder exists"));
             for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                if let Some(file) = &mut file {
+                    let _ = writeln!(file, "{line}");
+                }
                 lock(&written).note(line);
             }
         });

@@ -33,7 +33,7 @@ pub struct Report {
 }
 
 /// How many wrongs of a rule are told.
-const TOLD: usize = 5;
+const TOLD: usize = 8;
 const WIDTH: usize = 80;
 
 impl Report {

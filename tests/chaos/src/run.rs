@@ -36,6 +36,10 @@ pub struct Terms {
     pub workers: usize,
     /// The longest from a fault's end to the next completed task.
     pub recovery: Duration,
+    /// A folder for the workers' logs, with every detail.
+    pub logs: Option<PathBuf>,
+    /// How long a lease lasts, in milliseconds.
+    pub lease_ms: u64,
     /// The program.
     pub program: PathBuf,
     /// What breaks when.
@@ -104,6 +108,7 @@ pub fn run(terms: &Terms, tell: &dyn Fn(&str)) -> Evidence {
         complaints: stage.fleet.complaints.clone(),
         recovery: terms.recovery,
         ground: terms.ground,
+        lease: Duration::from_millis(terms.lease_ms),
         tasks,
     }
 }
@@ -116,7 +121,7 @@ fn launch(terms: &Terms, ground: &dyn Ground, effects: &Effects) -> Launch {
     } else {
         0
     };
-    Launch::new(&terms.program, ground.url(), &effects.authority, clocks)
+    Launch::new(terms, ground.url(), &effects.authority, clocks)
 }
 
 /// What is broken and watched.

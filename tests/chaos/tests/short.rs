@@ -13,7 +13,7 @@ fn chaos(broker: &str, seed: &str) {
         .args(["--broker", broker, "--seed", seed, "--seconds", "14"])
         .args(["--tasks", "600", "--calm", "2000"])
         // Beside other tests, a machine may be busy for long.
-        .args(["--recovery", "60", "--program"])
+        .args(["--recovery", "60", "--lease", "8000", "--program"])
         .arg(program());
     let ran = Ran::of(command, b"");
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 use super::{Evidence, Row, Rule, Wrong};
 use crate::effects::Execution;
 use crate::fault::Fault;
-use crate::launch::LEASE_MS;
 use crate::left::Left;
 use crate::task::{Kind, Task};
 
-/// How long after a fault's end a task may still be repeated because of it: a lease, and the search for expired ones.
-const AFTERMATH: Duration = Duration::from_millis(LEASE_MS + 3_000);
+/// How long after a fault's end and a lease a task may still be repeated because of it: the search for expired leases.
+const SEARCH: Duration = Duration::from_secs(3);
 /// How long after the start of an execution a kill can still lose its result: the longest task, and a server's outage.
 const UNSETTLED: Duration = Duration::from_secs(20);
 /// How long a task may wait until it is acknowledged and begins, where no fault keeps it.
@@ -72,18 +71,17 @@ pub(super) fn row(kind: Kind, evidence: &Evidence, wrong: &mut Vec<Wrong>) -> Ro
 
 /// What should not be left.
 pub(super) fn left(left: &Left, wrong: &mut Vec<Wrong>) {
-    let (messages, leases) = (left.messages, left.leases);
-    if messages + leases > 0 {
-        let text = format!("left: {messages} messages, {leases} leases");
+    if !left.messages.is_empty() || left.leases > 0 {
+        let text = format!("{} leases; messages: {:?}", left.leases, left.messages);
         wrong.push(Wrong::new(Rule::NothingLeft, text));
     }
     for id in left.delayed.iter().filter(|id| left.ends.contains_key(*id)) {
         let text = format!("{id}: is delayed, though it has ended");
         wrong.push(Wrong::new(Rule::NothingLeft, text));
     }
-    if !left.consumers.is_empty() || left.workers > 0 {
-        let consumers = left.consumers.len();
-        let text = format!("left: {consumers} consumers, {} heartbeats", left.workers);
+    if !left.consumers.is_empty() || !left.workers.is_empty() {
+        let (consumers, workers) = (&left.consumers, &left.workers);
+        let text = format!("consumers: {consumers:?}; heartbeats: {workers:?}");
         wrong.push(Wrong::new(Rule::SignedOff, text));
     }
 }
@@ -146,10 +144,10 @@ impl Seen<'_> {
         to: Instant,
         aftermath: Duration,
     ) -> bool {
-        self.evidence
-            .faults
-            .iter()
-            .any(|one| sort(one.planned.fault) && one.begun <= to && one.ended + aftermath >= from)
+        self.evidence.faults.iter().any(|one| {
+            let over = one.ended + one.planned.fault.noticed_within() + aftermath;
+            sort(one.planned.fault) && one.begun <= to && over >= from
+        })
     }
 
     fn end(&self) -> Option<Wrong> {
@@ -199,7 +197,12 @@ impl Seen<'_> {
             return Some(self.wrong(rule, &text));
         }
         let (first, last) = (executions[0].begun, executions[count - 1].begun);
-        if self.happened(Fault::repeats_tasks, first, last, AFTERMATH) {
+        if self.happened(
+            Fault::repeats_tasks,
+            first,
+            last,
+            self.evidence.lease + SEARCH,
+        ) {
             return None;
         }
         let rule = if sent_again {
@@ -232,7 +235,12 @@ impl Seen<'_> {
         let by = due - first.begun_at;
         // One clock decides, also where it is wrong.
         let clock = |fault| self.evidence.ground.clock_decides(fault);
-        let told = self.happened(clock, first.begun, first.begun, AFTERMATH);
+        let told = self.happened(
+            clock,
+            first.begun,
+            first.begun,
+            self.evidence.lease + SEARCH,
+        );
         (by > EARLY && !told).then(|| {
             self.wrong(
                 Rule::NotEarly,

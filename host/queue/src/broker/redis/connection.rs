@@ -18,7 +18,7 @@ use super::server::{RESPONSE_TIMEOUT, Server};
 use crate::BrokerError;
 
 const FIRST_DELAY: Duration = Duration::from_millis(50);
-const LONGEST_DELAY: Duration = Duration::from_secs(2);
+const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
 /// A server and the connection that all commands but blocking reads share.
 pub(super) struct Connection {
