@@ -127,6 +127,10 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
     };
     let duration = at.elapsed();
     log_lines(&attempt, &log);
+    // At most once, what has begun may not run again, whatever ended it.
+    if matches!(outcome, Outcome::Interrupted) && attempt.is_last() {
+        return interrupt(context, attempt);
+    }
     if let Some(task) = &task {
         if !matches!(outcome, Outcome::Interrupted) {
             task.profile().took(duration);

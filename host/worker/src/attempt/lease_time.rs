@@ -54,18 +54,26 @@ impl LeaseTime {
 
     /// The broker has renewed it, not before `asked`.
     pub(crate) fn renewed(&self, asked: Instant) {
-        let ends = self.at(asked).saturating_add(self.usable);
-        self.ends.store(ends, Ordering::Relaxed);
+        self.now_ends(self.at(asked).saturating_add(self.usable));
     }
 
     /// The broker says that it is not held any more.
     pub(crate) fn lost(&self) {
-        self.ends.store(LOST, Ordering::Relaxed);
+        self.now_ends(LOST);
     }
 
     /// The message was acknowledged: there is no lease whose end the task could meet.
     pub(crate) fn ended(&self) {
         self.ends.store(ACKNOWLEDGED, Ordering::Relaxed);
+    }
+
+    /// A message that was acknowledged while its renewal was under way has no lease that this could be about: its task
+    /// goes on.
+    fn now_ends(&self, ends: u64) {
+        let change = |now: u64| (now != ACKNOWLEDGED).then_some(ends);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        // None where it was acknowledged.
+        let _ = self.ends.fetch_update(set, fetch, change);
     }
 
     fn at(&self, now: Instant) -> u64 {
@@ -94,6 +102,18 @@ mod tests {
             assert!(!time.is_due(at(lease / 2 + due - 1)) && time.is_due(at(lease / 2 + due)));
             assert!(!time.is_over(at(lease / 2 + over - 1)) && time.is_over(at(lease / 2 + over)));
         }
+    }
+
+    /// The answer to a renewal that was under way says that the lease is gone, or that it holds.
+    #[test]
+    fn an_acknowledged_message_has_no_lease_that_could_end() {
+        let asked = Instant::now();
+        let time = LeaseTime::new(asked, Duration::from_secs(30));
+        time.ended();
+        time.lost();
+        time.renewed(asked);
+        let later = asked + Duration::from_hours(1);
+        assert!(!time.is_over(later) && !time.is_due(later));
     }
 
     #[test]
