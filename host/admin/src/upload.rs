@@ -18,12 +18,21 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 #[async_trait]
 pub trait Inspector: Send + Sync {
     /// Opens a module that has its manifest inside; none where it has not.
+    ///
+    /// # Errors
+    /// If the bytes are no module, or the manifest inside can't be read.
     fn open(&self, wasm: &[u8]) -> Result<Option<Packed>, Cause>;
 
     /// Packs a module with the text of its manifest.
+    ///
+    /// # Errors
+    /// If the bytes are no module, or the manifest is refused.
     fn pack(&self, wasm: &[u8], manifest: &str) -> Result<Packed, Cause>;
 
     /// Loads a packed module as a worker would, and returns its tasks.
+    ///
+    /// # Errors
+    /// If a worker would refuse the module; says why.
     async fn tasks(&self, name: &str, packed: &Packed) -> Result<Tasks, Cause>;
 }
 

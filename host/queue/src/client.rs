@@ -59,11 +59,17 @@ pub struct Client {
 impl Client {
     /// Connects to the broker at a URL, with default settings: `sqlite:PATH`, `redis://…`,
     /// `rediss://…`, `unix://…`, `redis-sentinel://…`, `redis-cluster://…`.
+    ///
+    /// # Errors
+    /// As [`Client::connect`], and [`BrokerError::Invalid`] for a URL of no known kind.
     pub async fn open(url: &str) -> Result<Self, BrokerError> {
         Self::connect(&BrokerConfig::of_url(url)?).await
     }
 
     /// Connects to the configured broker.
+    ///
+    /// # Errors
+    /// As [`connect`].
     pub async fn connect(config: &BrokerConfig) -> Result<Self, BrokerError> {
         let connected = connect(config, Arc::new(SystemClock)).await?;
         Ok(Self::new(connected))
@@ -103,6 +109,9 @@ impl Client {
     }
 
     /// Checks a message and enqueues it; returns its id.
+    ///
+    /// # Errors
+    /// See [`EnqueueError`]. Where the broker did not answer, the message may have been added.
     pub async fn enqueue(&self, queue: &str, message: TaskMessage) -> Result<String, EnqueueError> {
         let mut ids = self.enqueue_many(queue, vec![message]).await?;
         Ok(ids
@@ -111,6 +120,9 @@ impl Client {
     }
 
     /// Checks messages and enqueues them, all or none; returns their ids in order.
+    ///
+    /// # Errors
+    /// See [`EnqueueError`]. Where the broker did not answer, all of them may have been added.
     pub async fn enqueue_many(
         &self,
         queue: &str,
@@ -124,6 +136,9 @@ impl Client {
     }
 
     /// The same; says of each message whether it was added, or is there already.
+    ///
+    /// # Errors
+    /// See [`EnqueueError`]. Where the broker did not answer, all of them may have been added.
     pub async fn enqueue_each(
         &self,
         queue: &str,
@@ -143,11 +158,17 @@ impl Client {
     }
 
     /// A task's result; `None` if the task has not finished, or the result has expired.
+    ///
+    /// # Errors
+    /// If the broker can't be reached, or what it has can't be read.
     pub async fn result(&self, id: &str) -> Result<Option<TaskResult>, BrokerError> {
         self.connected.results.result(id).await
     }
 
     /// Waits for a task's result; `None` if `timeout` passes first. The worker wakes the wait.
+    ///
+    /// # Errors
+    /// If the broker can't be reached, or what it has can't be read.
     pub async fn wait(
         &self,
         id: &str,
@@ -157,12 +178,18 @@ impl Client {
     }
 
     /// Enqueues a typed call, for [`Client::outcome`] to wait for.
+    ///
+    /// # Errors
+    /// See [`EnqueueError`].
     pub async fn start<R>(&self, queue: &str, call: Call<R>) -> Result<Started<R>, EnqueueError> {
         let id = self.enqueue(queue, call.message.awaited()).await?;
         Ok(Started::new(id))
     }
 
     /// Waits for the result of a typed call.
+    ///
+    /// # Errors
+    /// See [`CallError`]: also a task that failed, and one that has not ended in time.
     pub async fn outcome<R: DeserializeOwned>(
         &self,
         started: &Started<R>,
@@ -173,6 +200,9 @@ impl Client {
     }
 
     /// Enqueues a typed call and waits for its result.
+    ///
+    /// # Errors
+    /// See [`CallError`]: also a task that failed, and one that has not ended in time.
     pub async fn call<R: DeserializeOwned>(
         &self,
         queue: &str,
@@ -187,6 +217,9 @@ impl Client {
     /// Enqueues a message and waits for its result; `None` if `timeout` passes first. Faster than
     /// [`Client::enqueue`] and then [`Client::wait`]: the message names this process's inbox, to which the
     /// worker sends the result.
+    ///
+    /// # Errors
+    /// See [`EnqueueError`]. A task that failed is no error: its result says so.
     pub async fn run(
         &self,
         queue: &str,

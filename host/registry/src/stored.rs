@@ -24,6 +24,9 @@ pub const COUNTS_TTL: Duration = Duration::from_hours(7 * 24);
 pub const AUDIT_LINES: u32 = 100_000;
 
 /// A value as it is stored.
+///
+/// # Errors
+/// [`RegistryError::Unwritable`] if the value has no form in JSON.
 pub fn write(what: &str, value: &impl Serialize) -> Result<String, RegistryError> {
     serde_json::to_string(value).map_err(|source| RegistryError::Unwritable {
         what: what.to_owned(),
@@ -32,6 +35,9 @@ pub fn write(what: &str, value: &impl Serialize) -> Result<String, RegistryError
 }
 
 /// A stored value; `what` says in an error what it is.
+///
+/// # Errors
+/// [`RegistryError::Unreadable`] if the JSON is no such value.
 pub fn read<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, RegistryError> {
     serde_json::from_slice(json).map_err(|source| RegistryError::Unreadable {
         what: what.to_owned(),
@@ -40,6 +46,9 @@ pub fn read<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T, RegistryE
 }
 
 /// A record as it is stored: with its format's number and the version of the program, and without its revision, which the store keeps beside it.
+///
+/// # Errors
+/// [`RegistryError::RecordInvalid`] or [`RegistryError::RecordTooLarge`] for a record that readers would refuse.
 pub fn write_record(record: &ModuleRecord) -> Result<String, RegistryError> {
     let module = record.name.clone();
     if let Err(source) = record.check() {

@@ -39,6 +39,9 @@ impl ModuleRecord {
 
     /// Begins the roll-out of a version, new or known; `changes` are those of its tasks that messages for
     /// the active version may not fit.
+    ///
+    /// # Errors
+    /// If another roll-out or a canary is under way, the version serves already, or messages may not fit it.
     pub fn begin(
         mut self,
         version: Version,
@@ -73,6 +76,9 @@ impl ModuleRecord {
 
     /// Begins a rollback to a version that is kept: the named one (a digest, or the beginning of it), or the one
     /// that was active before.
+    ///
+    /// # Errors
+    /// If another roll-out or a canary is under way, or there is no such version.
     pub fn begin_rollback(
         mut self,
         to: Option<&str>,
@@ -95,6 +101,9 @@ impl ModuleRecord {
     }
 
     /// All workers are ready and should start new tasks on the new version; a canary serves at once.
+    ///
+    /// # Errors
+    /// If this roll-out is not the one under way.
     pub fn switch(mut self, id: &str, now: Timestamp) -> Result<Self, DeployRefused> {
         let rollout = self.take_rollout(id)?;
         match rollout.canary {
@@ -118,6 +127,9 @@ impl ModuleRecord {
     }
 
     /// All workers have switched: the new version is the active one.
+    ///
+    /// # Errors
+    /// If this roll-out is not the one under way.
     pub fn finish(mut self, id: &str, now: Timestamp) -> Result<Self, DeployRefused> {
         let rollout = self.take_rollout(id)?;
         self.activate(rollout.digest, rollout.by, rollout.how, now);
@@ -125,6 +137,9 @@ impl ModuleRecord {
     }
 
     /// Ends a roll-out without effect. A version that never served is forgotten.
+    ///
+    /// # Errors
+    /// If this roll-out is not the one under way.
     pub fn abort(mut self, id: &str) -> Result<Self, DeployRefused> {
         let rollout = self.take_rollout(id)?;
         if !self.has_served(&rollout.digest) {
@@ -149,6 +164,9 @@ impl ModuleRecord {
     }
 
     /// The canary becomes the active version.
+    ///
+    /// # Errors
+    /// If this canary does not serve.
     pub fn promote_canary(
         mut self,
         id: &str,
@@ -161,6 +179,9 @@ impl ModuleRecord {
     }
 
     /// The canary is given up; the active version serves all messages.
+    ///
+    /// # Errors
+    /// If this canary does not serve.
     pub fn end_canary(mut self, id: &str) -> Result<Self, DeployRefused> {
         self.take_canary(id)?;
         Ok(self)
@@ -207,6 +228,9 @@ impl ModuleRecord {
     }
 
     /// The one version whose digest has this prefix.
+    ///
+    /// # Errors
+    /// If there is no such version, or several.
     pub fn digest_of(&self, prefix: &str) -> Result<String, DeployRefused> {
         let mut found = self
             .versions

@@ -230,8 +230,9 @@ impl Task {
 
     /// The same task with other limits, which take precedence over those it has.
     ///
-    /// # Errors Names the limit that can't be set, and what is allowed. Fuel can be limited only if the
-    /// module was loaded with a limit on fuel.
+    /// # Errors
+    /// Names the limit that can't be set, and what is allowed. Fuel can be limited only if the module was loaded with
+    /// a limit on fuel.
     pub fn limited(&self, limits: &Limits) -> Result<Arc<Task>, LimitError> {
         if limits.fuel.is_some() && !self.loaded.needs.fuel {
             return Err(LimitError::Uncounted);

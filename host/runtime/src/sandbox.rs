@@ -147,6 +147,9 @@ fn cache(dir: &Path, most: u64) -> Option<DiskCache> {
 
 impl Sandbox {
     /// Reserves the pool, and starts the clock that stops guests.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, or this machine can't run sandboxes.
     pub fn new(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
         if let Some(bytes) = config.process_memory {
             pressure::bound(bytes);
@@ -189,6 +192,9 @@ impl Sandbox {
     }
 
     /// Compiles a module and checks it against its grants, on a thread that may block.
+    ///
+    /// # Errors
+    /// If it is no module that this host can run, exceeds a bound, needs what it is not granted, or can't be compiled.
     pub async fn load(&self, request: LoadRequest) -> Result<Arc<Module>, LoadError> {
         let name = request.name.clone();
         let (source, code) = self.compiled(request).await?;
@@ -198,6 +204,9 @@ impl Sandbox {
     }
 
     /// Describes a module, whatever it is granted: its tasks, its imports, what it needs.
+    ///
+    /// # Errors
+    /// If it is no module that this host can run, exceeds a bound, or can't be compiled.
     pub async fn inspect(&self, request: LoadRequest) -> Result<Description, LoadError> {
         let name = request.name.clone();
         let (source, code) = self.compiled(request).await?;

@@ -126,6 +126,9 @@ impl Display for Outcome {
 }
 
 /// Writes `items` between `open` and `close`, with commas.
+///
+/// # Errors
+/// If the formatter fails.
 pub fn listed(
     f: &mut fmt::Formatter<'_>,
     open: &str,

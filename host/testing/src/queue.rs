@@ -24,6 +24,9 @@ pub struct Queue {
 }
 
 /// A broker that goes by the system's clock.
+///
+/// # Errors
+/// As [`chicory_queue::connect`].
 pub async fn connect(config: &BrokerConfig) -> Result<Connected, BrokerError> {
     chicory_queue::connect(config, Arc::new(SystemClock)).await
 }
@@ -44,6 +47,9 @@ impl Queue {
     }
 
     /// The same, where it may fail.
+    ///
+    /// # Errors
+    /// The broker's.
     pub async fn try_enqueue(&self, messages: &[TaskMessage]) -> Result<(), BrokerError> {
         self.connected.broker.enqueue(&self.name, messages).await
     }
@@ -54,6 +60,9 @@ impl Queue {
     }
 
     /// Fetches, where it may fail, and waits for up to `block`.
+    ///
+    /// # Errors
+    /// The broker's.
     pub async fn try_fetch(
         &self,
         limit: usize,

@@ -38,6 +38,9 @@ const BROKEN: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\nconnection: clo
 
 impl Effects {
     /// Starts it on a free port.
+    ///
+    /// # Errors
+    /// If no port can be listened on.
     pub fn start(runtime: &Runtime) -> std::io::Result<Self> {
         let seen = Seen::default();
         let counted = Arc::clone(&seen);

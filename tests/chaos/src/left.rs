@@ -34,6 +34,9 @@ pub struct Left {
 const PAGE: usize = 500;
 
 /// The messages that are ready, leased or delayed in all queues.
+///
+/// # Errors
+/// The broker's.
 pub async fn unfinished(url: &str) -> Result<u64, BrokerError> {
     let connected = connect(url).await?;
     let mut sum = 0;
@@ -45,6 +48,9 @@ pub async fn unfinished(url: &str) -> Result<u64, BrokerError> {
 }
 
 /// Looks at everything.
+///
+/// # Errors
+/// The broker's.
 pub async fn look(url: &str, tasks: &[Task]) -> Result<Left, BrokerError> {
     let connected = connect(url).await?;
     let mut left = Left::default();

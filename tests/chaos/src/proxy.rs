@@ -39,6 +39,9 @@ pub struct Proxy {
 
 impl Proxy {
     /// A proxy in front of this port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// If no port can be listened on.
     pub fn start(runtime: &Runtime, server: u16) -> std::io::Result<Self> {
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)))?;
         let port = listener.local_addr()?.port();

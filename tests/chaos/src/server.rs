@@ -53,6 +53,9 @@ impl Server {
     }
 
     /// Runs a command, given word by word.
+    ///
+    /// # Errors
+    /// The client's, also if the server does not answer in time.
     pub fn query<T: FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
         let client = redis::Client::open(format!("redis://127.0.0.1:{}/", self.port))?;
         let mut connection = client.get_connection_with_timeout(PATIENCE)?;

@@ -121,6 +121,9 @@ fn after_space(path: &Path) -> String {
 impl Manifest {
     /// The manifest of the module `wasm` that was read from the file `path`: what is in the file beside
     /// it, where there is one, takes precedence over what the module says about itself.
+    ///
+    /// # Errors
+    /// Names the file and the field that is wrong.
     pub fn beside(path: &Path, wasm: &[u8]) -> Result<Self, ManifestError> {
         let path = path.with_extension("toml");
         if !path.exists() {
@@ -140,6 +143,9 @@ impl Manifest {
     }
 
     /// The same with the manifest's text.
+    ///
+    /// # Errors
+    /// Names the field that is wrong.
     pub fn of(wasm: &[u8], text: &str) -> Result<Self, ManifestError> {
         let beside = Self::parse(text).map_err(|message| ManifestError::Invalid {
             path: PathBuf::new(),
