@@ -4,6 +4,7 @@
 #                (on the embedded broker; on Redis with REDIS_URL=redis://… set)
 #   make test    every gate and every test
 #   make test-languages  longer tests of Python and JavaScript
+#   make test-versions  the program of the previous commit, or of COMMIT, and this one on one Redis
 #   make gates   formatting, lints, documentation, dependencies and their direction
 #   make bench   throughput and latency on this machine, with a redis-server of its own
 #   make bench-micro  single steps of a task's path, by criterion
@@ -23,7 +24,7 @@ GUEST_TARGET := target/guests/sdk
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
 
-.PHONY: all program demo demo-guests test test-languages gates sdks setup guests bench bench-micro fuzz hostile chaos budget clean-guests
+.PHONY: all program demo demo-guests test test-languages test-versions gates sdks setup guests bench bench-micro fuzz hostile chaos budget clean-guests
 
 all: guests program
 
@@ -50,6 +51,9 @@ test: setup guests gates sdks
 test-languages: setup guests
 	cargo build --locked --workspace --bins --tests
 	cargo test --locked --workspace --test suite -- --ignored
+
+test-versions: setup guests
+	scripts/versions $(COMMIT)
 
 gates:
 	scripts/setup linters
