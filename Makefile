@@ -5,6 +5,7 @@
 #   make test    every gate and every test
 #   make test-languages  longer tests of Python and JavaScript
 #   make test-versions  the program of the previous commit, or of COMMIT, and this one on one Redis
+#   make test-servers  the suite's core on a Cluster and behind Sentinels; with SERVER=FILE on another redis-server
 #   make gates   formatting, lints, documentation, dependencies and their direction
 #   make bench   throughput and latency on this machine, with a redis-server of its own
 #   make bench-micro  single steps of a task's path, by criterion
@@ -24,7 +25,7 @@ GUEST_TARGET := target/guests/sdk
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
 
-.PHONY: all program demo demo-guests test test-languages test-versions gates sdks setup guests bench bench-micro fuzz hostile chaos budget clean-guests
+.PHONY: all program demo demo-guests test test-languages test-versions gates sdks setup guests bench bench-micro fuzz hostile chaos budget clean-guests test-servers
 
 all: guests program
 
@@ -54,6 +55,13 @@ test-languages: setup guests
 
 test-versions: setup guests
 	scripts/versions $(COMMIT)
+# The broker's own tests run on the same server as well.
+test-servers: setup guests
+	cargo build --locked --workspace --bins --tests
+	$${SERVER:+env CHICORY_TEST_REDIS_SERVER="$$SERVER"} \
+		cargo test --locked --workspace --test suite topologies -- --ignored
+	$${SERVER:+env CHICORY_TEST_REDIS_SERVER="$$SERVER"} cargo test --locked --workspace \
+		--test conformance --test redis_cluster --test redis_sentinel --test redis_tls --test redis_faults
 
 gates:
 	scripts/setup linters

@@ -63,6 +63,7 @@ mod queue_index;
 mod records;
 mod strangers;
 mod task_names;
+mod topologies;
 mod trust;
 mod type_bombs;
 mod typed_client;

@@ -33,6 +33,23 @@ pub struct RedisServer {
     /// A complete URL, which takes precedence over all of the above: `redis://`, `rediss://`, `redis+unix://` or
     /// `unix://`, `redis-sentinel://host:port,host:port/master/db`, `redis-cluster://host:port,…`.
     pub url: Option<Secret>,
+    /// ACL user on the Sentinels of a `redis-sentinel://` URL; that of the URL is for the master.
+    pub sentinel_username: Option<String>,
+    /// Password of the Sentinels.
+    pub sentinel_password: Option<Secret>,
+    /// Files for TLS, for `rediss://` URLs; with host and port, naming any turns TLS on.
+    pub tls: RedisTls,
+}
+
+/// Files for TLS connections, in PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RedisTls {
+    /// The authorities that servers' certificates are checked with, in place of those that the machine trusts.
+    pub ca_file: Option<PathBuf>,
+    /// The certificate that is shown to servers, with those between it and its authority. Needs `key_file`.
+    pub cert_file: Option<PathBuf>,
+    /// The certificate's key.
+    pub key_file: Option<PathBuf>,
 }
 
 impl Default for RedisServer {
@@ -44,6 +61,9 @@ impl Default for RedisServer {
             username: None,
             password: None,
             url: None,
+            sentinel_username: None,
+            sentinel_password: None,
+            tls: RedisTls::default(),
         }
     }
 }
@@ -65,6 +85,11 @@ pub struct RedisConfig {
     pub dlq_max_length: Option<u64>,
     /// What all keys start with.
     pub key_prefix: String,
+    /// How many replicas are to confirm each enqueue and settlement (WAIT), at most 100; with 0 none are asked. An enqueue
+    /// that fewer confirm fails with [`BrokerError::NotReplicated`]; a settlement stands.
+    pub wait_replicas: u32,
+    /// How long they may take, up to 5 seconds (`wait_timeout_ms`).
+    pub wait_timeout: Duration,
 }
 
 impl Default for RedisConfig {
@@ -77,6 +102,8 @@ impl Default for RedisConfig {
             max_stream_length: None,
             dlq_max_length: Some(10_000),
             key_prefix: "chicory".into(),
+            wait_replicas: 0,
+            wait_timeout: Duration::from_secs(1),
         }
     }
 }

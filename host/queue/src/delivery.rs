@@ -175,4 +175,6 @@ pub enum Settled {
     Applied,
     /// Another consumer has the message by now, or it is gone: nothing was changed.
     LeaseLost,
+    /// The part of the store that has it does not answer now, while others do: whether anything was changed is not known. Ask again.
+    Unreachable,
 }

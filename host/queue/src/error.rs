@@ -58,6 +58,18 @@ pub enum BrokerError {
         /// What the store said.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// What was enqueued is there, but fewer replicas than `wait_replicas` have confirmed it: a failover could lose it.
+    #[error(
+        "the broker at {place} has the messages, but {confirmed} of {wanted} replicas have confirmed them in time: they may be lost if it fails now, and are doubled if they are enqueued again under other ids (wait_replicas, wait_timeout_ms)"
+    )]
+    NotReplicated {
+        /// Where it is, without secrets.
+        place: String,
+        /// As many were to confirm them.
+        wanted: u32,
+        /// As many did.
+        confirmed: u32,
+    },
     /// What is stored can't be understood.
     #[error("{what} can't be read")]
     Unreadable {

@@ -16,6 +16,7 @@ mod facts;
 mod fairness;
 mod id;
 mod inspect;
+mod lasting;
 mod message;
 mod outcome;
 mod policy;
@@ -39,7 +40,7 @@ pub use chicory_registry::{
 };
 pub use chicory_signature::{Arguments, RawJson, SharedStr};
 pub use client::{Base64, Call, CallError, Client, Nested, Started};
-pub use config::{BrokerConfig, RedisConfig, RedisServer, ResultsConfig, SqliteConfig};
+pub use config::{BrokerConfig, RedisConfig, RedisServer, RedisTls, ResultsConfig, SqliteConfig};
 pub use decide::{DecideContext, decide};
 pub use delivery::{Delivery, LARGE_BYTES, Lease, Payload, SettleRequest, Settled, Settlement};
 pub use error::BrokerError;
@@ -49,6 +50,7 @@ pub use inspect::{
     Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats, ReplayOptions,
     ScanCursor, ScanPage, ScanPart,
 };
+pub use lasting::Lasting;
 pub use message::{FORMAT, MAX_MESSAGE_BYTES, TaskMessage, UnreadableMessage};
 pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chicory_queue::{BrokerConfig, Connected, RedisConfig, RedisServer as Address, ResultsConfig};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use redis::FromRedisValue;
 use tempfile::TempDir;
 
@@ -55,7 +57,7 @@ impl RedisServer {
         let process = ServerProcess::start("+monitor master", |port| {
             // It rewrites its file, so each attempt needs a new one.
             std::fs::write(&file, &line).expect("a configuration file");
-            let mut command = Command::new("redis-server");
+            let mut command = Command::new(program());
             command
                 .arg(&file)
                 .args(["--sentinel", "--bind", "127.0.0.1", "--port"])
@@ -145,6 +147,22 @@ impl RedisServer {
         }
     }
 
+    /// Freezes the server: its connections stay open, and nobody answers.
+    pub fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::SIGCONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("the server is running");
+        let pid = i32::try_from(process.pid()).expect("process ids are small");
+        kill(Pid::from_raw(pid), signal).expect("the server is ours to signal");
+    }
+
     /// Kills the server. Its data is gone, unless it is durable.
     pub fn stop(&mut self) {
         self.process = None;
@@ -163,8 +181,13 @@ impl RedisServer {
     }
 }
 
+/// The program of all servers and Sentinels: that of the machine, unless the environment names another.
+pub(crate) fn program() -> std::ffi::OsString {
+    std::env::var_os("CHICORY_TEST_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
 fn command(port: u16, directory: &Path, arguments: &[String]) -> Command {
-    let mut command = Command::new("redis-server");
+    let mut command = Command::new(program());
     command
         .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
         .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])

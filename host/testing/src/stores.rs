@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chicory_queue::conformance::{Open, Settings};
 use chicory_queue::{BrokerConfig, Clock, RedisConfig, ResultsConfig, SqliteConfig, connect};
 
-use crate::{RedisServer, SqliteFile};
+use crate::{RedisCluster, RedisServer, SqliteFile};
 
 impl SqliteFile {
     /// Opens brokers on this file.
@@ -29,22 +29,36 @@ impl SqliteFile {
 impl RedisServer {
     /// Opens brokers whose keys all start with `prefix`: a store of its own on this server.
     pub fn store(&self, prefix: &str) -> Open {
-        let (server, prefix) = (self.redis_config(), prefix.to_owned());
-        Arc::new(move |settings: Settings, clock: Arc<dyn Clock>| {
-            let redis = RedisConfig {
-                claim_min_idle: settings.lease,
-                max_stream_length: settings.max_length,
-                dlq_max_length: settings.dlq_max_length,
-                key_prefix: prefix.clone(),
-                ..server.clone()
-            };
-            let results = ResultsConfig {
-                ttl: settings.result_ttl,
-                key_prefix: prefix.clone(),
-                ..ResultsConfig::default()
-            };
-            let config = BrokerConfig::Redis(redis, results);
-            Box::pin(async move { connect(&config, clock).await })
-        })
+        on_redis(self.redis_config(), prefix)
     }
+}
+
+impl RedisCluster {
+    /// Opens brokers whose keys all start with `prefix`: a store of its own on this Cluster.
+    pub fn store(&self, prefix: &str) -> Open {
+        match self.config() {
+            BrokerConfig::Redis(redis, _) => on_redis(redis, prefix),
+            BrokerConfig::Sqlite(_) => unreachable!("a Cluster is a Redis"),
+        }
+    }
+}
+
+fn on_redis(server: RedisConfig, prefix: &str) -> Open {
+    let prefix = prefix.to_owned();
+    Arc::new(move |settings: Settings, clock: Arc<dyn Clock>| {
+        let redis = RedisConfig {
+            claim_min_idle: settings.lease,
+            max_stream_length: settings.max_length,
+            dlq_max_length: settings.dlq_max_length,
+            key_prefix: prefix.clone(),
+            ..server.clone()
+        };
+        let results = ResultsConfig {
+            ttl: settings.result_ttl,
+            key_prefix: prefix.clone(),
+            ..ResultsConfig::default()
+        };
+        let config = BrokerConfig::Redis(redis, results);
+        Box::pin(async move { connect(&config, clock).await })
+    })
 }

@@ -2,8 +2,11 @@
 //!
 //! Must not know how a broker is reached.
 
+use std::path::PathBuf;
+
 use chicory_queue::{
-    BrokerConfig, RedisConfig, RedisServer, ResultsConfig, Secret, SqliteConfig, unencoded,
+    BrokerConfig, RedisConfig, RedisServer, RedisTls, ResultsConfig, Secret, SqliteConfig,
+    unencoded,
 };
 
 use super::ConfigError;
@@ -63,6 +66,8 @@ fn redis(raw: &Raw, url: Option<&str>) -> Result<BrokerConfig, ConfigError> {
         max_stream_length: raw.limit("broker.redis.max_stream_length")?,
         dlq_max_length: raw.limit("broker.redis.dlq_max_length")?,
         key_prefix: raw.required("broker.redis.key_prefix", "a name", text)?,
+        wait_replicas: always(raw.whole("broker.redis.wait_replicas")?),
+        wait_timeout: always(raw.duration("broker.redis.wait_timeout_ms")?),
         server,
     };
     let results = ResultsConfig {
@@ -96,7 +101,23 @@ fn server(raw: &Raw, section: &str, base: RedisServer) -> Result<RedisServer, Co
             .optional(&at("url"), "a URL, such as redis://localhost:6379/0", url)?
             .map(Secret)
             .or(base.url),
+        sentinel_username: raw
+            .optional(&at("sentinel_username"), "a user's name", text)?
+            .or(base.sentinel_username),
+        sentinel_password: raw
+            .optional(&at("sentinel_password"), "a password", text)?
+            .map(Secret)
+            .or(base.sentinel_password),
+        tls: RedisTls {
+            ca_file: file(raw, &at("tls_ca_file"))?.or(base.tls.ca_file),
+            cert_file: file(raw, &at("tls_cert_file"))?.or(base.tls.cert_file),
+            key_file: file(raw, &at("tls_key_file"))?.or(base.tls.key_file),
+        },
     })
+}
+
+fn file(raw: &Raw, path: &str) -> Result<Option<PathBuf>, ConfigError> {
+    raw.optional(path, "a file's path", |path| text(path).map(PathBuf::from))
 }
 
 /// The results' own server, if one is configured.
@@ -122,8 +143,20 @@ fn results_server(raw: &Raw, broker: &RedisServer) -> Result<Option<RedisServer>
 }
 
 fn results_settings(raw: &Raw) -> impl Iterator<Item = &RawValue> {
-    ["url", "host", "port", "db", "username", "password"]
-        .into_iter()
+    const KEYS: [&str; 11] = [
+        "url",
+        "host",
+        "port",
+        "db",
+        "username",
+        "password",
+        "sentinel_username",
+        "sentinel_password",
+        "tls_ca_file",
+        "tls_cert_file",
+        "tls_key_file",
+    ];
+    KEYS.into_iter()
         .filter_map(|key| raw.get(&format!("backend.redis.{key}")))
 }
 

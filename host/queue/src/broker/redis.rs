@@ -4,6 +4,8 @@
 //! Each verb is a file of its own; each state change is one Lua script, atomic on the server. Must not
 //! decide what becomes of a message: it only carries settlements out.
 
+mod address;
+mod cluster;
 mod connection;
 mod dead_letters;
 mod enqueue;
@@ -28,19 +30,28 @@ mod readers;
 mod reclaim;
 mod reclaims;
 mod registry;
+mod remedy;
 mod replay;
+mod replicas;
+mod request;
 mod resp;
 mod results;
 mod scan;
 mod script;
 #[cfg(test)]
 mod secrets;
+mod sentinel;
 mod server;
 mod settle;
+mod shared;
+mod slots;
 mod socket;
 mod subscribe;
 mod subscription;
+mod target;
+mod tls;
 mod topology;
+mod usual_size;
 mod wait;
 
 use std::sync::Arc;
@@ -55,17 +66,21 @@ use self::fetch::Turns;
 use self::give_back::GivenBack;
 use self::keys::{Keys, RegistryKeys};
 use self::names::Noted;
-use self::read::UsualSize;
 use self::readers::Readers;
 use self::reclaims::Reclaims;
 use self::registry::RedisRegistry;
+use self::replicas::Replicas;
 use self::results::RedisResults;
 use self::server::Server;
+use self::usual_size::UsualSize;
 use crate::{
-    Broker, BrokerError, Clock, Connected, Delivery, Enqueued, FetchRequest, Inspect, Lease,
-    OnDuplicate, Promoted, ReclaimRequest, RedisConfig, Results, ResultsConfig, SettleRequest,
-    Settled, TaskMessage, Wake,
+    Broker, BrokerError, Clock, Connected, Delivery, Enqueued, FetchRequest, Inspect, Lasting,
+    Lease, OnDuplicate, Promoted, ReclaimRequest, RedisConfig, Results, ResultsConfig,
+    SettleRequest, Settled, TaskMessage, Wake,
 };
+
+/// The name of a state that is said while it lasts.
+const FEW_REPLICAS: &str = "few replicas";
 
 /// The broker, and what operators ask of it.
 #[derive(Debug)]
@@ -87,6 +102,8 @@ struct RedisBroker {
     lease: Duration,
     max_stream_length: Option<u64>,
     dlq_max_length: Option<u64>,
+    replicas: Replicas,
+    lasting: Lasting,
 }
 
 /// Connects to the server and to that of the results.
@@ -138,6 +155,8 @@ pub(super) async fn connect(
         lease: config.claim_min_idle,
         max_stream_length: config.max_stream_length,
         dlq_max_length: config.dlq_max_length,
+        replicas: Replicas::new(config),
+        lasting: Lasting::default(),
     });
     Ok(Connected {
         broker: Arc::clone(&broker) as Arc<dyn Broker>,
@@ -145,6 +164,28 @@ pub(super) async fn connect(
         results: results as Arc<dyn Results>,
         registry: Arc::new(registry),
     })
+}
+
+impl RedisBroker {
+    /// Says where a settlement has reached too few replicas. It stands: at worst its task runs again after a failover.
+    fn note_replicas(&self, confirmed: &redis::Value) {
+        match self.replicas.missing(confirmed) {
+            None => self.lasting.over(FEW_REPLICAS, || {
+                tracing::info!("as many replicas as wait_replicas says confirm settlements again");
+            }),
+            Some(confirmed) => self.lasting.on(FEW_REPLICAS, || {
+                tracing::warn!(
+                    confirmed,
+                    "fewer replicas than wait_replicas says confirm settlements in time: tasks that have ended would run again after a failover"
+                );
+            }),
+        }
+    }
+
+    /// Whether a failure concerns one node of a Cluster, and not all that was asked.
+    fn is_partial(&self, error: &BrokerError) -> bool {
+        error.is_transient() && !self.connection.server().topology().keys_are_together()
+    }
 }
 
 #[async_trait]

@@ -55,6 +55,8 @@ async fn extend_old(context: &WorkerContext) {
         match answer {
             Settled::Applied => attempt.lease_time.renewed(asked),
             Settled::LeaseLost => attempt.lease_time.lost(),
+            // Asked again at the next tick, until its time is over.
+            Settled::Unreachable => {}
         }
     }
 }

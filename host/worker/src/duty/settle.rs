@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_channel::Receiver;
 use chicory_queue::{SettleRequest, Settled};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 
 use crate::attempt::Concluded;
 use crate::backoff::Backoff;
@@ -17,6 +17,9 @@ use crate::context::WorkerContext;
 
 /// One script call should not hold up other clients of the server for long.
 const LARGEST_BATCH: usize = 256;
+/// Outcomes that wait for a part of the store that does not answer. Beyond these the others wait as well, so that the worker
+/// stops fetching instead of filling memory.
+const MOST_POSTPONED: usize = 4096;
 /// A few outcomes wait this long for others, this often, while the lanes have enough to do: a round trip of their own
 /// would cost more than a short task does.
 const FEW: usize = 16;
@@ -27,8 +30,9 @@ const GATHERINGS: usize = 10;
 pub(crate) async fn settle(context: Arc<WorkerContext>, concluded: Receiver<Vec<Concluded>>) {
     // Only one batch gathers at a time: two would share the outcomes between them.
     let concluded = Mutex::new(concluded);
-    let one = || batches(&context, &concluded);
-    futures::future::join(one(), one()).await;
+    let (later, postponed) = mpsc::channel(MOST_POSTPONED);
+    let one = |later| batches(&context, &concluded, later);
+    futures::join!(one(later.clone()), one(later), again(&context, postponed));
 }
 
 /// What has ended; none once the worker closes and nothing is left.
@@ -62,7 +66,11 @@ fn add_more(gathered: &mut Vec<Concluded>, concluded: &Receiver<Vec<Concluded>>)
 }
 
 /// Settles one batch after the other.
-async fn batches(context: &WorkerContext, concluded: &Mutex<Receiver<Vec<Concluded>>>) {
+async fn batches(
+    context: &WorkerContext,
+    concluded: &Mutex<Receiver<Vec<Concluded>>>,
+    later: mpsc::Sender<Concluded>,
+) {
     loop {
         let gathered = gather(context, &*concluded.lock().await).await;
         let Some(gathered) = gathered else {
@@ -72,15 +80,58 @@ async fn batches(context: &WorkerContext, concluded: &Mutex<Receiver<Vec<Conclud
         for one in &gathered {
             one.attempt.announce();
         }
-        let batch: Vec<_> = gathered.iter().map(Concluded::request).collect();
-        let answers = settle_all(context, &batch).await;
-        drop(batch);
-        let attempts = gathered.iter().map(|one| &*one.attempt);
-        context.held.remove(attempts);
-        for (one, answer) in gathered.iter().zip(answers) {
-            tell(context, one, answer == Settled::Applied);
+        for one in settle_some(context, gathered).await {
+            // Its receiver outlives both of these loops.
+            let _ = later.send(one).await;
         }
     }
+}
+
+/// Settles what could not be settled before, until no more can come.
+async fn again(context: &WorkerContext, mut postponed: mpsc::Receiver<Concluded>) {
+    let mut waiting = Vec::new();
+    let mut backoff = Backoff::new();
+    loop {
+        if waiting.is_empty() {
+            backoff.reset();
+            match postponed.recv().await {
+                Some(one) => waiting.push(one),
+                None => return,
+            }
+        }
+        backoff.wait().await;
+        while waiting.len() < MOST_POSTPONED
+            && let Ok(one) = postponed.try_recv()
+        {
+            waiting.push(one);
+        }
+        let mut left = Vec::new();
+        while !waiting.is_empty() {
+            let batch = waiting.split_off(waiting.len().saturating_sub(LARGEST_BATCH));
+            left.extend(settle_some(context, batch).await);
+        }
+        waiting = left;
+    }
+}
+
+/// Settles these. Gives back those that a part of the store has which does not answer: others must not wait for it.
+async fn settle_some(context: &WorkerContext, ended: Vec<Concluded>) -> Vec<Concluded> {
+    let batch: Vec<_> = ended.iter().map(Concluded::request).collect();
+    let mut answers = settle_all(context, &batch).await;
+    drop(batch);
+    let mut left = Vec::new();
+    let mut settled = ended;
+    if answers.contains(&Settled::Unreachable) {
+        let (unreachable, others): (Vec<_>, Vec<_>) = (settled.into_iter().zip(answers))
+            .partition(|(_, answer)| *answer == Settled::Unreachable);
+        left = unreachable.into_iter().map(|(one, _)| one).collect();
+        (settled, answers) = others.into_iter().unzip();
+    }
+    context.held.remove(settled.iter().map(|one| &*one.attempt));
+    for (one, answer) in settled.iter().zip(answers) {
+        tell(context, one, answer == Settled::Applied);
+    }
+    left
 }
 
 async fn settle_all(context: &WorkerContext, batch: &[SettleRequest<'_>]) -> Vec<Settled> {

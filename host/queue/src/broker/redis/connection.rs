@@ -1,52 +1,41 @@
-//! The shared connection: opened again, with backoff, after it broke.
+//! The way to the server: commands, scripts and their answers, on one server or on the node of a Cluster that has the key.
 //!
-//! A command on a broken connection fails. It is never sent twice, since it may have been carried out. Must not
-//! know commands.
+//! Must not know what commands are for.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, Pipeline, RedisError, RedisResult, cmd};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use redis::{Cmd, FromRedisValue, Pipeline, RedisResult, Value, from_redis_value};
 
-use super::fault::spoils_connection;
-use super::link::Link;
+use super::cluster::Cluster;
+use super::request::Request;
 use super::script::Script;
-use super::server::{RESPONSE_TIMEOUT, Server};
+use super::server::{Endpoint, Server};
+use super::shared::Shared;
 use crate::BrokerError;
 
-const FIRST_DELAY: Duration = Duration::from_millis(50);
-const LONGEST_DELAY: Duration = Duration::from_secs(1);
-
-/// A server and the connection that all commands but blocking reads share.
+/// A server, and how commands get there.
 pub(super) struct Connection {
     server: Arc<Server>,
-    state: Mutex<State>,
+    way: Way,
 }
 
-#[derive(Default)]
-struct State {
-    link: Option<Link>,
-    /// Counts the connections opened, so that a late failure of an old one doesn't close the new one.
-    opened: u64,
-    outage: Option<Outage>,
-}
-
-/// The last attempt to open a connection failed.
-struct Outage {
-    error: RedisError,
-    at: Instant,
-    delay: Duration,
+/// How commands get there.
+pub(super) enum Way {
+    One(Arc<Shared>),
+    Cluster(Cluster),
 }
 
 impl Connection {
     pub(super) fn new(server: Arc<Server>) -> Self {
-        Self {
-            server,
-            state: Mutex::default(),
-        }
+        let way = match server.endpoint() {
+            Endpoint::One(target) => Way::One(Arc::new(Shared::new(Arc::clone(target)))),
+            Endpoint::Cluster { seeds, tls } => {
+                Way::Cluster(Cluster::new(seeds.clone(), tls.clone()))
+            }
+        };
+        Self { server, way }
     }
 
     /// The server.
@@ -54,28 +43,31 @@ impl Connection {
         &self.server
     }
 
+    /// How commands get there.
+    pub(super) fn way(&self) -> &Way {
+        &self.way
+    }
+
     /// Makes sure that there is a connection, opening one where it is missing. An attempt after a
     /// failed one waits for its time first.
     pub(super) async fn ready(&self) -> Result<(), BrokerError> {
-        match self.link().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.server.broker_error(&error)),
-        }
+        let ready = match &self.way {
+            Way::One(shared) => shared.link().await.map(|_| ()),
+            Way::Cluster(cluster) => cluster.ready().await,
+        };
+        ready.map_err(|error| self.server.broker_error(&error))
     }
 
-    /// Gives the connection up; the next command opens another.
-    pub(super) async fn close(&self) {
-        self.state.lock().await.link = None;
+    async fn send(&self, request: Request<'_>) -> RedisResult<Value> {
+        match &self.way {
+            Way::One(shared) => shared.send(request).await.map_err(|failure| failure.error),
+            Way::Cluster(cluster) => cluster.send(request).await,
+        }
     }
 
     /// Sends a command.
     pub(super) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> RedisResult<T> {
-        let (mut link, opened) = self.link().await?;
-        let answer = cmd.query_async(&mut link).await;
-        if let Err(error) = &answer {
-            self.note(error, opened).await;
-        }
-        answer
+        Ok(from_redis_value(self.send(Request::One(cmd)).await?)?)
     }
 
     /// Sends a command and gives its failure in the broker's words.
@@ -85,21 +77,22 @@ impl Connection {
             .map_err(|error| self.server.broker_error(&error))
     }
 
-    /// Sends several commands at once and ignores their answers.
-    pub(super) async fn commit(&self, commands: &Pipeline) -> Result<(), BrokerError> {
-        let sent = async {
-            let (mut link, opened) = self.link().await?;
-            let answer = commands.exec_async(&mut link).await;
-            if let Err(error) = &answer {
-                self.note(error, opened).await;
-            }
-            answer
-        };
-        sent.await
-            .map_err(|error: RedisError| self.server.broker_error(&error))
+    /// Sends several commands at once; the last answer. A transaction is written out.
+    pub(super) async fn commit(&self, commands: &Pipeline) -> Result<Value, BrokerError> {
+        let answers = self.send_all(commands).await;
+        let mut answers = answers.map_err(|error| self.server.broker_error(&error))?;
+        Ok(answers.pop().unwrap_or(Value::Nil))
     }
 
-    /// Runs a script by a command of [`Script::command`]; loads it first where the server has lost it.
+    /// Sends several commands at once; all answers, or the first error.
+    pub(super) async fn send_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        match self.send(Request::Several(commands)).await? {
+            Value::Array(answers) => Ok(answers),
+            other => Ok(vec![other]),
+        }
+    }
+
+    /// Runs a script by a command of [`Script::command`]; with its code where the server has lost it.
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
@@ -107,8 +100,7 @@ impl Connection {
     ) -> RedisResult<T> {
         match self.query(cmd).await {
             Err(error) if error.code() == Some("NOSCRIPT") => {
-                self.query::<redis::Value>(&script.load()).await?;
-                self.query(cmd).await
+                self.query(&script.with_code(cmd)).await
             }
             answer => answer,
         }
@@ -125,55 +117,34 @@ impl Connection {
             .map_err(|error| self.server.broker_error(&error))
     }
 
-    /// The connection, and its number.
-    pub(super) async fn link(&self) -> RedisResult<(Link, u64)> {
-        let asked = Instant::now();
-        let mut state = self.state.lock().await;
-        // One that ended while it was idle is replaced: nothing has been sent on it.
-        if let Some(link) = state.link.as_ref().filter(|link| !link.has_ended()) {
-            return Ok((link.clone(), state.opened));
-        }
-        let mut delay = FIRST_DELAY;
-        if let Some(outage) = &state.outage {
-            // All callers that waited for one attempt share its failure.
-            if outage.at >= asked {
-                return Err(outage.error.clone());
-            }
-            delay = (outage.delay * 2).min(LONGEST_DELAY);
-            tokio::time::sleep_until(outage.at + outage.delay).await;
-        }
-        match self.open().await {
-            Ok(link) => {
-                state.outage = None;
-                state.opened += 1;
-                state.link = Some(link.clone());
-                Ok((link, state.opened))
-            }
-            Err(error) => {
-                state.outage = Some(Outage {
-                    error: error.clone(),
-                    at: Instant::now(),
-                    delay,
-                });
-                Err(error)
-            }
+    /// Whether the node that has this key does not answer, while others may.
+    pub(super) fn is_troubled(&self, key: &str) -> bool {
+        match &self.way {
+            Way::One(_) => false,
+            Way::Cluster(cluster) => cluster.is_troubled(key),
         }
     }
 
-    /// Opens a connection and checks that it is accepted: a server that wants a password only says so when asked.
-    async fn open(&self) -> RedisResult<Link> {
-        let mut link = self.server.open(Some(RESPONSE_TIMEOUT)).await?;
-        cmd("PING").exec_async(&mut link).await?;
-        Ok(link)
+    /// Waits until the node that has this key answers again, for up to this time.
+    pub(super) async fn until_well(&self, key: &str, most: Duration) {
+        if let Way::Cluster(cluster) = &self.way {
+            let _ = tokio::time::timeout(most, cluster.until_troubled(key, false)).await;
+        }
     }
 
-    /// Drops the connection after a failure that it will not recover from.
-    async fn note(&self, error: &RedisError, opened: u64) {
-        if spoils_connection(error) {
-            let mut state = self.state.lock().await;
-            if state.opened == opened {
-                state.link = None;
-            }
+    /// What `answer` brings; none if the node that has the key is in trouble, while others may be well.
+    pub(super) async fn unless_troubled<T>(
+        &self,
+        key: &str,
+        answer: impl Future<Output = T>,
+    ) -> Option<T> {
+        match &self.way {
+            Way::One(_) => Some(answer.await),
+            Way::Cluster(cluster) => tokio::select! {
+                biased;
+                answer = answer => Some(answer),
+                () = cluster.until_troubled(key, true) => None,
+            },
         }
     }
 }

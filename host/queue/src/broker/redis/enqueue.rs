@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use redis::{Cmd, Pipeline, RedisWrite};
+use redis::{Cmd, Pipeline, RedisWrite, cmd};
 
 use super::RedisBroker;
+use super::replicas::Replicas;
 use super::script::ENQUEUE;
 use crate::{BrokerError, Enqueued, OnDuplicate, Results as _, TaskMessage};
 
@@ -27,10 +28,10 @@ pub(super) async fn enqueue(
     let is_plain = |message: &TaskMessage| message.eta.is_none() && message.delay.is_none();
     if broker.max_stream_length.is_none() && messages.iter().all(is_plain) {
         let stream = broker.keys.stream(queue);
-        return broker
-            .connection
-            .commit(&transaction(&stream, messages))
-            .await;
+        let answer = (broker.connection)
+            .commit(&transaction(&stream, messages, broker.replicas))
+            .await?;
+        return broker.replicas.check(broker.connection.server(), &answer);
     }
     let marked = messages.iter().map(|message| (message, ""));
     add(broker, queue, OnDuplicate::Run, marked).await.map(drop)
@@ -110,10 +111,16 @@ async fn add<'a>(
         write_json(&mut command, message);
         ids.push(&message.id);
     }
-    let answer: Vec<u64> = broker.connection.call(&ENQUEUE, &command).await?;
+    let (answer, confirmed): (Vec<u64>, _) = broker
+        .replicas
+        .call(&broker.connection, &ENQUEUE, &command)
+        .await?;
     match answer[..] {
         [0, refused, ref there @ ..] => {
             broker.connection.server().hints().note(refused == 1);
+            broker
+                .replicas
+                .check(broker.connection.server(), &confirmed)?;
             let places = there
                 .iter()
                 .filter_map(|place| usize::try_from(*place).ok());
@@ -156,18 +163,24 @@ pub(super) fn write_now(command: &mut Cmd, broker: &RedisBroker) {
 /// Room for the command of a small message, so that it is not moved while it is written.
 const USUAL_SIZE: usize = 320;
 
-fn transaction(stream: &str, messages: &[TaskMessage]) -> Pipeline {
-    let mut transaction = Pipeline::with_capacity(messages.len());
-    if messages.len() > 1 {
-        transaction.atomic();
+/// Written out, so that it can follow a slot that moves.
+fn transaction(stream: &str, messages: &[TaskMessage], replicas: Replicas) -> Pipeline {
+    let mut transaction = Pipeline::with_capacity(messages.len() + 3);
+    let several = messages.len() > 1;
+    if several {
+        transaction.add_command(cmd("MULTI"));
     }
     for message in messages {
         let mut add = Cmd::with_capacity(7, USUAL_SIZE);
         add.arg("XADD").arg(stream).arg("*").arg("data");
         write_json(&mut add, message);
         add.arg("task_id").arg(&*message.id);
-        transaction.add_command(add).ignore();
+        transaction.add_command(add);
     }
+    if several {
+        transaction.add_command(cmd("EXEC"));
+    }
+    replicas.add_wait(&mut transaction);
     transaction
 }
 

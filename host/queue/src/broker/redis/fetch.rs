@@ -18,6 +18,9 @@ use super::read::Read;
 use crate::fairness::{Backlog, Rotation, share, width};
 use crate::{BrokerError, Delivery, FetchRequest};
 
+/// How often queues are looked at whose servers don't answer.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Whose turn it is.
 #[derive(Default)]
 pub(super) struct Turns {
@@ -39,7 +42,7 @@ pub(super) async fn fetch(
     fetch_with(broker, &request).await.map_err(|error| {
         // The connection is dropped already, and so are the idle ones, which broke with it.
         if spoils_connection(&error) {
-            broker.readers.clear();
+            broker.readers.close_idle();
         }
         broker.connection.server().broker_error(&error)
     })
@@ -51,22 +54,18 @@ async fn fetch_with(
 ) -> RedisResult<Vec<Delivery>> {
     let topology = broker.connection.server().topology();
     let queues = broker.turns.rotation.next(request.queues);
-    if topology.keys_are_together() {
-        let deliveries = take_turn(broker, request, &queues).await?;
-        if !deliveries.is_empty() {
-            return Ok(deliveries);
-        }
+    let deliveries = take_turn(broker, request, &queues).await?;
+    if !deliveries.is_empty() {
+        return Ok(deliveries);
     }
     let widest = topology.queues_per_read(queues.len(), request.limit);
     let groups: Vec<&[&Arc<str>]> = queues.chunks(widest).collect();
     let deadline = Instant::now() + request.block.min(broker.block);
     let turn = topology.turn();
     if groups.len() > 1 {
-        for group in &groups {
-            let deliveries = fill(broker, request, group, Duration::ZERO).await?;
-            if !deliveries.is_empty() {
-                return Ok(deliveries);
-            }
+        let deliveries = look_at_all(broker, request, &groups).await?;
+        if !deliveries.is_empty() {
+            return Ok(deliveries);
         }
         if topology.keys_are_together() {
             return wait_for_any(broker, request, &queues, deadline).await;
@@ -79,7 +78,16 @@ async fn fetch_with(
         } else {
             left.min(turn)
         };
-        let deliveries = fill(broker, request, group, block).await?;
+        let deliveries = if answers(broker, group) {
+            fill(broker, request, group, block).await?
+        } else {
+            // The others have their turn; without any, there is nothing to do but wait.
+            if !groups.iter().any(|group| answers(broker, group)) {
+                let stream = broker.keys.stream(group[0]);
+                broker.connection.until_well(&stream, block.min(LOOK)).await;
+            }
+            Vec::new()
+        };
         // A read may end before its time, where it can't be interrupted.
         if !deliveries.is_empty() || block.is_zero() || Instant::now() >= deadline {
             return Ok(deliveries);
@@ -108,6 +116,63 @@ async fn wait_for_any(
     Ok(brought.deliveries)
 }
 
+/// Reads without waiting from one group after the other: until there is something, or on a Cluster, where a group is one
+/// queue, a share from each.
+async fn look_at_all(
+    broker: &RedisBroker,
+    request: &FetchRequest<'_>,
+    groups: &[&[&Arc<str>]],
+) -> RedisResult<Vec<Delivery>> {
+    let together = broker.connection.server().topology().keys_are_together();
+    let mut deliveries: Vec<Delivery> = Vec::new();
+    for (place, group) in groups.iter().enumerate() {
+        let taken: usize = deliveries.iter().map(|delivery| delivery.raw.len()).sum();
+        let left = request.limit - deliveries.len();
+        let limit = if together {
+            left
+        } else {
+            share(left, groups.len() - place)
+        };
+        let rest = FetchRequest {
+            limit,
+            bytes: request.bytes.saturating_sub(taken),
+            ..*request
+        };
+        if left == 0 || rest.bytes == 0 || (together && !deliveries.is_empty()) {
+            break;
+        }
+        if !answers(broker, group) {
+            continue;
+        }
+        match fill(broker, &rest, group, Duration::ZERO).await {
+            Ok(more) => deliveries.extend(more),
+            // What has been delivered must not be lost; the next read meets the failure again.
+            Err(_) if !deliveries.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(deliveries)
+}
+
+/// Reads without waiting from these queues.
+async fn read_at_once(
+    broker: &RedisBroker,
+    request: &FetchRequest<'_>,
+    queues: &[&Arc<str>],
+) -> RedisResult<Vec<Delivery>> {
+    if broker.connection.server().topology().keys_are_together() {
+        return fill(broker, request, queues, Duration::ZERO).await;
+    }
+    let each: Vec<&[&Arc<str>]> = queues.chunks(1).collect();
+    look_at_all(broker, request, &each).await
+}
+
+/// Whether the server that has these queues answers.
+fn answers(broker: &RedisBroker, group: &[&Arc<str>]) -> bool {
+    // On a Cluster a group is one queue.
+    !broker.connection.is_troubled(&broker.keys.stream(group[0]))
+}
+
 /// Reads without waiting from the queues whose turn it is, if many have a backlog.
 async fn take_turn(
     broker: &RedisBroker,
@@ -117,7 +182,7 @@ async fn take_turn(
     let turn = broker.turns.backlog.turn(queues, request.limit);
     let mut deliveries = Vec::new();
     if !turn.others.is_empty() {
-        deliveries = fill(broker, request, &turn.others, Duration::ZERO).await?;
+        deliveries = read_at_once(broker, request, &turn.others).await?;
     }
     let left = request.limit - deliveries.len();
     let backlogged = &turn.backlogged[..width(left).min(turn.backlogged.len())];
@@ -128,7 +193,7 @@ async fn take_turn(
             bytes: request.bytes.saturating_sub(taken),
             ..*request
         };
-        let more = fill(broker, &request, backlogged, Duration::ZERO).await;
+        let more = read_at_once(broker, &request, backlogged).await;
         match more {
             Ok(more) => deliveries.extend(more),
             // What has been delivered must not be lost; the next read meets the failure again.

@@ -3,10 +3,12 @@
 //!
 //! Must not know settlements.
 
-use redis::Cmd;
+use futures::future::join_all;
+use redis::{Cmd, Value};
 
 use super::RedisBroker;
 use super::entry::EntryId;
+use super::replicas::Replicas;
 use super::script::{ACKNOWLEDGE, EXTEND, Script};
 use crate::{BrokerError, Lease, Settled};
 
@@ -53,7 +55,7 @@ pub(super) async fn extend(
     let add = |command: &mut Cmd, lease: &Lease| {
         command.arg(&*lease.entry);
     };
-    ask(broker, &EXTEND, leases, begin, add).await
+    ask(broker, (&EXTEND, Replicas::none()), leases, begin, add).await
 }
 
 pub(super) async fn acknowledge(
@@ -70,18 +72,23 @@ pub(super) async fn acknowledge(
         command.arg(&*lease.entry);
         command.arg(lease.noted_id.as_deref().unwrap_or_default());
     };
-    ask(broker, &ACKNOWLEDGE, leases, begin, add).await
+    // A replica that has not heard of it would deliver it again after a failover.
+    ask(broker, (&ACKNOWLEDGE, broker.replicas), leases, begin, add).await
 }
+
+/// A script's answer for its entries, and that of WAIT.
+type Answer = Result<(Vec<i64>, Value), BrokerError>;
 
 /// Runs a script about leases: `begin` begins its command for a queue, and `add` adds a lease.
 async fn ask(
     broker: &RedisBroker,
-    script: &Script,
+    (script, replicas): (&Script, Replicas),
     leases: &[Lease],
     begin: impl Fn(&str) -> Cmd,
     add: impl Fn(&mut Cmd, &Lease),
 ) -> Result<Vec<Settled>, BrokerError> {
     let mut answers = vec![Settled::LeaseLost; leases.len()];
+    let mut asked = Vec::new();
     for (first, mut places) in steps(leases.iter()) {
         // What was acknowledged before has no lease any more.
         places.retain(|place| !leases[*place].acknowledged);
@@ -96,10 +103,33 @@ async fn ask(
             .arg(low)
             .arg(high);
         members().for_each(|lease| add(&mut command, lease));
-        let settled: Vec<i64> = broker.connection.call(script, &command).await?;
-        apply(&mut answers, &places, &settled);
+        let stream = broker.keys.stream(&first.queue);
+        asked.push(async move {
+            let call = replicas.call(&broker.connection, script, &command);
+            (
+                places,
+                broker.connection.unless_troubled(&stream, call).await,
+            )
+        });
+    }
+    // None waits for another, which may be on a node that does not answer.
+    let answered: Vec<(Vec<usize>, Option<Answer>)> = join_all(asked).await;
+    for (places, settled) in answered {
+        match settled {
+            Some(Ok((settled, _))) => apply(&mut answers, &places, &settled),
+            None => unreachable(&mut answers, &places),
+            Some(Err(error)) if broker.is_partial(&error) => unreachable(&mut answers, &places),
+            Some(Err(error)) => return Err(error),
+        }
     }
     Ok(answers)
+}
+
+/// Enters that nothing is known of what is at these places.
+pub(super) fn unreachable(answers: &mut [Settled], places: &[usize]) {
+    for place in places {
+        answers[*place] = Settled::Unreachable;
+    }
 }
 
 /// Enters a script's answers, 1 for applied, at the places they belong to.

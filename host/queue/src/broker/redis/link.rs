@@ -1,41 +1,35 @@
-//! One open connection, whatever kind of server it leads to.
+//! One open connection that many callers use at once.
 //!
-//! Must not know how it was opened.
+//! Must not know where it leads to.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::cluster_async::ClusterConnection;
 use redis::{
     AsyncConnectionConfig, Cmd, ConnectionInfo, Pipeline, RedisFuture, RedisResult, Value,
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use super::socket;
+use super::tls::Tls;
 
-/// A connection that many callers may use at once; clones share it.
+/// A connection to one server; clones share it.
 #[derive(Clone)]
-pub(super) enum Link {
-    Single(Shared),
-    Cluster(ClusterConnection),
-}
-
-/// A connection to one server.
-#[derive(Clone)]
-pub(super) struct Shared {
+pub(super) struct Link {
     connection: MultiplexedConnection,
     /// Sends and receives for all; ended when the connection has.
     driver: Arc<AbortOnDropHandle<()>>,
 }
 
-impl Shared {
+impl Link {
     /// Opens one whose answers may take as long as `response`; none for any time.
     pub(super) async fn open(
         info: &ConnectionInfo,
+        tls: &Tls,
         response: Option<Duration>,
     ) -> RedisResult<Self> {
-        let socket = socket::connect(info).await?;
+        let socket = socket::connect(info, tls).await?;
         let config = AsyncConnectionConfig::new().set_response_timeout(response);
         let settings = info.redis_settings();
         let (connection, driver) =
@@ -45,26 +39,17 @@ impl Shared {
             driver: Arc::new(AbortOnDropHandle::new(tokio::spawn(driver))),
         })
     }
-}
 
-impl Link {
     /// Whether it is known to have ended, for example because the server closes idle connections. Nothing more can be sent on
     /// it.
     pub(super) fn has_ended(&self) -> bool {
-        match self {
-            Self::Single(shared) => shared.driver.is_finished(),
-            // It looks after its connections itself.
-            Self::Cluster(_) => false,
-        }
+        self.driver.is_finished()
     }
 }
 
 impl ConnectionLike for Link {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
-        match self {
-            Self::Single(shared) => shared.connection.req_packed_command(cmd),
-            Self::Cluster(connection) => connection.req_packed_command(cmd),
-        }
+        self.connection.req_packed_command(cmd)
     }
 
     fn req_packed_commands<'a>(
@@ -73,18 +58,10 @@ impl ConnectionLike for Link {
         offset: usize,
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
-        match self {
-            Self::Single(shared) => {
-                (shared.connection).req_packed_commands(pipeline, offset, count)
-            }
-            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
-        }
+        self.connection.req_packed_commands(pipeline, offset, count)
     }
 
     fn get_db(&self) -> i64 {
-        match self {
-            Self::Single(shared) => shared.connection.get_db(),
-            Self::Cluster(connection) => connection.get_db(),
-        }
+        self.connection.get_db()
     }
 }

@@ -49,8 +49,17 @@ async fn promote_some(
         }
         write_now(&mut command, broker);
         command.arg(step).arg(MAX_STORED_BYTES);
-        let (count, next, now): (usize, String, f64) =
-            broker.connection.call(&PROMOTE, &command).await?;
+        let call = broker.connection.call(&PROMOTE, &command);
+        let stream = broker.keys.stream(&queues[0]);
+        // A node of a Cluster that does not answer must not hold up the promotion of other queues.
+        let Some(answer) = broker.connection.unless_troubled(&stream, call).await else {
+            return Ok(Promoted {
+                moved,
+                next: None,
+                now: broker.clock.now(),
+            });
+        };
+        let (count, next, now): (usize, String, f64) = answer?;
         moved += count;
         if count < step || moved == limit {
             return Ok(Promoted {

@@ -5,7 +5,6 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use chicory_signature::SharedStr;
@@ -13,38 +12,22 @@ use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd
 use tokio_util::sync::CancellationToken;
 
 use super::RedisBroker;
+use super::cluster::PATIENCE;
+use super::connection::Way;
 use super::entry::Recipient;
 use super::fault::is_no_group;
 use super::give_back::give_back;
 use super::node::Node;
 use super::read_reply::{Bounds, Found};
 use super::readers::Reader;
+use super::remedy::is_trouble;
+use super::request::Request;
 use crate::{Delivery, FetchRequest};
 
 /// The server may not have begun to block when it is told to stop, so it is told again after this time.
 const UNBLOCK_AGAIN: Duration = Duration::from_millis(10);
 /// A group may vanish again (a server flushed over and over) before it is read from, and a stream may move on.
 const ATTEMPTS: usize = 3;
-
-/// The size of the messages that were read last, by which the next read is bounded.
-#[derive(Debug, Default)]
-pub(super) struct UsualSize(AtomicUsize);
-
-impl UsualSize {
-    /// How many messages like the last ones have room in this many bytes.
-    fn fitting(&self, bytes: usize) -> usize {
-        let fitting = bytes.checked_div(self.0.load(Ordering::Relaxed));
-        fitting.unwrap_or(usize::MAX).max(1)
-    }
-
-    /// Notes the largest message of a read. Its size counts for less with each read after it.
-    fn note(&self, largest: usize) {
-        let before = self.0.load(Ordering::Relaxed);
-        if largest > 0 {
-            self.0.store(largest.max(before / 2), Ordering::Relaxed);
-        }
-    }
-}
 
 /// One read: these queues, and the maximum number of entries of each.
 pub(super) struct Read<'a> {
@@ -98,14 +81,33 @@ impl<'a> Read<'a> {
         // Known before the read, so that a reclaim after it is noticed.
         let reclaims = broker.reclaims.known(self.queues);
         let mut catch = Catch::new(&self, &reclaims);
+        self.try_often(broker, &streams, block, &mut catch).await?;
+        let (brought, postponed) = catch.sort_out();
+        for (queue, entries) in postponed {
+            give_back(broker, queue, self.consumer, &entries).await;
+        }
+        Ok(brought)
+    }
+
+    /// Reads, and again after what can be mended. On a node of a Cluster that does not answer there is nothing to read.
+    async fn try_often(
+        &self,
+        broker: &RedisBroker,
+        streams: &[String],
+        block: Duration,
+        catch: &mut Catch<'_, '_>,
+    ) -> RedisResult<()> {
         let mut ask = None;
         for attempt in 1.. {
             let asking = ask.is_some();
-            let mut reader = broker.readers.get(broker, ask.take(), &streams[0]).await?;
+            let mut reader = match broker.readers.get(broker, ask.take(), &streams[0]).await {
+                Ok(reader) => reader,
+                Err(error) => return blame(broker, &streams[0], error).await,
+            };
             let block = reader.block(block);
-            let command = self.command(broker, &streams, block).get_packed_command();
+            let command = self.command(broker, streams, block).get_packed_command();
             let bounds = Bounds {
-                streams: &streams,
+                streams,
                 count: self.count,
                 kept: self.limit,
                 bytes: self.bytes,
@@ -116,31 +118,32 @@ impl<'a> Read<'a> {
                 block,
                 bounds,
             };
-            let answer = send(broker, &sending, self.interrupt, &mut reader, &mut catch).await;
-            let was_idle = reader.was_idle();
+            let node = reader.node().cloned();
+            let sent = send(&sending, self.interrupt, &mut reader, catch);
+            let Some(answer) = in_time(broker, node.as_ref(), block, sent).await else {
+                return Ok(());
+            };
+            let stale = reader.was_idle() || reader.is_former();
             broker.readers.put_back(reader);
             match answer {
                 Ok(largest) => {
                     broker.usual_size.note(largest);
-                    break;
+                    return Ok(());
                 }
                 // What has been delivered must not be lost; the next read meets the failure again.
-                Err(_) if !catch.deliveries.is_empty() => break,
-                // The server may have closed the connection while it was idle, which is not always known in time.
-                Err(error) if was_idle && attempt < ATTEMPTS && is_closed(&error) => {
+                Err(_) if !catch.deliveries.is_empty() => return Ok(()),
+                // The server may have closed the connection while it was idle, which is not always known in time, or is
+                // not the master any more.
+                Err(error) if stale && attempt < ATTEMPTS && is_closed(&error) => {
                     broker.readers.close_idle();
                 }
-                Err(error) if attempt < ATTEMPTS => {
-                    ask = self.recover(broker, &streams, error).await?;
+                Err(error) if attempt < ATTEMPTS && !is_trouble(&error) => {
+                    ask = self.recover(broker, streams, error).await?;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return blame(broker, &streams[0], error).await,
             }
         }
-        let (brought, postponed) = catch.sort_out();
-        for (queue, entries) in postponed {
-            give_back(broker, queue, self.consumer, &entries).await;
-        }
-        Ok(brought)
+        Ok(())
     }
 
     fn command(&self, broker: &RedisBroker, streams: &[String], block: Duration) -> Cmd {
@@ -195,14 +198,13 @@ impl<'a> Read<'a> {
             return Ok(None);
         }
         let node = error.redirect_node().and_then(|(at, _)| Node::parse(at));
-        match (error.kind(), node) {
-            _ if broker.connection.server().topology().keys_are_together() => Err(error),
-            (ErrorKind::Server(ServerErrorKind::Ask), Some(node)) => Ok(Some(node)),
-            (_, Some(node)) => {
-                broker.readers.moved(&streams[0], node);
+        match (broker.connection.way(), error.kind(), node) {
+            (Way::One(_), ..) | (_, _, None) => Err(error),
+            (_, ErrorKind::Server(ServerErrorKind::Ask), Some(node)) => Ok(Some(node)),
+            (Way::Cluster(cluster), _, Some(node)) => {
+                cluster.moved(&streams[0], node);
                 Ok(None)
             }
-            (_, None) => Err(error),
         }
     }
 }
@@ -210,6 +212,35 @@ impl<'a> Read<'a> {
 /// Whether the other end has closed the connection.
 fn is_closed(error: &RedisError) -> bool {
     error.is_io_error() && !error.is_timeout()
+}
+
+/// On a Cluster, a node that can't serve is noted, and delays its own queues only. Other failures are passed on.
+async fn blame(broker: &RedisBroker, stream: &str, error: RedisError) -> RedisResult<()> {
+    if let Way::Cluster(cluster) = broker.connection.way()
+        && let Ok(node) = cluster.owner(stream).await
+        && cluster.blames(&node, &error)
+    {
+        return Ok(());
+    }
+    Err(error)
+}
+
+/// The answer of a read. None if it is late and from a node of a Cluster: it hangs, and other queues have their turn. What it may
+/// still deliver is reclaimed once the leases are over.
+async fn in_time<T>(
+    broker: &RedisBroker,
+    node: Option<&Node>,
+    block: Duration,
+    answer: impl Future<Output = T>,
+) -> Option<T> {
+    let (Way::Cluster(cluster), Some(node)) = (broker.connection.way(), node) else {
+        return Some(answer.await);
+    };
+    let answered = tokio::time::timeout(block + PATIENCE, answer).await;
+    if answered.is_err() {
+        cluster.trouble(node);
+    }
+    answered.ok()
 }
 
 /// What is sent, and how much of the reply is kept.
@@ -223,30 +254,32 @@ struct Sending<'a> {
 /// Sends a read and waits for its answer. An interruption makes the server answer at once; the answer is still
 /// awaited, since what was delivered must not be lost.
 async fn send(
-    broker: &RedisBroker,
     sending: &Sending<'_>,
     interrupt: &CancellationToken,
     reader: &mut Reader,
     catch: &mut Catch<'_, '_>,
 ) -> RedisResult<usize> {
     let client = reader.client().filter(|_| !sending.block.is_zero());
+    let server = Arc::clone(reader.server());
+    let switched = reader.switched();
     let found = |place, found| catch.take(place, found);
     let (command, bounds) = (sending.command, sending.bounds);
     let reading = reader.read(command, sending.asking, sending.block, bounds, found);
     let mut answer = pin!(reading);
-    let Some(client) = client else {
-        return answer.await;
-    };
     tokio::select! {
         biased;
         answer = &mut answer => return answer,
+        () = switched => return Err(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()),
         () = interrupt.cancelled() => {}
     }
+    let Some(client) = client else {
+        return answer.await;
+    };
     loop {
         let mut command = cmd("CLIENT");
         command.arg("UNBLOCK").arg(client);
         // If this fails, the read ends when its time is over. It is awaited, so that it can't end the next read.
-        let _ = broker.connection.query::<Value>(&command).await;
+        let _ = server.send(Request::One(&command)).await;
         tokio::select! {
             biased;
             answer = &mut answer => return answer,
@@ -332,23 +365,5 @@ impl<'r, 'a> Catch<'r, 'a> {
             }
         }
         (brought, postponed)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fewer_messages_are_asked_for_while_they_are_large() {
-        let usual = UsualSize::default();
-        assert_eq!(usual.fitting(1000), usize::MAX);
-        usual.note(400);
-        assert_eq!((usual.fitting(1000), usual.fitting(100)), (2, 1));
-        usual.note(0);
-        usual.note(10);
-        assert_eq!(usual.fitting(1000), 5);
-        usual.note(10);
-        assert_eq!(usual.fitting(1000), 10);
     }
 }

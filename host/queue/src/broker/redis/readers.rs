@@ -2,39 +2,42 @@
 //!
 //! Must not know what is read.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use redis::RedisResult;
 
 use super::RedisBroker;
-use super::link::Link;
+use super::connection::Way;
 use super::node::Node;
 use super::read_reply::{Bounds, Found, read_reply, server_error};
 use super::resp::{Replies, Take, Token};
-use super::server::RESPONSE_TIMEOUT;
+use super::shared::Shared;
 use super::socket::Socket;
+use super::target::RESPONSE_TIMEOUT;
 
 /// The longest read that the server can't be told to end.
 const UNENDING: Duration = Duration::from_millis(200);
+/// The longest read on a node of a Cluster: one that hangs is noticed after the read.
+const ON_NODE: Duration = Duration::from_secs(1);
 
 /// The connections that no read uses now.
 #[derive(Default)]
 pub(super) struct Readers {
     idle: Mutex<Vec<Reader>>,
-    /// On a Cluster, the nodes that have the streams.
-    nodes: Mutex<HashMap<String, Node>>,
 }
 
 /// A connection on which one read at a time may block. Dropped in mid-read, it is closed.
 pub(super) struct Reader {
     replies: Replies<Socket>,
-    /// By which the server can be told to end a read; none on a Cluster, and where CLIENT is not allowed.
+    server: Arc<Shared>,
+    /// By which the server can be told to end a read; none where CLIENT is not allowed.
     client: Option<i64>,
     /// None where there is only one server.
     node: Option<Node>,
+    /// How often the Sentinels had named another master when it was opened.
+    switches: u64,
     /// The last reply was not read to its end: what is left of it would be taken for the next one.
     in_reply: bool,
     /// It has been idle since its last read, so the server may have closed it.
@@ -49,10 +52,32 @@ impl Reader {
 
     /// How long a read on it may block, of this time: one that can't be ended is short, so that a drain needn't wait.
     pub(super) fn block(&self, wanted: Duration) -> Duration {
-        match self.client {
-            Some(_) => wanted,
-            None => wanted.min(UNENDING),
+        match (self.client, &self.node) {
+            (None, _) => wanted.min(UNENDING),
+            (Some(_), Some(_)) => wanted.min(ON_NODE),
+            (Some(_), None) => wanted,
         }
+    }
+
+    /// The node of a Cluster that it leads to.
+    pub(super) fn node(&self) -> Option<&Node> {
+        self.node.as_ref()
+    }
+
+    /// Whether its server is not the master any more, as the Sentinels say.
+    pub(super) fn is_former(&self) -> bool {
+        self.server.target().switches() != self.switches
+    }
+
+    /// Other commands to the same server.
+    pub(super) fn server(&self) -> &Arc<Shared> {
+        &self.server
+    }
+
+    /// Returns once the server is not the master any more, as the Sentinels say.
+    pub(super) fn switched(&self) -> impl Future<Output = ()> + use<> {
+        let (server, since) = (Arc::clone(&self.server), self.switches);
+        async move { server.target().switched(since).await }
     }
 
     /// Whether it has been idle since its last read. If reading from it fails, that says nothing about the server.
@@ -98,18 +123,23 @@ impl Readers {
         node: Option<Node>,
         stream: &str,
     ) -> RedisResult<Reader> {
-        let node = match node {
-            Some(node) => Some(node),
-            None => self.node(broker, stream).await?,
+        let way = broker.connection.way();
+        let (node, server) = match way {
+            Way::One(server) => (None, Arc::clone(server)),
+            Way::Cluster(cluster) => {
+                let node = match node {
+                    Some(node) => node,
+                    None => cluster.owner(stream).await?,
+                };
+                let server = cluster.node(&node);
+                (Some(node), server)
+            }
         };
-        self.at(broker, node).await
-    }
-
-    /// A connection to this node.
-    async fn at(&self, broker: &RedisBroker, node: Option<Node>) -> RedisResult<Reader> {
         let idle = {
             let mut idle = lock(&self.idle);
-            let place = idle.iter().rposition(|reader| reader.node == node);
+            let switches = server.target().switches();
+            let fits = |reader: &Reader| reader.node == node && reader.switches == switches;
+            let place = idle.iter().rposition(fits);
             place.map(|place| idle.swap_remove(place))
         };
         if let Some(mut reader) = idle
@@ -119,7 +149,7 @@ impl Readers {
             return Ok(reader);
         }
         // There is none, or the server has closed it while it was idle.
-        open(broker, node).await
+        open(server, node).await
     }
 
     /// Takes back a connection whose reply was read to its end.
@@ -133,49 +163,24 @@ impl Readers {
     pub(super) fn close_idle(&self) {
         lock(&self.idle).clear();
     }
-
-    /// Closes all that are idle, and forgets which node has what.
-    pub(super) fn clear(&self) {
-        self.close_idle();
-        lock(&self.nodes).clear();
-    }
-
-    /// Notes that a stream has moved to another node.
-    pub(super) fn moved(&self, stream: &str, node: Node) {
-        lock(&self.nodes).insert(stream.to_owned(), node);
-    }
-
-    async fn node(&self, broker: &RedisBroker, stream: &str) -> RedisResult<Option<Node>> {
-        if broker.connection.server().topology().keys_are_together() {
-            return Ok(None);
-        }
-        let known = lock(&self.nodes).get(stream).cloned();
-        if known.is_some() {
-            return Ok(known);
-        }
-        let (link, _) = broker.connection.link().await?;
-        let Link::Cluster(mut connection) = link else {
-            return Ok(None);
-        };
-        let node = Node::of(&mut connection, stream).await?;
-        self.moved(stream, node.clone());
-        Ok(Some(node))
-    }
 }
 
-async fn open(broker: &RedisBroker, node: Option<Node>) -> RedisResult<Reader> {
+async fn open(server: Arc<Shared>, node: Option<Node>) -> RedisResult<Reader> {
     // The shared connection goes first: it paces attempts while the server is away.
-    broker.connection.link().await?;
-    match broker.connection.server().open_socket(node.as_ref()).await {
+    server.link().await?;
+    let switches = server.target().switches();
+    match server.target().open_socket(true).await {
         Ok((socket, client)) => Ok(Reader {
             replies: Replies::new(socket, RESPONSE_TIMEOUT),
+            server,
             client,
             node,
+            switches,
             in_reply: false,
             was_idle: false,
         }),
         Err(error) => {
-            broker.connection.close().await;
+            server.close().await;
             Err(error)
         }
     }

@@ -23,7 +23,12 @@ pub(super) async fn reclaim(
         .arg(MAX_STORED_BYTES)
         .arg(KEPT_BYTES)
         .arg(MAX_ID_BYTES);
-    let entries: Vec<Entry> = broker.connection.call(&RECLAIM, &command).await?;
+    let call = broker.connection.call(&RECLAIM, &command);
+    // A node of a Cluster that does not answer must not hold up what is fetched from others.
+    let Some(answer) = broker.connection.unless_troubled(&stream, call).await else {
+        return Ok(Vec::new());
+    };
+    let entries: Vec<Entry> = answer?;
     let recipient = Recipient {
         queue: request.queue,
         consumer: request.consumer,

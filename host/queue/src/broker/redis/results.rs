@@ -44,12 +44,16 @@ impl RedisResults {
 
     /// Writes states and results, and notifies waiting clients.
     pub(super) async fn write(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
-        if records.is_empty() {
-            return Ok(());
+        if self.write_each(records).await?.contains(&false) {
+            let text = "a node of the Cluster that has a result does not answer";
+            let error = std::io::Error::new(std::io::ErrorKind::TimedOut, text);
+            return Err(self.connection.server().broker_error(&error.into()));
         }
-        if !self.connection.server().topology().keys_are_together() {
-            return self.write_one_by_one(records).await;
-        }
+        Ok(())
+    }
+
+    /// Writes all in one step.
+    async fn write_together(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
         let mut command = STORE.command_on(2 * records.len());
         for record in records {
             self.add_keys(&mut command, &record.task_id);
@@ -109,53 +113,73 @@ impl RedisResults {
         };
     }
 
-    /// On a Cluster each key may be on another node. All commands are under way at once.
-    async fn write_one_by_one(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
-        let writes = records.iter().flat_map(|record| {
-            let state = self.set(self.keys.state(&record.task_id), record.state.name());
-            let result = record
-                .body
-                .as_ref()
-                .map(|body| self.set(self.keys.result(&record.task_id), body));
-            [Some(state), result].into_iter().flatten()
-        });
-        self.ask_all(writes).await?;
-        let notices = records.iter().flat_map(|record| {
-            let inbox = record.reply_to.as_ref();
-            let reply = inbox.map(|inbox| self.keys.reply(inbox));
-            [Some(self.keys.done(&record.task_id)), reply]
-                .into_iter()
-                .flatten()
-                .filter_map(|channel| {
-                    let mut command = cmd("PUBLISH");
-                    command.arg(channel).arg(record.body.as_deref()?);
-                    Some(command)
-                })
-        });
-        // Nobody depends on them: whoever waits looks as well.
+    /// The same; says for each whether it was written. On a Cluster each key may be on another node, and none waits for
+    /// a node that does not answer.
+    pub(super) async fn write_each(
+        &self,
+        records: &[&ResultRecord<'_>],
+    ) -> Result<Vec<bool>, BrokerError> {
+        if self.connection.server().topology().keys_are_together() {
+            if !records.is_empty() {
+                self.write_together(records).await?;
+            }
+            return Ok(vec![true; records.len()]);
+        }
+        let written = records.iter().map(|record| self.write_one(record));
+        let written = try_join_all(written).await?;
+        let notices = (records.iter().zip(&written))
+            .filter(|(_, written)| **written)
+            .flat_map(|(record, _)| self.notices(record));
         join_all(notices.map(|notice| self.publish(notice))).await;
-        Ok(())
+        Ok(written)
+    }
+
+    /// Writes a state, then the result: whoever sees a result sees the state as well.
+    async fn write_one(&self, record: &ResultRecord<'_>) -> Result<bool, BrokerError> {
+        let state = self.keys.state(&record.task_id);
+        let result = self.keys.result(&record.task_id);
+        Ok(self.put(&state, record.state.name()).await?
+            && match &record.body {
+                Some(body) => self.put(&result, body).await?,
+                None => true,
+            })
+    }
+
+    /// Sets a key, unless the node that has it does not answer.
+    async fn put(&self, key: &TaskKey<'_>, value: &str) -> Result<bool, BrokerError> {
+        let mut command = cmd("SET");
+        command.arg(key).arg(value);
+        if self.ttl_seconds > 0 {
+            command.arg("EX").arg(self.ttl_seconds);
+        }
+        let set = self.connection.ask::<Value>(&command);
+        match self.connection.unless_troubled(&key.to_string(), set).await {
+            Some(Ok(_)) => Ok(true),
+            None => Ok(false),
+            Some(Err(error)) if error.is_transient() => Ok(false),
+            Some(Err(error)) => Err(error),
+        }
+    }
+
+    /// What tells those who wait of a result. Nobody depends on it: they look as well.
+    fn notices(&self, record: &ResultRecord<'_>) -> impl Iterator<Item = Cmd> {
+        let reply = (record.reply_to.as_ref()).map(|inbox| self.keys.reply(inbox));
+        let channels = [Some(self.keys.done(&record.task_id)), reply];
+        let body = record.body.as_deref();
+        let notices: Vec<Cmd> = (channels.into_iter().flatten())
+            .filter_map(|channel| {
+                let mut command = cmd("PUBLISH");
+                command.arg(channel).arg(body?);
+                Some(command)
+            })
+            .collect();
+        notices.into_iter()
     }
 
     async fn publish(&self, notice: Cmd) {
         if let Err(error) = self.connection.query::<Value>(&notice).await {
             self.connection.server().hints().refuses(&error);
         }
-    }
-
-    async fn ask_all(&self, commands: impl Iterator<Item = Cmd>) -> Result<(), BrokerError> {
-        let asked = commands
-            .map(|command| async move { self.connection.ask::<Value>(&command).await.map(|_| ()) });
-        try_join_all(asked).await.map(|_| ())
-    }
-
-    fn set(&self, key: TaskKey<'_>, value: &str) -> Cmd {
-        let mut command = cmd("SET");
-        command.arg(key).arg(value);
-        if self.ttl_seconds > 0 {
-            command.arg("EX").arg(self.ttl_seconds);
-        }
-        command
     }
 
     async fn worker_ids(&self) -> Result<Vec<String>, BrokerError> {
@@ -167,7 +191,14 @@ impl RedisResults {
     /// The heartbeats of these workers; `None` where one has expired.
     async fn heartbeats(&self, ids: &[String]) -> Result<Vec<Option<String>>, BrokerError> {
         let keys: Vec<String> = ids.iter().map(|id| self.keys.heartbeat(id)).collect();
-        self.connection.ask(cmd("MGET").arg(keys)).await
+        if self.connection.server().topology().keys_are_together() {
+            return self.connection.ask(cmd("MGET").arg(keys)).await;
+        }
+        let asked = keys.iter().map(|key| async move {
+            let mut command = cmd("GET");
+            self.connection.ask(command.arg(key)).await
+        });
+        try_join_all(asked).await
     }
 }
 
@@ -243,11 +274,11 @@ impl Results for RedisResults {
     }
 
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError> {
-        let mut command = cmd("DEL");
-        command
-            .arg(self.keys.state(task_id))
-            .arg(self.keys.result(task_id));
-        let deleted: u64 = self.connection.ask(&command).await?;
+        // One by one: on a Cluster they may be on different nodes.
+        let mut deleted = 0;
+        for key in [self.keys.state(task_id), self.keys.result(task_id)] {
+            deleted += self.connection.ask::<u64>(cmd("DEL").arg(key)).await?;
+        }
         Ok(deleted > 0)
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, cmd};
+use redis::{Arg, Cmd, cmd};
 
 /// A script, and the name the server knows it by.
 pub(super) struct Script {
@@ -34,11 +34,17 @@ impl Script {
         command
     }
 
-    /// The command that makes the script known to the server.
-    pub(super) fn load(&self) -> Cmd {
-        let mut command = cmd("SCRIPT");
-        command.arg("LOAD").arg(self.code);
-        command
+    /// The same command for a server that doesn't know the script: it comes along, and is known from then on.
+    pub(super) fn with_code(&self, command: &Cmd) -> Cmd {
+        let mut whole = cmd("EVAL");
+        whole.arg(self.code);
+        // The name of the command and of the script come first.
+        for argument in command.args_iter().skip(2) {
+            if let Arg::Simple(argument) = argument {
+                whole.arg(argument);
+            }
+        }
+        whole
     }
 }
 

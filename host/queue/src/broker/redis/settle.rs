@@ -4,12 +4,12 @@
 //! separate step. A result may then be written although the lease was lost. The task did end that way, and
 //! the current holder of the lease writes its own result over it.
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use redis::Cmd;
 
 use super::RedisBroker;
 use super::enqueue::{write_due_in, write_json};
-use super::lease::{MAX_STEP, bounds, steps};
+use super::lease::{MAX_STEP, bounds, steps, unreachable};
 use super::script::SETTLE;
 use crate::{BrokerError, Lease, ResultRecord, SettleRequest, Settled, Settlement, TaskState};
 
@@ -28,19 +28,27 @@ pub(super) async fn settle(
     broker: &RedisBroker,
     batch: &[SettleRequest<'_>],
 ) -> Result<Vec<Settled>, BrokerError> {
-    if !broker.results_in_step {
-        let records: Vec<&ResultRecord<'_>> = batch
-            .iter()
-            .filter_map(|settle| settle.record.as_ref())
-            .collect();
-        broker.results.write(&records).await?;
-    }
     let mut answers = vec![Settled::LeaseLost; batch.len()];
-    // Sent one behind the other: none waits for the answer of another.
-    let calls = calls(broker, sections(batch))
+    if !broker.results_in_step {
+        write_results(broker, batch, &mut answers).await?;
+    }
+    // Sent one behind the other: none waits for the answer of another, which may be on a node that does not answer.
+    let calls = calls(broker, sections(batch, &answers))
         .into_iter()
         .map(|sections| step(broker, sections));
-    for (places, lost) in try_join_all(calls).await? {
+    for (places, lost) in join_all(calls).await {
+        let lost = match lost {
+            Some(Ok(lost)) => lost,
+            None => {
+                unreachable(&mut answers, &places);
+                continue;
+            }
+            Some(Err(error)) if broker.is_partial(&error) => {
+                unreachable(&mut answers, &places);
+                continue;
+            }
+            Some(Err(error)) => return Err(error),
+        };
         for place in &places {
             answers[*place] = Settled::Applied;
         }
@@ -51,13 +59,44 @@ pub(super) async fn settle(
     Ok(answers)
 }
 
-fn sections<'a>(batch: &'a [SettleRequest<'_>]) -> impl Iterator<Item = Section<'a>> {
+/// Writes the results of a batch. Those that can't be written now have no other answer.
+async fn write_results(
+    broker: &RedisBroker,
+    batch: &[SettleRequest<'_>],
+    answers: &mut [Settled],
+) -> Result<(), BrokerError> {
+    let records = || {
+        let records = batch
+            .iter()
+            .map(|settle| settle.record.as_ref())
+            .enumerate();
+        records.filter_map(|(place, record)| Some((place, record?)))
+    };
+    let all: Vec<&ResultRecord<'_>> = records().map(|(_, record)| record).collect();
+    let written = broker.results.write_each(&all).await?;
+    for ((place, _), written) in records().zip(written) {
+        if !written {
+            answers[place] = Settled::Unreachable;
+        }
+    }
+    Ok(())
+}
+
+/// What can be settled now.
+fn sections<'a>(
+    batch: &'a [SettleRequest<'_>],
+    answers: &[Settled],
+) -> impl Iterator<Item = Section<'a>> {
     let steps = steps(batch.iter().map(|settle| &*settle.lease));
-    steps.into_iter().map(|(lease, places)| Section {
-        lease,
-        members: places.iter().map(|place| &batch[*place]).collect(),
-        places,
-    })
+    let sections = steps.into_iter().map(|(lease, mut places)| {
+        places.retain(|place| answers[*place] != Settled::Unreachable);
+        Section {
+            lease,
+            members: places.iter().map(|place| &batch[*place]).collect(),
+            places,
+        }
+    });
+    sections.filter(|section| !section.places.is_empty())
 }
 
 /// Groups sections into calls of the script: as many as make a step, or one each on a Cluster, where queues
@@ -82,22 +121,36 @@ fn calls<'a>(
     calls
 }
 
-/// Settles the deliveries of these sections. Gives back their places, and which of them had lost their lease.
+/// Settles the deliveries of these sections. Gives back their places, and which of them had lost their lease; none if the
+/// server that has them does not answer.
 async fn step(
     broker: &RedisBroker,
     sections: Vec<Section<'_>>,
-) -> Result<(Vec<usize>, Vec<usize>), BrokerError> {
-    let command = command(broker, &sections);
-    let (lost, reclaims, refused): Answer = broker.connection.call(&SETTLE, &command).await?;
+) -> (Vec<usize>, Option<Result<Vec<usize>, BrokerError>>) {
+    let places = sections.iter().flat_map(|section| section.places.clone());
+    let places = places.collect();
+    let stream = broker.keys.stream(&sections[0].lease.queue);
+    let step = send(broker, &sections);
+    (
+        places,
+        broker.connection.unless_troubled(&stream, step).await,
+    )
+}
+
+async fn send(broker: &RedisBroker, sections: &[Section<'_>]) -> Result<Vec<usize>, BrokerError> {
+    let command = command(broker, sections);
+    let (answer, confirmed): (Answer, _) = (broker.replicas)
+        .call(&broker.connection, &SETTLE, &command)
+        .await?;
+    let (lost, reclaims, refused) = answer;
     broker.connection.server().hints().note(refused);
-    let mut places = Vec::new();
-    for (section, reclaims) in sections.into_iter().zip(reclaims) {
+    broker.note_replicas(&confirmed);
+    for (section, reclaims) in sections.iter().zip(reclaims) {
         if let Some(count) = reclaims {
             broker.reclaims.note(&section.lease.queue, count);
         }
-        places.extend(section.places);
     }
-    Ok((places, lost))
+    Ok(lost)
 }
 
 /// The result of a delivery in the short form of the script: complete, with a result that goes to no inbox.

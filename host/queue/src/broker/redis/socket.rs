@@ -20,7 +20,8 @@ use redis::{
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio_rustls::TlsConnector;
+
+use super::tls::Tls;
 
 /// Bytes both ways.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -34,9 +35,10 @@ pub(super) type Socket = Box<dyn Stream>;
 /// read on it can be ended, if it is asked for and the user may do so.
 pub(super) async fn open(
     info: &ConnectionInfo,
+    tls: &Tls,
     with_number: bool,
 ) -> RedisResult<(Socket, Option<i64>)> {
-    let lent = Lent(Arc::new(Mutex::new(connect(info).await?)));
+    let lent = Lent(Arc::new(Mutex::new(connect(info, tls).await?)));
     let settings = info.redis_settings().clone();
     let settings = settings.set_protocol(ProtocolVersion::RESP2);
     let (mut connection, driver) = MultiplexedConnection::new_with_config(
@@ -97,7 +99,7 @@ pub(super) fn tcp_settings() -> TcpSettings {
 }
 
 /// Opens a socket without greeting the server.
-pub(super) async fn connect(info: &ConnectionInfo) -> RedisResult<Socket> {
+pub(super) async fn connect(info: &ConnectionInfo, tls: &Tls) -> RedisResult<Socket> {
     let settings = info.tcp_settings();
     Ok(match info.addr() {
         ConnectionAddr::Tcp(host, port) => Box::new(tcp(host, *port, settings).await?),
@@ -112,7 +114,7 @@ pub(super) async fn connect(info: &ConnectionInfo) -> RedisResult<Socket> {
                 RedisError::from((ErrorKind::InvalidClientConfig, text, error.to_string()))
             })?;
             let stream = tcp(host, *port, settings).await?;
-            Box::new(tls()?.connect(name, stream).await?)
+            Box::new(tls.connector()?.connect(name, stream).await?)
         }
         ConnectionAddr::Unix(path) => Box::new(UnixStream::connect(path).await?),
         _ => {
@@ -140,21 +142,6 @@ async fn tcp(host: &str, port: u16, settings: &TcpSettings) -> io::Result<TcpStr
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(settings.user_timeout())?;
     Ok(stream)
-}
-
-/// With the authorities that this machine trusts, as the client crate does.
-fn tls() -> RedisResult<TlsConnector> {
-    let mut found = rustls_native_certs::load_native_certs();
-    if let Some(error) = found.errors.pop() {
-        let text = "this machine's certificates can't be read";
-        return Err((ErrorKind::InvalidClientConfig, text, error.to_string()).into());
-    }
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    let config = rustls::ClientConfig::builder()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config).into())
 }
 
 /// A socket while the client crate greets the server on it.

@@ -51,21 +51,23 @@ impl Subscription {
         Ok(())
     }
 
-    async fn open(&self) -> RedisResult<PubSub> {
-        let mut pubsub = self.server.open_pubsub().await?;
+    /// Opens it; with how often the master had been replaced by then.
+    async fn open(&self) -> RedisResult<(PubSub, u64)> {
+        let (mut pubsub, switches) = self.server.open_pubsub().await?;
         if !self.channels.is_empty() {
             pubsub.subscribe(&self.channels).await?;
         }
-        Ok(pubsub)
+        Ok((pubsub, switches))
     }
 
-    async fn keep(self, mut pubsub: Option<PubSub>) {
+    async fn keep(self, mut pubsub: Option<(PubSub, u64)>) {
         let mut delay = LATER;
         loop {
-            if let Some(pubsub) = &mut pubsub {
+            if let Some((pubsub, switches)) = &mut pubsub {
                 tokio::select! {
                     () = self.listener.gone() => return,
                     () = self.pass_on(pubsub) => {}
+                    () = self.server.switched(*switches) => {}
                 }
                 tracing::debug!(server = ?self.server, "a subscription broke; subscribing again");
                 delay = Duration::ZERO;
@@ -87,11 +89,11 @@ impl Subscription {
     }
 
     /// Tries until it succeeds, the first time after a delay.
-    async fn open_again(&self, mut delay: Duration) -> PubSub {
+    async fn open_again(&self, mut delay: Duration) -> (PubSub, u64) {
         loop {
             tokio::time::sleep(delay).await;
             delay = match self.open().await {
-                Ok(pubsub) => return pubsub,
+                Ok(opened) => return opened,
                 Err(error) if self.server.hints().refuses(&error) => LATER,
                 Err(_) => (delay * 2).clamp(FIRST_DELAY, LONGEST_DELAY),
             };

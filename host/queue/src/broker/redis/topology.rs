@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-/// How long one queue is listened to on a Cluster while others wait for their turn: a read covers one queue there, and
-/// can't be interrupted.
+/// How long one queue is listened to on a Cluster while others wait for their turn: a read covers one queue there.
 const CLUSTER_TURN: Duration = Duration::from_millis(200);
 
 /// How keys are spread over servers.
@@ -38,12 +37,6 @@ impl Topology {
             Self::Single => Some(tag),
             Self::Cluster => tag.strip_prefix('{')?.strip_suffix('}'),
         }
-    }
-
-    /// Whether the server can be told to end a blocking read. On a Cluster nobody knows which node the
-    /// read blocks on.
-    pub(super) fn reads_can_be_interrupted(self) -> bool {
-        self == Self::Single
     }
 
     /// The maximum number of queues that one read covers, where up to `wanted` deliveries are wanted.

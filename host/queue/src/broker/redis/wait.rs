@@ -158,12 +158,19 @@ impl Waits {
     }
 
     async fn open(&self) -> RedisResult<Line> {
-        let mut pubsub = self.server.open_pubsub().await?;
+        let (mut pubsub, switches) = self.server.open_pubsub().await?;
         let inbox: Arc<str> = new_id().into();
         let channel = self.keys.reply(&inbox);
         pubsub.subscribe(&channel).await?;
         let (sender, requests) = mpsc::unbounded_channel();
-        tokio::spawn(listen(pubsub, channel, self.keys.clone(), requests));
+        let (server, keys) = (Arc::clone(&self.server), self.keys.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = listen(pubsub, channel, keys, requests) => {}
+                // Those who wait subscribe again, at the new master.
+                () = server.switched(switches) => {}
+            }
+        });
         Ok(Line {
             requests: sender,
             inbox,
