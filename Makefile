@@ -51,11 +51,13 @@ test: setup guests gates sdks
 # What of Python and JavaScript takes minutes to build and compile.
 test-languages: setup guests
 	cargo build --locked --workspace --bins --tests
-	cargo test --locked --workspace --test suite -- --ignored
+	cargo test --locked --workspace --test suite -- --ignored --skip topologies
 
+# The program of another commit and this one on one Redis.
 test-versions: setup guests
 	scripts/versions $(COMMIT)
-# The broker's own tests run on the same server as well.
+
+# Workers and producers on a Cluster and under Sentinels. The broker's own tests run on the same server as well.
 test-servers: setup guests
 	cargo build --locked --workspace --bins --tests
 	$${SERVER:+env CHICORY_TEST_REDIS_SERVER="$$SERVER"} \
