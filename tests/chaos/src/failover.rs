@@ -26,6 +26,8 @@ pub struct Terms {
     pub messages: usize,
     /// How many in a second.
     pub rate: u32,
+    /// The setting `wait_replicas`.
+    pub wait_replicas: u32,
 }
 
 /// What came of it.
@@ -33,6 +35,7 @@ pub struct Terms {
 pub struct Outcome {
     messages: usize,
     rate: u32,
+    wait_replicas: u32,
     /// Messages that were acknowledged and are not there.
     pub lost: usize,
     /// Messages that are there twice.
@@ -55,15 +58,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 const LONGEST: f64 = 3.0;
 
 impl Outcome {
-    /// Whether it is as promised: the pause is short.
+    /// Whether it is as promised: the pause is short, and with `wait_replicas` nothing is lost.
     pub fn passed(&self) -> bool {
-        self.pause < LONGEST
+        (self.lost == 0 || self.wait_replicas == 0) && self.pause < LONGEST
     }
 }
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "planned failover at {} enqueues a second:", self.rate)?;
+        writeln!(
+            f,
+            "planned failover at {} enqueues a second, wait_replicas = {}:",
+            self.rate, self.wait_replicas
+        )?;
         writeln!(
             f,
             "  {} of {} acknowledged messages lost, {} there twice",
@@ -88,7 +95,7 @@ impl fmt::Display for Outcome {
 pub fn run(terms: Terms) -> Result<Outcome, BrokerError> {
     let runtime = Runtime::new().expect("a runtime");
     let mut ground = terms.ground.start(&runtime, &[]);
-    let config = BrokerConfig::of_url(&ground.url())?;
+    let config = config(&ground.url(), terms.wait_replicas)?;
     let client = runtime.block_on(Client::connect(&config))?;
     let sent = runtime.spawn(send(terms, client.validation(ValidationMode::None)));
     std::thread::sleep(BEFORE);
@@ -104,6 +111,7 @@ pub fn run(terms: Terms) -> Result<Outcome, BrokerError> {
     Ok(Outcome {
         messages: terms.messages,
         rate: terms.rate,
+        wait_replicas: terms.wait_replicas,
         lost: lost.count(),
         doubled: found.values().filter(|times| **times > 1).count(),
         failed_tries: sent.failed,
@@ -114,6 +122,14 @@ pub fn run(terms: Terms) -> Result<Outcome, BrokerError> {
 
 fn id(number: usize) -> String {
     format!("failover-{number}")
+}
+
+fn config(url: &str, wait_replicas: u32) -> Result<BrokerConfig, BrokerError> {
+    let mut config = BrokerConfig::of_url(url)?;
+    if let BrokerConfig::Redis(redis, _) = &mut config {
+        redis.wait_replicas = wait_replicas;
+    }
+    Ok(config)
 }
 
 /// What a sender saw.

@@ -26,6 +26,7 @@ pub struct Launch {
     broker: String,
     logs: Option<PathBuf>,
     lease_ms: u64,
+    wait_replicas: u32,
     /// One clock for each worker, if clocks are to be moved.
     clocks: Vec<FakeClock>,
 }
@@ -54,6 +55,7 @@ impl Launch {
             broker,
             logs: terms.logs.clone(),
             lease_ms: terms.lease_ms,
+            wait_replicas: terms.wait_replicas,
         }
     }
 
@@ -111,6 +113,7 @@ impl Launch {
 
     fn command(&self) -> Command {
         let lease = self.lease_ms.to_string();
+        let replicas = self.wait_replicas.to_string();
         let mut command = Command::new(&self.program);
         command
             .current_dir(self.folder.path())
@@ -120,6 +123,7 @@ impl Launch {
             .env("CHICORY_BROKER", &self.broker)
             .env("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", &lease)
             .env("CHICORY_BROKER_SQLITE_CLAIM_MIN_IDLE_MS", &lease)
+            .env("CHICORY_BROKER_REDIS_WAIT_REPLICAS", &replicas)
             // The server that counts is on a loopback address.
             .env("CHICORY_POLICY_HTTP", "private")
             // A moved clock lets nothing expire.

@@ -59,6 +59,10 @@ struct Arguments {
     /// How long a lease lasts, in milliseconds.
     #[arg(long, default_value_t = 2_000)]
     lease: u64,
+    /// The setting `wait_replicas` of workers and producers. Without it, a master that is replaced may have
+    /// acknowledged what its replica never got.
+    #[arg(long, default_value_t = 0)]
+    wait_replicas: u32,
     /// Only these faults, separated by commas, of those that can be done.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Fault>,
@@ -95,6 +99,7 @@ fn main() -> ExitCode {
         program: arguments.program.unwrap_or_else(beside),
         logs: arguments.logs,
         lease_ms: arguments.lease,
+        wait_replicas: arguments.wait_replicas,
         recovery: arguments
             .recovery
             .map_or(arguments.broker.recovery(), Duration::from_secs),
@@ -124,6 +129,7 @@ fn failover(arguments: &Arguments) -> ExitCode {
         ground: arguments.broker,
         messages: MESSAGES,
         rate: RATE,
+        wait_replicas: arguments.wait_replicas,
     });
     let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
     write_json(arguments.report.as_deref(), &outcome);

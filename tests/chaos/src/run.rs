@@ -40,6 +40,8 @@ pub struct Terms {
     pub logs: Option<PathBuf>,
     /// How long a lease lasts, in milliseconds.
     pub lease_ms: u64,
+    /// The setting `wait_replicas`.
+    pub wait_replicas: u32,
     /// The program.
     pub program: PathBuf,
     /// What breaks when.
