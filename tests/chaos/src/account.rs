@@ -207,7 +207,8 @@ mod tests {
         let ended = |task: &Task| (task.id.clone(), (task.kind.succeeds(), "Failed".into()));
         Evidence {
             enqueued: Enqueued {
-                acknowledged: tasks.iter().map(|task| (task.id.clone(), start)).collect(),
+                acknowledged: tasks.iter().map(|task| task.id.clone()).collect(),
+                sent: tasks.iter().map(|task| (task.id.clone(), start)).collect(),
                 ..Enqueued::default()
             },
             executions: tasks.iter().map(ran).collect(),

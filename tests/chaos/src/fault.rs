@@ -58,7 +58,7 @@ pub enum Fault {
     ScriptsLost,
     /// The server loses the consumer group of a queue, with all leases.
     GroupLost,
-    /// The server's clock is an hour ahead.
+    /// The server's clock is a minute ahead: what is delayed meanwhile waits for so long, which the drain can wait for.
     ServerClockAhead,
     /// The server's clock is ten minutes behind.
     ServerClockBehind,
@@ -103,7 +103,7 @@ impl Fault {
             Self::ReadOnly => "server read-only",
             Self::ScriptsLost => "scripts lost",
             Self::GroupLost => "consumer group lost",
-            Self::ServerClockAhead => "server's clock 1 h ahead",
+            Self::ServerClockAhead => "server's clock 1 min ahead",
             Self::ServerClockBehind => "server's clock 10 min behind",
             Self::ConnectionsCut => "connections cut in mid-reply",
             Self::BlackHole => "black hole",
@@ -178,7 +178,8 @@ impl Fault {
     /// How far a clock is moved, in seconds.
     pub(crate) fn moved_by(self) -> i64 {
         match self {
-            Self::WorkerClockAhead | Self::ServerClockAhead => 3_600,
+            Self::WorkerClockAhead => 3_600,
+            Self::ServerClockAhead => 60,
             Self::WorkerClockBehind | Self::AllClocksBehind | Self::ServerClockBehind => -600,
             _ => 0,
         }

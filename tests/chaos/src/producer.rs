@@ -37,8 +37,10 @@ pub struct Batch {
 /// What producers have done.
 #[derive(Debug, Clone, Default)]
 pub struct Enqueued {
-    /// Ids that are queued for sure, and when the program had said so.
-    pub acknowledged: HashMap<String, Instant>,
+    /// Ids that are queued for sure, as the program said.
+    pub acknowledged: HashSet<String>,
+    /// When each was sent first. It may have been queued from then on, whatever the program said.
+    pub sent: HashMap<String, Instant>,
     /// Ids that were sent more than once, because the first try's end was not known to be good.
     pub sent_again: HashSet<String>,
     /// The queue of each id.
@@ -128,6 +130,7 @@ impl Producers {
         for task in &batch.tasks {
             lines.push_str(&task.message(authority, now).to_string());
             lines.push('\n');
+            done.sent.insert(task.id.clone(), Instant::now());
             done.queues.insert(task.id.clone(), batch.queue);
             if task.delay_ms > 0 {
                 done.due.insert(task.id.clone(), task.due(now));
@@ -143,8 +146,7 @@ impl Producers {
         let ids = batch.tasks.iter().map(|task| task.id.clone());
         let mut done = lock(&self.done);
         if code == Some(0) {
-            let now = Instant::now();
-            done.acknowledged.extend(ids.map(|id| (id, now)));
+            done.acknowledged.extend(ids);
             return true;
         }
         done.sent_again.extend(ids);

@@ -35,7 +35,7 @@ pub(super) fn row(kind: Kind, evidence: &Evidence, wrong: &mut Vec<Wrong>) -> Ro
     for task in evidence.tasks.iter().filter(|task| task.kind == kind) {
         let seen = Seen { task, evidence };
         row.executions += seen.executions().len();
-        if !evidence.enqueued.acknowledged.contains_key(&task.id) {
+        if !evidence.enqueued.acknowledged.contains(&task.id) {
             let text = format!("{}: no producer got it in", task.id);
             wrong.push(Wrong::new(Rule::Enqueued, text));
             continue;
@@ -125,14 +125,14 @@ impl Seen<'_> {
 
     /// At most once: there was a fault at the time that it was to begin.
     fn is_unbegun(&self) -> bool {
-        let known = &self.evidence.enqueued.acknowledged;
+        let sent = &self.evidence.enqueued.sent;
         let gone = !self.evidence.left.ends.contains_key(&self.task.id);
         self.task.kind == Kind::Once
             && gone
             && self.executions().is_empty()
-            && known.get(&self.task.id).is_some_and(|enqueued| {
-                let until = *enqueued + WAITING;
-                self.happened(Fault::repeats_tasks, *enqueued, until, Duration::ZERO)
+            && sent.get(&self.task.id).is_some_and(|sent| {
+                let until = *sent + WAITING;
+                self.happened(Fault::repeats_tasks, *sent, until, Duration::ZERO)
             })
     }
 
