@@ -78,6 +78,6 @@ scripts! {
     REPORT = "report.lua";
     COUNT = "count.lua";
     NOTE_POLICY = "note_policy.lua";
-    REMOVE_CONSUMERS = "remove_consumers.lua";
-    REMOVE_STALE_CONSUMERS = "remove_stale_consumers.lua";
+    REMOVE_CONSUMERS = "consumers.lua" "remove_consumers.lua";
+    REMOVE_STALE_CONSUMERS = "consumers.lua" "remove_stale_consumers.lua";
 }
