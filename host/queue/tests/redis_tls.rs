@@ -46,11 +46,11 @@ impl Certificates {
     }
 
     /// A server that also speaks TLS, on another port, and wants a certificate.
-    fn server(&self, tls_port: u16) -> RedisServer {
+    fn server(&self, tls_port: u16, more: &[&str]) -> RedisServer {
         let file = |name: &str| self.path(name).display().to_string();
         let (ca, certificate, key) = (file("ca.pem"), file("server.pem"), file("server.key"));
         let port = tls_port.to_string();
-        RedisServer::start_with(&[
+        let mut flags = vec![
             "--tls-port",
             &port,
             "--tls-ca-cert-file",
@@ -61,7 +61,9 @@ impl Certificates {
             &key,
             "--tls-auth-clients",
             "yes",
-        ])
+        ];
+        flags.extend(more);
+        RedisServer::start_with(&flags)
     }
 }
 
@@ -106,7 +108,7 @@ async fn works(config: &BrokerConfig) {
 async fn a_server_that_wants_a_certificate_is_shown_one() {
     let certificates = Certificates::new();
     let port = free_port();
-    let _server = certificates.server(port);
+    let _server = certificates.server(port, &[]);
     let path = |name: &str| Some(certificates.path(name));
     let all = RedisTls {
         ca_file: path("ca.pem"),
@@ -138,28 +140,16 @@ async fn a_server_that_wants_a_certificate_is_shown_one() {
 #[tokio::test]
 async fn the_nodes_of_a_cluster_are_shown_it_too() {
     let certificates = Certificates::new();
-    let file = |name: &str| certificates.path(name).display().to_string();
-    let (ca, certificate, key) = (file("ca.pem"), file("server.pem"), file("server.key"));
     let port = free_port();
-    let tls_port = port.to_string();
-    let node = RedisServer::start_with(&[
-        "--tls-port",
-        &tls_port,
-        "--tls-ca-cert-file",
-        &ca,
-        "--tls-cert-file",
-        &certificate,
-        "--tls-key-file",
-        &key,
-        "--tls-auth-clients",
-        "yes",
+    let flags = [
         "--tls-cluster",
         "yes",
         "--cluster-enabled",
         "yes",
         "--cluster-announce-ip",
         "127.0.0.1",
-    ]);
+    ];
+    let node = certificates.server(port, &flags);
     node.query::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
     chicory_testing::until("the Cluster", || {
         node.query::<String>(&["CLUSTER", "INFO"])
