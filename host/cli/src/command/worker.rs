@@ -52,7 +52,7 @@ pub(crate) struct WorkerArgs {
     /// Give up on a message after this number of deliveries without an outcome
     #[arg(long, value_name = "N")]
     max_deliveries: Option<String>,
-    /// Number of sandbox threads in each process
+    /// Number of tasks that may compute at a time in each process
     #[arg(long, value_name = "N")]
     threads: Option<String>,
     /// Maximum memory of a task, such as 256MiB

@@ -44,7 +44,7 @@ pub(crate) struct BenchArgs {
     /// Maximum number of tasks that each process runs at once.
     #[arg(long, short = 'c', default_value_t = 1024, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) concurrency: usize,
-    /// Number of sandbox threads in each process [default: the number of cores].
+    /// Number of tasks that may compute at a time in each process [default: the number of cores].
     #[arg(long, value_parser = parse::whole_number::<usize>(SOME))]
     pub(super) threads: Option<usize>,
     /// Module whose task `add(u32, u32)` is measured, instead of the built-in one.
