@@ -38,10 +38,13 @@ fn decode_and_admit(
 ) {
     let shared = Arc::clone(context);
     let reserved = context.held.reserve(delivery.raw.len());
-    context.decoding.decode(delivery, async move |delivery| {
-        admit_decoded(&shared, vec![delivery], asked, &mut permit).await;
-        drop(reserved);
-    });
+    let broken = context.broken.clone();
+    context
+        .decoding
+        .decode(broken, delivery, async move |delivery| {
+            admit_decoded(&shared, vec![delivery], asked, &mut permit).await;
+            drop(reserved);
+        });
 }
 
 async fn admit_decoded(

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use chicory_queue::Delivery;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::alarm::watching;
 
 /// The messages that are being decoded, or wait for it.
 pub(crate) struct Decoding {
@@ -25,9 +28,10 @@ impl Default for Decoding {
 }
 
 impl Decoding {
-    /// Decodes a delivery, then hands it on.
+    /// Decodes a delivery, then hands it on. A panic cancels `broken`.
     pub(crate) fn decode<F: Future<Output = ()> + Send>(
         &self,
+        broken: CancellationToken,
         mut delivery: Delivery,
         hand_on: impl FnOnce(Delivery) -> F + Send + 'static,
     ) {
@@ -35,7 +39,7 @@ impl Decoding {
         self.tasks.spawn(async move {
             let turn = turn.acquire_owned().await;
             let decoded = spawn_blocking(move || {
-                delivery.decode();
+                watching(broken, || delivery.decode());
                 delivery
             });
             // It can't be decoded where the runtime is ending. Then its lease expires.
