@@ -1,4 +1,4 @@
-//! Decodes large messages, one at a time, on a thread beside the duties': they would have to wait for it.
+//! Decodes large messages, one at a time, on another thread, so the duties need not wait for it.
 //!
 //! Must not know what becomes of a message.
 
@@ -42,7 +42,7 @@ impl Decoding {
                 watching(broken, || delivery.decode());
                 delivery
             });
-            // It can't be decoded where the runtime is ending. Then its lease expires.
+            // This fails only while the runtime shuts down. The lease then expires.
             let Ok(delivery) = decoded.await else {
                 return;
             };
@@ -51,7 +51,7 @@ impl Decoding {
         });
     }
 
-    /// Waits until all are handed on. None may be added any more.
+    /// Waits until all are handed on. No more may be added.
     pub(crate) async fn finish(&self) {
         self.tasks.close();
         self.tasks.wait().await;

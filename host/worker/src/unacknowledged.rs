@@ -27,13 +27,14 @@ pub(crate) struct Waiting {
 }
 
 impl Unacknowledged {
-    /// With the other end, for whoever acknowledges.
+    /// Returns it with its other end, for the duty that acknowledges.
     pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Waiting>) {
         let (waiting, asked) = mpsc::unbounded_channel();
         (Self(waiting), asked)
     }
 
-    /// A call of this attempt that begins once the message is acknowledged. Only for a lane, which it may keep for a turn.
+    /// A call of this attempt that begins once the message is acknowledged. Only for a lane, which it may occupy for a
+    /// turn.
     pub(crate) fn call(
         &self,
         attempt: &Arc<Attempt>,

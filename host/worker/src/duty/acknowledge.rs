@@ -1,8 +1,8 @@
 //! Duty: acknowledges messages of tasks that run at most once, each just before it starts.
 //!
-//! No more than there are threads are acknowledged and not running yet, so what is lost with a worker that is killed had
-//! begun. What is asked for during one round trip shares the next. What is not acknowledged does not start, and goes back.
-//! Must not know how a call runs.
+//! At any time, at most one message per thread is acknowledged without running yet, so the tasks that are lost with a
+//! killed worker had begun. Requests that arrive during one round trip share the next. A task whose message is not
+//! acknowledged does not start; the message is released. Must not know how a call runs.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::context::WorkerContext;
 use crate::unacknowledged::Waiting;
 
-/// Acknowledges until nobody can ask any more.
+/// Acknowledges until nobody can ask anymore.
 pub(crate) async fn acknowledge(
     context: Arc<WorkerContext>,
     mut waiting: mpsc::UnboundedReceiver<Waiting>,
@@ -52,7 +52,7 @@ async fn acknowledge_batch(
     for ((one, start), answer) in batch.into_iter().zip(answers) {
         if answer == Settled::Applied {
             one.attempt.acknowledged();
-            // If the call was given up meanwhile, its attempt is released as one that has not begun.
+            // If the call was given up meanwhile, its attempt is released as one that had not begun.
             let _ = one.start.send(start);
         }
     }

@@ -69,14 +69,14 @@ struct Deployed {
     tasks: HashMap<String, Arc<Route>>,
 }
 
-/// Why a message meets no task on this worker.
+/// Why this worker has no task for a message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResolveError {
     /// No task has this name.
     #[error("on this worker, {0}")]
     Unknown(#[from] UnknownTask),
-    /// No version of the task is for this message.
+    /// No version of the task may run this message.
     #[error(transparent)]
     NoVersion(#[from] NoVersion),
 }
@@ -87,7 +87,7 @@ impl From<UnknownTask> for Box<ResolveError> {
     }
 }
 
-/// What came of loading modules.
+/// The result of loading modules.
 #[derive(Debug, Default)]
 pub struct LoadReport {
     /// Modules that were loaded, by name.
@@ -116,16 +116,16 @@ impl Catalog {
         })
     }
 
-    /// What its modules run in.
+    /// The sandbox that its modules run in.
     pub(crate) fn sandbox(&self) -> &Sandbox {
         &self.sandbox
     }
 
-    /// Compiles a module of this machine with all that its manifest asks for, and makes it the one that serves its name.
+    /// Compiles a local module with everything its manifest asks for, and serves it under its name.
     ///
     /// # Errors
-    /// Says what is wrong with the module or its manifest, or beside which other module it can't be served; the
-    /// version before stays active.
+    /// Says what is wrong with the module or its manifest, or which other module it conflicts with. The previous
+    /// version then stays active.
     pub async fn load(
         &self,
         name: &str,
@@ -136,7 +136,7 @@ impl Catalog {
         self.load_within(name, wasm, &manifest, allowed).await
     }
 
-    /// The same with what is allowed of what the manifest asks for.
+    /// Like [`Catalog::load`], with as much of what the manifest asks for as is allowed.
     pub(crate) async fn load_within(
         &self,
         name: &str,
@@ -154,7 +154,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Forgets a module; its running tasks go on.
+    /// Forgets a module; its running tasks continue.
     pub fn unload(&self, name: &str) {
         self.change(|modules| {
             modules.remove(&*canonical(name));
@@ -166,7 +166,7 @@ impl Catalog {
         self.deployed.load().module(name).cloned()
     }
 
-    /// Puts these in place of what served the modules before, all at once.
+    /// Replaces what served these modules, all at once.
     pub(crate) fn serve(&self, modules: &[Arc<Served>]) {
         let named = modules.iter().map(|served| {
             let name = canonical(&served.record.name).into_owned();
@@ -176,7 +176,7 @@ impl Catalog {
         self.change(|serving| serving.extend(named.iter().cloned()));
     }
 
-    /// Why this module can't be served beside the others; none where it can.
+    /// Why this module can't be served beside the others; `None` if it can.
     pub(crate) fn conflict(&self, record: &ModuleRecord) -> Option<NameConflict> {
         let deployed = self.deployed.load();
         record.conflict_with(deployed.modules.values().map(|served| &served.record))
@@ -211,15 +211,15 @@ impl Catalog {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
-    /// From now on its modules are told to those who watch the fleet.
+    /// From now on, its modules are reported to those who watch the fleet.
     pub(crate) fn follow_registry(&self) {
         self.follows.store(true, Ordering::Relaxed);
     }
 
-    /// The task that a message meets.
+    /// The task that a message asks for.
     ///
     /// # Errors
-    /// Says why there is none, for the reader of an error.
+    /// Says why there is none, in words for a task's error.
     pub fn resolve(&self, message: &TaskMessage) -> Result<Arc<CatalogTask>, Box<ResolveError>> {
         let deployed = self.deployed.load();
         let route = deployed.route(&message.name)?;
@@ -246,7 +246,7 @@ impl Catalog {
 }
 
 impl Catalog {
-    /// A module of this machine, which has one version.
+    /// A local module, which has one version.
     fn local(&self, name: &str, module: Arc<Module>, manifest: &Manifest) -> Served {
         let tasks = module
             .tasks()
@@ -328,8 +328,8 @@ impl Deployed {
     }
 }
 
-/// All tasks by the names that messages use. A task whose name belongs to another module, since that has the
-/// longer name, has none.
+/// All tasks by the names that messages use. A task is left out if its name belongs to another module because that
+/// module's name is longer.
 fn routes(modules: &HashMap<String, Arc<Served>>) -> HashMap<String, Arc<Route>> {
     let mut routes = HashMap::new();
     let is_deployed = |module: &str| {

@@ -1,4 +1,4 @@
-//! The way to the server: commands, scripts and their answers, on one server or on the node of a Cluster that has the key.
+//! Sends commands and scripts, to the only server or to the Cluster node that has the key, and returns the answers.
 //!
 //! Must not know what commands are for.
 
@@ -48,8 +48,7 @@ impl Connection {
         &self.way
     }
 
-    /// Makes sure that there is a connection, opening one where it is missing. An attempt after a
-    /// failed one waits for its time first.
+    /// Opens a connection unless there is one. After a failed attempt, waits until the next one is due.
     pub(super) async fn ready(&self) -> Result<(), BrokerError> {
         let ready = match &self.way {
             Way::One(shared) => shared.link().await.map(|_| ()),
@@ -70,21 +69,21 @@ impl Connection {
         Ok(from_redis_value(self.send(Request::One(cmd)).await?)?)
     }
 
-    /// Sends a command and gives its failure in the broker's words.
+    /// Sends a command; a failure becomes the broker's error.
     pub(super) async fn ask<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, BrokerError> {
         self.query(cmd)
             .await
             .map_err(|error| self.server.broker_error(&error))
     }
 
-    /// Sends several commands at once; the last answer. A transaction is written out.
+    /// Sends several commands at once and returns the last answer. A transaction includes its MULTI and EXEC.
     pub(super) async fn commit(&self, commands: &Pipeline) -> Result<Value, BrokerError> {
         let answers = self.send_all(commands).await;
         let mut answers = answers.map_err(|error| self.server.broker_error(&error))?;
         Ok(answers.pop().unwrap_or(Value::Nil))
     }
 
-    /// Sends several commands at once; all answers, or the first error.
+    /// Sends several commands at once and returns all answers, or the first error.
     pub(super) async fn send_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         match self.send(Request::Several(commands)).await? {
             Value::Array(answers) => Ok(answers),
@@ -92,7 +91,7 @@ impl Connection {
         }
     }
 
-    /// Runs a script by a command of [`Script::command`]; with its code where the server has lost it.
+    /// Runs a script by a command from [`Script::command`], and sends the script's code if the server has lost it.
     pub(super) async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
@@ -106,7 +105,7 @@ impl Connection {
         }
     }
 
-    /// Runs a script and gives its failure in the broker's words.
+    /// Runs a script; a failure becomes the broker's error.
     pub(super) async fn call<T: FromRedisValue>(
         &self,
         script: &Script,
@@ -117,7 +116,7 @@ impl Connection {
             .map_err(|error| self.server.broker_error(&error))
     }
 
-    /// Whether the node that has this key does not answer, while others may.
+    /// Whether the node that has this key is not answering while others may be.
     pub(super) fn is_troubled(&self, key: &str) -> bool {
         match &self.way {
             Way::One(_) => false,
@@ -125,14 +124,14 @@ impl Connection {
         }
     }
 
-    /// Waits until the node that has this key answers again, for up to this time.
+    /// Waits until the node that has this key answers again, for at most this time.
     pub(super) async fn until_well(&self, key: &str, most: Duration) {
         if let Way::Cluster(cluster) = &self.way {
             let _ = tokio::time::timeout(most, cluster.until_troubled(key, false)).await;
         }
     }
 
-    /// What `answer` brings; none if the node that has the key is in trouble, while others may be well.
+    /// The result of `answer`, or `None` if the node that has the key is in trouble while others may be well.
     pub(super) async fn unless_troubled<T>(
         &self,
         key: &str,

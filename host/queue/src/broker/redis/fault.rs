@@ -6,7 +6,7 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 use crate::BrokerError;
 
-/// The broker's error for one of the client's. `place` is where the server is, without secrets.
+/// Turns an error of the client crate into the broker's. `place` says where the server is, without secrets.
 pub(super) fn broker_error(place: &str, error: &RedisError) -> BrokerError {
     let (error, place) = (cause(error), place.to_owned());
     match advice(&error) {
@@ -23,7 +23,7 @@ pub(super) fn broker_error(place: &str, error: &RedisError) -> BrokerError {
     }
 }
 
-/// A transaction's error names those of its commands: the first of them is the cause.
+/// A transaction's error lists the errors of its commands; the first is the cause.
 fn cause(error: &RedisError) -> RedisError {
     let errors = error.clone().into_server_errors();
     match errors.as_deref() {
@@ -32,7 +32,7 @@ fn cause(error: &RedisError) -> RedisError {
     }
 }
 
-/// What to do about an error that trying again does not help; none for those that may pass.
+/// What to do about an error that retrying won't fix; `None` for errors that may pass.
 fn advice(error: &RedisError) -> Option<&'static str> {
     match error.kind() {
         ErrorKind::AuthenticationFailed => return Some(CREDENTIALS),
@@ -64,9 +64,9 @@ fn advice(error: &RedisError) -> Option<&'static str> {
 const CREDENTIALS: &str = "check the username and password";
 const PERMISSIONS: &str = "allow the user these commands and keys: docs/redis.md has the ACL lines";
 
-/// Whether a connection that gave this error is not to be used again.
+/// Whether a connection must not be used again after this error.
 pub(super) fn spoils_connection(error: &RedisError) -> bool {
-    // After a fail-over the old master answers READONLY for as long as we stay: look for the new one.
+    // After a failover, the old master answers READONLY for as long as we stay connected: look for the new one.
     // After a timeout the connection may be dead, or its next answer may be the late one.
     let error = &cause(error);
     error.is_unrecoverable_error()
@@ -79,14 +79,14 @@ pub(super) fn is_no_permission(error: &RedisError) -> bool {
     error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) || code(error) == Some("NOPERM")
 }
 
-/// Whether a command says that the key which it asks about is missing.
+/// Whether a command failed because the key it asks about is missing.
 pub(super) fn is_no_key(error: &RedisError) -> bool {
     error
         .detail()
         .is_some_and(|detail| detail.contains("no such key"))
 }
 
-/// Whether the consumer group or its stream is missing, or went while a read was blocked.
+/// Whether the consumer group or its stream is missing, or vanished while a read was blocked.
 pub(super) fn is_no_group(error: &RedisError) -> bool {
     match code(error) {
         Some("NOGROUP") => true,
@@ -97,7 +97,7 @@ pub(super) fn is_no_group(error: &RedisError) -> bool {
     }
 }
 
-/// The error's code. Before Redis 7 a script's errors are wrapped in one of code ERR.
+/// The error's code. Before Redis 7, a script's errors are wrapped in one with the code ERR.
 fn code(error: &RedisError) -> Option<&str> {
     let code = error.code()?;
     let detail = error.detail().unwrap_or_default();

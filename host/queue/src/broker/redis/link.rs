@@ -1,6 +1,6 @@
 //! One open connection that many callers use at once.
 //!
-//! Must not know where it leads to.
+//! Must not know where it leads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +18,12 @@ use super::tls::Tls;
 #[derive(Clone)]
 pub(super) struct Link {
     connection: MultiplexedConnection,
-    /// Sends and receives for all; ended when the connection has.
+    /// Sends and receives for all clones. It has ended once the connection has.
     driver: Arc<AbortOnDropHandle<()>>,
 }
 
 impl Link {
-    /// Opens one whose answers may take as long as `response`; none for any time.
+    /// Opens a connection whose answers may take up to `response`; `None` means no limit.
     pub(super) async fn open(
         info: &ConnectionInfo,
         tls: &Tls,

@@ -9,7 +9,7 @@ use redis::{ConnectionAddr, ConnectionInfo};
 /// A node's address, as far as the others know it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Node {
-    /// Empty where the node doesn't know by which address it is reached.
+    /// Empty if the node doesn't know the address it is reached by.
     host: String,
     port: u16,
 }
@@ -29,7 +29,7 @@ impl Node {
         })
     }
 
-    /// How it is reached, if another node is reached like this.
+    /// How to reach it, given how another node is reached.
     pub(super) fn like(&self, other: &ConnectionInfo) -> ConnectionInfo {
         let host = |known: &String| match self.host.as_str() {
             "" => known.clone(),

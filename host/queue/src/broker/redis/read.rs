@@ -1,7 +1,7 @@
 //! One read of ready messages from the streams of some queues.
 //!
-//! More than a number of bytes is never kept: further messages are given back, and are taken again by reclaiming
-//! them. So that this is rare, a read asks for fewer entries while messages are large. Must not know whose turn it is.
+//! Keeps a limited number of bytes: messages beyond it are given back, and fetched again by reclaiming them. To keep
+//! this rare, a read asks for fewer entries while messages are large. Must not know whose turn it is.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -29,13 +29,13 @@ const UNBLOCK_AGAIN: Duration = Duration::from_millis(10);
 /// A group may vanish again (a server flushed over and over) before it is read from, and a stream may move on.
 const ATTEMPTS: usize = 3;
 
-/// One read: these queues, and the maximum number of entries of each.
+/// One read: these queues, and the maximum number of entries from each.
 pub(super) struct Read<'a> {
     pub(super) consumer: &'a Arc<str>,
     pub(super) interrupt: &'a CancellationToken,
     pub(super) queues: &'a [&'a Arc<str>],
     pub(super) count: usize,
-    /// The maximum number of entries of all.
+    /// The maximum number of entries in total.
     pub(super) limit: usize,
     pub(super) bytes: usize,
 }
@@ -89,7 +89,7 @@ impl<'a> Read<'a> {
         Ok(brought)
     }
 
-    /// Reads, and again after what can be mended. On a node of a Cluster that does not answer there is nothing to read.
+    /// Reads, and retries after a fault that can be fixed. A Cluster node that does not answer has nothing to read.
     async fn try_often(
         &self,
         broker: &RedisBroker,
@@ -166,7 +166,7 @@ impl<'a> Read<'a> {
         command
     }
 
-    /// Says that groups were gone which this worker has used before; others are new.
+    /// Logs that groups which this worker has used before were gone. Groups it has not used are new.
     fn say_lost(&self, broker: &RedisBroker) {
         let known = broker.reclaims.known(self.queues);
         let used = self
@@ -184,8 +184,7 @@ impl<'a> Read<'a> {
         }
     }
 
-    /// Does what lets the read succeed at the next attempt. Returns the node that is to be asked then, where it is
-    /// for this attempt only.
+    /// Fixes what made the read fail. Returns the node to ask next time, if it differs for that attempt only.
     async fn recover(
         &self,
         broker: &RedisBroker,
@@ -214,7 +213,7 @@ fn is_closed(error: &RedisError) -> bool {
     error.is_io_error() && !error.is_timeout()
 }
 
-/// On a Cluster, a node that can't serve is noted, and delays its own queues only. Other failures are passed on.
+/// On a Cluster, notes a node that can't serve, so it delays only its own queues. Other failures are passed on.
 async fn blame(broker: &RedisBroker, stream: &str, error: RedisError) -> RedisResult<()> {
     if let Way::Cluster(cluster) = broker.connection.way()
         && let Ok(node) = cluster.owner(stream).await
@@ -225,8 +224,8 @@ async fn blame(broker: &RedisBroker, stream: &str, error: RedisError) -> RedisRe
     Err(error)
 }
 
-/// The answer of a read. None if it is late and from a node of a Cluster: it hangs, and other queues have their turn. What it may
-/// still deliver is reclaimed once the leases are over.
+/// The answer to a read. `None` if a Cluster node is late with it: the node hangs, and other queues get their turn.
+/// Whatever it still delivers is reclaimed once the leases expire.
 async fn in_time<T>(
     broker: &RedisBroker,
     node: Option<&Node>,
@@ -288,7 +287,7 @@ async fn send(
     }
 }
 
-/// Makes sure that the group exists on all these streams; where the server restarted empty, none does.
+/// Creates the group on those of these streams that lack it; if the server restarted empty, all do.
 async fn create_groups(broker: &RedisBroker, streams: &[String]) -> RedisResult<()> {
     for stream in streams {
         let mut command = cmd("XGROUP");
@@ -306,7 +305,7 @@ async fn create_groups(broker: &RedisBroker, streams: &[String]) -> RedisResult<
     Ok(())
 }
 
-/// Takes what a reply brings.
+/// Collects what a reply brings.
 struct Catch<'r, 'a> {
     read: &'r Read<'a>,
     reclaims: &'r [Option<u64>],

@@ -1,7 +1,7 @@
 //! The reply to a read of streams, entry by entry: `[[stream, [[id, [field, value, …]], …]], …]`.
 //!
-//! At most a number of bytes is kept of all messages, and of each message at most its beginning where it is
-//! too large. Must not know what an entry becomes.
+//! Keeps a limited number of bytes of all messages together, and only the beginning of a message that is too
+//! large. Must not know what an entry becomes.
 
 use redis::RedisError;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -28,11 +28,11 @@ pub(super) struct Bounds<'a> {
 #[derive(Debug)]
 pub(super) enum Found {
     Entry(Entry),
-    /// There was no room for its message any more.
+    /// There was no room left for its message.
     Postponed(Entry),
 }
 
-/// The names of fields and keys: a longer one is no field of ours.
+/// The names of fields. A longer one is not one of ours.
 const NAME: Take = Take { most: 512, kept: 0 };
 const ID: Take = Take { most: 64, kept: 0 };
 const NOTHING: Take = Take { most: 0, kept: 0 };
@@ -45,8 +45,8 @@ const DATA: Take = Take {
     kept: KEPT_BYTES,
 };
 
-/// Reads a reply, and passes each entry on with its stream's place. Returns the size of the largest message, as far as
-/// it could have been kept.
+/// Reads a reply, and passes each entry on with the position of its stream. Returns the size of the largest message,
+/// as far as it could have been kept.
 pub(super) async fn read_reply<S: AsyncRead + AsyncWrite + Unpin>(
     replies: &mut Replies<S>,
     bounds: Bounds<'_>,
@@ -78,7 +78,7 @@ pub(super) async fn read_reply<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(reading.largest)
 }
 
-/// A key as long as Redis takes arguments would be a server's mistake.
+/// A longer stream key than this can only be a server's mistake.
 const NAME_OF_KEY: Take = Take {
     most: 64 << 10,
     kept: 0,
@@ -174,7 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reading<'_, S> {
     }
 }
 
-/// What the client crate makes of an error, so that all errors are told apart in the same way.
+/// The client crate's error for an error line, so all errors are told apart in the same way.
 pub(super) fn server_error(line: &[u8]) -> RedisError {
     let reply = [b"-", line, b"\r\n"].concat();
     match redis::parse_redis_value(&reply).and_then(redis::Value::extract_error) {

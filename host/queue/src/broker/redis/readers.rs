@@ -32,11 +32,11 @@ pub(super) struct Readers {
 pub(super) struct Reader {
     replies: Replies<Socket>,
     server: Arc<Shared>,
-    /// By which the server can be told to end a read; none where CLIENT is not allowed.
+    /// The client number that lets the server end a read; `None` if CLIENT is not allowed.
     client: Option<i64>,
     /// None where there is only one server.
     node: Option<Node>,
-    /// How often the Sentinels had named another master when it was opened.
+    /// How many times the Sentinels had named another master when it was opened.
     switches: u64,
     /// The last reply was not read to its end: what is left of it would be taken for the next one.
     in_reply: bool,
@@ -45,12 +45,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// The number by which the server can be told to end a read.
+    /// The client number that lets the server end a read.
     pub(super) fn client(&self) -> Option<i64> {
         self.client
     }
 
-    /// How long a read on it may block, of this time: one that can't be ended is short, so that a drain needn't wait.
+    /// How long a read may block, at most this time. One that can't be ended is short, so a drain needn't wait for it.
     pub(super) fn block(&self, wanted: Duration) -> Duration {
         match (self.client, &self.node) {
             (None, _) => wanted.min(UNENDING),
@@ -59,12 +59,12 @@ impl Reader {
         }
     }
 
-    /// The node of a Cluster that it leads to.
+    /// The Cluster node it is connected to.
     pub(super) fn node(&self) -> Option<&Node> {
         self.node.as_ref()
     }
 
-    /// Whether its server is not the master any more, as the Sentinels say.
+    /// Whether its server is no longer the master, according to the Sentinels.
     pub(super) fn is_former(&self) -> bool {
         self.server.target().switches() != self.switches
     }
@@ -74,7 +74,7 @@ impl Reader {
         &self.server
     }
 
-    /// Returns once the server is not the master any more, as the Sentinels say.
+    /// Returns once the server is no longer the master, according to the Sentinels.
     pub(super) fn switched(&self) -> impl Future<Output = ()> + use<> {
         let (server, since) = (Arc::clone(&self.server), self.switches);
         async move { server.target().switched(since).await }
@@ -85,8 +85,8 @@ impl Reader {
         self.was_idle
     }
 
-    /// Sends a packed command that blocks for up to this time, and reads its reply. On a node that the stream is on its
-    /// way to, `asking` makes it answer before it has arrived.
+    /// Sends a packed command that blocks for up to this time, and reads its reply. With `asking`, a node that the
+    /// stream is being moved to answers before all of it has arrived.
     pub(super) async fn read(
         &mut self,
         command: &[u8],

@@ -11,7 +11,7 @@ use super::script::Script;
 use super::server::Server;
 use crate::{BrokerError, RedisConfig};
 
-/// How many replicas are to have each write, and how long they may take.
+/// How many replicas must confirm each write, and how long they may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Replicas {
     wanted: u32,
@@ -38,14 +38,14 @@ impl Replicas {
     pub(super) fn add_wait(self, commands: &mut Pipeline) {
         if self.wanted > 0 {
             let mut wait = cmd("WAIT");
-            // 0 would be for ever.
+            // 0 would wait forever.
             wait.arg(self.wanted)
                 .arg(self.timeout.as_millis().max(1).to_string());
             commands.add_command(wait);
         }
     }
 
-    /// Runs a script and waits; what the script answers, and what WAIT does.
+    /// Runs a script and waits. Returns the script's answer and WAIT's.
     pub(super) async fn call<T: FromRedisValue>(
         self,
         connection: &Connection,

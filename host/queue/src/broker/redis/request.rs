@@ -46,7 +46,7 @@ impl Request<'_> {
         Duration::from_millis(timeout.unwrap_or_default())
     }
 
-    /// Sends it. Of several answers, which are an array, the first error counts: those behind it only follow from it.
+    /// Sends it. If several answers are errors, the first counts: the later ones only follow from it.
     pub(super) async fn send(self, link: &mut Link) -> RedisResult<Value> {
         match self {
             Self::One(cmd) => link.req_packed_command(cmd).await?.extract_error(),
@@ -60,7 +60,7 @@ impl Request<'_> {
         }
     }
 
-    /// The same for a node that the slot is on its way to, and one further answer in front.
+    /// The same for a node that the slot is being moved to. Its answer has one more element in front.
     pub(super) fn asking(self) -> Pipeline {
         let mut asking = Pipeline::new();
         asking.add_command(cmd("ASKING"));
@@ -75,7 +75,7 @@ impl Request<'_> {
         asking
     }
 
-    /// The answer to this request, of the one that [`Request::asking`] got.
+    /// The answer to this request, taken from the answer to [`Request::asking`].
     pub(super) fn answer_of_asking(self, answer: Value) -> Value {
         match (self, answer) {
             (Self::One(_), Value::Array(mut answers)) => answers.pop().unwrap_or(Value::Nil),

@@ -55,7 +55,7 @@ pub(super) enum ProtocolError {
     Kind(u8),
     #[error("{0:?} is not a length or an integer")]
     Number(String),
-    #[error("{0} is not a length: from 0, or -1 for null")]
+    #[error("{0} is not a length, which is 0 or more, or -1 for null")]
     Length(i64),
     #[error("a line is longer than {0} bytes")]
     Line(usize),
@@ -76,7 +76,7 @@ impl From<ProtocolError> for RedisError {
 }
 
 impl Token {
-    /// The error of a token that should have been another.
+    /// The error for a token where another kind was expected.
     pub(super) fn instead_of(&self, expected: &'static str) -> ProtocolError {
         let found = match self {
             Self::Array(_) => "an array",
@@ -112,7 +112,7 @@ enum State {
 pub(super) struct Decoder(State);
 
 impl Decoder {
-    /// Takes the next token out of the buffer; none where more has to arrive first.
+    /// Takes the next token out of the buffer; `None` if more has to arrive first.
     pub(super) fn next(
         &mut self,
         buffer: &mut BytesMut,
@@ -158,7 +158,7 @@ impl Decoder {
         }
     }
 
-    /// How many more bytes have to be in the buffer together, as far as that is known.
+    /// How many more bytes must arrive before it is worth looking again, as far as that is known.
     fn wanted(&self, buffer: &BytesMut) -> usize {
         match self.0 {
             State::Bulk(length) => (length + 2).saturating_sub(buffer.len()),
@@ -217,7 +217,7 @@ fn begin(buffer: &mut BytesMut, take: Take) -> Result<Begun, ProtocolError> {
     })
 }
 
-/// The length of a line without its end; none where that has yet to arrive.
+/// The length of a line without its line end; `None` if that has yet to arrive.
 fn line(bytes: &[u8], most: usize) -> Result<Option<usize>, ProtocolError> {
     let window = &bytes[..bytes.len().min(most + 1)];
     match window.iter().position(|byte| *byte == b'\r') {

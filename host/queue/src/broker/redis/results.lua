@@ -6,8 +6,8 @@
 --
 -- KEYS: n and n + 1: the keys of the state and of the result
 -- ARGV: from `first` on: 1 seconds to keep results (0: they never expire), 2 channel that has subscribers
---       while anybody waits, 3 what keys of results start with, 4 what channels that tell of a result
---       start with; key and channel of a task end in the same way
+--       while anybody waits, 3 prefix of result keys, 4 prefix of the channels that announce a result;
+--       a task's key and channel have the same suffix
 -- Returns: nothing
 local function result_writer(first)
   local call, keys = redis.call, KEYS

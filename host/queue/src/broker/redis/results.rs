@@ -67,7 +67,7 @@ impl RedisResults {
         Ok(())
     }
 
-    /// How long results are kept, in seconds; 0 for ever.
+    /// How long results are kept, in seconds; 0 means forever.
     pub(super) fn ttl_seconds(&self) -> u64 {
         self.ttl_seconds
     }
@@ -76,7 +76,7 @@ impl RedisResults {
     pub(super) async fn there(&self, task_ids: &[&str]) -> Result<Vec<bool>, BrokerError> {
         let purged = &purged_body();
         let asked = task_ids.iter().map(|task_id| async move {
-            // The beginning, in which each character of the id is escaped at worst.
+            // The beginning is enough, even if each character of the id is escaped.
             let mut command = cmd("GETRANGE");
             command.arg(self.keys.result(task_id)).arg(0);
             command.arg(6 * task_id.len() + purged.len() + 32);
@@ -113,8 +113,8 @@ impl RedisResults {
         };
     }
 
-    /// The same; says for each whether it was written. On a Cluster each key may be on another node, and none waits for
-    /// a node that does not answer.
+    /// Writes states and results one by one, and says for each whether it was written. On a Cluster each key may be on
+    /// a different node, and no write waits for a node that does not answer.
     pub(super) async fn write_each(
         &self,
         records: &[&ResultRecord<'_>],
@@ -134,7 +134,7 @@ impl RedisResults {
         Ok(written)
     }
 
-    /// Writes a state, then the result: whoever sees a result sees the state as well.
+    /// Writes a state, then the result, so a reader that sees the result also sees the state.
     async fn write_one(&self, record: &ResultRecord<'_>) -> Result<bool, BrokerError> {
         let state = self.keys.state(&record.task_id);
         let result = self.keys.result(&record.task_id);
@@ -161,7 +161,7 @@ impl RedisResults {
         }
     }
 
-    /// What tells those who wait of a result. Nobody depends on it: they look as well.
+    /// The messages that announce a result to waiting clients. No client depends on them: each also looks for itself.
     fn notices(&self, record: &ResultRecord<'_>) -> impl Iterator<Item = Cmd> {
         let reply = (record.reply_to.as_ref()).map(|inbox| self.keys.reply(inbox));
         let channels = [Some(self.keys.done(&record.task_id)), reply];
@@ -228,7 +228,7 @@ impl Results for RedisResults {
     ) -> Result<Option<TaskResult>, BrokerError> {
         // A timeout beyond the range of the clock means no timeout.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        // The wake-up is registered before the result is looked for, so that nothing falls in between.
+        // The wake-up is registered before the result is looked for, so nothing is missed in between.
         let mut watch = self.waits.watch(task_id).await;
         loop {
             let poll = Instant::now() + WAIT_POLL;

@@ -1,8 +1,8 @@
-//! Sentinels: who the master is, and when it is another.
+//! Sentinels: which server is the master, and when that changes.
 //!
-//! All are asked, and the one with the latest election is believed: during a planned failover the Sentinel that leads it knows
-//! first. Their announcements are listened to, so that a new master is followed before the old one sends its clients away.
-//! Must not know what is done with the master.
+//! All are asked, and the answer of the latest election counts: during a planned failover, the Sentinel that leads it
+//! knows first. Their announcements are followed as well, to move to a new master before the old one disconnects its
+//! clients. Must not know what is done with the master.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -22,16 +22,16 @@ use super::tls::Tls;
 
 /// How long a Sentinel may take to answer.
 const ANSWER: Duration = Duration::from_secs(1);
-/// How long the others have once one has answered.
+/// How long the others may take once one has answered.
 const OTHERS: Duration = Duration::from_millis(200);
-/// How often they are asked without an announcement, in case that one is lost.
+/// How often they are asked without an announcement, in case one is lost.
 const LOOK: Duration = Duration::from_secs(5);
 /// What they announce when a master has or gets a successor.
 const ANNOUNCEMENTS: [&str; 3] = ["+switch-master", "+promoted-slave", "+failover-end"];
 
 /// The Sentinels of a master.
 pub(super) struct Sentinels {
-    /// Each with the credentials of Sentinels.
+    /// Each with the Sentinels' credentials.
     nodes: Vec<ConnectionInfo>,
     name: String,
     /// The master's credentials and database.
@@ -57,12 +57,12 @@ impl Sentinels {
         }
     }
 
-    /// How often they have named another master.
+    /// How many times they have named another master.
     pub(super) fn switches(&self) -> u64 {
         *self.switches.borrow()
     }
 
-    /// Returns once they have named another since then.
+    /// Returns once they have named another master since then.
     pub(super) async fn switched(&self, since: u64) {
         let mut switches = self.switches.subscribe();
         // The sender lives as long as this.
@@ -99,14 +99,14 @@ impl Sentinels {
         Ok(info)
     }
 
-    /// The master as one Sentinel names it, and the number of the election that made it one.
+    /// The master as one Sentinel names it, and the number of the election that made it master.
     async fn ask(&self, sentinel: &ConnectionInfo, tls: &Tls) -> RedisResult<(u64, Node)> {
         let mut link = Link::open(sentinel, tls, Some(ANSWER)).await?;
         let (mut address, mut state) = (cmd("SENTINEL"), cmd("SENTINEL"));
         address.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
         let address: Option<(String, u16)> = address.query_async(&mut link).await?;
         let Some((host, port)) = address else {
-            let text = "the Sentinel knows no master of this name";
+            let text = "the Sentinel knows no master with this name";
             return Err((redis::ErrorKind::MasterNameNotFoundBySentinel, text).into());
         };
         state.arg("MASTER").arg(&self.name);
@@ -154,12 +154,12 @@ async fn listen(sentinels: Weak<Sentinels>, node: ConnectionInfo, tls: Tls) {
         let Some(sentinels) = sentinels.upgrade() else {
             return;
         };
-        // What it finds is noted; where none answers, the next look may.
+        // The answer is noted. If no Sentinel answers, the next look may succeed.
         let _ = sentinels.master(&tls).await;
     }
 }
 
-/// Listens until the connection breaks. Each announcement about the master makes it look.
+/// Listens until the connection breaks. Each announcement about the master makes it ask.
 async fn hear(sentinels: &Weak<Sentinels>, node: &ConnectionInfo, tls: &Tls) -> RedisResult<()> {
     let opening = async {
         let socket = socket::connect(node, tls).await?;

@@ -1,4 +1,4 @@
-//! The Redis that the settings name: its place, its kind, and what is known of the right to hint.
+//! The Redis that the settings name: where it is, what kind it is, and whether hints are allowed there.
 //!
 //! Must not know what is stored there.
 
@@ -65,7 +65,7 @@ impl Server {
         }
     }
 
-    /// What is known of the right to publish and subscribe.
+    /// What is known about the right to publish and subscribe.
     pub(super) fn hints(&self) -> &Hints {
         &self.hints
     }
@@ -84,7 +84,7 @@ impl Server {
         }
     }
 
-    /// Opens a connection for subscriptions, and says how often its master had been replaced by then.
+    /// Opens a connection for subscriptions. Also returns how many times its master had been replaced by then.
     pub(super) async fn open_pubsub(&self) -> RedisResult<(PubSub, u64)> {
         match &self.endpoint {
             Endpoint::One(target) => {
@@ -127,7 +127,8 @@ fn endpoint(settings: &RedisServer) -> RedisResult<Endpoint> {
     })
 }
 
-/// Refuses a URL whose credentials can't be told from the rest: another server would be asked, or part of them shown.
+/// Refuses a URL whose credentials can't be told from the rest; otherwise the wrong server would be used, or part of
+/// the credentials shown.
 fn check_encoded(url: &str, place: &str) -> Result<(), BrokerError> {
     unencoded(url).map_or(Ok(()), |found| {
         Err(BrokerError::Invalid(format!(

@@ -79,7 +79,7 @@ end
 local function settle(section, reclaims)
   local consumer, known, lowest, highest, leased, channel, short, long = unpack(arguments, at, at + 7)
   at, leased, short, long = at + 8, tonumber(leased), tonumber(short), tonumber(long)
-  -- Without a reclaim in between, the short form needs no look at each lease.
+  -- Without a reclaim in between, the short form needs no check of each lease.
   local unchanged = short > 0 and known == reclaims
   local short_is_held, is_held = nil, function() return false end
   if unchanged then

@@ -20,7 +20,7 @@ struct Section<'a> {
     members: Vec<&'a SettleRequest<'a>>,
 }
 
-/// A script's answer: which of the call's deliveries had lost their leases, and each section's reclaims,
+/// The script's answer: which of the call's deliveries had lost their leases, each section's counter of reclaims, and
 /// whether a hint was refused.
 type Answer = (Vec<usize>, Vec<Option<u64>>, bool);
 
@@ -32,7 +32,7 @@ pub(super) async fn settle(
     if !broker.results_in_step {
         write_results(broker, batch, &mut answers).await?;
     }
-    // Sent one behind the other: none waits for the answer of another, which may be on a node that does not answer.
+    // None waits for another's answer, which may be due from a node that does not answer.
     let calls = calls(broker, sections(batch, &answers))
         .into_iter()
         .map(|sections| step(broker, sections));
@@ -59,7 +59,7 @@ pub(super) async fn settle(
     Ok(answers)
 }
 
-/// Writes the results of a batch. Those that can't be written now have no other answer.
+/// Writes the results of a batch. A delivery whose result can't be written now is answered as unreachable.
 async fn write_results(
     broker: &RedisBroker,
     batch: &[SettleRequest<'_>],
@@ -121,8 +121,8 @@ fn calls<'a>(
     calls
 }
 
-/// Settles the deliveries of these sections. Gives back their places, and which of them had lost their lease; none if the
-/// server that has them does not answer.
+/// Settles the deliveries of these sections. Returns their positions and which of them had lost their leases, or
+/// `None` if the server that has them does not answer.
 async fn step(
     broker: &RedisBroker,
     sections: Vec<Section<'_>>,
@@ -206,7 +206,7 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
     command
 }
 
-/// What is written in the same step, where results are.
+/// The result to write in the same step, if results are where the queue is.
 fn record<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Option<&'a ResultRecord<'a>> {
     settle.record.as_ref().filter(|_| broker.results_in_step)
 }
@@ -224,8 +224,8 @@ fn ending_id<'a>(settle: &'a SettleRequest<'_>) -> Option<&'a str> {
     settle.lease.noted_id.as_deref().filter(|_| ends)
 }
 
-/// The first deliveries of a section are passed in the short form as far as they have it. The order stays: if a
-/// task ended twice, the last result counts.
+/// The leading deliveries of a section that have a short form are passed in it. The order is kept: if a task ended
+/// twice, the last result counts.
 fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
     let every_lease = || section.members.iter().map(|settle| &*settle.lease);
     let leased = || every_lease().filter(|lease| !lease.acknowledged);
@@ -282,7 +282,7 @@ fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>) {
     match &*settle.settlement {
         Settlement::Complete => {}
         Settlement::Retry { at, message } => {
-            // By the server's clock: the worker's may be another.
+            // By the server's clock; the worker's may differ.
             write_due_in(command, broker, at.since(broker.clock.now()));
             write_json(command, message);
         }

@@ -1,7 +1,7 @@
 //! A socket to a server: TCP, TLS or a Unix socket.
 //!
-//! The client crate greets the server (user, password, database), also where it doesn't read the replies afterwards. Must
-//! not know what is asked.
+//! The client crate greets the server (user, password, database), even if it doesn't read the replies afterwards.
+//! Must not know what is asked.
 
 use std::io;
 use std::pin::Pin;
@@ -31,8 +31,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for S {}
 /// An open socket.
 pub(super) type Socket = Box<dyn Stream>;
 
-/// Opens a socket to the server and greets it, for replies that the crate doesn't read. Returns the number by which a
-/// read on it can be ended, if it is asked for and the user may do so.
+/// Opens a socket to the server and greets it, for replies that the crate doesn't read. Returns the client number
+/// for ending a read on it, if that is wanted and allowed.
 pub(super) async fn open(
     info: &ConnectionInfo,
     tls: &Tls,
@@ -66,7 +66,7 @@ pub(super) async fn open(
     }
 }
 
-/// The connection's number, where CLIENT is allowed: some servers and users have to do without.
+/// The connection's client number, if CLIENT is allowed: some servers and users do without.
 async fn number(connection: &mut MultiplexedConnection) -> RedisResult<Option<i64>> {
     let mut ask = cmd("CLIENT");
     let number: i64 = match ask.arg("ID").query_async(connection).await {
@@ -110,7 +110,7 @@ pub(super) async fn connect(info: &ConnectionInfo, tls: &Tls) -> RedisResult<Soc
             tls_params: None,
         } => {
             let name = ServerName::try_from(host.clone()).map_err(|error| {
-                let text = "the server's name can't be one of a certificate";
+                let text = "the server's name is not one that a certificate can have";
                 RedisError::from((ErrorKind::InvalidClientConfig, text, error.to_string()))
             })?;
             let stream = tcp(host, *port, settings).await?;
@@ -124,7 +124,7 @@ pub(super) async fn connect(info: &ConnectionInfo, tls: &Tls) -> RedisResult<Soc
     })
 }
 
-/// To whichever of the host's addresses answers first.
+/// Connects to whichever of the host's addresses answers first.
 async fn tcp(host: &str, port: u16, settings: &TcpSettings) -> io::Result<TcpStream> {
     let attempts = lookup_host((host, port)).await?;
     let attempts: Vec<_> = attempts

@@ -19,7 +19,7 @@ local function acknowledge_all(section, first, count)
   if redis.call('XACK', section.stream, section.group, unpack(entries)) == count then
     return nil
   end
-  -- Those that were held are acknowledged now, and still in the stream. What had been settled before is not.
+  -- Entries whose lease was held are acknowledged now, but still in the stream. Those settled before are not.
   return function(entry) return redis.call('XDEL', section.stream, entry) == 1 end
 end
 

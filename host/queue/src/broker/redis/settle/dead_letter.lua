@@ -1,11 +1,11 @@
--- Part of the script `settle`: adds a message to the dead letters. The oldest beyond the limit go.
+-- Part of the script `settle`: adds a message to the dead letters. The oldest beyond the limit are removed.
 --
 -- KEYS: the section's stream of dead letters, and `index`: the hash that names a task's newest dead letter
 -- ARGV: 2 maximum number of dead letters (empty: no limit);
 --       from `first` on: 1 data, 2 time of the failure, 3 error, 4 retries, 5 task id, 6 the task's name
 -- Returns: nothing
 
--- Removes the oldest dead letters, together with what the index says of them.
+-- Removes the oldest dead letters, with their entries in the index.
 local function trim_dead(dead, index, most)
   local over = redis.call('XLEN', dead) - most
   while over > 0 do
