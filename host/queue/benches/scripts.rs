@@ -1,6 +1,6 @@
 //! Micro-benchmarks of the Redis broker's commands and scripts, on a server of the benchmark's own.
 //!
-//! One figure is one verb on a whole batch, round trip included: the verb before it is not timed.
+//! Each figure is one verb on a whole batch, round trip included. The verbs before it are not timed.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
@@ -77,7 +77,7 @@ enum Verb {
     Settle,
 }
 
-/// Sends, takes and settles a batch; how long the verb took.
+/// Sends, takes and settles a batch; returns how long the verb took.
 async fn cycle(bench: &Bench, size: usize, timed: Verb) -> Duration {
     let batch = messages(size);
     let mut taken = Duration::ZERO;

@@ -1,4 +1,4 @@
-//! The broker's verbs: each one arrow in a message's life, atomic, conditional on the lease.
+//! The broker's verbs: each is one arrow in a message's life, atomic, and conditional on the lease.
 //!
 //! Must not know which brokers there are, except in [`connect`], which picks the configured one.
 
@@ -50,7 +50,7 @@ pub struct ReclaimRequest<'a> {
     pub bytes: usize,
 }
 
-/// What is done about a message whose id is there already.
+/// What to do with a message whose id is already there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnDuplicate {
     /// It is not added, and answered with [`Enqueued::Present`].
@@ -58,12 +58,12 @@ pub enum OnDuplicate {
     Return,
     /// None of the call's messages is added.
     Reject,
-    /// It is added, and its earlier result is deleted.
+    /// It is added, and the result of the earlier one is deleted.
     Run,
 }
 
 impl OnDuplicate {
-    /// Its name, as flags and scripts have it.
+    /// Its name in flags and scripts.
     pub fn name(self) -> &'static str {
         match self {
             Self::Return => "return",
@@ -73,16 +73,16 @@ impl OnDuplicate {
     }
 }
 
-/// What became of a message.
+/// What happened to a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Enqueued {
     /// It was added.
     Added,
-    /// A message of its id is there already.
+    /// A message with its id is already there.
     Present,
 }
 
-/// What a promotion did and found. Its times are of the store's clock.
+/// What a promotion did and found. Times are by the store's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Promoted {
     /// Number of messages that are ready now.
@@ -102,22 +102,23 @@ pub struct Wake {
     pub due: Timestamp,
 }
 
-/// The hot path. When a message is due, the store's clock decides, and so it does on leases. The broker's [`Clock`] only says
-/// how far ahead a time is that a caller has computed by the same clock.
+/// The hot path. The store's clock decides when a message is due and when a lease ends. The broker's [`Clock`] only
+/// tells how far ahead a time is that a caller has computed by that same clock.
 #[async_trait]
 pub trait Broker: Debug + Send + Sync {
     /// How long a lease lasts unless it is extended. The broker's configuration is its only source.
     fn lease_duration(&self) -> Duration;
 
-    /// Adds messages, all or none: those with an `eta` ahead are delayed, the others are ready.
+    /// Adds all the messages, or none: those with an `eta` in the future are delayed, the others are ready.
     async fn enqueue(&self, queue: &str, messages: &[TaskMessage]) -> Result<(), BrokerError>;
 
-    /// The same for messages of which some have ids that their queue is to know ([`TaskMessage::with_id`]). Such an id is
-    /// there while a message of it is ready, delayed or leased in this queue, and after its end as long as its result is
-    /// kept, even if it has none; and, in any queue, while there is a result for it. One answer per message, in order.
+    /// The same for messages of which some have ids that their queue keeps track of ([`TaskMessage::with_id`]). Such an
+    /// id is taken while a message with it is ready, delayed or leased in this queue, and after its end for as long as
+    /// results are kept, even if it has none. It is also taken, in any queue, while there is a result for it. One
+    /// answer per message, in order.
     ///
     /// # Errors
-    /// [`BrokerError::DuplicateId`] if an id is there and is to be refused: then nothing was added.
+    /// [`BrokerError::DuplicateId`] if an id is taken and duplicates are rejected: then nothing was added.
     async fn enqueue_noted(
         &self,
         queue: &str,
@@ -131,7 +132,7 @@ pub trait Broker: Debug + Send + Sync {
     /// Restarts the leases that are still held. One answer per lease, in order.
     async fn extend(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;
 
-    /// Applies the settlements whose lease is still held, each with its result. Those of one queue and consumer
+    /// Applies the settlements whose leases are still held, each with its result. Those of one queue and consumer
     /// are applied in the order of the batch. One answer each, in order.
     async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError>;
 
@@ -141,19 +142,19 @@ pub trait Broker: Debug + Send + Sync {
     /// Makes up to `limit` messages of these queues ready that are due by the store's clock.
     async fn promote(&self, queues: &[Arc<str>], limit: usize) -> Result<Promoted, BrokerError>;
 
-    /// The queues in groups, each of which one call may concern without waiting for the servers of others.
+    /// Splits the queues into groups. A call about one group never waits for the servers of another.
     fn groups<'a>(&self, queues: &'a [Arc<str>]) -> Vec<&'a [Arc<str>]> {
         vec![queues]
     }
 
-    /// Reclaims deliveries whose lease has expired: the caller holds their leases now.
+    /// Reclaims deliveries whose leases have expired; the caller holds their leases from then on.
     async fn reclaim(&self, request: ReclaimRequest<'_>) -> Result<Vec<Delivery>, BrokerError>;
 
-    /// Wake-ups for a promoter of these queues. Some may be lost, so look at least once a second as well.
+    /// Wake-ups for a promoter of these queues. Some may be lost, so also look at least once a second.
     async fn subscribe(&self, queues: &[Arc<str>]) -> Result<mpsc::Receiver<Wake>, BrokerError>;
 }
 
-/// A broker, what operators ask of it, and where its results go.
+/// A broker, what operators can ask it, and where its results go.
 #[derive(Debug, Clone)]
 pub struct Connected {
     /// The hot path.

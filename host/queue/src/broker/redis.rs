@@ -2,7 +2,7 @@
 //! a stream for dead letters.
 //!
 //! Each verb is a file of its own; each state change is one Lua script, atomic on the server. Must not
-//! decide what becomes of a message: it only carries settlements out.
+//! decide what happens to a message: it only carries out settlements.
 
 mod address;
 mod cluster;
@@ -79,10 +79,10 @@ use crate::{
     SettleRequest, Settled, TaskMessage, Wake,
 };
 
-/// The name of a state that is said while it lasts.
+/// The name of a state that is logged while it lasts.
 const FEW_REPLICAS: &str = "few replicas";
 
-/// The broker, and what operators ask of it.
+/// The broker, and what operators can ask it.
 #[derive(Debug)]
 struct RedisBroker {
     connection: Arc<Connection>,
@@ -106,7 +106,7 @@ struct RedisBroker {
     lasting: Lasting,
 }
 
-/// Connects to the server and to that of the results.
+/// Connects to the server, and to the one for results.
 pub(super) async fn connect(
     config: &RedisConfig,
     results: &ResultsConfig,
@@ -167,22 +167,22 @@ pub(super) async fn connect(
 }
 
 impl RedisBroker {
-    /// Says where a settlement has reached too few replicas. It stands: at worst its task runs again after a failover.
+    /// Logs that a settlement has reached too few replicas. It stands: at worst, its task runs again after a failover.
     fn note_replicas(&self, confirmed: &redis::Value) {
         match self.replicas.missing(confirmed) {
             None => self.lasting.over(FEW_REPLICAS, || {
-                tracing::info!("as many replicas as wait_replicas says confirm settlements again");
+                tracing::info!("enough replicas for wait_replicas confirm settlements again");
             }),
             Some(confirmed) => self.lasting.on(FEW_REPLICAS, || {
                 tracing::warn!(
                     confirmed,
-                    "fewer replicas than wait_replicas says confirm settlements in time: tasks that have ended would run again after a failover"
+                    "fewer replicas than wait_replicas asks for confirm settlements in time: after a failover, tasks that have ended may run again"
                 );
             }),
         }
     }
 
-    /// Whether a failure concerns one node of a Cluster, and not all that was asked.
+    /// Whether a failure concerns one node of a Cluster only, and not everything that was asked for.
     fn is_partial(&self, error: &BrokerError) -> bool {
         error.is_transient() && !self.connection.server().topology().keys_are_together()
     }

@@ -1,7 +1,7 @@
-//! The embedded broker: the same promises as on a server, in one file that several processes share.
+//! The embedded broker: the same guarantees as on a server, in one file that several processes share.
 //!
 //! One connection writes and one reads, each on a thread of its own. A wait is woken at once by
-//! changes of its own process, and within milliseconds by changes that another process makes to the file.
+//! changes made in its own process, and within milliseconds by changes that another process makes to the file.
 //! Must not know how the file is laid out: each verb's own module does.
 
 mod changes;
@@ -44,7 +44,7 @@ use crate::{
     Promoted, ReclaimRequest, SettleRequest, Settled, SqliteConfig, TaskMessage, Wake,
 };
 
-/// Opens the file, creating it where it is missing.
+/// Opens the file, and creates it if it is missing.
 pub(super) async fn connect(
     config: &SqliteConfig,
     clock: Arc<dyn Clock>,
@@ -180,7 +180,7 @@ impl Broker for Sqlite {
         let _waiting = (!request.block.is_zero()).then(|| self.wakes.waiting());
         let over = tokio::time::sleep(request.block);
         tokio::pin!(over);
-        // Registered before the first look, so that nothing falls between.
+        // Registered before the first look, so nothing is missed in between.
         let mut changed = self.wakes.ready();
         let mut deliveries = self.lease(&request).await?;
         while deliveries.is_empty() && !request.block.is_zero() {
@@ -190,7 +190,7 @@ impl Broker for Sqlite {
                 // The sender lives as long as this broker.
                 _ = changed.changed() => {}
             }
-            // The lock is worth taking only where there is something to lease.
+            // The lock is worth taking only if there is something to lease.
             if self.any_ready(request.queues).await? {
                 deliveries = self.lease(&request).await?;
             }
@@ -233,7 +233,7 @@ impl Broker for Sqlite {
             .reader
             .run(move |file| Ok(promote::next_of(file, &all)?))
             .await?;
-        // The lock is worth taking only where there is something to move.
+        // The lock is worth taking only if there is something to move.
         if next.is_none_or(|next| next > now) {
             let moved = 0;
             return Ok(Promoted { moved, next, now });

@@ -1,5 +1,5 @@
-//! What the settings or a URL say of where Redis is: a single server (TCP, TLS or a Unix socket), a master that Sentinels
-//! name, or a Cluster.
+//! Where Redis is, according to the settings or a URL: a single server (TCP, TLS or a Unix socket), a master that
+//! Sentinels name, or a Cluster.
 //!
 //! Must not know how connections are opened.
 
@@ -15,7 +15,7 @@ use crate::RedisServer;
 pub(super) enum Address {
     Server(Box<ConnectionInfo>),
     Master {
-        /// Each with the credentials of Sentinels.
+        /// Each with the Sentinels' credentials.
         sentinels: Vec<ConnectionInfo>,
         name: String,
         /// The master's credentials and database.
@@ -97,8 +97,8 @@ fn of_url(url: &str, settings: &RedisServer) -> RedisResult<Address> {
     }
 }
 
-/// `[user:password@]host:port,host:port/master/db`. The credentials are the master's; those of the Sentinels are settings of
-/// their own, or `?sentinel_username=…&sentinel_password=…`.
+/// `[user:password@]host:port,host:port/master/db`. The credentials are the master's; those of the Sentinels are
+/// separate settings, or `?sentinel_username=…&sentinel_password=…`.
 fn sentinel(rest: &str, scheme: &str, settings: &RedisServer) -> RedisResult<Address> {
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (nodes, path) = nodes(rest, scheme)?;
@@ -127,7 +127,7 @@ fn sentinel(rest: &str, scheme: &str, settings: &RedisServer) -> RedisResult<Add
     })
 }
 
-/// The credentials of Sentinels.
+/// The Sentinels' credentials.
 fn sentinels_own(query: &str, settings: &RedisServer) -> RedisResult<RedisConnectionInfo> {
     let mut username = settings.sentinel_username.clone();
     let mut password = (settings.sentinel_password.as_ref()).map(|secret| secret.0.clone());
@@ -140,7 +140,7 @@ fn sentinels_own(query: &str, settings: &RedisServer) -> RedisResult<RedisConnec
             "sentinel_password" => password = Some(value),
             _ => {
                 return Err(wrong(
-                    "the URL of Sentinels takes ?sentinel_username=… and sentinel_password=… only; a # or ? in a password is written %23 or %3F",
+                    "a URL of Sentinels takes only ?sentinel_username=… and sentinel_password=…; write a # or ? in a password as %23 or %3F",
                 ));
             }
         }
@@ -183,7 +183,7 @@ fn cluster(rest: &str, scheme: &str) -> RedisResult<Address> {
 
 /// The nodes of a URL, each with the URL's credentials, and what follows the first slash.
 fn nodes<'a>(rest: &'a str, scheme: &str) -> RedisResult<(Vec<ConnectionInfo>, &'a str)> {
-    // A password may hold a slash only in its encoded form, so the first one ends the hosts.
+    // A slash in a password must be encoded, so the first one ends the hosts.
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let (credentials, hosts) = match authority.rsplit_once('@') {
         Some((credentials, hosts)) => (format!("{credentials}@"), hosts),

@@ -1,9 +1,9 @@
--- Reads the records that changed after a revision. Those that are larger than records may be are left on the server.
+-- Reads the records that changed after a revision. Records above the maximum size are left on the server.
 --
 -- KEYS: 1 hash of records, 2 sorted set of revisions, 3 counter of revisions
 -- ARGV: 1 revision that the caller knows, 2 maximum size of a record
--- Returns: the revision now, and for each record the module's name, its revision, its size, and the record. A
---          registry that is behind the caller has been replaced by another: then all of them
+-- Returns: the current revision, and for each record the module's name, its revision, its size, and the record. If
+-- the registry is behind the caller, it has been replaced by another: then all records
 local known, revision = tonumber(ARGV[1]), tonumber(redis.call('GET', KEYS[3]) or 0)
 if revision == known then
   return {revision, {}}

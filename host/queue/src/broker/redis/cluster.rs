@@ -1,8 +1,8 @@
 //! A Redis Cluster: each request goes to the master that has its slot, and follows it when the slot moves.
 //!
-//! What was not carried out for certain is sent again for a while: after MOVED, ASK, TRYAGAIN or CLUSTERDOWN, and where no
-//! connection could be opened. A master that does not answer is in trouble until it answers or has a successor; only requests for its
-//! slots wait for that. Must not know what requests are about.
+//! What was certainly not carried out is sent again for a while: after MOVED, ASK, TRYAGAIN or CLUSTERDOWN, and if no
+//! connection could be opened. A master that does not answer is in trouble until it answers or has a successor; only
+//! requests for its slots wait for that. Must not know what requests are about.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -25,11 +25,11 @@ use crate::Lasting;
 
 /// A master that takes longer for an answer is in trouble.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
-/// How long a request is sent again and again. A plain client of a Cluster has recovered from a failover by then.
+/// How long a request is retried. A plain client of a Cluster has recovered from a failover by then.
 const PERSISTENCE: Duration = Duration::from_secs(6);
-/// Between two attempts.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How often a master in trouble is looked at.
+/// How often a master in trouble is checked.
 const LOOK: Duration = Duration::from_millis(200);
 /// How long a node may take to say who has which slots.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -41,9 +41,9 @@ struct State {
     seeds: Vec<ConnectionInfo>,
     tls: Tls,
     known: Mutex<Known>,
-    /// Counts what changes in `known`, for those who wait.
+    /// Counts the changes of `known`, for those who wait.
     changes: watch::Sender<u64>,
-    /// Held while a node is asked who has which slots; when that last was.
+    /// Held while a node is asked who has which slots; holds when that last happened.
     asking: tokio::sync::Mutex<Option<Instant>>,
     lasting: Lasting,
 }
@@ -99,7 +99,7 @@ impl Cluster {
                 Remedy::Ask(node) => ask = Some(node),
                 Remedy::Moved(node) => {
                     self.0.moved(slot, node);
-                    // So that a master whose own view is old isn't asked over and over.
+                    // So a master whose own view is old isn't asked over and over.
                     tokio::time::sleep(PAUSE / 10).await;
                 }
                 Remedy::Again => tokio::time::sleep(PAUSE).await,
@@ -133,7 +133,7 @@ impl Cluster {
         self.0.trouble(node);
     }
 
-    /// Whether this failure says that the node can't serve, which is noted.
+    /// Whether this failure says that the node can't serve; if so, that is noted.
     pub(super) fn blames(&self, node: &Node, error: &RedisError) -> bool {
         let blamed = is_trouble(error);
         if blamed {
@@ -147,7 +147,7 @@ impl Cluster {
         self.0.known().is_troubled(Slot::of(key.as_bytes()))
     }
 
-    /// Returns as soon as the master that has this key is in trouble, or is in none, as asked.
+    /// Returns once the master that has this key is in trouble, or no longer in trouble, as requested.
     pub(super) async fn until_troubled(&self, key: &str, troubled: bool) {
         let slot = Slot::of(key.as_bytes());
         let reached = |state: &State| state.known().is_troubled(slot) == troubled;
@@ -173,7 +173,7 @@ impl State {
             .send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Waits until what is known has this in it.
+    /// Waits until what is known contains what `look` looks for.
     async fn until<T>(&self, look: impl Fn(&Self) -> Option<T>) -> T {
         let mut changes = self.changes.subscribe();
         loop {
@@ -214,7 +214,7 @@ impl State {
         self.changed();
     }
 
-    /// Sends it to the master of the slot, once there is one that answers.
+    /// Sends it to the slot's master, once there is one that answers.
     async fn send_once(
         self: &Arc<Self>,
         slot: Slot,
@@ -254,7 +254,7 @@ impl State {
         answer
     }
 
-    /// Sends it to a node that the slot is on its way to.
+    /// Sends it to a node that the slot is being moved to.
     async fn ask(&self, node: &Node, request: Request<'_>) -> Result<Value, Unsent> {
         let asking = request.asking();
         let answer = self.node(node).send(Request::Several(&asking)).await?;
@@ -286,7 +286,7 @@ impl State {
         Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text).into())
     }
 
-    /// Asks all nodes who has which slots, and believes the first; unless that was done since `wanted`.
+    /// Asks all nodes who has which slots, and takes the first answer; unless that was done since `wanted`.
     async fn learn(&self, wanted: Instant) -> RedisResult<()> {
         let mut asked = self.asking.lock().await;
         if asked.is_some_and(|at| at >= wanted) {
@@ -326,7 +326,7 @@ impl State {
         Err(failure)
     }
 
-    /// Notes that a node doesn't answer, and looks after it until it does or has a successor.
+    /// Notes that a node doesn't answer, and watches it until it does or has a successor.
     fn trouble(self: &Arc<Self>, node: &Node) {
         let mut known = self.known();
         if known.troubled.contains(node) {
@@ -347,7 +347,7 @@ impl State {
     }
 }
 
-/// Returns once the node answers or has no slots any more.
+/// Returns once the node answers or no longer has any slots.
 async fn look_after(cluster: Weak<State>, node: Node) {
     let ping = cmd("PING");
     loop {
@@ -364,7 +364,7 @@ async fn look_after(cluster: Weak<State>, node: Node) {
             return state.well(&node);
         }
         state.lasting.on(&node.to_string(), || {
-            tracing::warn!(%node, "a node of the Redis Cluster does not answer; its queues wait, others go on");
+            tracing::warn!(%node, "a node of the Redis Cluster does not answer; its queues wait, the others continue");
         });
         drop(state);
         tokio::time::sleep(LOOK).await;

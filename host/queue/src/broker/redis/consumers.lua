@@ -1,8 +1,8 @@
 -- Prepended to the scripts that forget consumers.
 --
--- forget_consumers(stream, group, is_wanted) forgets the consumers that hold nothing and that is_wanted picks, by the fields
--- of XINFO CONSUMERS. Deleting a consumer drops what it holds, so the look and the deletion are one step. Returns how many
--- were forgotten, or the server's error.
+-- forget_consumers(stream, group, is_wanted) forgets the consumers that hold nothing and that is_wanted selects by the
+-- fields of XINFO CONSUMERS. Deleting a consumer drops what it holds, so the check and the deletion are one step.
+-- Returns how many were forgotten, or the server's error.
 local function forget_consumers(stream, group, is_wanted)
   local consumers = redis.pcall('XINFO', 'CONSUMERS', stream, group)
   if consumers.err then

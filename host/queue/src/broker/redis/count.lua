@@ -2,7 +2,7 @@
 --
 -- KEYS: 1 hash of the canary's counts
 -- ARGV: 1 seconds to keep them, then for each count: field, how many more
--- Returns: for each count what it is now, nil where nothing was ever counted
+-- Returns: for each count its new value, nil if nothing was ever counted
 local fields = {}
 for n = 2, #ARGV, 2 do
   fields[#fields + 1] = ARGV[n]

@@ -1,4 +1,4 @@
-//! Reading dead letters: lists, and one by its own id or its task's.
+//! Reading dead letters: lists them, or finds one by its own id or its task's.
 //!
 //! Must not change any.
 
@@ -11,7 +11,7 @@ use super::RedisBroker;
 use super::entry::EntryId;
 use crate::{BrokerError, DeadLetter, DeadLetterRange, TaskMessage};
 
-/// Dead letters read at once in the search for a task.
+/// Dead letters read at a time when searching for a task.
 const PAGE: usize = 500;
 
 /// A dead letter with its stored bytes.
@@ -30,7 +30,7 @@ pub(super) async fn list(
     Ok(found.into_iter().map(|found| found.letter).collect())
 }
 
-/// The dead letter of this id, its own or its task's; then the newest.
+/// The dead letter with this id, its own or its task's (then the newest).
 pub(super) async fn find(
     broker: &RedisBroker,
     queue: &str,
@@ -48,7 +48,7 @@ pub(super) async fn find(
     }
 }
 
-/// The dead letter with this id of its own.
+/// The dead letter whose own id this is.
 async fn entry(broker: &RedisBroker, queue: &str, id: &str) -> Result<Option<Found>, BrokerError> {
     let mut command = cmd("XRANGE");
     command.arg(broker.keys.dlq(queue)).arg(id).arg(id);
@@ -70,7 +70,7 @@ async fn indexed(
     Ok(found.filter(|found| found.letter.task_id == task))
 }
 
-/// Looks through all: another system may have added it, or the index named another one of the same task.
+/// Looks through all: another system may have added it, or the index names another one of the same task.
 async fn search(
     broker: &RedisBroker,
     queue: &str,
@@ -154,7 +154,7 @@ fn found(id: String, mut fields: HashMap<String, Vec<u8>>) -> Found {
     letter.data = String::from_utf8_lossy(&data).into_owned();
     letter.original_message = TaskMessage::decode(&data).ok();
     if let Some(message) = &letter.original_message {
-        // A dead letter of another system may leave these out; the message has them.
+        // A dead letter written by another system may lack these; the message has them.
         if letter.task_id.is_empty() {
             letter.task_id = message.id.to_string();
         }

@@ -1,7 +1,7 @@
 -- Prepended to the scripts that delay messages.
 --
--- due_time(text) returns when a message is due, in seconds since 1970, as text. `text` is that time, or, after a +, how
--- many seconds it is away by the server's clock.
+-- due_time(text) returns when a message is due, in seconds since 1970, as text. `text` is that time, or a + and the
+-- number of seconds until then, by the server's clock.
 local function due_time(text)
   if string.sub(text, 1, 1) ~= '+' then
     return text

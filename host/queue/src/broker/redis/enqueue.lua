@@ -1,25 +1,25 @@
--- Adds messages to a queue: all or none, except for those that are there already. Follows hint.lua,
+-- Adds messages to a queue: all or none, except those that are already there. Follows hint.lua,
 -- due.lua and ids.lua.
 --
 -- KEYS: 1 stream, 2 sorted set of delayed messages, 3 sorted set of noted ids
 -- ARGV: 1 maximum number of messages, ready, leased and delayed ones (empty: no limit); 2 channel for wake-ups;
---       3 what is done if a message of a noted id is there: return (it is left out), reject or run (both are added);
+--       3 what to do if a message with a noted id is there: return (it is left out), reject or run (both are added);
 --       4 now, in seconds since 1970 (empty: the server's time);
 --       then for each message:
 --         1 id
 --         2 empty: the id is not noted; N: it is; E: it is, and there is a result for it
 --         3 when it is due: empty for now, otherwise see due.lua
 --         4 data
--- Returns: {0, whether the hint was refused, then the positions (from 0) of messages that were there already}, or, if
+-- Returns: {0, whether the hint was refused, then the positions (from 0) of messages that were already there}, or, if
 --          nothing was added:
 --          {1, number of messages in the queue} if there is no room for all,
---          {2, position of the first message that is there already, number of such messages}
+--          {2, position of the first message that is already there, number of such messages}
 local stream, delayed, ids = KEYS[1], KEYS[2], KEYS[3]
 local limit, channel, on_duplicate = ARGV[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = tonumber(ARGV[4]) or time[1] + time[2] / 1000000
 
--- The arguments' places of the messages to add; positions of those that are there.
+-- The positions of the arguments of the messages to add; the positions of messages that are already there.
 local to_add, there, given, forgotten = {}, {}, {}, false
 
 local function is_there(id, mark)
@@ -74,7 +74,7 @@ for _, n in ipairs(to_add) do
     redis.call('ZADD', ids, LIVE, id)
   end
 end
--- Lua can pass on a few thousand arguments at most.
+-- Lua can pass on at most a few thousand arguments.
 for n = 1, #late, 2000 do
   redis.call('ZADD', delayed, unpack(late, n, math.min(n + 1999, #late)))
 end

@@ -1,6 +1,6 @@
 //! Adding messages to a queue.
 //!
-//! Without a limit to check and without delayed messages, a transaction of plain commands is enough: it takes
+//! Without a limit to check and without delayed messages, a transaction of plain commands is enough. It takes
 //! the server a third less time than the script.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::replicas::Replicas;
 use super::script::ENQUEUE;
 use crate::{BrokerError, Enqueued, OnDuplicate, Results as _, TaskMessage};
 
-/// One step of the server, so that it is all or nothing; a longer one would block all other clients.
+/// All or nothing needs one step of the server; a longer one would block all other clients.
 const MAX_BATCH: usize = 100_000;
 
 pub(super) async fn enqueue(
@@ -37,8 +37,8 @@ pub(super) async fn enqueue(
     add(broker, queue, OnDuplicate::Run, marked).await.map(drop)
 }
 
-/// The same for messages of which some have ids that are noted. The queue's own keys say whether one is queued or runs, and
-/// it is remembered as long as its result is kept. A result of a message whose id was not noted is looked up before.
+/// The same for messages of which some have noted ids. The queue's own keys say whether one is queued or running, and
+/// remember it for as long as its result is kept. Results of messages whose ids were not noted are looked up first.
 pub(super) async fn enqueue_noted(
     broker: &RedisBroker,
     queue: &str,
@@ -53,7 +53,7 @@ pub(super) async fn enqueue_noted(
     let ids: Vec<&str> = noted().map(|message| &*message.id).collect();
     let mut ended = vec![false; ids.len()].into_iter();
     if on_duplicate == OnDuplicate::Run {
-        // Before the messages are added: who waits for their results from now on gets the new ones.
+        // Before the messages are added, so clients that wait for their results from now on get the new ones.
         try_join_all(ids.iter().map(|id| broker.results.delete(id))).await?;
     } else {
         ended = broker.results.there(&ids).await?.into_iter();
@@ -84,7 +84,7 @@ fn check(messages: &[TaskMessage]) -> Result<(), BrokerError> {
     messages.iter().try_for_each(TaskMessage::check_size)
 }
 
-/// Adds messages by the script, each with its mark. Returns the places of those that were there already.
+/// Adds messages by the script, each with its mark. Returns the positions of those that were already there.
 async fn add<'a>(
     broker: &RedisBroker,
     queue: &str,
@@ -144,7 +144,7 @@ async fn add<'a>(
     }
 }
 
-/// Writes when a message is due that is to wait for this long: by the server's clock, unless a test's clock stands in for it.
+/// Writes when a message is due that must wait for this long: by the server's clock, unless a test's clock stands in.
 pub(super) fn write_due_in(command: &mut Cmd, broker: &RedisBroker, delay: Duration) {
     match broker.clock.of_stores() {
         Some(now) => command.arg(now.after(delay).as_seconds()),
@@ -152,7 +152,7 @@ pub(super) fn write_due_in(command: &mut Cmd, broker: &RedisBroker, delay: Durat
     };
 }
 
-/// Writes the time that a script goes by: empty for the server's own.
+/// Writes the time for a script to use: empty for the server's own.
 pub(super) fn write_now(command: &mut Cmd, broker: &RedisBroker) {
     match broker.clock.of_stores() {
         Some(now) => command.arg(now.as_seconds()),
@@ -160,10 +160,10 @@ pub(super) fn write_now(command: &mut Cmd, broker: &RedisBroker) {
     };
 }
 
-/// Room for the command of a small message, so that it is not moved while it is written.
+/// Room for the command of a small message, so it isn't moved while it is written.
 const USUAL_SIZE: usize = 320;
 
-/// Written out, so that it can follow a slot that moves.
+/// Written out as MULTI and EXEC, so it can follow a slot that moves.
 fn transaction(stream: &str, messages: &[TaskMessage], replicas: Replicas) -> Pipeline {
     let mut transaction = Pipeline::with_capacity(messages.len() + 3);
     let several = messages.len() > 1;
@@ -184,9 +184,9 @@ fn transaction(stream: &str, messages: &[TaskMessage], replicas: Replicas) -> Pi
     transaction
 }
 
-/// Writes a message straight into the command: no copy in between.
+/// Writes a message straight into the command, without a copy in between.
 pub(super) fn write_json(command: &mut Cmd, message: &TaskMessage) {
     if let Err(error) = message.write(command.writer_for_next_arg()) {
-        unreachable!("there is always memory for more: {error}");
+        unreachable!("writing to memory can't fail: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Stream entries as the server answers them, and the deliveries they become.
+//! Stream entries as the server returns them, and the deliveries made of them.
 //!
 //! Must not know which command read them.
 
@@ -44,11 +44,11 @@ impl fmt::Display for EntryId {
 pub(super) struct Recipient<'a> {
     pub(super) queue: &'a Arc<str>,
     pub(super) consumer: &'a Arc<str>,
-    /// The queue's reclaims known before the entries were asked for.
+    /// The queue's counter of reclaims as known before the entries were asked for.
     pub(super) reclaims: Option<u64>,
 }
 
-/// What matters of an entry to a delivery.
+/// The parts of an entry that a delivery needs.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: SharedStr,
@@ -56,7 +56,7 @@ pub(super) struct Entry {
     pub(super) data: Option<Stored>,
     /// The field `task_id`, unless it is empty.
     pub(super) task_id: Option<SharedStr>,
-    /// How often it has been delivered, this time included.
+    /// How often it has been delivered, including this time.
     pub(super) deliveries: u32,
 }
 
@@ -82,7 +82,7 @@ impl Entry {
         };
         let task_id = match (self.task_id, &payload) {
             (Some(id), _) => id,
-            // Chicory for Python leaves it out when a message becomes due.
+            // Chicory for Python omits it when a message becomes due.
             (None, Payload::Message(message)) => message.id.clone(),
             (None, Payload::Encoded | Payload::Unreadable(_)) => SharedStr::default(),
         };
@@ -118,7 +118,7 @@ impl FromRedisValue for Entry {
             // Without a field `data`, the size is negative.
             data: (u64::try_from(size).ok()).map(|size| Stored::first(data.into(), size)),
             task_id: text(task_id.into()).filter(|id| (1..=MAX_ID_BYTES).contains(&id.len())),
-            // Whoever claims entries by hand can set any number.
+            // Anyone who claims entries by hand can set any number.
             deliveries: u32::try_from(deliveries.max(1)).unwrap_or(u32::MAX),
         })
     }

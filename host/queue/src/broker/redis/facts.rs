@@ -42,7 +42,7 @@ pub(super) async fn facts(broker: &RedisBroker) -> Result<Vec<StoreFacts>, Broke
     Ok(facts.collect())
 }
 
-/// The answer to a command that a user may lack the right to.
+/// The answer to a command that the user may not be allowed to run.
 async fn may<T: FromRedisValue>(broker: &RedisBroker, command: &Cmd) -> Option<T> {
     broker.connection.query(command).await.ok()
 }

@@ -1,8 +1,8 @@
 //! Leasing ready messages, by blocking reads on connections of their own.
 //!
-//! A read's COUNT applies to each stream. So that never more is leased than was asked for, one read covers at
-//! most as many queues as deliveries are wanted; the other queues have their turn in the next reads. Only a read that
-//! waits covers all, since it ends with the first message.
+//! A read's COUNT applies to each stream. To never lease more than was asked for, one read covers at most as many
+//! queues as deliveries are wanted; the other queues get their turn in the next reads. Only a read that waits covers
+//! all queues, since it ends with the first message.
 //! [`Turns`] knows which of many queues are worth a long turn.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::read::Read;
 use crate::fairness::{Backlog, Rotation, share, width};
 use crate::{BrokerError, Delivery, FetchRequest};
 
-/// How often queues are looked at whose servers don't answer.
+/// How often to check queues whose servers don't answer.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Whose turn it is.
@@ -40,7 +40,7 @@ pub(super) async fn fetch(
         return Ok(again);
     }
     fetch_with(broker, &request).await.map_err(|error| {
-        // The connection is dropped already, and so are the idle ones, which broke with it.
+        // The connection is already dropped, and so are the idle ones, which broke with it.
         if spoils_connection(&error) {
             broker.readers.close_idle();
         }
@@ -81,14 +81,14 @@ async fn fetch_with(
         let deliveries = if answers(broker, group) {
             fill(broker, request, group, block).await?
         } else {
-            // The others have their turn; without any, there is nothing to do but wait.
+            // The others get their turn; if there are none, all that is left is to wait.
             if !groups.iter().any(|group| answers(broker, group)) {
                 let stream = broker.keys.stream(group[0]);
                 broker.connection.until_well(&stream, block.min(LOOK)).await;
             }
             Vec::new()
         };
-        // A read may end before its time, where it can't be interrupted.
+        // A read may end early if it can't be interrupted.
         if !deliveries.is_empty() || block.is_zero() || Instant::now() >= deadline {
             return Ok(deliveries);
         }
@@ -96,8 +96,8 @@ async fn fetch_with(
     Ok(Vec::new())
 }
 
-/// Waits for the first message of any queue, where nothing was ready a moment ago. Should more come than are wanted, these
-/// are given back.
+/// Waits for the first message of any queue, if nothing was ready a moment ago. If more messages arrive than are
+/// wanted, the surplus is given back.
 async fn wait_for_any(
     broker: &RedisBroker,
     request: &FetchRequest<'_>,
@@ -116,8 +116,8 @@ async fn wait_for_any(
     Ok(brought.deliveries)
 }
 
-/// Reads without waiting from one group after the other: until there is something, or on a Cluster, where a group is one
-/// queue, a share from each.
+/// Reads without waiting from one group after another: until there is something, or on a Cluster, where a group is
+/// one queue, a share from each.
 async fn look_at_all(
     broker: &RedisBroker,
     request: &FetchRequest<'_>,
@@ -204,7 +204,7 @@ async fn take_turn(
     Ok(deliveries)
 }
 
-/// Reads from a group of queues, and once more from those that may have more, up to the limit.
+/// Reads from a group of queues, then once more from those that may have more, up to the limit.
 async fn fill(
     broker: &RedisBroker,
     request: &FetchRequest<'_>,

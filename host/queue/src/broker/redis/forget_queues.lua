@@ -1,8 +1,8 @@
--- Takes names of queues without keys out of the set, unless they were noted a short time ago: then a message may be on its
+-- Removes the names of queues without keys from the set, unless they were noted recently: then a message may be on its
 -- way whose producer does not note the name again.
 --
 -- KEYS: 1 sorted set of the names of all queues, by the time they were noted
--- ARGV: 1 seconds that are a short time, then the names
+-- ARGV: 1 seconds that count as recent, then the names
 -- Returns: nothing
 local before = redis.call('TIME')[1] - ARGV[1]
 for n = 2, #ARGV do

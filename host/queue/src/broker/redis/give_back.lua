@@ -1,4 +1,4 @@
--- Gives entries back whose leases are still held: they end at once, and their delivery is not counted.
+-- Gives back entries whose leases are still held: the leases end at once, and the delivery is not counted.
 --
 -- KEYS: 1 stream
 -- ARGV: 1 group, 2 consumer, 3 lowest and 4 highest of the entries, 5 milliseconds that a lease lasts, then the

@@ -1,4 +1,4 @@
-//! Giving back what was read, but had no room: anybody may take it again at once, and the delivery is not counted.
+//! Giving back what was read but had no room: anyone may fetch it again at once, and the delivery is not counted.
 //!
 //! Must not know why there was no room.
 
@@ -24,7 +24,7 @@ impl GivenBack {
         }
     }
 
-    /// One of these queues, which is forgotten.
+    /// Takes one of these queues, if any has messages that were given back, and forgets it.
     fn take(&self, among: &[Arc<str>]) -> Option<Arc<str>> {
         let mut queues = self.lock();
         let place = queues.iter().position(|queue| among.contains(queue))?;
@@ -37,7 +37,7 @@ impl GivenBack {
     }
 }
 
-/// Gives back a queue's entries. Where this fails, their leases expire.
+/// Gives back a queue's entries. If this fails, their leases expire.
 pub(super) async fn give_back(
     broker: &RedisBroker,
     queue: &Arc<str>,
@@ -59,12 +59,12 @@ pub(super) async fn give_back(
     match answer {
         Ok(_) => broker.given_back.add(queue),
         Err(error) => {
-            tracing::debug!(%error, "messages without room keep their leases until these expire");
+            tracing::debug!(%error, "messages that had no room stay leased until their leases expire");
         }
     }
 }
 
-/// Takes what was given back to one of the queues, as far as there is room now.
+/// Fetches again what was given back to one of the queues, as far as there is room now.
 pub(super) async fn take_again(
     broker: &RedisBroker,
     request: &FetchRequest<'_>,

@@ -1,7 +1,7 @@
 -- Prepended to the scripts that may only act on leases that are held.
 --
 -- held_leases(stream, group, consumer, lowest, highest, count) returns a function that says whether
--- the consumer holds an entry; each entry is answered with true at most once. lowest and highest
+-- the consumer holds an entry; it returns true at most once for each entry. lowest and highest
 -- bound the entries that will be asked about, count is their number. One page of the consumer's pending
 -- entries usually answers for a whole batch.
 local function held_leases(stream, group, consumer, lowest, highest, count)

@@ -1,6 +1,6 @@
-//! Hints: messages on channels that spare others the time until they look themselves.
+//! Hints: messages on channels that tell others of a change before they would look for it themselves.
 //!
-//! They are optional everywhere. A user without the right to publish or to subscribe loses seconds and no message, and is
+//! They are optional everywhere. A user without the right to publish or subscribe loses seconds but no message, and is
 //! told once which right is missing. Must not know what hints are about.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use redis::RedisError;
 
 use super::fault::is_no_permission;
 
-/// Who may hint, as far as the server has said.
+/// Whether hints are allowed, as far as the server has said.
 #[derive(Debug)]
 pub(super) struct Hints {
     /// What an ACL user needs in order to publish and subscribe.
@@ -28,17 +28,17 @@ impl Hints {
         }
     }
 
-    /// Notes a script's or a command's word on its hints; says once that they are refused.
+    /// Notes whether a script or a command was refused a hint; logs once that hints are refused.
     pub(super) fn note(&self, refused: bool) {
         if refused && !self.refused.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 add_to_user = %self.rights,
-                "the user may not publish or subscribe on Redis: nothing is lost, but waits, retries, delayed tasks and deploys can be up to a second late; add these rights with ACL SETUSER"
+                "the user may not publish or subscribe on Redis: nothing is lost, but results, retries, delayed tasks and deploys can be noticed up to a second late; add these rights with ACL SETUSER"
             );
         }
     }
 
-    /// Whether the error refuses a hint or a subscription, which is noted.
+    /// Whether the error refuses a hint or a subscription; if so, that is noted.
     pub(super) fn refuses(&self, error: &RedisError) -> bool {
         let refused = is_no_permission(error);
         self.note(refused);

@@ -1,4 +1,4 @@
-//! What operators ask of the broker: sizes, delayed messages, consumers, purges.
+//! What operators can ask the broker: sizes, delayed messages, consumers, purges.
 //!
 //! Must not be on a task's path.
 

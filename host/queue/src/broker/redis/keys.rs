@@ -1,4 +1,4 @@
-//! The names of all keys and channels: nothing else builds one.
+//! The names of all keys and channels. No other code builds one.
 //!
 //! Must not know what the keys hold.
 
@@ -48,7 +48,7 @@ impl Keys {
         self.key("ids", queue)
     }
 
-    /// The keys that a queue's messages are under.
+    /// The keys that hold a queue's messages.
     pub(super) fn of_queue(&self, queue: &str) -> [String; 3] {
         KINDS.map(|kind| self.key(kind, queue))
     }
@@ -58,13 +58,13 @@ impl Keys {
         format!("{}:queues", self.prefix)
     }
 
-    /// The counter of reclaims: raised whenever leases pass from one consumer to another. Its key has the older
+    /// The counter of reclaims: incremented whenever leases pass from one consumer to another. Its key has the older
     /// name `takeovers`.
     pub(super) fn reclaims(&self, queue: &str) -> String {
         self.key("takeovers", queue)
     }
 
-    /// The channel that tells promoters of a message due earlier.
+    /// The channel that tells promoters that a message is due earlier.
     pub(super) fn wake(&self, queue: &str) -> String {
         self.key("wake", queue)
     }
@@ -74,12 +74,12 @@ impl Keys {
         self.queue("wake", channel)
     }
 
-    /// The queue that a key belongs to; none for keys of other kinds.
+    /// The queue that a key belongs to; `None` for keys of other kinds.
     pub(super) fn queue_of<'a>(&self, key: &'a str) -> Option<&'a str> {
         KINDS.iter().find_map(|kind| self.queue(kind, key))
     }
 
-    /// Patterns that match all keys of all queues, and may match others.
+    /// Patterns that match all keys of all queues, and possibly others.
     pub(super) fn patterns(&self) -> [String; 3] {
         let prefix = escape(&self.prefix);
         KINDS.map(|kind| format!("{prefix}:{kind}:*"))
@@ -114,12 +114,12 @@ impl ResultKeys {
         }
     }
 
-    /// What all keys of results start with.
+    /// The prefix of all result keys.
     pub(super) fn result_prefix(&self) -> String {
         self.result("").to_string()
     }
 
-    /// What the channels of [`ResultKeys::done`] start with.
+    /// The prefix of the channels of [`ResultKeys::done`].
     pub(super) fn done_prefix(&self) -> String {
         self.done("")
     }
@@ -142,12 +142,12 @@ impl ResultKeys {
         }
     }
 
-    /// The channel that a task's result is published to.
+    /// The channel that a task's result is published on.
     pub(super) fn done(&self, task_id: &str) -> String {
         format!("{}:done:{task_id}", self.prefix)
     }
 
-    /// The channel of a process that waits for results of tasks that it has enqueued itself.
+    /// The channel of a process that waits for the results of tasks it has enqueued itself.
     pub(super) fn reply(&self, inbox: &str) -> String {
         format!("{}:reply:{inbox}", self.prefix)
     }
@@ -173,7 +173,7 @@ impl ResultKeys {
     }
 }
 
-/// A key of a task, written straight into a command: two of them are on each task's path.
+/// A task's key, written straight into a command: each task needs two of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TaskKey<'a> {
     prefix: &'a str,
@@ -195,7 +195,7 @@ impl ToRedisArgs for TaskKey<'_> {
 
 impl ToSingleRedisArg for TaskKey<'_> {}
 
-/// The names of the registry's keys. All but blobs share a slot on Redis Cluster.
+/// The names of the registry's keys. All but the blobs' share a slot on Redis Cluster.
 #[derive(Debug, Clone)]
 pub(super) struct RegistryKeys {
     prefix: String,
@@ -230,7 +230,7 @@ impl RegistryKeys {
         format!("{}:audit", self.root)
     }
 
-    /// The trust policy noted last.
+    /// The trust policy that was noted last.
     pub(super) fn policy(&self) -> String {
         format!("{}:policy", self.root)
     }
@@ -245,12 +245,12 @@ impl RegistryKeys {
         format!("{}:canary:{id}", self.root)
     }
 
-    /// The channel that tells of changes.
+    /// The channel that announces changes.
     pub(super) fn changed(&self) -> String {
         format!("{}:changed", self.root)
     }
 
-    /// The channel that a worker listens to for as long as it is there.
+    /// The channel that a worker listens to as long as it is alive.
     pub(super) fn present(&self, worker_id: &str) -> String {
         format!("{}:present:{worker_id}", self.root)
     }
@@ -261,7 +261,7 @@ impl RegistryKeys {
     }
 }
 
-/// A text as a pattern that matches only itself.
+/// Turns a text into a pattern that matches only that text.
 fn escape(text: &str) -> String {
     let mut pattern = String::with_capacity(text.len());
     for character in text.chars() {

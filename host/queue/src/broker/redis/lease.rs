@@ -12,10 +12,11 @@ use super::replicas::Replicas;
 use super::script::{ACKNOWLEDGE, EXTEND, Script};
 use crate::{BrokerError, Lease, Settled};
 
-/// Maximum number of leases in one step of the server: keeps the step short, and within what Lua can pass on.
+/// Maximum number of leases in one step of the server: keeps the step short, and within the arguments that Lua can pass
+/// on.
 pub(super) const MAX_STEP: usize = 1000;
 
-/// Places in a batch whose leases share a queue and a consumer, at most [`MAX_STEP`] each. A lease
+/// Positions in a batch whose leases share a queue and a consumer, at most [`MAX_STEP`] each. A lease
 /// whose id was made by another broker is in none of them: it is not held here.
 pub(super) fn steps<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<(&'a Lease, Vec<usize>)> {
     let mut steps: Vec<(&Lease, Vec<usize>)> = Vec::new();
@@ -36,7 +37,7 @@ pub(super) fn steps<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<(&'a Lea
     steps
 }
 
-/// The lowest and the highest of these entries, by time.
+/// The lowest and the highest of these entries.
 pub(super) fn bounds<'a>(leases: impl Iterator<Item = &'a Lease>) -> Option<(&'a str, &'a str)> {
     let mut entries =
         leases.filter_map(|lease| Some((EntryId::parse(&lease.entry)?, &*lease.entry)));
@@ -72,14 +73,14 @@ pub(super) async fn acknowledge(
         command.arg(&*lease.entry);
         command.arg(lease.noted_id.as_deref().unwrap_or_default());
     };
-    // A replica that has not heard of it would deliver it again after a failover.
+    // A replica that doesn't have it yet would deliver the message again after a failover.
     ask(broker, (&ACKNOWLEDGE, broker.replicas), leases, begin, add).await
 }
 
-/// A script's answer for its entries, and that of WAIT.
+/// A script's answer for its entries, and WAIT's answer.
 type Answer = Result<(Vec<i64>, Value), BrokerError>;
 
-/// Runs a script about leases: `begin` begins its command for a queue, and `add` adds a lease.
+/// Runs a script on leases: `begin` starts its command for a queue, and `add` adds a lease.
 async fn ask(
     broker: &RedisBroker,
     (script, replicas): (&Script, Replicas),
@@ -90,7 +91,7 @@ async fn ask(
     let mut answers = vec![Settled::LeaseLost; leases.len()];
     let mut asked = Vec::new();
     for (first, mut places) in steps(leases.iter()) {
-        // What was acknowledged before has no lease any more.
+        // What was already acknowledged no longer has a lease.
         places.retain(|place| !leases[*place].acknowledged);
         let members = || places.iter().map(|place| &leases[*place]);
         let Some((low, high)) = bounds(members()) else {
@@ -112,7 +113,7 @@ async fn ask(
             )
         });
     }
-    // None waits for another, which may be on a node that does not answer.
+    // None waits for another's answer, which may be due from a node that does not answer.
     let answered: Vec<(Vec<usize>, Option<Answer>)> = join_all(asked).await;
     for (places, settled) in answered {
         match settled {
@@ -125,14 +126,14 @@ async fn ask(
     Ok(answers)
 }
 
-/// Enters that nothing is known of what is at these places.
+/// Records that the outcome for these positions is not known.
 pub(super) fn unreachable(answers: &mut [Settled], places: &[usize]) {
     for place in places {
         answers[*place] = Settled::Unreachable;
     }
 }
 
-/// Enters a script's answers, 1 for applied, at the places they belong to.
+/// Records a script's answers, 1 for applied, at the positions they belong to.
 pub(super) fn apply(answers: &mut [Settled], places: &[usize], settled: &[i64]) {
     for (place, answer) in places.iter().zip(settled) {
         if *answer == 1 {

@@ -10,7 +10,7 @@ use super::RedisBroker;
 use super::dead_letters;
 use crate::{BrokerError, DeadLetterRange, ScanCursor, ScanPage, ScanPart, TaskMessage};
 
-/// Messages read at once.
+/// Messages read at a time.
 const PAGE: usize = 500;
 
 pub(super) async fn scan(
@@ -51,7 +51,7 @@ async fn stream(
     })
 }
 
-/// By ZSCAN: what stays there from the first page to the last is in one of them, whatever else changes.
+/// By ZSCAN: what is there from the first page to the last is in one of them, whatever else changes.
 async fn delayed(
     broker: &RedisBroker,
     queue: &str,

@@ -1,8 +1,8 @@
--- Reads the record of one module. One that is larger than records may be is left on the server.
+-- Reads the record of one module. A record above the maximum size is left on the server.
 --
 -- KEYS: 1 hash of records, 2 sorted set of revisions
--- ARGV: 1 module, 2 its name's canonical form, by which it is found in another spelling; empty to look for the
---       name as it is, 3 maximum size of a record
+-- ARGV: 1 module, 2 its name's canonical form, to find it in another spelling; empty to look for the
+-- name as it is, 3 maximum size of a record
 -- Returns: nothing, or the module's name, the record's revision, its size, and the record
 local name = ARGV[1]
 if redis.call('HEXISTS', KEYS[1], name) == 0 then

@@ -1,8 +1,8 @@
-//! The names of all queues, in a set of their own: no list of queues reads through the keys of others.
+//! The names of all queues, in a set of their own, so listing queues never has to read through other keys.
 //!
-//! Who adds messages to a queue or reads from it notes its name, at most every ten seconds and beside what it does. So a
-//! name that was lost comes back, and costs nothing in between. A queue is listed while it has keys. Must not be what a
-//! message depends on.
+//! Anyone who adds messages to a queue or reads from it notes its name, at most every ten seconds and beside that work.
+//! So a lost name comes back, and costs nothing in between. A queue is listed while it has keys. No message may depend
+//! on this set.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -17,19 +17,19 @@ use super::RedisBroker;
 use super::script::{FORGET_QUEUES, NOTE_QUEUES};
 use crate::BrokerError;
 
-/// How long a name that was noted is not noted again.
+/// How long a noted name is not noted again.
 const NOTED_FOR: Duration = Duration::from_secs(10);
 
-/// How long the name of a queue without keys is kept, so that it is there while those who noted it add messages.
+/// How long the name of a queue without keys is kept, so it is still there while those who noted it add messages.
 const KEPT_FOR: Duration = Duration::from_hours(1);
 
-/// How long anything waits for a name to be noted: on a Cluster, the set may be on a node that hangs.
+/// The longest wait for a name to be noted: on a Cluster, the set may be on a node that hangs.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Names asked about at once.
+/// Names asked about at a time.
 const PAGE: usize = 500;
 
-/// The most names that are remembered as noted.
+/// The maximum number of names that are remembered as noted.
 const REMEMBERED: usize = 10_000;
 
 /// What this process has noted, and when.
@@ -40,7 +40,7 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    /// Whether the name of a queue that gets messages is to be noted now. The next call says no.
+    /// Whether the name of a queue that gets messages must be noted now. The next call returns false.
     pub(super) fn is_due(&self, queue: &str, now: Instant) -> bool {
         let mut filled = self.filled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = filled.get_mut(queue) {
@@ -71,7 +71,7 @@ impl Noted {
     }
 }
 
-/// Notes the names beside what is done with the queues. A failure is of no consequence: they are noted again.
+/// Notes the names while the queues are worked on. A failure doesn't matter: they are noted again.
 pub(super) async fn beside<T>(
     broker: &RedisBroker,
     queues: &[&str],
@@ -91,7 +91,7 @@ async fn try_note(broker: &RedisBroker, queues: &[&str]) -> Result<(), BrokerErr
     broker.connection.call(&NOTE_QUEUES, &command).await
 }
 
-/// The noted names of queues that have keys. Names of other queues are forgotten in time.
+/// The noted names of queues that have keys. Names of other queues are eventually forgotten.
 pub(super) async fn list(broker: &RedisBroker) -> Result<Vec<String>, BrokerError> {
     let mut command = cmd("ZRANGE");
     command.arg(broker.keys.queues()).arg(0).arg(-1);
@@ -118,7 +118,7 @@ async fn has_keys(broker: &RedisBroker, queue: &str) -> Result<bool, BrokerError
     Ok(broker.connection.ask::<u64>(&command).await? > 0)
 }
 
-/// Looks at all keys of the server for queues, and notes them.
+/// Looks for queues among all keys of the server, and notes them.
 pub(super) async fn find(broker: &RedisBroker) -> Result<Vec<String>, BrokerError> {
     let mut queues = std::collections::BTreeSet::new();
     for pattern in broker.keys.patterns() {

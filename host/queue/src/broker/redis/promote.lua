@@ -1,7 +1,7 @@
 -- Moves due messages to the stream, in the order of their due times, for each of some queues.
 --
 -- KEYS: for each queue: stream, sorted set of delayed messages
--- ARGV: 1 now, in seconds since 1970 (empty: the server's time); 2 maximum number of messages; 3 most bytes of a message
+-- ARGV: 1 now, in seconds since 1970 (empty: the server's time); 2 maximum number of messages; 3 maximum message size
 -- Returns: the number of messages moved, when the next one is due (empty: there is none), and now
 local most = tonumber(ARGV[2])
 local now = ARGV[1]
@@ -10,8 +10,8 @@ if now == '' then
   now = string.format('%.6f', time[1] + time[2] / 1000000)
 end
 
--- The id is the first field of what Chicory and Chicory for Python write; anything else is parsed.
--- Invalid JSON is moved as well, and so is what is too large: a worker dead-letters it as unreadable.
+-- The id is the first field in what Chicory and Chicory for Python write; anything else is parsed.
+-- Invalid JSON is moved too, and so is what is too large: a worker dead-letters it as unreadable.
 local function task_id(data)
   local id = string.match(data, '^{"id": ?"([%w_.:-]+)"')
   if id then

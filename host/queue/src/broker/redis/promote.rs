@@ -8,10 +8,10 @@ use super::script::PROMOTE;
 use crate::message::MAX_STORED_BYTES;
 use crate::{BrokerError, Promoted, Timestamp};
 
-/// The longest step of the server; a longer one would block all other clients.
+/// The maximum number of messages in one step of the server; a longer step would block all other clients.
 const MAX_STEP: usize = 2000;
 
-/// Queues looked at in one step.
+/// Queues checked in one step.
 const MAX_QUEUES: usize = 500;
 
 pub(super) async fn promote(

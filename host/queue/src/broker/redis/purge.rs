@@ -1,7 +1,7 @@
-//! Emptying a queue, or its dead letters, in steps that each take the server a few milliseconds at most.
+//! Emptying a queue, or its dead letters, in steps that each take the server at most a few milliseconds.
 //!
-//! What is there when a purge begins goes, also where it moves from one place to another meanwhile. What is added while it
-//! runs may go as well, or stay. A purge that is broken off has removed a part of the messages, and nothing else.
+//! What is there when a purge begins is removed, even if it moves from one place to another meanwhile. What is added
+//! while it runs may be removed or stay. An interrupted purge has removed some of the messages, and nothing else.
 
 use redis::streams::{StreamInfoStreamReply, StreamPendingCountReply};
 use redis::{RedisResult, cmd};
@@ -20,8 +20,8 @@ const LEASES: usize = 1000;
 
 /// Removes all ready, leased and delayed messages; returns their number.
 pub(super) async fn messages(broker: &RedisBroker, queue: &str) -> Result<u64, BrokerError> {
-    // Before the stream, which has what becomes due meanwhile; and after it, since until their leases are lost, tasks
-    // may be retried.
+    // Before the stream, because due messages move there meanwhile, and again after it, because tasks may be retried
+    // until their leases are lost.
     let mut removed = delayed(broker, queue).await?;
     let stream = broker.keys.stream(queue);
     if let Some(last) = last_entry(broker, &stream).await? {
@@ -29,7 +29,7 @@ pub(super) async fn messages(broker: &RedisBroker, queue: &str) -> Result<u64, B
         end_leases(broker, &stream, last).await?;
     }
     removed += delayed(broker, queue).await?;
-    // No id of what is gone may keep another message out.
+    // No id of a removed message may keep another message out.
     broker
         .connection
         .ask::<u64>(cmd("UNLINK").arg(broker.keys.ids(queue)))
@@ -63,7 +63,7 @@ async fn delayed(broker: &RedisBroker, queue: &str) -> Result<u64, BrokerError> 
     Ok(removed)
 }
 
-/// The newest entry that the stream has had; none where there is no stream.
+/// The newest entry that the stream has ever had; `None` if there is no stream.
 async fn last_entry(broker: &RedisBroker, stream: &str) -> Result<Option<EntryId>, BrokerError> {
     let mut command = cmd("XINFO");
     command.arg("STREAM").arg(stream);
@@ -75,7 +75,7 @@ async fn last_entry(broker: &RedisBroker, stream: &str) -> Result<Option<EntryId
     }
 }
 
-/// Removes all entries up to the last one; what the other keys hold goes with the stream's last entry.
+/// Removes all entries up to `last`; with the stream's last entry, the other keys are deleted too.
 async fn trim(broker: &RedisBroker, keys: &[&str], last: EntryId) -> Result<u64, BrokerError> {
     let mut removed = 0;
     loop {
@@ -88,7 +88,7 @@ async fn trim(broker: &RedisBroker, keys: &[&str], last: EntryId) -> Result<u64,
     }
 }
 
-/// Ends all leases of entries up to the last one, which are gone.
+/// Ends all leases of entries up to `last`, which are gone.
 async fn end_leases(broker: &RedisBroker, stream: &str, last: EntryId) -> Result<(), BrokerError> {
     loop {
         let mut command = cmd("XPENDING");
@@ -110,7 +110,7 @@ async fn end_leases(broker: &RedisBroker, stream: &str, last: EntryId) -> Result
     }
 }
 
-/// Removes what is left of the queue if it is empty and nobody serves it. Then it is not listed any more.
+/// Removes what is left of the queue if it is empty and nobody serves it. It is then no longer listed.
 async fn remove_empty(broker: &RedisBroker, queue: &str) -> Result<(), BrokerError> {
     let keys = &broker.keys;
     let (index, reclaims) = (keys.dead_index(queue), keys.reclaims(queue));

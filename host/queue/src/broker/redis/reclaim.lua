@@ -2,8 +2,8 @@
 --
 -- KEYS: 1 stream, 2 counter of reclaims
 -- ARGV: 1 group, 2 consumer that reclaims, 3 milliseconds that a lease lasts, 4 maximum number of deliveries,
---       5 bytes of messages after which no more are reclaimed, 6 most bytes of a message, 7 how many bytes are returned
---       of a larger one, 8 most bytes of a task id
+--       5 bytes of messages after which no more are reclaimed, 6 maximum size of a message, 7 how many bytes are
+--       returned of a larger one, 8 maximum size of a task id
 -- Returns: for each delivery: entry, data, task id (both may be empty), how often it has been delivered, including this
 --          time, and the size of the whole data (negative: there is none)
 local stream, group = KEYS[1], ARGV[1]
@@ -37,7 +37,7 @@ for _, pending in ipairs(expired) do
   if room <= 0 then
     break
   end
-  -- Before Redis 7 a message that is gone is answered with nil, later not at all.
+  -- Before Redis 7, nil is returned for a message that is gone; later versions return nothing.
   local entry = redis.call('XCLAIM', stream, group, ARGV[2], ARGV[3], pending[1])[1]
   if entry then
     local data, task, size = read(entry[2])
@@ -47,7 +47,7 @@ for _, pending in ipairs(expired) do
     redis.call('XACK', stream, group, pending[1])
   end
 end
--- In the same step, so that a settlement that relies on an older count is noticed.
+-- In the same step, so a settlement that relies on an older count is noticed.
 if #taken > 0 then
   redis.call('INCR', KEYS[2])
 end

@@ -1,4 +1,4 @@
-//! The registry on Redis: records in a hash, blobs each under a key of its own.
+//! The registry on Redis: records in a hash, each blob under a key of its own.
 //!
 //! Must not know what a record says, nor check a blob.
 
@@ -34,7 +34,7 @@ impl RedisRegistry {
         Self { connection, keys }
     }
 
-    /// Reads a record by the module's name, or by its canonical form where one is given.
+    /// Reads a record by the module's name, or by its canonical form if one is given.
     async fn read_module(
         &self,
         name: &str,
@@ -78,7 +78,7 @@ impl Registry for RedisRegistry {
         let mut command = cmd("HKEYS");
         command.arg(self.keys.records());
         let names: Vec<Vec<u8>> = self.connection.ask(&command).await?;
-        // No module has a name that is not text: its record is among those that can't be read.
+        // No module has a name that is not text; its record is among those that can't be read.
         let names = names.into_iter().map(String::from_utf8);
         Ok(names.filter_map(Result::ok).collect())
     }
@@ -137,7 +137,7 @@ impl Registry for RedisRegistry {
         let mut command = cmd("HVALS");
         command.arg(self.keys.rollout(rollout));
         let stored: Vec<Vec<u8>> = self.connection.ask(&command).await?;
-        // One that can't be read is as good as none: a roll-out waits for the worker, and names it.
+        // A report that can't be read counts as none: a roll-out waits for the worker, and names it.
         let reports = stored.iter().map(|json| read("a worker's report", json));
         Ok(reports.filter_map(Result::ok).collect())
     }
@@ -198,7 +198,7 @@ impl Registry for RedisRegistry {
         self.listen(channels).await
     }
 
-    /// On a Cluster each node knows its own subscribers only.
+    /// On a Cluster, each node knows only its own subscribers.
     async fn present(&self, worker_ids: &[String]) -> Result<Option<Vec<bool>>, RegistryError> {
         if !self.connection.server().topology().keys_are_together() {
             return Ok(None);
@@ -219,7 +219,7 @@ impl Registry for RedisRegistry {
 
 impl RedisRegistry {
     async fn listen(&self, channels: Vec<String>) -> Result<mpsc::Receiver<()>, RegistryError> {
-        // One wake-up that was not taken yet stands for all that follow.
+        // One wake-up that has not been taken yet stands for all that follow.
         let (wakes, receiver) = mpsc::channel(1);
         let subscription = Subscription {
             server: Arc::clone(self.connection.server()),

@@ -1,4 +1,4 @@
-//! What a failure on a node of a Cluster means: that the slot is elsewhere, that it may pass, or that the node can't serve.
+//! What a failure on a Cluster node means: the slot is elsewhere, the failure may pass, or the node can't serve.
 //!
 //! Must not know what was asked.
 
@@ -11,9 +11,9 @@ use super::shared::Unsent;
 pub(super) enum Remedy {
     /// The slot has moved to this node.
     Moved(Node),
-    /// The slot is moving to this node, which has to be asked this once.
+    /// The slot is moving to this node, which must be asked this once.
     Ask(Node),
-    /// It was not carried out, and may be in a moment.
+    /// It was not carried out, but may succeed in a moment.
     Again,
     /// It may have been carried out, or can't be.
     None,
@@ -48,7 +48,7 @@ pub(super) fn remedy(failure: &Unsent) -> Remedy {
             ),
             _,
         ) => Remedy::Again,
-        // A refusal for good, such as of a password, is no reason to try again.
+        // A permanent refusal, such as of a password, is no reason to retry.
         _ if !failure.sent
             && (error.is_io_error() || error.code().is_none())
             && !is_refusal(error) =>

@@ -1,4 +1,4 @@
--- Forgets consumers that have been idle for longer and hold nothing. Follows consumers.lua.
+-- Forgets consumers that have been idle for longer than this and hold nothing. Follows consumers.lua.
 --
 -- KEYS: 1 stream
 -- ARGV: 1 group, 2 milliseconds

@@ -6,7 +6,7 @@
 if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then
   return 0
 end
--- Added first: if the server is out of memory this fails, and the dead letter stays.
+-- Added first: if the server is out of memory, this fails and the dead letter stays.
 redis.call('XADD', KEYS[1], '*', 'data', ARGV[3], 'task_id', ARGV[2])
 if ARGV[4] == '1' then
   redis.call('ZADD', KEYS[4], LIVE, ARGV[2])

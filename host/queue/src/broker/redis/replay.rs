@@ -26,7 +26,7 @@ pub(super) async fn replay(
     command.arg(&found.letter.id).arg(&*message.id);
     write_json(&mut command, &message);
     command.arg(u8::from(message.noted));
-    // Before the message is ready: who waits for its result from now on gets the new one.
+    // Before the message is ready, so clients that wait for its result from now on get the new one.
     broker.results.delete(&message.id).await?;
     let replayed: u64 = broker.connection.call(&REPLAY, &command).await?;
     Ok(replayed == 1)

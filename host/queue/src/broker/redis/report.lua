@@ -1,4 +1,4 @@
--- Notes what a worker says about a roll-out; its last word holds.
+-- Notes what a worker reports about a roll-out; its last report counts.
 --
 -- KEYS: 1 hash of the roll-out's reports
 -- ARGV: 1 worker, 2 report, 3 seconds to keep them

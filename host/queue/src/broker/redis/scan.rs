@@ -1,4 +1,4 @@
-//! Finding keys by a pattern, on every node where there are several.
+//! Finding keys by a pattern, on every node if there are several.
 //!
 //! Must not know what the keys are.
 
@@ -9,11 +9,11 @@ use super::request::Request;
 use super::shared::Shared;
 use crate::BrokerError;
 
-/// Keys looked at in one step of the server.
+/// Keys checked in one step of the server.
 const STEP: usize = 2000;
 
 impl Connection {
-    /// All keys that match the pattern; a key may be named twice.
+    /// All keys that match the pattern. A key may be returned twice.
     pub(super) async fn scan(&self, pattern: &str) -> Result<Vec<String>, BrokerError> {
         let found = match self.way() {
             Way::One(server) => scan_server(server, pattern).await,

@@ -1,5 +1,5 @@
-//! The Lua scripts: each one state change, atomic on the server. What each takes and returns is
-//! written at the head of its file.
+//! The Lua scripts: each is one state change, atomic on the server. What a script takes and returns is
+//! documented at the top of its file.
 //!
 //! Must not know when they are run.
 
@@ -26,15 +26,16 @@ impl Script {
         command
     }
 
-    /// A command that runs the script on this number of keys, which follow with [`Cmd::arg`], as do the
-    /// arguments after them.
+    /// A command that runs the script on this number of keys. The keys follow with [`Cmd::arg`], and then
+    /// the arguments.
     pub(super) fn command_on(&self, keys: usize) -> Cmd {
         let mut command = cmd("EVALSHA");
         command.arg(&self.sha).arg(keys);
         command
     }
 
-    /// The same command for a server that doesn't know the script: it comes along, and is known from then on.
+    /// The same command for a server that doesn't know the script: it carries the script's code, which the server then
+    /// keeps.
     pub(super) fn with_code(&self, command: &Cmd) -> Cmd {
         let mut whole = cmd("EVAL");
         whole.arg(self.code);

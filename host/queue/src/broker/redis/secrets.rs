@@ -1,4 +1,4 @@
-//! That no server, whatever its URL, shows a password.
+//! Tests that nothing said about a server shows its password, whatever its URL.
 //!
 //! Must not know how a URL is read.
 
@@ -9,7 +9,7 @@ use super::server::Server;
 use crate::{RedisServer, Secret, mask_url};
 
 proptest! {
-    /// Case Q4, for any URL: also for one that can't be used.
+    /// Case Q4, for any URL, even one that can't be used.
     #[test]
     fn nothing_that_is_said_of_a_url_has_its_password(
         scheme in "rediss?|valkey|rediss?-(sentinel|cluster)|redis\\+unix|unix|http|x y",

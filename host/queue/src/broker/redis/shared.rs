@@ -1,4 +1,4 @@
-//! The shared connection to one server: opened again, with backoff, after it broke.
+//! The shared connection to one server: reopened, with backoff, after it breaks.
 //!
 //! What is sent on a broken connection fails. It is never sent twice, since it may have been carried out. Must not
 //! know commands.
@@ -18,7 +18,7 @@ use super::target::{RESPONSE_TIMEOUT, Target};
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LONGEST_DELAY: Duration = Duration::from_secs(1);
 
-/// A server and the connection that all commands but blocking reads share.
+/// A server, and the connection that all commands except blocking reads share.
 pub(super) struct Shared {
     target: Arc<Target>,
     state: Mutex<State>,
@@ -27,7 +27,7 @@ pub(super) struct Shared {
 /// A request that failed.
 pub(super) struct Unsent {
     pub(super) error: RedisError,
-    /// Whether it was sent, so that it may have been carried out.
+    /// Whether it was sent, and so may have been carried out.
     pub(super) sent: bool,
 }
 
@@ -36,7 +36,7 @@ struct State {
     link: Option<Link>,
     /// The target's count of switches when it was opened.
     switches: u64,
-    /// Counts the connections opened, so that a late failure of an old one doesn't close the new one.
+    /// Counts the connections opened, so a late failure of an old one doesn't close the new one.
     opened: u64,
     outage: Option<Outage>,
 }
@@ -61,7 +61,7 @@ impl Shared {
         &self.target
     }
 
-    /// Gives the connection up; the next command opens another.
+    /// Closes the connection; the next command opens another.
     pub(super) async fn close(&self) {
         self.state.lock().await.link = None;
     }
@@ -79,12 +79,12 @@ impl Shared {
         }
     }
 
-    /// The connection, and its number. An attempt to open one waits for its time after a failed one.
+    /// The connection and its number. After a failed attempt to open one, waits until the next attempt is due.
     pub(super) async fn link(&self) -> RedisResult<(Link, u64)> {
         let asked = Instant::now();
         let mut state = self.state.lock().await;
         let switches = self.target.switches();
-        // One that ended while it was idle is replaced: nothing has been sent on it. So is one to a former master.
+        // A connection that ended while idle is replaced: nothing has been sent on it. So is one to a former master.
         let usable = |link: &&Link| !link.has_ended() && state.switches == switches;
         if let Some(link) = state.link.as_ref().filter(usable) {
             return Ok((link.clone(), state.opened));
@@ -121,14 +121,14 @@ impl Shared {
         }
     }
 
-    /// Opens a connection and checks that it is accepted: a server that wants a password only says so when asked.
+    /// Opens a connection and checks that it is accepted: a server that requires a password only says so when asked.
     async fn open(&self) -> RedisResult<Link> {
         let mut link = self.target.open(Some(RESPONSE_TIMEOUT)).await?;
         cmd("PING").exec_async(&mut link).await?;
         Ok(link)
     }
 
-    /// Drops the connection after a failure that it will not recover from.
+    /// Drops the connection after a failure that it won't recover from.
     async fn note(&self, error: &RedisError, opened: u64) {
         if spoils_connection(error) {
             let mut state = self.state.lock().await;

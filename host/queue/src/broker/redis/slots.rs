@@ -13,7 +13,7 @@ const SLOTS: u16 = 16_384;
 pub(super) struct Slot(u16);
 
 impl Slot {
-    /// The slot of a key: of its part in braces, where it has one.
+    /// The slot of a key, or of the part in braces if the key has one.
     pub(super) fn of(key: &[u8]) -> Self {
         let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
             let rest = &key[open + 1..];
@@ -23,7 +23,7 @@ impl Slot {
         Self(crc16(tag.unwrap_or(key)) % SLOTS)
     }
 
-    /// The slot of a command's first key; none for commands that any node can answer.
+    /// The slot of a command's first key; `None` for commands that any node can answer.
     pub(super) fn of_command(command: &Cmd) -> Option<Self> {
         let word = |place: usize| match command.args_iter().nth(place)? {
             Arg::Simple(word) => Some(word),
@@ -32,7 +32,7 @@ impl Slot {
         let key = match word(0)? {
             b"EVALSHA" | b"EVAL" => word(3)?,
             b"XGROUP" | b"XINFO" => word(2)?,
-            // Passed on to all nodes by whichever has it.
+            // Whichever node gets these passes them on to all.
             b"PUBLISH" | b"PUBSUB" | b"CLUSTER" | b"SCRIPT" | b"CONFIG" | b"INFO" | b"PING"
             | b"TIME" | b"ROLE" | b"ACL" | b"SCAN" => return None,
             _ => word(1)?,
@@ -41,7 +41,7 @@ impl Slot {
     }
 }
 
-/// CRC-16 as Redis Cluster has it (XMODEM): polynomial 0x1021, from 0.
+/// CRC-16 as used by Redis Cluster (XMODEM): polynomial 0x1021, starting from 0.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| {
         (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| {
@@ -54,7 +54,7 @@ fn crc16(bytes: &[u8]) -> u16 {
     })
 }
 
-/// Which master has which slots, as one of the nodes says.
+/// Which master has which slots, according to one of the nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Owners {
     ranges: Vec<(Slot, Slot, Node)>,
@@ -106,7 +106,7 @@ impl Owners {
         masters
     }
 
-    /// Whether no slot is known.
+    /// Whether no slots are known.
     pub(super) fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }

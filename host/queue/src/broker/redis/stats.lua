@@ -3,7 +3,7 @@
 -- KEYS: 1 stream, 2 sorted set of delayed messages, 3 stream of dead letters
 -- ARGV: 1 group
 -- Returns: entries in the stream, leased ones, delayed ones, dead letters, consumers, and for how many milliseconds the
---          oldest of the ready messages has been ready (-1: none is ready)
+-- oldest of the ready messages has been ready (-1: none is ready)
 local group = {pending = 0, consumers = 0}
 -- pcall: the stream may not exist yet, nor the group.
 local groups = redis.pcall('XINFO', 'GROUPS', KEYS[1])

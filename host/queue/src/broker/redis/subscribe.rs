@@ -13,7 +13,7 @@ use super::keys::Keys;
 use super::subscription::{Listener, Subscription};
 use crate::{BrokerError, Timestamp, Wake};
 
-/// Wake-ups beyond these are dropped: the promoter is awake already.
+/// Further wake-ups are dropped: the promoter is already awake.
 const CAPACITY: usize = 1024;
 
 struct Promoter {
@@ -51,7 +51,7 @@ impl Listener for Promoter {
     }
 
     fn missed(&self) {
-        // Whatever is due, it is to be looked at now.
+        // Look at once for whatever is due.
         let at_once = Timestamp::default();
         self.queues
             .iter()
@@ -75,7 +75,7 @@ impl Promoter {
     }
 
     fn wake(&self, queue: &Arc<str>, due: Timestamp) {
-        // A full channel has woken the promoter already.
+        // If the channel is full, the promoter is already awake.
         let _ = self.wakes.try_send(Wake {
             queue: Arc::clone(queue),
             due,

@@ -1,4 +1,4 @@
-//! A subscription to channels that is made again whenever it breaks.
+//! A subscription to channels that is restored whenever it breaks.
 //!
 //! Must not know what the messages mean.
 
@@ -24,7 +24,7 @@ pub(super) trait Listener: Send + Sync {
     /// A message came.
     fn hear(&self, message: &Msg);
 
-    /// The subscription was made again: messages in between were missed.
+    /// The subscription was restored: messages in between were missed.
     fn missed(&self);
 
     /// Returns once no more messages are wanted.
@@ -39,8 +39,8 @@ pub(super) struct Subscription {
 }
 
 impl Subscription {
-    /// Subscribes; fails where the server can't be reached now. From then on it lasts as long as messages are
-    /// wanted. A user who may not subscribe hears nothing, unless the right is given later.
+    /// Subscribes; fails if the server can't be reached now. After that, it lasts as long as messages are
+    /// wanted. A user who may not subscribe hears nothing until the right is granted.
     pub(super) async fn start(self) -> Result<(), BrokerError> {
         let pubsub = match self.open().await {
             Ok(pubsub) => Some(pubsub),
@@ -51,7 +51,7 @@ impl Subscription {
         Ok(())
     }
 
-    /// Opens it; with how often the master had been replaced by then.
+    /// Opens it. Also returns how many times the master had been replaced by then.
     async fn open(&self) -> RedisResult<(PubSub, u64)> {
         let (mut pubsub, switches) = self.server.open_pubsub().await?;
         if !self.channels.is_empty() {

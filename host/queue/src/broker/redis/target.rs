@@ -1,6 +1,6 @@
-//! Where one server is, and how connections to it are opened: at an address, or the master that Sentinels name.
+//! Where one server is and how connections to it are opened: at an address, or at the master that Sentinels name.
 //!
-//! Must not know what connections are used for, nor when to open one again.
+//! Must not know what connections are used for, nor when to reopen one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub(super) struct Target {
 
 enum Place {
     At(Box<ConnectionInfo>),
-    /// Asked again for each connection, so that a failover is followed.
+    /// The Sentinels are asked again for each connection, so a failover is followed.
     Master(Arc<Sentinels>),
 }
 
@@ -48,7 +48,7 @@ impl Target {
         }
     }
 
-    /// How often the Sentinels have named another master.
+    /// How many times the Sentinels have named another master.
     pub(super) fn switches(&self) -> u64 {
         match &self.place {
             Place::At(_) => 0,
@@ -56,7 +56,7 @@ impl Target {
         }
     }
 
-    /// Returns once they have named another since then.
+    /// Returns once they have named another master since then.
     pub(super) async fn switched(&self, since: u64) {
         match &self.place {
             Place::At(_) => std::future::pending().await,
@@ -64,7 +64,7 @@ impl Target {
         }
     }
 
-    /// Opens a connection whose answers may take as long as `response`; none for any time.
+    /// Opens a connection whose answers may take up to `response`; `None` means no limit.
     pub(super) async fn open(&self, response: Option<Duration>) -> RedisResult<Link> {
         in_time(async {
             let info = self.info().await?;
@@ -77,8 +77,8 @@ impl Target {
         .await
     }
 
-    /// Opens a socket for blocking reads. The number by which a read on it can be ended comes with it, if it is asked for and
-    /// the user may do so.
+    /// Opens a socket for blocking reads. Also returns the client number for ending a read on it, if that is wanted and
+    /// allowed.
     pub(super) async fn open_socket(&self, numbered: bool) -> RedisResult<(Socket, Option<i64>)> {
         in_time(async { socket::open(&self.info().await?, &self.tls, numbered).await }).await
     }
@@ -100,17 +100,17 @@ impl Target {
     }
 }
 
-/// A former master may not know yet that it is one.
+/// A former master may not know yet that it is no longer the master.
 async fn expect_master(link: &mut Link) -> RedisResult<()> {
     let role: Vec<Value> = match cmd("ROLE").query_async(link).await {
         Ok(role) => role,
-        // Not allowed to ask: the Sentinels' word has to do.
+        // The user may not ask, so the Sentinels' word has to do.
         Err(error) if error.code().is_some() => return Ok(()),
         Err(error) => return Err(error),
     };
     match role.first() {
         Some(Value::BulkString(role)) if role != b"master" => {
-            let text = "the server that the Sentinels name is no master at the moment";
+            let text = "the server that the Sentinels name is not the master at the moment";
             Err(std::io::Error::new(std::io::ErrorKind::ConnectionRefused, text).into())
         }
         _ => Ok(()),

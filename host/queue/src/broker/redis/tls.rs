@@ -25,7 +25,7 @@ struct State {
 }
 
 impl Tls {
-    /// Reads the files that the settings name; what is wrong with one is said now, and not at the first connection.
+    /// Reads the files that the settings name, so a fault in one is reported now and not at the first connection.
     pub(super) fn new(settings: &RedisTls) -> RedisResult<Self> {
         let tls = Self(Arc::new(State {
             settings: settings.clone(),
@@ -37,12 +37,13 @@ impl Tls {
         Ok(tls)
     }
 
-    /// Without files of its own: the authorities that this machine trusts, read with the first connection.
+    /// Without configured files, trusts the authorities that this machine trusts, which are read with the first
+    /// connection.
     pub(super) fn connector(&self) -> RedisResult<&TlsConnector> {
         if let Some(connector) = self.0.connector.get() {
             return Ok(connector);
         }
-        // Where the program chose its cryptography before, that one stays.
+        // If the program has already chosen its cryptography, that choice stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let settings = &self.0.settings;
         let roots = match &settings.ca_file {
@@ -61,7 +62,7 @@ impl Tls {
                     .map_err(|error| wrong("tls_cert_file", certificate, &error))?
             }
             _ => {
-                let text = "tls_cert_file and tls_key_file belong together: give both or none";
+                let text = "tls_cert_file and tls_key_file belong together: give both or neither";
                 return Err((ErrorKind::InvalidClientConfig, text).into());
             }
         };

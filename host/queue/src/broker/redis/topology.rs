@@ -4,13 +4,13 @@
 
 use std::time::Duration;
 
-/// How long one queue is listened to on a Cluster while others wait for their turn: a read covers one queue there.
+/// How long one queue is listened to on a Cluster while others wait for their turn: a read covers only one queue there.
 const CLUSTER_TURN: Duration = Duration::from_millis(200);
 
 /// How keys are spread over servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Topology {
-    /// One server has them all.
+    /// One server has all keys.
     Single,
     /// Keys are spread over slots, and slots over the nodes of a Redis Cluster. A command or a script uses
     /// keys of one slot only.
@@ -23,7 +23,7 @@ impl Topology {
         self == Self::Single
     }
 
-    /// A name as part of a key: what belongs to one name shares a slot.
+    /// A name as part of a key. All keys of one name share a slot.
     pub(super) fn tag(self, name: &str) -> String {
         match self {
             Self::Single => name.to_owned(),
@@ -31,7 +31,7 @@ impl Topology {
         }
     }
 
-    /// The name that [`Topology::tag`] made this part of a key from.
+    /// The name that this part of a key was made from by [`Topology::tag`].
     pub(super) fn name(self, tag: &str) -> Option<&str> {
         match self {
             Self::Single => Some(tag),
@@ -39,7 +39,7 @@ impl Topology {
         }
     }
 
-    /// The maximum number of queues that one read covers, where up to `wanted` deliveries are wanted.
+    /// The maximum number of queues that one read covers if up to `wanted` deliveries are wanted.
     pub(super) fn queues_per_read(self, queues: usize, wanted: usize) -> usize {
         match self {
             Self::Single => queues.min(wanted),
@@ -47,7 +47,7 @@ impl Topology {
         }
     }
 
-    /// How long one of several groups of queues is listened to before the next has its turn.
+    /// How long one of several groups of queues is listened to before the next one's turn.
     pub(super) fn turn(self) -> Duration {
         match self {
             Self::Cluster => CLUSTER_TURN,

@@ -1,15 +1,15 @@
-//! How large messages usually are, so that a read asks for no more than there is room for.
+//! How large messages usually are, so a read asks for no more than there is room for.
 //!
 //! Must not know what is read.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The size of the messages that were read last, by which the next read is bounded.
+/// The size of the messages read last, which limits the next read.
 #[derive(Debug, Default)]
 pub(super) struct UsualSize(AtomicUsize);
 
 impl UsualSize {
-    /// How many messages like the last ones have room in this many bytes.
+    /// How many messages like the last ones fit into this many bytes.
     pub(super) fn fitting(&self, bytes: usize) -> usize {
         let fitting = bytes.checked_div(self.0.load(Ordering::Relaxed));
         fitting.unwrap_or(usize::MAX).max(1)

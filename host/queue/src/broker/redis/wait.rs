@@ -1,7 +1,7 @@
 //! Waiting for tasks to end: one subscription for all waits of the process, opened with the first.
 //!
-//! A wait listens on the task's own channel. While anybody waits, the subscription also listens on a shared
-//! channel: writers of results check whether that has listeners before they publish. A client that is about
+//! A wait listens on the task's own channel. While anyone waits, the subscription also listens on a shared
+//! channel; writers of results check whether that has listeners before they publish. A client that is about
 //! to enqueue the task needs no channel for it: the message names the inbox of the process. Must not know
 //! more of a result than its task's id.
 
@@ -29,12 +29,12 @@ pub(super) struct Waits {
     lines: tokio::sync::Mutex<Lines>,
 }
 
-/// The way to the listener.
+/// How to reach the listener.
 #[derive(Debug, Default)]
 struct Lines {
     /// Leads to the listener; it is gone when its connection breaks.
     open: Option<Line>,
-    /// The user may not subscribe, and tries again then.
+    /// The user may not subscribe, and tries again at this time.
     refused_until: Option<Instant>,
 }
 
@@ -49,7 +49,7 @@ struct Line {
 }
 
 enum Request {
-    /// A client waits. `heard` is told once nothing can be missed any more.
+    /// A client waits. `heard` is notified once nothing can be missed anymore.
     Wait {
         task_id: String,
         heard: oneshot::Sender<()>,
@@ -66,7 +66,7 @@ enum Request {
     Dismiss(String),
 }
 
-/// A request that is made when this is dropped.
+/// A request that is sent when this is dropped.
 struct AtLast(mpsc::UnboundedSender<Request>, Option<Request>);
 
 impl Drop for AtLast {
@@ -79,7 +79,7 @@ impl Drop for AtLast {
 /// One wait. Dropping it stops listening.
 #[derive(Default)]
 pub(super) struct Wait {
-    // Closed before the listener looks which of the task's watches are open.
+    // Closed before the listener checks which of the task's waits are still open.
     ended: Option<oneshot::Receiver<Bytes>>,
     _leave: Option<AtLast>,
 }
@@ -114,7 +114,7 @@ impl Waits {
         }
     }
 
-    /// Listens for the result of a task that is not enqueued yet; `None` without a subscription.
+    /// Listens for the result of a task that is not enqueued yet; `None` if there is no subscription.
     pub(super) async fn inbox(&self, task_id: &str) -> Option<Reply> {
         let Line { requests, inbox } = self.line().await?;
         let (ended, ended_receiver) = oneshot::channel();
@@ -167,7 +167,7 @@ impl Waits {
         tokio::spawn(async move {
             tokio::select! {
                 () = listen(pubsub, channel, keys, requests) => {}
-                // Those who wait subscribe again, at the new master.
+                // Waiting clients subscribe again, at the new master.
                 () = server.switched(switches) => {}
             }
         });
@@ -228,7 +228,7 @@ struct Listener {
     expected: HashMap<String, oneshot::Sender<Bytes>>,
 }
 
-/// Whose result it is.
+/// The task that a result belongs to.
 #[derive(Deserialize)]
 struct Subject {
     task_id: String,
@@ -241,12 +241,12 @@ impl Listener {
         heard: oneshot::Sender<()>,
         ended: oneshot::Sender<Bytes>,
     ) {
-        // Subscribed again for each wait: the confirmation tells that nothing is missed.
+        // Subscribed again for each wait: the confirmation says that nothing is missed from then on.
         let channels = [self.keys.waiting(), self.keys.done(&task_id)];
         let mut sink = self.sink.clone();
         let mut subscription = Box::pin(async move { sink.subscribe(&channels).await });
         self.watched.entry(task_id).or_default().push(ended);
-        // The first poll sends it, so that it keeps its place among the requests.
+        // The first poll sends it, so it keeps its place among the requests.
         if (&mut subscription).now_or_never().is_none() {
             tokio::spawn(async move {
                 if subscription.await.is_ok() {
@@ -288,7 +288,7 @@ impl Listener {
         }
     }
 
-    /// Stops listening for a task, and for all where it was the last.
+    /// Stops listening for a task, and on the shared channel if that was the last one.
     fn forget(&mut self, task_id: &str) -> Option<Vec<oneshot::Sender<Bytes>>> {
         let watches = self.watched.remove(task_id)?;
         let mut channels = vec![self.keys.done(task_id)];

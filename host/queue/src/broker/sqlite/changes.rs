@@ -1,4 +1,4 @@
-//! What a transaction changed that somebody may wait for.
+//! What a transaction changed that someone may wait for.
 //!
 //! Must not know who waits.
 
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::{Timestamp, Wake};
 
-/// What a transaction changed that somebody may wait for.
+/// What a transaction changed that someone may wait for.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     /// Messages became ready.
@@ -15,7 +15,7 @@ pub(super) struct Changes {
     pub(super) due: Vec<Wake>,
     /// Tasks that have a result now.
     pub(super) ended: Vec<String>,
-    /// The registry's revision, where it is a new one.
+    /// The registry's revision, if it has changed.
     pub(super) registry: Option<u64>,
 }
 

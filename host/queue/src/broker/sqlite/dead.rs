@@ -1,6 +1,6 @@
-//! The dead letters: read, replayed, deleted, trimmed.
+//! Dead letters: read, replayed, deleted, trimmed.
 //!
-//! Must not know how a message came to be given up on.
+//! Must not know why a message was given up.
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -96,7 +96,7 @@ pub(super) fn replay(
         .query_row(params![queue, letter.id], |row| row.get(0))?;
     let message = replayed(queue, &letter.id, &data.into(), options)?;
     append(connection, queue, message.encode().as_bytes(), &message.id)?;
-    // Who waits for its result from now on gets the new one.
+    // Clients that wait for its result from now on get the new one.
     results::delete(connection, &message.id)?;
     if message.noted {
         ids::begin(connection, queue, &message.id)?;

@@ -1,4 +1,4 @@
-//! Adds messages: ready ones at the tail, those with an `eta` ahead among the delayed.
+//! Adds messages: ready ones at the tail, those with an `eta` in the future among the delayed.
 //!
 //! Must not know leases.
 
@@ -36,7 +36,7 @@ impl Encoded {
     }
 }
 
-/// Adds all, or none where they don't fit under `limit`.
+/// Adds all, or none if they don't fit under `limit`.
 pub(super) fn enqueue(
     connection: &Connection,
     queue: &Arc<str>,
@@ -58,7 +58,7 @@ pub(super) fn enqueue(
     Ok(())
 }
 
-/// The same, except for those whose ids are noted and there already. One answer each, in order.
+/// The same, except for those whose ids are noted and already there. One answer each, in order.
 pub(super) fn enqueue_noted(
     connection: &Connection,
     queue: &Arc<str>,
@@ -171,7 +171,7 @@ fn delayed(connection: &Connection, queue: &str) -> rusqlite::Result<u64> {
         .query_row([queue], |row| Ok(count(row.get(0)?)))
 }
 
-/// A count as `SQLite` gives it.
+/// A count as returned by `SQLite`.
 pub(super) fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! What a lease's holder may do short of settling: extend it, or acknowledge beforehand.
+//! What a lease's holder may do short of settling: extend it, or acknowledge in advance.
 //!
 //! Must not change a message whose lease another consumer holds.
 
@@ -36,7 +36,7 @@ pub(super) fn acknowledge(
     let acknowledge = |lease: &Lease| {
         let answer = settled(remove(connection, lease)?);
         if let (Settled::Applied, Some(id)) = (answer, &lease.noted_id) {
-            // Nobody may be left to note that it has ended.
+            // The worker may be gone by the time the task has ended.
             ids::end(connection, &lease.queue, id, ttl)?;
         }
         Ok(answer)
@@ -44,7 +44,7 @@ pub(super) fn acknowledge(
     leases.iter().map(acknowledge).collect()
 }
 
-/// Removes the message if the lease is held; says how many that were.
+/// Removes the message if the lease is held; returns the number of messages removed.
 pub(super) fn remove(connection: &Connection, lease: &Lease) -> rusqlite::Result<usize> {
     let Some(id) = entry(lease) else {
         return Ok(0);
@@ -54,12 +54,12 @@ pub(super) fn remove(connection: &Connection, lease: &Lease) -> rusqlite::Result
         .execute(params![id, lease.queue, lease.consumer])
 }
 
-/// The entry's id; none where another broker gave it.
+/// The entry's id; `None` if another broker assigned it.
 fn entry(lease: &Lease) -> Option<i64> {
     lease.entry.parse().ok()
 }
 
-/// The answer to a change that should have met one message.
+/// The answer to a change that should have affected one message.
 pub(super) fn settled(changed: usize) -> Settled {
     if changed == 1 {
         Settled::Applied

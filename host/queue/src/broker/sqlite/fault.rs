@@ -6,7 +6,7 @@ use rusqlite::ErrorCode;
 
 use crate::{BrokerError, RegistryError};
 
-/// Why work on the file failed, before it is known which file it was.
+/// Why an operation on the file failed, before it is known which file it was.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// `SQLite` refused.
@@ -68,11 +68,11 @@ impl Fault {
     }
 }
 
-/// What helps against an error of the file.
+/// What to do about an error of the file.
 fn advice(error: &rusqlite::Error) -> Option<&'static str> {
     Some(match error.sqlite_error_code()? {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
-            "another process has held the file's lock for too long: try again, or see who has the file open"
+            "another process has held the file's lock for too long: try again, or find out which process has the file open"
         }
         ErrorCode::DiskFull => "the disk is full: free space, then try again",
         ErrorCode::ReadOnly => {
@@ -90,7 +90,7 @@ fn advice(error: &rusqlite::Error) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    /// Case Q21: trying again does not help.
+    /// Case Q21: retrying does not help.
     #[test]
     fn a_read_only_file_is_refused_with_what_helps() {
         let file = rusqlite::Connection::open_in_memory().expect("a file");

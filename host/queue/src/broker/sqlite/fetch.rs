@@ -41,8 +41,8 @@ pub(super) fn columns() -> String {
     )
 }
 
-/// Of these rows of messages, in their order, the ids of those that have room in `?bytes`: the first, and all before which
-/// there are fewer bytes.
+/// The ids of those of these message rows, in their order, that fit into `?bytes`: the first, and all with fewer bytes
+/// before them.
 pub(super) fn with_room(rows: &str, bytes: &str) -> String {
     format!(
         "SELECT id FROM (SELECT id, sum(size) OVER (ROWS UNBOUNDED PRECEDING) - size AS before

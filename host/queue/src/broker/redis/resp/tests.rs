@@ -10,7 +10,7 @@ const ALL: Take = Take {
     kept: 0,
 };
 
-/// All tokens of what arrives in these pieces, and whether more was wanted at the end.
+/// All tokens in what arrives in these pieces, and whether more was wanted at the end.
 fn tokens(pieces: &[&[u8]], take: Take) -> Result<Vec<Token>, ProtocolError> {
     let (mut decoder, mut buffer) = (Decoder::default(), BytesMut::new());
     let mut tokens = Vec::new();
