@@ -1,6 +1,6 @@
-//! A producer in a Rust program: enqueues messages, also in bulk, and reads results or waits for them.
+//! A producer in a Rust program: enqueues messages, one or many at a time, and reads results or waits for them.
 //!
-//! Must not know which broker it uses, nor more of a module than its signatures.
+//! Must not know which broker it uses, nor anything about a module except its signatures.
 
 mod base64;
 mod call;
@@ -93,7 +93,7 @@ impl Client {
         }
     }
 
-    /// Sets what is done about messages with ids of the caller's ([`TaskMessage::with_id`]) that are there already. By
+    /// Sets what to do with messages whose ids, given by the caller ([`TaskMessage::with_id`]), are already there. By
     /// default they are not added again.
     #[must_use]
     pub fn on_duplicate(self, on_duplicate: OnDuplicate) -> Self {
@@ -111,7 +111,7 @@ impl Client {
     /// Checks a message and enqueues it; returns its id.
     ///
     /// # Errors
-    /// See [`EnqueueError`]. Where the broker did not answer, the message may have been added.
+    /// See [`EnqueueError`]. If the broker did not answer, the message may have been added.
     pub async fn enqueue(&self, queue: &str, message: TaskMessage) -> Result<String, EnqueueError> {
         let mut ids = self.enqueue_many(queue, vec![message]).await?;
         Ok(ids
@@ -122,7 +122,7 @@ impl Client {
     /// Checks messages and enqueues them, all or none; returns their ids in order.
     ///
     /// # Errors
-    /// See [`EnqueueError`]. Where the broker did not answer, all of them may have been added.
+    /// See [`EnqueueError`]. If the broker did not answer, all of them may have been added.
     pub async fn enqueue_many(
         &self,
         queue: &str,
@@ -135,10 +135,10 @@ impl Client {
             .collect())
     }
 
-    /// The same; says of each message whether it was added, or is there already.
+    /// The same; says for each message whether it was added or was already there.
     ///
     /// # Errors
-    /// See [`EnqueueError`]. Where the broker did not answer, all of them may have been added.
+    /// See [`EnqueueError`]. If the broker did not answer, all of them may have been added.
     pub async fn enqueue_each(
         &self,
         queue: &str,
@@ -160,7 +160,7 @@ impl Client {
     /// A task's result; `None` if the task has not finished, or the result has expired.
     ///
     /// # Errors
-    /// If the broker can't be reached, or what it has can't be read.
+    /// If the broker can't be reached, or what it stores can't be read.
     pub async fn result(&self, id: &str) -> Result<Option<TaskResult>, BrokerError> {
         self.connected.results.result(id).await
     }
@@ -168,7 +168,7 @@ impl Client {
     /// Waits for a task's result; `None` if `timeout` passes first. The worker wakes the wait.
     ///
     /// # Errors
-    /// If the broker can't be reached, or what it has can't be read.
+    /// If the broker can't be reached, or what it stores can't be read.
     pub async fn wait(
         &self,
         id: &str,
@@ -177,7 +177,7 @@ impl Client {
         self.connected.results.wait(id, timeout).await
     }
 
-    /// Enqueues a typed call, for [`Client::outcome`] to wait for.
+    /// Enqueues a typed call. [`Client::outcome`] waits for it.
     ///
     /// # Errors
     /// See [`EnqueueError`].
@@ -189,7 +189,7 @@ impl Client {
     /// Waits for the result of a typed call.
     ///
     /// # Errors
-    /// See [`CallError`]: also a task that failed, and one that has not ended in time.
+    /// See [`CallError`], which includes a task that failed and one that has not ended in time.
     pub async fn outcome<R: DeserializeOwned>(
         &self,
         started: &Started<R>,
@@ -202,7 +202,7 @@ impl Client {
     /// Enqueues a typed call and waits for its result.
     ///
     /// # Errors
-    /// See [`CallError`]: also a task that failed, and one that has not ended in time.
+    /// See [`CallError`], which includes a task that failed and one that has not ended in time.
     pub async fn call<R: DeserializeOwned>(
         &self,
         queue: &str,
@@ -219,7 +219,7 @@ impl Client {
     /// worker sends the result.
     ///
     /// # Errors
-    /// See [`EnqueueError`]. A task that failed is no error: its result says so.
+    /// See [`EnqueueError`]. A task that failed is not an error: its result says so.
     pub async fn run(
         &self,
         queue: &str,
@@ -234,7 +234,7 @@ impl Client {
         let answers = self.enqueue_each(queue, &mut messages).await?;
         let [message] = messages;
         let id = message.id;
-        // Of a message that is there already, the result may have been sent elsewhere.
+        // The result of a message that was already there may have been sent elsewhere.
         if let Some(reply) = reply.filter(|_| answers == [Enqueued::Added]) {
             let patience = left().unwrap_or(WAIT_POLL).min(WAIT_POLL);
             if let Ok(Some(result)) = tokio::time::timeout(patience, reply.ended()).await {

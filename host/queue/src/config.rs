@@ -1,4 +1,4 @@
-//! The brokers' settings: valid values only. Whoever reads the settings parses and checks them.
+//! The brokers' settings, which only hold valid values. The code that reads the settings parses and checks them.
 //!
 //! Must not know where settings come from.
 
@@ -33,20 +33,20 @@ pub struct RedisServer {
     /// A complete URL, which takes precedence over all of the above: `redis://`, `rediss://`, `redis+unix://` or
     /// `unix://`, `redis-sentinel://host:port,host:port/master/db`, `redis-cluster://host:port,…`.
     pub url: Option<Secret>,
-    /// ACL user on the Sentinels of a `redis-sentinel://` URL; that of the URL is for the master.
+    /// ACL user on the Sentinels of a `redis-sentinel://` URL; the URL's own user is for the master.
     pub sentinel_username: Option<String>,
     /// Password of the Sentinels.
     pub sentinel_password: Option<Secret>,
-    /// Files for TLS, for `rediss://` URLs; with host and port, naming any turns TLS on.
+    /// Files for TLS with `rediss://` URLs. With host and port, naming any of them turns TLS on.
     pub tls: RedisTls,
 }
 
 /// Files for TLS connections, in PEM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RedisTls {
-    /// The authorities that servers' certificates are checked with, in place of those that the machine trusts.
+    /// The authorities that servers' certificates are checked against, instead of those that the machine trusts.
     pub ca_file: Option<PathBuf>,
-    /// The certificate that is shown to servers, with those between it and its authority. Needs `key_file`.
+    /// The certificate shown to servers, with those between it and its authority. Needs `key_file`.
     pub cert_file: Option<PathBuf>,
     /// The certificate's key.
     pub key_file: Option<PathBuf>,
@@ -83,10 +83,10 @@ pub struct RedisConfig {
     pub max_stream_length: Option<u64>,
     /// Maximum number of dead letters that a queue keeps; `None` for no limit.
     pub dlq_max_length: Option<u64>,
-    /// What all keys start with.
+    /// The prefix of all keys.
     pub key_prefix: String,
-    /// How many replicas are to confirm each enqueue and settlement (WAIT), at most 100; with 0 none are asked. An enqueue
-    /// that fewer confirm fails with [`BrokerError::NotReplicated`]; a settlement stands.
+    /// How many replicas must confirm each enqueue and settlement (WAIT), at most 100; 0 asks none. An enqueue that
+    /// fewer confirm fails with [`BrokerError::NotReplicated`]; a settlement stands.
     pub wait_replicas: u32,
     /// How long they may take, up to 5 seconds (`wait_timeout_ms`).
     pub wait_timeout: Duration,
@@ -113,9 +113,9 @@ impl Default for RedisConfig {
 pub struct ResultsConfig {
     /// A separate server for results; `None` for the broker's.
     pub server: Option<RedisServer>,
-    /// How long states and results are kept; with zero they never expire.
+    /// How long states and results are kept; zero means they never expire.
     pub ttl: Duration,
-    /// What the keys of results start with.
+    /// The prefix of the keys of results.
     pub key_prefix: String,
 }
 
@@ -132,7 +132,7 @@ impl Default for ResultsConfig {
 /// The embedded broker's settings.
 #[derive(Debug, Clone)]
 pub struct SqliteConfig {
-    /// The database file, created where it is missing.
+    /// The database file, created if it is missing.
     pub path: PathBuf,
     /// How long a lease lasts.
     pub lease: Duration,
@@ -140,7 +140,7 @@ pub struct SqliteConfig {
     pub max_queue_length: Option<u64>,
     /// Maximum number of dead letters that a queue keeps; `None` for no limit.
     pub dlq_max_length: Option<u64>,
-    /// How long states and results are kept; with zero they never expire.
+    /// How long states and results are kept; zero means they never expire.
     pub result_ttl: Duration,
 }
 
@@ -158,11 +158,11 @@ impl SqliteConfig {
 }
 
 impl BrokerConfig {
-    /// The broker at a URL, with default settings: `sqlite:PATH`, or a URL of Redis as
-    /// [`RedisServer::url`] has it.
+    /// The broker at a URL, with default settings: `sqlite:PATH`, or a URL of Redis as described at
+    /// [`RedisServer::url`].
     ///
     /// # Errors
-    /// [`BrokerError::Invalid`] where it is neither. A server's URL is checked on connecting.
+    /// [`BrokerError::Invalid`] if it is neither. A server's URL is checked on connecting.
     pub fn of_url(url: &str) -> Result<Self, BrokerError> {
         let allowed =
             "give sqlite:PATH, redis://, rediss://, unix://, redis-sentinel:// or redis-cluster://";
@@ -171,7 +171,7 @@ impl BrokerConfig {
                 "a path is missing; {allowed}"
             ))),
             Some(path) => Ok(Self::Sqlite(SqliteConfig::new(path))),
-            // The text may hold a password: it is not shown.
+            // The text may contain a password, so it isn't shown.
             None if !url.contains("://") => {
                 Err(BrokerError::Invalid(format!("not a URL; {allowed}")))
             }
@@ -183,7 +183,7 @@ impl BrokerConfig {
         }
     }
 
-    /// How long a lease lasts: after that, a delivery may be reclaimed.
+    /// How long a lease lasts. After that, a delivery may be reclaimed.
     pub fn lease(&self) -> Duration {
         match self {
             Self::Redis(redis, _) => redis.claim_min_idle,

@@ -1,7 +1,7 @@
 //! The conformance suite: what every broker promises, one function per promise.
 //!
-//! A promise panics where it is broken. Must not know which brokers there are: a [`Fixture`] is given
-//! a way to open one, and [`for_each_promise!`](crate::for_each_promise) makes a test of each promise.
+//! A promise panics if it is broken. Must not know which brokers there are: a [`Fixture`] is given a way to open one,
+//! and [`for_each_promise!`](crate::for_each_promise) makes a test of each promise.
 
 pub mod dead_letters;
 pub mod duplicates;
@@ -21,8 +21,8 @@ pub use fixture::{Fixture, Open, Settings};
 
 /// Calls the macro `$test` with every promise, as `module::name, …`; each is an `async fn(&Fixture)`.
 ///
-/// A promise that is missing here is dead code, which the compiler reports for no public function:
-/// the suite's own test compares this list with the sources.
+/// A promise missing from this list would be dead code, which the compiler doesn't report for a public function; the
+/// suite's own test compares this list with the sources.
 #[macro_export]
 macro_rules! for_each_promise {
     ($test:ident) => {

@@ -1,4 +1,4 @@
-//! The one place where the future of a message is decided: a pure function.
+//! The one place that decides what happens to a message next: a pure function.
 //!
 //! Must not know brokers, clocks or runtimes.
 
@@ -9,7 +9,7 @@ use crate::{Advice, Failure, Outcome, RetryPolicy, Settlement, TaskMessage, Time
 pub struct DecideContext<'a> {
     /// The task's retry policy; the message's own takes precedence.
     pub policy: &'a RetryPolicy,
-    /// Whether messages given up on are kept as dead letters.
+    /// Whether messages that are given up are kept as dead letters.
     pub dead_letters: bool,
     /// Whether it ran on a canary. A failure there counts against the canary: the message runs again at once on
     /// the active version, and no retry is charged.
@@ -158,7 +158,7 @@ mod tests {
     }
 
     proptest! {
-        /// Retries end, are charged one by one, lie ahead, and change nothing else of the message.
+        /// Retries end, are counted one by one, lie in the future, and change nothing else in the message.
         #[test]
         fn a_failing_message_ends_after_max_retries(max in 0u32..20, never in any::<bool>(), listed in any::<bool>()) {
             let policy = RetryPolicy {

@@ -24,13 +24,13 @@ pub struct Lease {
     pub entry: SharedStr,
     /// Who holds the lease.
     pub consumer: Arc<str>,
-    /// Whether the entry was acknowledged before the task ran (at most once). Then there is no lease to
-    /// lose, and a settlement is applied without looking for one.
+    /// Whether the entry was acknowledged before the task ran (at most once). There is then no lease to lose, and a
+    /// settlement is applied without looking for one.
     pub acknowledged: bool,
     /// The queue's counter of reclaims when the entry was read, if the broker counts them: while the counter
     /// is unchanged, this lease has not been reclaimed. `None` is always safe: the lease is then checked.
     pub reclaims: Option<u64>,
-    /// The message's id, if it is noted ([`TaskMessage::noted`]): its end is to be noted too.
+    /// The message's id, if it is noted ([`TaskMessage::noted`]); its end must then be noted too.
     pub noted_id: Option<SharedStr>,
 }
 
@@ -66,20 +66,20 @@ pub struct Delivery {
     pub lease: Lease,
     /// What was read.
     pub payload: Payload,
-    /// The stored bytes, unchanged; only the first of them where the message is larger than
+    /// The stored bytes, unchanged. Only the first of them if the message is larger than
     /// [`MAX_MESSAGE_BYTES`](crate::MAX_MESSAGE_BYTES).
     pub raw: Bytes,
-    /// The id the entry carries beside its bytes; known even where the bytes are unreadable.
+    /// The id that the entry carries beside its bytes; known even if the bytes are unreadable.
     pub task_id: SharedStr,
     /// How often this entry has been delivered, including this time; more than once after lost leases.
     pub deliveries: u32,
 }
 
-/// A message with more bytes is delivered without being decoded, since that takes more than a tenth of a millisecond.
+/// A message with more bytes is delivered undecoded, since decoding takes more than a tenth of a millisecond.
 pub const LARGE_BYTES: usize = 64 << 10;
 
 impl Delivery {
-    /// The message; none where it can't be read, or is not decoded yet.
+    /// The message; `None` if it can't be read, or is not decoded yet.
     pub fn message(&self) -> Option<&TaskMessage> {
         match &self.payload {
             Payload::Message(message) => Some(message),
@@ -87,13 +87,13 @@ impl Delivery {
         }
     }
 
-    /// Whether it has still to be decoded.
+    /// Whether it still has to be decoded.
     pub fn is_encoded(&self) -> bool {
         matches!(self.payload, Payload::Encoded)
     }
 
-    /// Decodes a message that was too large to be decoded when it was fetched. Computes without a pause, for some
-    /// milliseconds per megabyte, so not for a thread that has other duties. Others are left as they are.
+    /// Decodes a message that was too large to be decoded when it was fetched; leaves any other as it is. This blocks
+    /// the thread for some milliseconds per megabyte, so don't call it on a thread that has other duties.
     pub fn decode(&mut self) {
         if !self.is_encoded() {
             return;
@@ -104,7 +104,7 @@ impl Delivery {
         }
     }
 
-    /// The message's id, or what the entry says it is where the message can't be read.
+    /// The message's id, or the id that the entry gives if the message can't be read.
     pub fn message_id(&self) -> &str {
         self.message().map_or(&self.task_id, |message| &message.id)
     }
@@ -113,28 +113,28 @@ impl Delivery {
 /// What to do about a delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settlement {
-    /// Remove the message: it is done, or given up on without a dead letter.
+    /// Remove the message: it is done, or was given up without a dead letter.
     Complete,
-    /// Put `message` in place of the one delivered, due at `at`.
+    /// Replace the delivered message with `message`, due at `at`.
     Retry {
         /// When it is due.
         at: Timestamp,
-        /// The message with its retry charged.
+        /// The message with the retry counted.
         message: Box<TaskMessage>,
     },
     /// Move the message to the dead-letter queue.
     DeadLetter {
         /// `Name: message` of the failure.
         error: String,
-        /// When it was given up on.
+        /// When it was given up.
         failed_at: Timestamp,
     },
-    /// Put the message back, ready for another worker; no retry is charged.
+    /// Put the message back, ready for another worker; no retry is counted.
     Release,
 }
 
-/// A delivery, what to do about it, and the result to write with it. Borrowed from whoever holds the delivery,
-/// so that settling copies nothing.
+/// A delivery, what to do about it, and the result to write with it. Borrows from the holder of the delivery, so
+/// settling copies nothing.
 #[derive(Debug, Clone)]
 pub struct SettleRequest<'a> {
     /// The delivery's lease.
@@ -143,13 +143,13 @@ pub struct SettleRequest<'a> {
     pub raw: Cow<'a, [u8]>,
     /// The message's id.
     pub task_id: Cow<'a, str>,
-    /// The task's name; empty where unknown.
+    /// The task's name; empty if unknown.
     pub task_name: Cow<'a, str>,
-    /// Retries charged so far; goes into a dead letter.
+    /// Retries counted so far; goes into a dead letter.
     pub retries: u32,
     /// What to do.
     pub settlement: Cow<'a, Settlement>,
-    /// What clients that wait for the task get to see; written before the message is acknowledged.
+    /// What clients that wait for the task will see; written before the message is acknowledged.
     pub record: Option<ResultRecord<'a>>,
 }
 
@@ -168,13 +168,14 @@ impl SettleRequest<'_> {
     }
 }
 
-/// What became of a settlement, or of a lease's extension.
+/// What came of a settlement, or of extending a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
     /// The lease was held: done.
     Applied,
-    /// Another consumer has the message by now, or it is gone: nothing was changed.
+    /// Another consumer has the message now, or it is gone: nothing was changed.
     LeaseLost,
-    /// The part of the store that has it does not answer now, while others do: whether anything was changed is not known. Ask again.
+    /// The part of the store that has it is not answering, while others do. It is not known whether anything was
+    /// changed. Ask again.
     Unreachable,
 }

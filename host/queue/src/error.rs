@@ -1,23 +1,23 @@
-//! How a broker can fail, in the few ways a caller can act on.
+//! How a broker can fail, in the few ways that a caller can act on.
 //!
 //! Must not know one broker's own errors: each becomes the source of one of these.
 
 use std::error::Error;
 
-/// A broker could not do what it was asked.
+/// A broker could not do what it was asked to do.
 ///
 /// The text names what failed; the cause is the error's source.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BrokerError {
-    /// The server can't be reached or can't serve now; worth trying again.
+    /// The server can't be reached or can't serve now; worth retrying.
     #[error("the broker at {place} is unavailable{}", aside(*advice))]
     Unavailable {
         /// Where it is, without secrets.
         place: String,
-        /// What helps, where that is known.
+        /// What to do about it, if that is known.
         advice: Option<&'static str>,
-        /// What the attempt said.
+        /// Why the attempt failed.
         source: Box<dyn Error + Send + Sync>,
     },
     /// The queue's stream has reached its limit; nothing was enqueued.
@@ -27,14 +27,14 @@ pub enum BrokerError {
     QueueFull {
         /// The queue.
         queue: String,
-        /// Messages in it.
+        /// Number of messages in it.
         length: u64,
         /// The limit.
         limit: u64,
     },
-    /// A message of an id that must be new is there already; nothing was enqueued.
+    /// A message's id must be new but is already there; nothing was enqueued.
     #[error(
-        "DuplicateId: queue {queue:?} has had message {id:?} already{}: it is queued, runs or has ended not long ago; nothing was enqueued; give another id, or choose `return` or `run` for ids that are there",
+        "DuplicateId: queue {queue:?} already knows message {id:?}{}: it is queued or running, or ended recently; nothing was enqueued; give another id, or choose `return` or `run` for ids that are already there",
         others(*count)
     )]
     DuplicateId {
@@ -42,32 +42,33 @@ pub enum BrokerError {
         queue: String,
         /// The id, or the first of them.
         id: String,
-        /// Number of messages that are there already.
+        /// Number of messages that are already there.
         count: u64,
     },
-    /// The request or the configuration is wrong; trying again does not help.
+    /// The request or the configuration is wrong; retrying does not help.
     #[error("{0}")]
     Invalid(String),
-    /// The store refuses the request or the configuration; trying again does not help.
+    /// The store refuses the request or the configuration; retrying does not help.
     #[error("the broker at {place} refuses{}", aside(*advice))]
     Refused {
         /// Where it is, without secrets.
         place: String,
-        /// What helps, where that is known.
+        /// What to do about it, if that is known.
         advice: Option<&'static str>,
         /// What the store said.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// What was enqueued is there, but fewer replicas than `wait_replicas` have confirmed it: a failover could lose it.
+    /// The messages are enqueued, but fewer replicas than `wait_replicas` have confirmed them: a failover could lose
+    /// them.
     #[error(
-        "the broker at {place} has the messages, but {confirmed} of {wanted} replicas have confirmed them in time: they may be lost if it fails now, and are doubled if they are enqueued again under other ids (wait_replicas, wait_timeout_ms)"
+        "the broker at {place} has the messages, but only {confirmed} of {wanted} replicas confirmed them in time: they may be lost if it fails now, and are duplicated if they are enqueued again under other ids (wait_replicas, wait_timeout_ms)"
     )]
     NotReplicated {
         /// Where it is, without secrets.
         place: String,
-        /// As many were to confirm them.
+        /// How many replicas had to confirm them.
         wanted: u32,
-        /// As many did.
+        /// How many did.
         confirmed: u32,
     },
     /// What is stored can't be understood.

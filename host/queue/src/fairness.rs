@@ -1,6 +1,6 @@
-//! Fairness among queues: which has its turn, and how much of a fetch it may fill.
+//! Fairness among queues: whose turn it is, and how much of a fetch each may fill.
 //!
-//! Both brokers fetch by these rules. Knows names and counts; must not know how a queue is read.
+//! Both brokers fetch by these rules. Knows names and counts. Must not know how a queue is read.
 
 #[cfg(feature = "redis")]
 mod backlog;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[cfg(feature = "redis")]
 pub(crate) use self::backlog::{Backlog, width};
 
-/// Whose turn it is: each queue is first as often as the others.
+/// Whose turn it is: each queue comes first equally often.
 #[derive(Debug, Default)]
 pub(crate) struct Rotation(AtomicUsize);
 

@@ -1,4 +1,4 @@
-//! What operators ask of a broker: sizes, dead letters, consumers, purges.
+//! What operators can ask a broker: sizes, dead letters, consumers, purges.
 //!
 //! Must not be on a task's path.
 
@@ -23,8 +23,8 @@ pub struct QueueStats {
     pub dead: u64,
     /// Consumers known to the broker.
     pub consumers: u64,
-    /// How long the oldest of the messages that can be fetched now has been ready, in milliseconds; none where there is
-    /// none, or where that is not known.
+    /// How long the oldest of the messages that can be fetched now has been ready, in milliseconds; `None` if there are
+    /// no such messages, or if that is not known.
     pub oldest_ready_ms: Option<u64>,
 }
 
@@ -35,12 +35,12 @@ impl QueueStats {
     }
 }
 
-/// A message given up on. Fields are empty (or zero) where unknown.
+/// A message that was given up. Fields are empty (or zero) if unknown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeadLetter {
     /// The dead letter's own id in its queue.
     pub id: String,
-    /// The message; none where its bytes are unreadable.
+    /// The message; `None` if its bytes are unreadable.
     pub original_message: Option<TaskMessage>,
     /// The stored bytes as text; invalid UTF-8 is replaced.
     pub data: String,
@@ -48,9 +48,9 @@ pub struct DeadLetter {
     pub failed_at: String,
     /// `Name: message`.
     pub error: String,
-    /// Retries charged.
+    /// Number of retries.
     pub retry_count: u32,
-    /// The entry it was in the stream.
+    /// The id of its entry in the stream.
     pub original_stream_id: String,
     /// The message's id.
     pub task_id: String,
@@ -102,16 +102,16 @@ pub struct Consumer {
 pub struct DelayedMessage {
     /// When it is due.
     pub due: Timestamp,
-    /// The message; none where its bytes are unreadable.
+    /// The message; `None` if its bytes are unreadable.
     pub message: Option<TaskMessage>,
 }
 
-/// The progress of a scan of a queue's messages. A scan begins with the default.
+/// The progress of a scan of a queue's messages. A scan starts with the default.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScanCursor {
     /// What is being read.
     pub part: ScanPart,
-    /// Where to continue in that part, as the broker names it; empty for the beginning.
+    /// Where to continue in that part, in the broker's own form; empty for the beginning.
     pub after: String,
     /// Where the first pass over the stream ended.
     pub tail: String,
@@ -127,26 +127,26 @@ pub enum ScanPart {
     Delayed,
     /// Dead letters.
     Dead,
-    /// What came into the stream since: a message that was delayed or dead may be there now.
+    /// What has been added to the stream since: a message that was delayed or dead may be there now.
     Tail,
 }
 
 /// Some of a queue's messages.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ScanPage {
-    /// The messages; maybe none although there are more.
+    /// The messages. May be empty although there are more.
     pub messages: Vec<TaskMessage>,
-    /// How to go on; none at the end.
+    /// How to continue; `None` at the end.
     pub next: Option<ScanCursor>,
 }
 
 impl ScanCursor {
-    /// Goes on in the same part.
+    /// Continues in the same part.
     pub(crate) fn on(self, after: String) -> Self {
         Self { after, ..self }
     }
 
-    /// Goes on with the next part; none at the end.
+    /// Continues with the next part; `None` at the end.
     pub(crate) fn over(self) -> Option<Self> {
         let Self { part, after, tail } = self;
         let (part, after, tail) = match part {
@@ -162,18 +162,18 @@ impl ScanCursor {
 /// The operators' side of a broker.
 #[async_trait]
 pub trait Inspect: Debug + Send + Sync {
-    /// The names of all queues that have something, as far as they were noted: a queue that another program has filled
+    /// The names of all queues that hold something, as far as they were noted. A queue that another program has filled
     /// by hand is known once a worker serves it.
     async fn queues(&self) -> Result<Vec<String>, BrokerError>;
-    /// The same, by looking at everything that the store has, also of other programs: slow. On Redis, queues that are found
-    /// are noted.
+    /// The same, by looking at everything in the store, including other programs' data: slow. On Redis, queues that are
+    /// found this way are noted.
     async fn find_queues(&self) -> Result<Vec<String>, BrokerError>;
     /// A queue in numbers; all zero if it doesn't exist.
     async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError>;
     /// Delayed messages, the next due first.
     async fn delayed(&self, queue: &str, count: usize) -> Result<Vec<DelayedMessage>, BrokerError>;
-    /// Removes all ready, leased and delayed messages, in short steps; returns their number. What is added meanwhile may go
-    /// as well, or stay.
+    /// Removes all ready, leased and delayed messages, in short steps; returns their number. What is added meanwhile
+    /// may be removed or stay.
     async fn purge(&self, queue: &str) -> Result<u64, BrokerError>;
     /// A range of the dead letters.
     async fn dead_letters(
@@ -186,7 +186,7 @@ pub trait Inspect: Debug + Send + Sync {
     /// Makes a dead letter ready again; false if there is none with this id.
     ///
     /// # Errors
-    /// [`BrokerError::Invalid`] for a dead letter that can't be read: it stays.
+    /// [`BrokerError::Invalid`] for a dead letter that can't be read; it stays.
     async fn replay(
         &self,
         queue: &str,
@@ -204,9 +204,9 @@ pub trait Inspect: Debug + Send + Sync {
     async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError>;
     /// Removes those of these consumers that hold nothing; returns their number.
     async fn remove_consumers(&self, queue: &str, names: &[String]) -> Result<u64, BrokerError>;
-    /// What the store says about itself; of a Cluster, what each master says.
+    /// What the store says about itself; for a Cluster, what each master says.
     async fn facts(&self) -> Result<Vec<StoreFacts>, BrokerError>;
-    /// Removes consumers that have been idle for longer and hold nothing; returns their number.
+    /// Removes consumers that have been idle for longer than this and hold nothing; returns their number.
     async fn remove_stale_consumers(&self, queue: &str, idle: Duration)
     -> Result<u64, BrokerError>;
 }

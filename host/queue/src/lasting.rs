@@ -1,21 +1,21 @@
-//! States that last, such as a server that is away: said when they begin, once a minute while they last, and when they
-//! are over.
+//! Lasting states, such as a server that is down: logged when they begin, once a minute while they last, and when they
+//! end.
 //!
-//! Must not know what is said.
+//! Must not know what is logged.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Between two lines about one state.
+/// The time between two lines about one state.
 const EVERY: Duration = Duration::from_mins(1);
 
-/// The states of a process that last, by name.
+/// The lasting states of a process, by name.
 #[derive(Debug, Default)]
 pub struct Lasting(Mutex<HashMap<String, Instant>>);
 
 impl Lasting {
-    /// The state is on: says so if it just began, or was last said a minute ago.
+    /// The state is on: calls `say` if it just began, or was last logged a minute ago.
     pub fn on(&self, state: &str, say: impl FnOnce()) {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if said.get(state).is_some_and(|at| at.elapsed() < EVERY) {
@@ -26,7 +26,7 @@ impl Lasting {
         say();
     }
 
-    /// The state is over: says so if it was on.
+    /// The state is over: calls `say` if it was on.
     pub fn over(&self, state: &str, say: impl FnOnce()) {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let was_on = said.remove(state).is_some();

@@ -1,6 +1,6 @@
 //! Chicory's queue: messages, retry policy, decisions, brokers, results.
 //!
-//! Knows what a message is, how its life goes on after an outcome, and where it is kept.
+//! Knows what a message is, what happens to it after an outcome, and where it is kept.
 //! Must not know how a task runs: nothing here may depend on the sandbox.
 
 mod broker;

@@ -1,7 +1,7 @@
 //! The message that a producer sends, as JSON with the fields of Chicory for Python.
 //!
-//! Must not know queues or brokers. Unknown fields travel with the message, so that what a newer
-//! producer adds survives retries and the dead-letter queue.
+//! Must not know queues or brokers. Unknown fields travel with the message, so what a newer producer adds survives
+//! retries and the dead-letter queue.
 
 mod decode;
 mod encode;
@@ -34,51 +34,51 @@ pub struct TaskMessage {
     pub name: SharedStr,
     /// By position and by name: `args` and `kwargs` in JSON.
     pub arguments: Arguments,
-    /// Retries so far; the attempt at hand is one more.
+    /// Retries so far; the current attempt is one more.
     pub retries: u32,
     /// Not to start before this time.
     pub eta: Option<Timestamp>,
-    /// Kept for brokers that order by it; streams don't.
+    /// For brokers that order by it; streams don't.
     pub priority: Option<u8>,
     /// When the first attempt failed.
     pub first_failure_at: Option<Timestamp>,
     /// How the last attempt failed.
     pub last_error: Option<String>,
-    /// A retry policy that goes before the task's.
+    /// A retry policy that takes precedence over the task's.
     pub retry: Option<RetryPolicy>,
-    /// Whether no state and no result are to be kept.
+    /// Whether neither state nor result is kept.
     pub ignore_result: bool,
-    /// The inbox of the process that waits for its end; the worker sends the result there. A message that has one has a
-    /// result even where results are not kept: one that says only how the task ended.
+    /// The inbox of the process that waits for its end; the worker sends the result there. A message with an inbox has
+    /// a result even if results are not kept: one that says only how the task ended.
     pub reply_to: Option<String>,
     /// The digest of the module's version that it must run on.
     pub pin: Option<String>,
     /// The digest of the version whose signature its arguments were checked against.
     pub checked_against: Option<String>,
-    /// Whether it failed on a canary, and is not to meet one again.
+    /// Whether it failed on a canary and must not run on one again.
     pub no_canary: bool,
-    /// Whether its id is noted in the queue, so that another message of this id is noticed. See
+    /// Whether its id is noted in the queue, so another message with this id is noticed. See
     /// [`with_id`](Self::with_id).
     pub noted: bool,
-    /// How long to wait before the first start, from when it is enqueued and by the store's clock. It goes before
-    /// [`eta`](Self::eta), which other programs read, and is not part of the stored message.
+    /// How long to wait before the first start, from when it is enqueued and by the store's clock. Takes precedence
+    /// over [`eta`](Self::eta), which other programs read, and is not part of the stored message.
     pub delay: Option<Duration>,
-    /// Fields this build does not know, as they came.
+    /// Fields that this build does not know, unchanged.
     pub extra: Vec<(String, RawJson)>,
 }
 
-/// Why stored bytes are no message.
+/// Why stored bytes are not a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableMessage {
     /// The default encoding of Chicory for Python, which can run code when it is read.
     #[error("a Python pickle, which is refused because reading one can run code; send JSON")]
     Pickle,
-    /// A format of the future.
+    /// A format that is newer than this build.
     #[error(
         "format {0} is newer than this worker reads ({FORMAT}); upgrade the worker, then replay"
     )]
     Format(u64),
-    /// Larger than any message may be.
+    /// Larger than a message may be.
     #[error(
         "a message of {size} bytes, where at most {MAX_MESSAGE_BYTES} are allowed; store large data elsewhere and pass its address"
     )]
@@ -86,7 +86,7 @@ pub enum UnreadableMessage {
         /// Its size in bytes.
         size: u64,
     },
-    /// Not JSON, or not of a message's shape.
+    /// Not JSON, or not in the shape of a message.
     #[error("not a task message: {0}")]
     Json(String),
 }
@@ -120,14 +120,14 @@ impl TaskMessage {
         self
     }
 
-    /// The same, with the mark that somebody waits for its end: they are told of it even if its result is not kept.
+    /// The same, marked so that its end is reported to someone who waits, even if its result is not kept.
     #[must_use]
     pub fn awaited(mut self) -> Self {
         self.reply_to.get_or_insert_with(|| AWAITED.to_owned());
         self
     }
 
-    /// The same, not to start before this much time has passed.
+    /// The same, to start no sooner than this much time from now.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.eta = Some(Timestamp::now().after(delay));
@@ -135,8 +135,8 @@ impl TaskMessage {
         self
     }
 
-    /// The same with this id, which the queue is to know: where it has a message of this id already,
-    /// [`Broker::enqueue_noted`](crate::Broker::enqueue_noted) doesn't add another one. A fresh id is never there.
+    /// The same with this id, which the queue keeps track of: if it already has a message with this id,
+    /// [`Broker::enqueue_noted`](crate::Broker::enqueue_noted) doesn't add another one. A fresh id is never taken.
     #[must_use]
     pub fn with_id(mut self, id: impl Into<SharedStr>) -> Self {
         self.id = id.into();

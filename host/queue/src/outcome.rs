@@ -1,6 +1,6 @@
 //! What the end of an attempt means for the queue.
 //!
-//! Must not know how the attempt ended in the runtime's terms: the worker translates.
+//! Must not know how the attempt ended in the runtime's terms: the worker translates those.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub enum Outcome {
     },
     /// The task failed, or could not be started.
     Failed(Failure),
-    /// The worker stopped the attempt for reasons of its own: no retry is charged.
+    /// The worker stopped the attempt for reasons of its own: no retry is counted.
     Interrupted,
 }
 
@@ -25,16 +25,16 @@ pub enum Outcome {
 pub struct Failure {
     /// The error's stable name, which `retry_on` and `ignore_on` match.
     pub name: String,
-    /// What happened, for a person.
+    /// What happened, for a human reader.
     pub message: String,
-    /// The guest's backtrace, where there is one.
+    /// The guest's backtrace, if there is one.
     pub traceback: Option<String>,
-    /// What the failure itself says of a retry.
+    /// What the failure itself says about a retry.
     pub advice: Advice,
 }
 
 impl Failure {
-    /// A failure without a backtrace, about whose retry the policy decides.
+    /// A failure without a backtrace, whose retry the policy decides.
     pub fn new(name: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -44,8 +44,8 @@ impl Failure {
         }
     }
 
-    /// The same with texts that are short enough to be kept: a name of 256 bytes, a message and a backtrace of 16 KiB
-    /// each. Longer ones end with their length.
+    /// The same with its texts cut to what is kept: a name of 256 bytes, and a message and a backtrace of 16 KiB each.
+    /// A text that was cut ends with its full length.
     #[must_use]
     pub fn cut(self) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Failure {
         }
     }
 
-    /// `Name: message`, as dead letters and results keep it.
+    /// `Name: message`, as stored in dead letters and results.
     pub fn describe(&self) -> String {
         if self.message.is_empty() {
             self.name.clone()
@@ -66,7 +66,7 @@ impl Failure {
     }
 }
 
-/// What a failure says of a retry.
+/// What a failure says about a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
     /// Nothing: the policy decides.

@@ -1,6 +1,6 @@
-//! The retry policy: how often, how long between, and after which errors.
+//! The retry policy: how many retries, how long between them, and after which errors.
 //!
-//! A formula only. Must not know outcomes, messages or brokers.
+//! Only a formula. Must not know outcomes, messages or brokers.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub enum Backoff {
     Exponential,
 }
 
-/// What happens when a task fails. Without a policy, [`RetryPolicy::none`] applies; a policy that leaves
-/// fields out takes them from [`RetryPolicy::default`].
+/// What happens when a task fails. Without a policy, [`RetryPolicy::none`] applies; a policy that omits fields takes
+/// them from [`RetryPolicy::default`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RetryPolicy {
@@ -87,17 +87,17 @@ fn seconds<'de, D: Deserializer<'de>>(field: Bounded, number: D) -> Result<f64, 
 const YEAR: f64 = 31_536_000.0;
 
 impl RetryPolicy {
-    /// What `max_retries` may be.
+    /// The range of `max_retries`.
     pub const RETRIES: Bounded = Bounded::new("max_retries", 0.0, 1e6, Unit::Count);
-    /// What `retry_delay` may be.
+    /// The range of `retry_delay`.
     pub const DELAY: Bounded = Bounded::new("retry_delay", 0.0, YEAR, Unit::Seconds);
-    /// What `max_delay` may be.
+    /// The range of `max_delay`.
     pub const LONGEST_DELAY: Bounded = Bounded::new("max_delay", 0.0, YEAR, Unit::Seconds);
 
-    /// The longest delay that a task can ask for: as long as the longest of a policy.
+    /// The longest delay that a task can ask for: the longest that a policy can have.
     pub(crate) const LONGEST: Duration = Duration::from_hours(365 * 24);
 
-    /// Checks the numbers of a policy that was made in a program. One that was read has been checked.
+    /// Checks the numbers of a policy that was built in code. A policy that was read has already been checked.
     ///
     /// # Errors
     /// Names the number, its value and what is allowed.
@@ -116,8 +116,8 @@ impl RetryPolicy {
         }
     }
 
-    /// Whether a failure of this name may be retried. A name's last part
-    /// (`ConnectionError` of `myapp.errors.ConnectionError`) matches as well.
+    /// Whether a failure with this name may be retried. The last part of a name (`ConnectionError` of
+    /// `myapp.errors.ConnectionError`) matches as well.
     pub fn covers(&self, error: &str) -> bool {
         let listed = |names: &[String]| names.iter().any(|name| same_error(name, error));
         if self.ignore_on.as_deref().is_some_and(listed) {
@@ -128,8 +128,8 @@ impl RetryPolicy {
 
     /// The delay before the `retry`-th retry (from 1) of the message `id`.
     ///
-    /// Jitter comes from the message and the retry, not from chance, so that a decision can be
-    /// computed again and be the same.
+    /// Jitter depends on the message and the retry, not on chance, so a decision can be computed again with the same
+    /// result.
     pub fn delay(&self, retry: u32, id: &str) -> Duration {
         let number = f64::from(retry.max(1));
         let grown = match self.backoff {

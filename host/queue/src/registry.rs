@@ -1,4 +1,4 @@
-//! What the registry's operations need of a broker: who serves, and which messages are queued.
+//! What the registry's operations need from a broker: who serves, and which messages are queued.
 //!
 //! Must not know what is done with it.
 
@@ -20,7 +20,7 @@ use chicory_signature::Signature;
 use crate::{BrokerError, Clock, Connected, Inspect, Results, ScanCursor, TaskMessage};
 
 impl Connected {
-    /// Rolls versions out to the workers whose heartbeats are found here.
+    /// Rolls out versions to the workers whose heartbeats are found here.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -79,25 +79,25 @@ impl Connected {
         Deployer::new(Arc::clone(&self.registry), workers, clock)
     }
 
-    /// Forgets the versions of a module that the request's rule does not keep and no queued message needs.
+    /// Forgets the versions of a module that neither the request's rule keeps nor any queued message needs.
     ///
     /// # Errors
-    /// When the broker can't be reached; what was not forgotten is there for the next time.
+    /// If the broker can't be reached; what was not forgotten is left for the next time.
     pub async fn forget(&self, request: &ForgetRequest<'_>) -> Result<Forgotten, RegistryError> {
         let messages = Queues(self.inspect.as_ref());
         chicory_registry::forget(self.registry.as_ref(), &messages, request).await
     }
 }
 
-/// The workers that heartbeats tell of, but for those that are known to be gone although their heartbeats last.
+/// The workers known from heartbeats, except those that are known to be gone although their heartbeats last.
 struct Workers {
     results: Arc<dyn Results>,
     registry: Arc<dyn Registry>,
-    /// Since when a worker is missed that was there when it wrote its heartbeat.
+    /// Since when a worker has been missed that was there when it wrote its heartbeat.
     missed: Mutex<HashMap<String, Instant>>,
 }
 
-/// A worker that is missed for this long is gone. One whose connection broke has made another by then.
+/// A worker that has been missed for this long is gone. One whose connection broke has opened another by then.
 const GONE_AFTER: Duration = Duration::from_secs(2);
 
 #[async_trait]
@@ -115,7 +115,7 @@ impl Fleet for Workers {
 }
 
 impl Workers {
-    /// Those of these workers that have been missed for long.
+    /// Those of these workers that have been missed for that long.
     async fn gone(&self, listening: &[String]) -> Result<HashSet<String>, RegistryError> {
         if listening.is_empty() {
             return Ok(HashSet::new());
@@ -145,7 +145,7 @@ struct Queues<'a>(&'a dyn Inspect);
 #[async_trait]
 impl QueuedMessages for Queues<'_> {
     async fn each(&self, visit: &mut Visit<'_>) -> Result<(), RegistryError> {
-        // A message that is missed here might name a version that is dropped then.
+        // If a message were missed here, a version that it names might be dropped.
         for queue in self.0.find_queues().await? {
             let mut cursor = Some(ScanCursor::default());
             while let Some(from) = cursor {

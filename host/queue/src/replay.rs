@@ -9,7 +9,7 @@ use crate::{BrokerError, ReplayOptions, TaskMessage};
 /// The message to put at the end of the queue for a dead letter with these bytes. It is ready at once.
 ///
 /// # Errors
-/// [`BrokerError::Invalid`] where the bytes are not a message.
+/// [`BrokerError::Invalid`] if the bytes are not a message.
 pub(crate) fn replayed(
     queue: &str,
     id: &str,

@@ -24,11 +24,11 @@ pub enum TaskState {
     Started,
     /// Done.
     Success,
-    /// Given up on.
+    /// Given up.
     Failure,
     /// Failed, and waiting for a retry.
     Retry,
-    /// Given up on and kept as a dead letter; seen only from other producers of states.
+    /// Given up and kept as a dead letter; only written by other producers of states.
     DeadLettered,
 }
 
@@ -56,10 +56,10 @@ impl TaskState {
     }
 }
 
-/// The name of the failure of a task whose message was removed by a purge. It does not count as a result of its id.
+/// The name of the failure of a task whose message was removed by a purge. It does not count as a result for its id.
 pub const PURGED: &str = "Purged";
 
-/// What the body of such a result has after the task's id.
+/// What follows the task's id in the body of such a result.
 #[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) fn purged_body() -> String {
     format!(r#""state":"FAILURE","result":null,"error":"{PURGED}: "#)
@@ -81,8 +81,8 @@ pub struct TaskResult {
     /// The guest's backtrace.
     #[serde(default)]
     pub traceback: Option<String>,
-    /// Whether what the task returned is not kept, by its manifest or its message (`ignore_result`). Then `result` is
-    /// empty, and only says how it ended because somebody waits.
+    /// Whether what the task returned is not kept, as its manifest or its message requested (`ignore_result`). `result`
+    /// is then empty; this only says how the task ended, because someone waits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignored: bool,
     /// What the last attempt used, and any field that a newer writer adds.
@@ -101,14 +101,14 @@ impl TaskResult {
     }
 }
 
-/// What is written for a task.
+/// What to write for a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResultRecord<'a> {
     /// The message's id.
     pub task_id: Cow<'a, str>,
     /// Its new state.
     pub state: TaskState,
-    /// The stored form of a [`TaskResult`], as JSON; none where only the state changes.
+    /// The stored form of a [`TaskResult`], as JSON; `None` if only the state changes.
     pub body: Option<Cow<'a, str>>,
     /// The message's `reply_to`: an inbox that gets the result, in addition to clients that wait by the task's id.
     pub reply_to: Option<Cow<'a, str>>,
@@ -139,7 +139,7 @@ impl Reply {
         &self.inbox
     }
 
-    /// The task's result; `None` if it won't arrive here any more.
+    /// The task's result; `None` if it will no longer arrive here.
     pub async fn ended(self) -> Option<TaskResult> {
         serde_json::from_slice(&self.body.await?).ok()
     }
@@ -162,9 +162,9 @@ pub struct WorkerInfo {
     pub pid: u32,
     /// The queues it serves, joined by commas.
     pub queue: String,
-    /// Tasks it may run at once.
+    /// Maximum number of tasks that it runs at once.
     pub concurrency: usize,
-    /// Tasks ended since it started, failed ones included.
+    /// Tasks ended since it started, including failed ones.
     pub tasks_processed: u64,
     /// Attempts that failed.
     pub tasks_failed: u64,
@@ -189,13 +189,12 @@ impl WorkerInfo {
             .unwrap_or_else(|error| unreachable!("a heartbeat holds JSON values only: {error}"))
     }
 
-    /// Whether it listens to the registry, so that [`Registry::present`](crate::Registry::present) knows when it is gone.
+    /// Whether it listens to the registry, so [`Registry::present`](crate::Registry::present) can tell when it is gone.
     pub fn listens(&self) -> bool {
         self.extra.get("listens") == Some(&Value::Bool(true))
     }
 
-    /// The versions of deployed modules that it serves, module by module; none where it takes no part
-    /// in a fleet.
+    /// The versions of deployed modules that it serves, by module; `None` if it does not take part in a fleet.
     pub fn versions(&self) -> Option<&serde_json::Map<String, Value>> {
         self.extra.get("modules")?.as_object()
     }
@@ -216,12 +215,12 @@ pub trait Results: Debug + Send + Sync {
         task_id: &str,
         timeout: Option<Duration>,
     ) -> Result<Option<TaskResult>, BrokerError>;
-    /// An inbox for the result of a task that is about to be enqueued, which is quicker than to wait by its
-    /// id; none where the store has no inboxes, or can't be reached now.
+    /// An inbox for the result of a task that is about to be enqueued, which is faster than waiting by its id; `None`
+    /// if the store has no inboxes or can't be reached now.
     async fn inbox(&self, task_id: &str) -> Option<Reply>;
-    /// For which of these tasks somebody may wait by its id. Where nobody can know, for all.
+    /// For which of these tasks someone may be waiting by id. If that can't be known, for all.
     async fn awaited(&self, task_ids: &[&str]) -> Result<Vec<bool>, BrokerError>;
-    /// Deletes a state and result; false if there was none.
+    /// Deletes a state and a result; false if there were none.
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError>;
     /// Writes a heartbeat that lasts for `ttl`.
     async fn heartbeat(&self, worker: &WorkerInfo, ttl: Duration) -> Result<(), BrokerError>;

@@ -14,7 +14,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A URL without user, password, query and fragment; none for a text that is not a URL. If it can't be told where the
+/// A URL without user, password, query and fragment; `None` for a text that is not a URL. If it is unclear where the
 /// password ends, only the scheme is shown.
 pub fn mask_url(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
@@ -26,7 +26,7 @@ pub fn mask_url(url: &str) -> Option<String> {
     if rest.starts_with('/') && !before_query.contains('@') {
         return Some(format!("{scheme}://{before_query}"));
     }
-    // A password may hold a slash, so everything up to the last `@` is left out.
+    // A password may contain a slash, so everything up to the last `@` is left out.
     let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
     let place = place.split(['?', '#']).next().unwrap_or_default();
     if unencoded(url).is_some_and(|found| found != '/') || !names_hosts(place) {
@@ -35,8 +35,8 @@ pub fn mask_url(url: &str) -> Option<String> {
     Some(format!("{scheme}://{place}"))
 }
 
-/// The first character of a URL's user or password that must be percent-encoded there, because it would end them:
-/// `#` is written `%23`.
+/// The first character of a URL's user or password that must be percent-encoded there, because it would end them: for
+/// example, `#` is written `%23`.
 pub fn unencoded(url: &str) -> Option<char> {
     let (_, rest) = url.split_once("://")?;
     let before_query = rest.split(['?', '#']).next().unwrap_or_default();

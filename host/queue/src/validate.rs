@@ -1,7 +1,7 @@
-//! Checks messages before anything is queued, by the signatures of the versions that a fleet runs.
+//! Checks messages before anything is queued, against the signatures of the versions that a fleet runs.
 //!
-//! So a mistake is reported to whoever can fix it. A worker checks again: the version may change in between,
-//! and other producers check nothing. Must not know where messages go.
+//! A mistake is thus reported to the one who can fix it. A worker checks again: the version may change in between, and
+//! other producers check nothing. Must not know where messages go.
 
 use std::collections::HashMap;
 
@@ -9,8 +9,8 @@ use chicory_signature::{LocalName, TaskName, UnknownTask, ValidationError, find_
 
 use crate::{BrokerError, ModuleRecord, Registry, RegistryError, TaskMessage, Version};
 
-/// What is checked before a message is queued, by the registry of deployed modules. The registry doesn't know
-/// the modules that a worker loads from a folder of its own.
+/// What is checked before a message is queued, against the registry of deployed modules. The registry doesn't know the
+/// modules that a worker loads from a folder of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ValidationMode {
     /// Nothing.
@@ -38,7 +38,7 @@ pub enum EnqueueError {
     /// Nobody has deployed the task, and [`ValidationMode::Strict`] requires that somebody has.
     #[error("TaskNotFound")]
     UnknownTask(#[from] UnknownTask),
-    /// The version that it is pinned to is not kept.
+    /// The version that it is pinned to is no longer kept.
     #[error("task `{task}`: the message is pinned to version {digest}, which is not kept")]
     UnknownVersion {
         /// The task.
@@ -46,7 +46,7 @@ pub enum EnqueueError {
         /// The version.
         digest: String,
     },
-    /// The broker could not do its work.
+    /// The broker failed.
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
@@ -57,18 +57,18 @@ impl From<RegistryError> for EnqueueError {
     }
 }
 
-/// The checks of one batch. Each module is looked up once, so don't keep it for long.
+/// The checks of one batch. Each module is looked up only once, so don't keep this for long.
 #[derive(Debug)]
 pub struct Checks<'a> {
     mode: ValidationMode,
     modules: Modules<'a>,
 }
 
-/// The modules that the messages of a batch name.
+/// The modules that a batch's messages name.
 #[derive(Debug)]
 struct Modules<'a> {
     registry: &'a dyn Registry,
-    /// By their names as messages spell them; none for a name that no deployed module has.
+    /// By their names as spelled in messages; `None` for a name that no deployed module has.
     found: HashMap<String, Option<ModuleRecord>>,
     /// Whether only known tasks pass.
     strict: bool,
@@ -85,8 +85,8 @@ impl<'a> Checks<'a> {
         Self { mode, modules }
     }
 
-    /// Checks a message, and notes in it the version that it was checked against, on which it can run
-    /// even if another one is active by then.
+    /// Checks a message, and notes in it the version that it was checked against. It can then run on that version even
+    /// if another one has become active.
     ///
     /// # Errors
     /// Says what is wrong with the message, or that the registry can't be reached.
@@ -103,8 +103,8 @@ impl<'a> Checks<'a> {
         Ok(())
     }
 
-    /// The digest of the version whose signature the arguments fit; none while the module's first version is
-    /// still on its way to the workers.
+    /// The digest of the version whose signature the arguments fit; `None` while the module's first version is still on
+    /// its way to the workers.
     async fn fitting(&mut self, message: &TaskMessage) -> Result<Option<String>, EnqueueError> {
         let (module, task) = self.modules.of(&message.name).await?;
         let version = match &message.pin {
@@ -152,7 +152,7 @@ impl Modules<'_> {
         match record {
             Some(found) => Ok(found),
             None => {
-                // The names are for the reader of the error, so they are asked for only where there is one.
+                // The names are for the reader of the error, so they are only asked for if there is an error.
                 let names = if self.strict {
                     self.registry.names().await?
                 } else {
@@ -171,17 +171,17 @@ impl Modules<'_> {
         Ok(matches!(self.found.get(module), Some(Some(_))))
     }
 
-    /// The record of the deployed module of this name, in whatever spelling.
+    /// The record of the deployed module with this name, in any spelling.
     async fn look_up(&self, module: &str) -> Result<Option<ModuleRecord>, RegistryError> {
         match self.registry.find_module(module).await {
-            // Workers may still serve it: messages pass unchecked, as those for a module that nobody knows.
+            // Workers may still serve it: messages pass unchecked, like those for a module that nobody knows.
             Err(RegistryError::Record(_)) if !self.strict => Ok(None),
             found => Ok(found?.filter(ModuleRecord::is_deployed)),
         }
     }
 }
 
-/// A version that may be named by new messages.
+/// A version that new messages may name.
 fn pinned<'a>(module: &'a ModuleRecord, digest: &str) -> Option<&'a Version> {
     module.version(digest).filter(|version| !version.retiring)
 }

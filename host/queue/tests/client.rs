@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 const QUEUE: &str = "default";
 
-/// A broker in a file, and a client of it.
+/// A broker in a file, and a client for it.
 struct Setup {
     client: Client,
     _file: SqliteFile,
@@ -198,7 +198,7 @@ async fn a_typed_call_says_how_it_ended() {
             "SUCCESS",
             json!("7"),
             None,
-            "is of another type: invalid type: string \"7\", expected u32",
+            "has another type: invalid type: string \"7\", expected u32",
         ),
         (
             "FAILURE",

@@ -1,7 +1,7 @@
-//! Drives both brokers with the same random operations, and compares all that can be seen of them.
+//! Drives both brokers with the same random operations, and compares everything that can be observed.
 //!
-//! Must not know what is right: only that the two agree. Where they may differ, it does not look: the
-//! ids that a broker gives, and the moment when a lease expires, which is real time.
+//! Must not know what is right, only that the two agree. It ignores what may differ: the ids that a broker assigns, and
+//! the moment when a lease expires, which is real time.
 
 mod operations;
 
@@ -26,12 +26,11 @@ use tokio_util::sync::CancellationToken;
 struct Pair {
     sides: [Connected; 2],
     clock: Arc<ManualClock>,
-    /// Deliveries as both gave them.
+    /// Deliveries as both brokers returned them.
     delivered: Vec<[Delivery; 2]>,
     /// Ids of all messages sent.
     sent: Vec<String>,
-    /// Times that are given are all different: which of two messages comes first that are due at the
-    /// same microsecond, nobody promises.
+    /// All times given are different: the order of two messages that are due in the same microsecond is not defined.
     moments: i64,
 }
 
@@ -115,7 +114,7 @@ impl Pair {
         }
     }
 
-    /// What an operator does.
+    /// Does what an operator does.
     async fn operate(&self, step: &Step) {
         let ids = &self.sent;
         agree(self, async |side, _| match step {
@@ -132,7 +131,7 @@ impl Pair {
             }
             Step::PurgeDead(queue) => seen(side.inspect.purge_dead_letters(QUEUES[*queue]).await),
             Step::Purge(queue) => seen(side.inspect.purge(QUEUES[*queue]).await),
-            other => unreachable!("{other:?} is no operator's"),
+            other => unreachable!("{other:?} is not an operator's"),
         })
         .await;
     }
@@ -178,8 +177,8 @@ impl Pair {
             };
             let settlement = self.settlement(&pair[0], *kind);
             for (batch, delivery) in batches.iter_mut().zip(&pair) {
-                // One entry, one settlement: a batch is of different deliveries; of one consumer and one queue,
-                // since the order among those is not promised.
+                // One settlement per entry: a batch has different deliveries, all of one consumer and one queue, since
+                // the order among several is not defined.
                 if batch.iter().all(|item: &SettleRequest<'_>| {
                     *item.lease != delivery.lease
                         && item.lease.consumer == delivery.lease.consumer
@@ -230,13 +229,13 @@ impl Pair {
         }
     }
 
-    /// All that can be seen of a broker without changing it.
+    /// Everything about a broker that can be observed without changing it.
     async fn compare(&self) {
         agree(self, async |side, _| {
             let mut view = Vec::new();
             for queue in QUEUES {
                 let mut stats = side.inspect.stats(queue).await.expect("stats");
-                // When a consumer is first known differs among servers' versions.
+                // Server versions differ in when a consumer first becomes known.
                 stats.consumers = 0;
                 stats.oldest_ready_ms = stats.oldest_ready_ms.map(|_| 0);
                 let delayed = side.inspect.delayed(queue, 100).await.expect("delayed");
@@ -268,7 +267,7 @@ fn pick<T>(all: &[T], index: usize) -> Option<&T> {
     all.get(index.checked_rem(all.len())?)
 }
 
-/// What a call answered, as both must: its value or its error, by kind and not by wording.
+/// What a call returned, in a form that must agree: its value, or the kind of its error, not the wording.
 fn seen<T: Debug>(answer: Result<T, BrokerError>) -> (String, ()) {
     let view = match answer {
         Ok(value) => format!("{value:?}"),
@@ -279,7 +278,7 @@ fn seen<T: Debug>(answer: Result<T, BrokerError>) -> (String, ()) {
     (view, ())
 }
 
-/// Asks both; panics where they differ in what is seen.
+/// Asks both, and panics if their answers differ.
 async fn agree<T>(pair: &Pair, ask: impl AsyncFn(&Connected, usize) -> (String, T)) -> [T; 2] {
     let (sqlite, one) = ask(&pair.sides[0], 0).await;
     let (redis, other) = ask(&pair.sides[1], 1).await;

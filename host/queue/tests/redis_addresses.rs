@@ -172,7 +172,7 @@ async fn a_cluster() {
     noted_ids(&queue).await;
 }
 
-/// They are beside their queue; results may be elsewhere.
+/// They are kept beside their queue; results may be elsewhere.
 async fn noted_ids(queue: &Queue) {
     let (broker, inspect) = (&queue.connected.broker, &queue.connected.inspect);
     let batch = [

@@ -1,4 +1,4 @@
-//! Whose clock decides: the server's, whatever the clocks of producers and workers show.
+//! Whose clock decides: the server's, whatever the clocks of producers and workers say.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use chicory_testing::{Queue, RedisServer, completion};
 
 const HOUR: i64 = 3_600_000_000;
 
-/// The machine's clock, set ahead or back by some microseconds.
+/// The machine's clock, set forward or back by some microseconds.
 #[derive(Debug)]
 struct Skewed(i64);
 
@@ -30,7 +30,7 @@ fn message(id: &str) -> TaskMessage {
     }
 }
 
-/// Case Q13: a worker whose clock is ahead promotes nothing early, and one whose clock is behind nothing late.
+/// Case Q13: a worker whose clock is ahead promotes nothing early, and one whose clock is behind promotes nothing late.
 #[tokio::test]
 async fn q13_the_servers_clock_says_what_is_due() {
     let server = RedisServer::start();
@@ -82,7 +82,7 @@ async fn q13_a_delay_is_by_the_servers_clock() {
     }
 }
 
-/// Case Q13: so do retries, whose times the worker computes by its own clock.
+/// Case Q13: so do the delays of retries, which the worker computes by its own clock.
 #[tokio::test]
 async fn q13_a_retry_is_due_by_the_servers_clock() {
     let server = RedisServer::start();
@@ -111,7 +111,7 @@ async fn q13_a_retry_is_due_by_the_servers_clock() {
     }
 }
 
-/// Case Q13: a time that is given holds as it is, by the server's clock as well.
+/// Case Q13: an explicit time is kept as it is, also by the server's clock.
 #[tokio::test]
 async fn q13_a_given_time_is_not_moved() {
     let server = RedisServer::start();

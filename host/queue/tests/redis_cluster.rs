@@ -11,7 +11,7 @@ fn stream(queue: &str) -> String {
     format!("chicory:stream:{{{queue}}}")
 }
 
-/// A queue of each master.
+/// A queue on each master.
 fn queues(cluster: &RedisCluster) -> [Arc<str>; 3] {
     [0, 1, 2].map(|master| {
         let names = (0..).map(|number| format!("queue{number}"));
@@ -174,8 +174,8 @@ async fn batches_and_reads_follow_slots_that_move() {
     assert_eq!(queue.stats().await.size, 0);
 }
 
-/// On a Cluster a result is on another node than its message, and can't be written in the same step. So these don't hold, as
-/// ARCHITECTURE.md says.
+/// On a Cluster, a result is on a different node than its message, and can't be written in the same step. So these
+/// promises don't hold there, as ARCHITECTURE.md says.
 const NOT_PROMISED: &[&str] = &[
     "a_result_after_a_reclaim_is_lost",
     "results_are_answered_one_by_one",
@@ -184,7 +184,7 @@ const NOT_PROMISED: &[&str] = &[
 
 macro_rules! on_cluster {
     ($($module:ident::$promise:ident),* $(,)?) => {
-        /// All promises, one after the other on one Cluster.
+        /// All promises, one after another on one Cluster.
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn what_every_broker_promises_holds_on_a_cluster() {
             let cluster = RedisCluster::start();

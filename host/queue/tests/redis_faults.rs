@@ -1,4 +1,4 @@
-//! The Redis broker when the server loses what it knew, refuses, or goes away.
+//! The Redis broker when the server loses what it knew, refuses requests, or goes away.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn a_server_that_restarts_empty_is_used_again() {
     assert!(queue.reclaim(10).await.is_empty());
 }
 
-/// Case Q11: a server closes connections that were idle for longer than its `timeout`.
+/// Case Q11: a server closes connections that have been idle for longer than its `timeout`.
 #[tokio::test]
 async fn a_connection_that_was_closed_while_idle_is_replaced_unnoticed() {
     let server = RedisServer::start_with(&["--timeout", "1"]);
@@ -103,7 +103,7 @@ async fn a_replica_is_unavailable_until_it_is_a_master_again() {
     queue.enqueue(&[message("a")]).await;
     let deliveries = queue.fetch(1).await;
     let replica_of = |host, port| server.query::<()>(&["REPLICAOF", host, port]);
-    // No master is there: it keeps its data and refuses writes.
+    // There is no master there: it keeps its data and refuses writes.
     replica_of("127.0.0.1", "1");
     for _ in 0..2 {
         let error = queue
@@ -175,11 +175,11 @@ async fn a_subscription_outlives_the_server() {
         .await
         .expect("subscribe");
     server.start_again();
-    // The first is to look for what was missed.
+    // The first one is for looking at what was missed.
     assert_eq!(wakes.recv().await.expect("it goes on").queue, queue.name);
     let mut late = message("late");
     late.eta = Some(chicory_queue::Timestamp::now().after(Duration::from_mins(1)));
-    // The connection broke with the server: the first to use it may find out.
+    // The connection broke with the server; the first request on it may fail.
     while let Err(error) = queue.try_enqueue(std::slice::from_ref(&late)).await {
         assert!(error.is_transient(), "{error}");
     }

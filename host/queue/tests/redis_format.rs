@@ -198,7 +198,7 @@ async fn what_others_wrote_is_delivered() {
         }
         command.exec(&mut connection).expect("xadd");
     };
-    // As Chicory for Python writes what became due, by hand, a pickle, and none of it.
+    // One as Chicory for Python writes it when it is due, one by hand, a pickle, and one without data.
     add(&[(
         "data",
         br#"{"id":"due","name":"m.f","args":[],"kwargs":{},"eta":null}"#,
@@ -223,7 +223,7 @@ async fn what_others_wrote_is_delivered() {
     ));
     assert_eq!(deliveries[2].task_id, "bare");
 
-    // A pickle is kept as it was, byte by byte, and can't be replayed.
+    // A pickle is kept byte for byte, and can't be replayed.
     let failed_at = Timestamp::now();
     let error = "UnreadableMessage: a pickle".to_owned();
     queue
@@ -290,7 +290,7 @@ async fn a_full_stream_refuses_all() {
     );
     queue.enqueue(&messages("n", 1)).await;
     assert_eq!(queue.stats().await.size, 3);
-    // A place is free again once a message is settled.
+    // There is room again once a message is settled.
     let deliveries = queue.fetch(1).await;
     queue.settle(&deliveries, &Settlement::Complete).await;
     queue.enqueue(&messages("o", 1)).await;

@@ -65,7 +65,7 @@ async fn all_is_there_after_a_restart_with_a_log_on_disk() {
     assert_eq!(next, Some(mail.revision + 1), "revisions go on");
 }
 
-/// An empty server in the place of the old one is a change, too.
+/// An empty server in place of the old one is a change, too.
 #[tokio::test]
 async fn a_watch_outlives_the_server() {
     let mut server = RedisServer::start();
@@ -77,7 +77,7 @@ async fn a_watch_outlives_the_server() {
     }
     let mut wakes = registry.watch().await.expect("watch");
     server.start_again();
-    // The first is to look for what was missed.
+    // The first one is for looking at what was missed.
     wakes.recv().await.expect("the watch goes on");
     let changes = loop {
         match registry.changed(mail.revision).await {

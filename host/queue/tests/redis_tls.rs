@@ -1,5 +1,5 @@
-//! TLS with certificates on both sides, on a server, a Cluster's nodes being reached in the same way. The certificates are made by
-//! openssl for each test.
+//! TLS with certificates on both sides, on a server and on the node of a Cluster. The certificates are made by openssl
+//! for each test.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -45,7 +45,7 @@ impl Certificates {
         self.0.path().join(name)
     }
 
-    /// A server that also speaks TLS, on another port, and wants a certificate.
+    /// A server that also speaks TLS, on another port, and requires a certificate.
     fn server(&self, tls_port: u16, more: &[&str]) -> RedisServer {
         let file = |name: &str| self.path(name).display().to_string();
         let (ca, certificate, key) = (file("ca.pem"), file("server.pem"), file("server.key"));
@@ -116,7 +116,7 @@ async fn a_server_that_wants_a_certificate_is_shown_one() {
         key_file: path("client.key"),
     };
     works(&by_url(format!("rediss://127.0.0.1:{port}"), all.clone())).await;
-    // Host and port have no scheme to say it with.
+    // Host and port have no scheme to say that TLS is wanted.
     works(&config(Address {
         host: "localhost".into(),
         port,

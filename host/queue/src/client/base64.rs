@@ -1,4 +1,4 @@
-//! Bytes as the wire format has them: WIT's `list<u8>` is base64 in JSON.
+//! Bytes in the wire format: WIT's `list<u8>` is base64 in JSON.
 //!
 //! Must not know messages.
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{BrokerError, EnqueueError, TaskMessage, TaskResult, TaskState};
 
-/// A message for a task whose result is an `R`.
+/// A message for a task whose result has the type `R`.
 ///
 /// ```
 /// use chicory_queue::Call;
@@ -20,7 +20,7 @@ use crate::{BrokerError, EnqueueError, TaskMessage, TaskResult, TaskState};
 #[derive(Debug, Clone)]
 #[must_use = "nothing is enqueued before the call is started by a client"]
 pub struct Call<R> {
-    /// The message, to which a delay or a retry policy may be added.
+    /// The message. A delay or a retry policy can be added to it.
     pub message: TaskMessage,
     result: PhantomData<fn() -> R>,
 }
@@ -37,7 +37,7 @@ impl<R> Call<R> {
     /// The same with one more argument by position.
     ///
     /// # Panics
-    /// Where the value can't be JSON, such as a map with keys that are not text.
+    /// If the value can't be JSON, such as a map whose keys are not text.
     pub fn arg(mut self, value: impl Serialize) -> Self {
         if let Err(error) = self.message.arguments.push(&value) {
             panic!(
@@ -51,7 +51,7 @@ impl<R> Call<R> {
     /// The same with one more argument by name.
     ///
     /// # Panics
-    /// As [`Call::arg`].
+    /// Like [`Call::arg`].
     pub fn kwarg(mut self, name: &str, value: impl Serialize) -> Self {
         if let Err(error) = self.message.arguments.insert(name, &value) {
             panic!("`{name}` of {} can't be JSON: {error}", self.message.name);
@@ -78,17 +78,17 @@ impl<R> Started<R> {
     }
 }
 
-/// Why a call gave no result.
+/// Why a call produced no result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
     /// Nothing was queued.
     #[error(transparent)]
     Enqueue(#[from] EnqueueError),
-    /// The broker could not do its work.
+    /// The broker failed.
     #[error(transparent)]
     Broker(#[from] BrokerError),
-    /// The task failed, and is not tried again.
+    /// The task failed, and is not retried.
     #[error("task {id} failed: {error}")]
     Failed {
         /// The message's id.
@@ -104,14 +104,14 @@ pub enum CallError {
         /// The message's id.
         id: String,
     },
-    /// It has not ended in time; it may yet.
+    /// It has not ended in time, but still may.
     #[error("task {id} has not ended in time")]
     NotEnded {
         /// The message's id.
         id: String,
     },
-    /// Its result has another type than the call's: the module has changed since.
-    #[error("the result of task {id} is of another type")]
+    /// Its result has a different type than the call's: the module has changed since.
+    #[error("the result of task {id} has another type")]
     OtherType {
         /// The message's id.
         id: String,
@@ -120,7 +120,7 @@ pub enum CallError {
     },
 }
 
-/// The value of a call, after the wait for it.
+/// The value that a call returned, after waiting for it.
 pub(super) fn read<R: DeserializeOwned>(
     id: &str,
     result: Option<TaskResult>,

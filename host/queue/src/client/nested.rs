@@ -1,10 +1,10 @@
-//! An option in an option as the wire format has it.
+//! An option in an option, in the wire format.
 //!
 //! Must not know messages.
 
 use serde::{Deserialize, Serialize};
 
-/// The `some` of an option around another option, which is `{"some": …}` in JSON, so that it differs from `none`.
+/// The `some` of an option around another option: `{"some": …}` in JSON, which tells it from `none`.
 ///
 /// ```
 /// use chicory_queue::Nested;

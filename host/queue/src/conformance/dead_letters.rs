@@ -1,4 +1,4 @@
-//! Promises about messages given up on.
+//! Promises about messages that were given up.
 
 use super::fixture::{Fixture, Settings, carried, give_up, ids, message, messages, unreadable};
 use crate::{
@@ -39,7 +39,7 @@ async fn replay(fixture: &Fixture, id: &str, options: ReplayOptions) -> Result<b
     inspect.replay(&fixture.queue, id, options).await
 }
 
-/// Those of Chicory for Python, and the message as it was.
+/// The fields of Chicory for Python, and the message as it was.
 pub async fn a_dead_letter_has_all_its_fields(fixture: &Fixture) {
     let sent = message("m");
     let delivery = bury(fixture, &sent).await;
@@ -62,7 +62,7 @@ pub async fn a_dead_letter_has_all_its_fields(fixture: &Fixture) {
     assert_eq!((stats.size, stats.pending, stats.dead), (0, 0, 1));
 }
 
-/// All of them, page by page: each page begins after the last id of the one before.
+/// All of them, page by page: each page begins after the last id of the previous one.
 async fn paged(fixture: &Fixture, newest_first: bool) -> Vec<String> {
     let mut seen = Vec::new();
     let mut after = None;
@@ -91,7 +91,7 @@ pub async fn they_are_listed_in_pages(fixture: &Fixture) {
     assert_eq!(paged(fixture, true).await, expected);
 }
 
-/// Of several dead letters of one task the newest is found first, and then the others.
+/// Of several dead letters of one task, the newest is found first, and then the others.
 pub async fn the_newest_of_a_task_is_found(fixture: &Fixture) {
     let mut buried = Vec::new();
     for _ in 0..3 {
@@ -187,7 +187,7 @@ pub async fn both_ids_find_it(fixture: &Fixture) {
     assert_eq!(fixture.stats().await.dead, 1);
 }
 
-/// Nothing that could not run comes back to the workers.
+/// A message that could not run never comes back to the workers.
 pub async fn an_unreadable_one_is_not_replayed_and_stays(fixture: &Fixture) {
     bury(fixture, &unreadable("odd")).await;
     let refused = replay(fixture, "odd", RESET).await;
@@ -201,7 +201,7 @@ pub async fn an_unreadable_one_is_not_replayed_and_stays(fixture: &Fixture) {
     assert_eq!(fixture.stats().await.size, 0);
 }
 
-/// One or all; messages in the queue stay.
+/// One by one or all at once; messages in the queue stay.
 pub async fn they_are_deleted_and_purged(fixture: &Fixture) {
     for message in messages("m", 4) {
         bury(fixture, &message).await;

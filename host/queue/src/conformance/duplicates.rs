@@ -1,4 +1,4 @@
-//! Promises about messages whose ids are given by the caller: one that is there already is noticed.
+//! Promises about messages whose ids are given by the caller: an id that is already there is noticed.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn add(fixture: &Fixture, messages: &[TaskMessage]) -> Vec<Enqueued> {
     answers.expect("enqueue")
 }
 
-/// From the moment when it is added until its result is gone: ready, delayed, leased, waiting for a retry, ended.
+/// From the moment it is added until its result is gone: ready, delayed, leased, waiting for a retry, ended.
 pub async fn an_id_is_there_until_its_result_is_gone(fixture: &Fixture) {
     let mut late = given("m");
     late.eta = Some(fixture.ahead(60));
@@ -69,7 +69,7 @@ pub async fn an_id_is_there_until_its_result_is_gone(fixture: &Fixture) {
     assert_eq!((stats.size, stats.delayed), (0, 0));
 }
 
-/// Also if it stores none: the id is remembered as long as its result would be.
+/// Even if it stores no result: the id is remembered as long as its result would be.
 pub async fn an_id_is_forgotten_in_time(fixture: &Fixture) {
     let settings = Settings {
         result_ttl: Duration::from_secs(1),
@@ -88,7 +88,7 @@ pub async fn an_id_is_forgotten_in_time(fixture: &Fixture) {
     .await;
 }
 
-/// One of the batch, and one that the batch has twice.
+/// An id from the batch that is already there, and an id that the batch has twice.
 pub async fn a_batch_is_answered_one_by_one(fixture: &Fixture) {
     assert_eq!(add(fixture, &[given("b")]).await, [Added]);
     let plain = TaskMessage::new("suite.task");
@@ -123,7 +123,7 @@ pub async fn a_batch_with_an_id_that_is_there_is_refused(fixture: &Fixture) {
     assert_eq!(new.expect("enqueue"), [Added]);
 }
 
-/// Its earlier result is gone at once, so that nobody takes it for the new one.
+/// Its earlier result is gone at once, so nobody takes it for the new one.
 pub async fn an_id_that_is_there_is_run_again(fixture: &Fixture) {
     add(fixture, &[given("m")]).await;
     let leased = fixture.fetch("one", 1).await;
@@ -137,7 +137,7 @@ pub async fn an_id_that_is_there_is_run_again(fixture: &Fixture) {
     assert_eq!(ids(&fixture.fetch("one", 10).await), ["m"]);
 }
 
-/// Whoever enqueued it: an id that was not noted, or one of another queue.
+/// Regardless of who enqueued it: an id that was not noted, or one of another queue.
 pub async fn an_id_with_a_result_is_there(fixture: &Fixture) {
     let plain = message("plain");
     let delivery = fixture.deliver(&plain, "one").await;
@@ -150,7 +150,7 @@ pub async fn an_id_with_a_result_is_there(fixture: &Fixture) {
     assert_eq!(elsewhere.await.expect("enqueue"), [Present]);
 }
 
-/// They go with the messages.
+/// The ids are removed with the messages.
 pub async fn a_purge_leaves_no_id(fixture: &Fixture) {
     add(fixture, &[given("ready"), given("leased")]).await;
     fixture.fetch("one", 1).await;
@@ -160,7 +160,7 @@ pub async fn a_purge_leaves_no_id(fixture: &Fixture) {
     assert_eq!(again, [Added, Added]);
 }
 
-/// The old end is cleared, and the id is there anew.
+/// The old end is cleared, and the id is there again.
 pub async fn a_replay_clears_the_old_end(fixture: &Fixture) {
     add(fixture, &[given("m")]).await;
     let leased = fixture.fetch("one", 1).await;
@@ -183,7 +183,7 @@ pub async fn a_replay_clears_the_old_end(fixture: &Fixture) {
     assert_eq!(add(fixture, &[given("m")]).await, [Present], "queued again");
 }
 
-/// Nobody may be left to note its end, so it is remembered from then on.
+/// The worker may be gone by the time the task ends, so the id is remembered from then on.
 pub async fn an_acknowledged_id_is_remembered(fixture: &Fixture) {
     add(fixture, &[given("m")]).await;
     let leased = fixture.fetch("one", 1).await;

@@ -37,7 +37,7 @@ pub async fn a_bulk_of_ten_thousand_arrives_whole(fixture: &Fixture) {
     assert_eq!(ids(&got), sent(&all));
 }
 
-/// `QueueFull` says how full and changes nothing; leased and delayed messages count.
+/// `QueueFull` says how full the queue is, and nothing changes. Leased and delayed messages count.
 pub async fn a_full_queue_refuses_all_or_takes_all(fixture: &Fixture) {
     let fixture = fixture
         .set(Settings {
@@ -87,7 +87,7 @@ pub async fn a_full_queue_refuses_all_or_takes_all(fixture: &Fixture) {
     assert_eq!(fixture.stats().await.size, 4);
 }
 
-/// `eta` is by the broker's clock.
+/// The broker's clock decides about `eta`.
 pub async fn an_eta_ahead_delays_and_one_behind_does_not(fixture: &Fixture) {
     let (mut late, mut due) = (message("late"), message("due"));
     late.eta = Some(fixture.ahead(60));

@@ -61,7 +61,7 @@ pub async fn no_queue_starves(fixture: &Fixture) {
     }
 }
 
-/// Nor among many that all have more than a fetch takes, and a message that comes late is not last.
+/// Nor among many that all have more than a fetch takes; and a message that comes late is not the last.
 pub async fn backlogs_take_turns(fixture: &Fixture) {
     let mut queues: Vec<Arc<str>> = (0..20).map(|n| format!("busy-{n}").into()).collect();
     queues.push("late".into());
@@ -95,7 +95,7 @@ pub async fn backlogs_take_turns(fixture: &Fixture) {
     assert_eq!(served.len(), queues.len(), "{served:?}");
 }
 
-/// Nothing is an answer.
+/// No messages is a valid answer.
 pub async fn a_fetch_returns_empty_when_its_time_is_over(fixture: &Fixture) {
     let queues = [fixture.queue.clone(), "other".into()];
     for block in [Duration::ZERO, Duration::from_millis(30)] {
@@ -110,7 +110,7 @@ pub async fn a_blocked_fetch_is_woken_by_enqueue(fixture: &Fixture) {
     woken(fixture, &fixture.connected).await;
 }
 
-/// Through the store alone.
+/// Only through the store.
 pub async fn a_blocked_fetch_is_woken_by_another_process(fixture: &Fixture) {
     woken(fixture, &fixture.again(Settings::default()).await).await;
 }
@@ -119,7 +119,7 @@ async fn woken(fixture: &Fixture, producer: &Connected) {
     let queues = [fixture.queue.clone()];
     for round in 0..20 {
         let sending = async {
-            // Some rounds meet the fetch before it waits, some while it does.
+            // In some rounds the fetch isn't waiting yet, in others it is.
             for _ in 0..round * 3 {
                 fixture.stats().await;
             }
@@ -138,7 +138,7 @@ async fn woken(fixture: &Fixture, producer: &Connected) {
     }
 }
 
-/// A message that meets the interruption is either returned or still there.
+/// A message that coincides with the interruption is either returned or still there.
 pub async fn an_interrupted_fetch_loses_nothing(fixture: &Fixture) {
     let consumer: Arc<str> = "one".into();
     let queues = [fixture.queue.clone()];
@@ -200,7 +200,7 @@ pub async fn concurrent_fetchers_share_no_message(fixture: &Fixture) {
     assert_eq!((got.len(), distinct.len()), (all.len(), all.len()));
 }
 
-/// They are a delivery like any other, so that they can be dead-lettered.
+/// They are a delivery like any other, so they can be dead-lettered.
 pub async fn unreadable_bytes_are_delivered_as_such(fixture: &Fixture) {
     let delivery = fixture.deliver(&unreadable("odd"), "one").await;
     assert_eq!(

@@ -1,6 +1,6 @@
-//! What a promise works with: a broker, a clock that it moves, and the shortest ways to ask for things.
+//! What a promise works with: a broker, a clock that it can move, and shortcuts for the usual requests.
 //!
-//! Must not assert anything about brokers; what a promise expects, it says itself.
+//! Must not assert anything about brokers; each promise states its own expectations.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,36 +16,36 @@ use crate::{
     ResultRecord, SettleRequest, Settled, Settlement, SharedStr, TaskMessage, TaskState, Timestamp,
 };
 
-/// No promise takes nearly as long; what takes longer does not come.
+/// No promise takes nearly as long. Whatever takes longer won't happen.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a promise may set about a broker.
+/// What a promise may set on a broker.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// A lease's time.
+    /// How long a lease lasts.
     pub lease: Duration,
-    /// The most ready and leased messages of a queue.
+    /// Maximum number of ready and leased messages in a queue.
     pub max_length: Option<u64>,
-    /// The most dead letters of a queue.
+    /// Maximum number of dead letters in a queue.
     pub dlq_max_length: Option<u64>,
     /// How long results are kept, in whole seconds.
     pub result_ttl: Duration,
 }
 
-/// Opens a connection to the store that the fixture is about, each as if in a process of its own.
+/// Opens a connection to the fixture's store, each as if in a process of its own.
 pub type Open = Arc<
     dyn Fn(Settings, Arc<dyn Clock>) -> BoxFuture<'static, Result<Connected, BrokerError>>
         + Send
         + Sync,
 >;
 
-/// A broker on an empty store, and what a promise needs beside it.
+/// A broker on an empty store, and what else a promise needs.
 pub struct Fixture {
     /// The broker.
     pub connected: Connected,
-    /// Its clock. Leases don't go by it.
+    /// Its clock. Leases don't use it.
     pub clock: Arc<ManualClock>,
-    /// A lease's time: short, real time.
+    /// How long a lease lasts: a short, real time.
     pub lease: Duration,
     /// The queue to use.
     pub queue: Arc<str>,
@@ -81,14 +81,14 @@ impl Fixture {
         }
     }
 
-    /// One more connection to the same store.
+    /// Opens another connection to the same store.
     pub(super) async fn again(&self, settings: Settings) -> Connected {
         (self.open)(settings, self.clock.clone())
             .await
             .expect("the broker opens once more")
     }
 
-    /// The fixture with another connection in the place of the first.
+    /// The fixture with another connection instead of the first.
     pub(super) async fn set(&self, settings: Settings) -> Self {
         Self {
             lease: settings.lease,
@@ -217,7 +217,7 @@ pub(super) async fn eventually<T, F: Future<Output = Option<T>>>(
     soon(what, asking).await
 }
 
-/// The future's value, unless it does not come.
+/// The future's value; panics if it doesn't arrive.
 pub(super) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let Ok(value) = tokio::time::timeout(PATIENCE, future).await else {
         panic!("broken promise: {what}, but not within {PATIENCE:?}");
@@ -281,7 +281,7 @@ pub(super) fn settle(delivery: &Delivery, settlement: Settlement) -> SettleReque
     }
 }
 
-/// The settlement of a message given up on.
+/// The settlement that gives a message up.
 pub(super) fn give_up(delivery: &Delivery, failed_at: Timestamp) -> SettleRequest<'static> {
     let error = "Broken: it is".to_owned();
     settle(delivery, Settlement::DeadLetter { error, failed_at })

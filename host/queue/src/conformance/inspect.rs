@@ -62,7 +62,7 @@ pub async fn the_age_of_the_oldest_ready_message_is_known(fixture: &Fixture) {
     assert_eq!(age().await, None);
 }
 
-/// A queue that is empty and that nobody serves is no queue.
+/// A queue that is empty and that nobody serves is not a queue.
 pub async fn a_purged_queue_that_nobody_serves_is_gone(fixture: &Fixture) {
     let (broker, inspect) = (&fixture.connected.broker, &fixture.connected.inspect);
     let added = broker.enqueue("unserved", &messages("m", 3)).await;
@@ -83,7 +83,7 @@ pub async fn a_purged_queue_that_nobody_serves_is_gone(fixture: &Fixture) {
     assert_eq!(listed().await, [&*fixture.queue, "unserved"]);
 }
 
-/// However many there are: in steps, of which none is long.
+/// However many there are: in steps, none of which takes long.
 pub async fn a_purge_takes_many(fixture: &Fixture) {
     let mut late = messages("late", 6_000);
     for message in &mut late {
@@ -130,7 +130,7 @@ pub async fn queues_are_listed(fixture: &Fixture) {
     assert_eq!(queues, ["default", "delayed", "ready"]);
 }
 
-/// The next due first.
+/// The one due next comes first.
 pub async fn delayed_messages_are_listed_by_time(fixture: &Fixture) {
     let mut all = messages("m", 3);
     for (seconds, message) in [30, 10, 20].into_iter().zip(&mut all) {
@@ -146,7 +146,7 @@ pub async fn delayed_messages_are_listed_by_time(fixture: &Fixture) {
     }
 }
 
-/// Workers in the middle of a task lose their lease, and go on with what comes next.
+/// Workers in the middle of a task lose their lease, and continue with what comes next.
 pub async fn a_purge_takes_all_but_dead_letters(fixture: &Fixture) {
     let dead = fixture.deliver(&message("dead"), "one").await;
     fixture.settle(give_up(&dead, fixture.clock.now())).await;
@@ -173,7 +173,7 @@ pub async fn a_purge_takes_all_but_dead_letters(fixture: &Fixture) {
     assert_eq!(again, 0);
 }
 
-/// The ids of all that a scan meets; `meanwhile` runs after its first page.
+/// The ids of everything that a scan finds; `meanwhile` runs after its first page.
 async fn scanned<F: Future<Output = ()>>(
     fixture: &Fixture,
     meanwhile: impl FnOnce() -> F,
@@ -193,7 +193,7 @@ async fn scanned<F: Future<Output = ()>>(
     met
 }
 
-/// Wherever it is, and however many there are; what can't be read is left out.
+/// Wherever they are, and however many there are. What can't be read is left out.
 pub async fn a_scan_meets_every_message(fixture: &Fixture) {
     assert!(scanned(fixture, || async {}).await.is_empty());
     let dead = fixture.deliver(&message("dead"), "one").await;
@@ -252,7 +252,7 @@ pub async fn a_scan_meets_what_moves_meanwhile(fixture: &Fixture) {
     assert_eq!(met, ["due", "given-up", "replayed", "retried"]);
 }
 
-/// With what they hold.
+/// Together with what they hold.
 pub async fn consumers_are_known_once_they_fetched(fixture: &Fixture) {
     let inspect = &fixture.connected.inspect;
     let none = inspect.consumers(&fixture.queue).await;
@@ -270,7 +270,7 @@ pub async fn consumers_are_known_once_they_fetched(fixture: &Fixture) {
     assert_eq!(fixture.stats().await.consumers, 2);
 }
 
-/// A consumer that holds something is never forgotten, or the messages would be with it.
+/// A consumer that holds something is never forgotten; otherwise its messages would be, too.
 pub async fn stale_consumers_go_unless_they_hold_something(fixture: &Fixture) {
     let done = fixture.deliver(&message("done"), "idle").await;
     fixture.settle(settle(&done, Settlement::Complete)).await;
@@ -294,7 +294,7 @@ pub async fn stale_consumers_go_unless_they_hold_something(fixture: &Fixture) {
     assert_eq!(ids(&taken), ["held"]);
 }
 
-/// Of the consumers that are named, those that hold something stay.
+/// Of the named consumers, those that hold something stay.
 pub async fn consumers_are_removed_by_name_unless_they_hold_something(fixture: &Fixture) {
     for name in ["gone", "other"] {
         let done = fixture.deliver(&message(name), name).await;

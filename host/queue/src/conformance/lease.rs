@@ -8,7 +8,7 @@ use super::fixture::{
 };
 use crate::{Delivery, SettleRequest, Settled, Settlement};
 
-/// As long as its time is not over.
+/// As long as its time is not up.
 pub async fn a_held_lease_is_not_taken_over(fixture: &Fixture) {
     let fixture = fixture.set(lasting()).await;
     fixture.deliver(&message("m"), "one").await;
@@ -16,7 +16,7 @@ pub async fn a_held_lease_is_not_taken_over(fixture: &Fixture) {
     assert_eq!(fixture.stats().await.pending, 1);
 }
 
-/// Who lost it can do nothing any more; who took it over can.
+/// The consumer that lost it can do nothing more; the one that took it over can.
 pub async fn an_expired_lease_is_taken_over(fixture: &Fixture) {
     let lost = fixture.deliver(&message("m"), "one").await;
     let taken = fixture.reclaimed("two", 10).await;
@@ -49,7 +49,7 @@ pub async fn an_expired_lease_is_taken_over(fixture: &Fixture) {
     assert_eq!(fixture.stats().await.size, 0);
 }
 
-/// So that a message that kills its workers is found out.
+/// So a message that kills its workers is detected.
 pub async fn deliveries_are_counted(fixture: &Fixture) {
     let first = fixture.deliver(&message("m"), "one").await;
     assert_eq!(first.deliveries, 1);
@@ -59,7 +59,7 @@ pub async fn deliveries_are_counted(fixture: &Fixture) {
     }
 }
 
-/// The rest stays for others.
+/// The rest is left for others.
 pub async fn reclaim_takes_at_most_its_limit(fixture: &Fixture) {
     fixture.enqueue(&messages("m", 10)).await;
     assert_eq!(fixture.fetch("one", 10).await.len(), 10);
@@ -107,8 +107,8 @@ pub async fn an_extended_lease_is_kept(fixture: &Fixture) {
     assert_eq!(answers, [Settled::LeaseLost]);
 }
 
-/// Whatever a broker remembers about leases: a result that comes after another consumer took its delivery over
-/// is not written, however many settlements went well before.
+/// Whatever a broker remembers about leases: a result that arrives after another consumer took over its delivery is not
+/// written, however many settlements went well before.
 pub async fn a_result_after_a_reclaim_is_lost(fixture: &Fixture) {
     warm_up(fixture).await;
     fixture.enqueue(&messages("m", 3)).await;
@@ -130,7 +130,7 @@ pub async fn a_result_after_a_reclaim_is_lost(fixture: &Fixture) {
     warm_up(fixture).await;
 }
 
-/// Whichever of a batch were settled before, and whichever are in it twice.
+/// Whichever of a batch were settled before, and whichever appear twice in it.
 pub async fn results_are_answered_one_by_one(fixture: &Fixture) {
     warm_up(fixture).await;
     fixture.enqueue(&messages("m", 4)).await;
@@ -157,7 +157,7 @@ pub async fn results_are_answered_one_by_one(fixture: &Fixture) {
     assert_eq!((left.size, left.pending), (1, 1));
 }
 
-/// In whatever order results come, from readers who took turns: just their messages leave the queue.
+/// In whatever order results arrive, from readers who took turns: exactly their messages leave the queue.
 pub async fn results_take_their_own_messages_along(fixture: &Fixture) {
     let fixture = &fixture.set(lasting()).await;
     let other = &fixture.set(lasting()).await;
@@ -202,7 +202,7 @@ fn lasting() -> Settings {
     }
 }
 
-/// Settles a few deliveries, so that the broker knows what it may learn from that.
+/// Settles a few deliveries, so the broker knows what it can learn from that.
 async fn warm_up(fixture: &Fixture) {
     for id in ["warm", "warmer"] {
         let delivery = fixture.deliver(&message(id), "one").await;

@@ -15,7 +15,7 @@ fn spread(fixture: &Fixture, count: usize) -> Vec<TaskMessage> {
     all
 }
 
-/// However they came, and none before its time.
+/// In whatever order they arrive, and none before its time.
 pub async fn due_messages_come_in_the_order_of_their_times(fixture: &Fixture) {
     let all = spread(fixture, 5);
     let mut shuffled = all.clone();
@@ -34,7 +34,7 @@ pub async fn due_messages_come_in_the_order_of_their_times(fixture: &Fixture) {
     assert_eq!(ids(&fixture.fetch("one", 10).await), sent(&all[3..]));
 }
 
-/// All queues in one call, with the limit for all of them together.
+/// All queues in one call, with one limit for all of them together.
 pub async fn queues_are_promoted_together(fixture: &Fixture) {
     let queues: Vec<Arc<str>> = (0..60).map(|number| format!("q{number}").into()).collect();
     let broker = &fixture.connected.broker;
@@ -55,7 +55,7 @@ pub async fn queues_are_promoted_together(fixture: &Fixture) {
     assert_eq!(got.len(), 50);
 }
 
-/// The rest is due still: the answer says so.
+/// The rest is still due; the answer says so.
 pub async fn promote_moves_at_most_its_limit(fixture: &Fixture) {
     let all = spread(fixture, 5);
     fixture.enqueue(&all).await;

@@ -1,4 +1,4 @@
-//! Promises of the registry: nothing is overwritten unseen, and all readers see the same.
+//! Promises of the registry: nothing is overwritten unnoticed, and all readers see the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn entry(detail: &str) -> AuditEntry {
     }
 }
 
-/// A record with something in all its parts.
+/// A record in which every part is filled.
 fn full(fixture: &Fixture) -> ModuleRecord {
     let now = fixture.clock.now();
     let version = |digest: &str| Version {
@@ -86,7 +86,7 @@ pub async fn a_record_is_read_as_it_was_stored(fixture: &Fixture) {
         let read = registry.module("mail").await.expect("module");
         assert_eq!(read.as_ref(), Some(&record));
     }
-    // Empty lists and nothing at all survive as well.
+    // Empty lists and missing values survive as well.
     let mut bare = ModuleRecord::new("bare");
     bare.revision = stored(&*other, &bare).await;
     assert_eq!(registry.module("bare").await.expect("module"), Some(bare));
@@ -108,7 +108,7 @@ pub async fn a_module_is_found_in_any_spelling(fixture: &Fixture) {
     assert_eq!(exact, None, "the name that it was deployed by has capitals");
 }
 
-/// What readers would refuse isn't written; whoever tries is told what is wrong.
+/// What readers would refuse is not written; whoever tries is told what is wrong.
 pub async fn a_record_that_nobody_could_read_is_not_stored(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let mut large = full(fixture);
@@ -162,7 +162,7 @@ pub async fn of_two_who_change_a_module_one_wins(fixture: &Fixture) {
     assert_eq!(answer.expect("replace"), None, "it is there already");
 }
 
-/// One number for all modules: who knows it asks only for what came after.
+/// One number for all modules: a reader that knows it asks only for what came after.
 pub async fn changes_are_listed_by_revision(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let none = registry.changed(0).await.expect("changed");
@@ -191,7 +191,7 @@ pub async fn changes_are_listed_by_revision(fixture: &Fixture) {
     assert_eq!((nothing.revision, nothing.records), (revision, Vec::new()));
 }
 
-/// Its revisions are behind those that a worker knows.
+/// Its revisions are behind the one that a worker knows.
 pub async fn a_registry_that_was_replaced_is_read_anew(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let mut mail = ModuleRecord::new("mail");
@@ -203,7 +203,7 @@ pub async fn a_registry_that_was_replaced_is_read_anew(fixture: &Fixture) {
     );
 }
 
-/// Whoever comes second changes nothing.
+/// The second attempt changes nothing.
 pub async fn bytes_are_kept_once(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let other = fixture.again(Settings::default()).await.registry;
@@ -225,7 +225,7 @@ pub async fn bytes_are_kept_once(fixture: &Fixture) {
     }
 }
 
-/// Each roll-out has its own.
+/// Each roll-out has its own reports.
 pub async fn a_workers_last_word_holds(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let other = fixture.again(Settings::default()).await.registry;
@@ -247,7 +247,7 @@ pub async fn a_workers_last_word_holds(fixture: &Fixture) {
     assert!(registry.reports("s").await.expect("reports").is_empty());
 }
 
-/// Whoever adds, and at the same time.
+/// Whoever adds, even at the same time.
 pub async fn counts_add_up(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let other = fixture.again(Settings::default()).await.registry;
@@ -326,7 +326,7 @@ async fn woken(wakes: &mut Receiver<()>, registry: &dyn Registry, record: &mut M
     panic!("broken promise: those who watch are woken");
 }
 
-/// By this process or another; not by what is no change.
+/// By this process or another; not by something that changes nothing.
 pub async fn those_who_watch_are_woken(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let other = fixture.again(Settings::default()).await.registry;
@@ -358,7 +358,7 @@ pub async fn those_who_watch_are_woken(fixture: &Fixture) {
     .await;
 }
 
-/// What operators do to queues leaves it alone.
+/// Operators' actions on queues leave the registry alone.
 pub async fn no_queue_is_made_of_it(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let inspect = &fixture.connected.inspect;

@@ -18,7 +18,7 @@ fn state_only(task_id: &str, state: TaskState) -> ResultRecord<'static> {
     }
 }
 
-/// A state by itself, then a result with its own.
+/// First a state by itself, then a result with its own state.
 pub async fn states_and_results_are_kept(fixture: &Fixture) {
     let results = &fixture.connected.results;
     assert_eq!(results.state("m").await.expect("state"), None);
@@ -100,7 +100,7 @@ pub async fn a_wait_is_woken_by_a_settlement(fixture: &Fixture) {
     }
 }
 
-/// Whoever settles the message or stores its result, whether the message names an inbox or not.
+/// Whether the message is settled or its result stored directly, and whether or not the message names an inbox.
 pub async fn a_run_is_answered(fixture: &Fixture) {
     let client = Client::new(fixture.connected.clone()).validation(ValidationMode::None);
     let other = fixture.again(Settings::default()).await;
@@ -137,7 +137,7 @@ pub async fn a_run_is_answered(fixture: &Fixture) {
     assert_eq!(nothing.expect("run"), None);
 }
 
-/// With nothing.
+/// Without a result.
 pub async fn a_wait_ends_at_its_timeout(fixture: &Fixture) {
     let results = &fixture.connected.results;
     results
@@ -213,7 +213,7 @@ async fn listed(fixture: &Fixture) -> Vec<WorkerInfo> {
     workers
 }
 
-/// A heartbeat replaces the one before.
+/// A heartbeat replaces the previous one.
 pub async fn workers_are_listed_until_they_sign_off(fixture: &Fixture) {
     let results = &fixture.connected.results;
     let ttl = Duration::from_mins(1);

@@ -39,7 +39,7 @@ pub async fn settling_twice_is_lease_lost(fixture: &Fixture) {
     assert_eq!((stats.size, stats.delayed, stats.dead), (0, 0, 0));
 }
 
-/// Ids are never given twice.
+/// Ids are never assigned twice.
 pub async fn a_late_settlement_hits_no_other_message(fixture: &Fixture) {
     let first = fixture.deliver(&message("first"), "one").await;
     let done = settle(&first, Settlement::Complete);
@@ -66,7 +66,7 @@ fn every_kind(fixture: &Fixture) -> [Settlement; 4] {
     ]
 }
 
-/// A lease is a consumer's, and an entry's of one queue.
+/// A lease belongs to one consumer, and to one entry of one queue.
 pub async fn only_the_holder_settles(fixture: &Fixture) {
     let delivery = fixture.deliver(&message("m"), "one").await;
     let mut foreign = settle(&delivery, Settlement::Complete);
@@ -78,7 +78,7 @@ pub async fn only_the_holder_settles(fixture: &Fixture) {
     assert_eq!(fixture.stats().await.pending, 1);
 }
 
-/// Each item by itself.
+/// Each item separately.
 pub async fn a_batch_is_answered_in_order(fixture: &Fixture) {
     fixture.enqueue(&messages("m", 8)).await;
     let deliveries = fixture.fetch("one", 8).await;
@@ -94,7 +94,7 @@ pub async fn a_batch_is_answered_in_order(fixture: &Fixture) {
     let expected = [Settled::Applied, Settled::LeaseLost].repeat(8);
     assert_eq!(answers.expect("settle"), expected);
     let stats = fixture.stats().await;
-    // Two of each kind: the retries carry the same message, and one place may keep it once.
+    // Two of each kind: the retries carry the same message, and a broker may store it once.
     assert_eq!((stats.size, stats.pending, stats.dead), (2, 0, 2));
     assert!((1..=2).contains(&stats.delayed));
     let none = fixture.connected.broker.settle(&[]).await;
@@ -113,7 +113,7 @@ pub async fn a_lost_settlement_writes_no_result(fixture: &Fixture) {
     assert_eq!(results.result("m").await.expect("result"), None);
 }
 
-/// No moment has neither.
+/// There is never a moment with neither.
 pub async fn the_result_is_there_when_the_message_is_gone(fixture: &Fixture) {
     let reader = fixture.again(Settings::default()).await;
     for round in 0..20 {
@@ -138,7 +138,7 @@ pub async fn the_result_is_there_when_the_message_is_gone(fixture: &Fixture) {
     }
 }
 
-/// One message, either here or there, and its state says so.
+/// One message, in one place or the other, and its state says so.
 pub async fn a_retry_replaces_the_message(fixture: &Fixture) {
     let delivery = fixture.deliver(&message("m"), "one").await;
     let at = fixture.ahead(30);
@@ -195,7 +195,7 @@ pub async fn a_release_is_ready_at_once_without_a_charge(fixture: &Fixture) {
     assert_eq!(got[2].deliveries, 1);
 }
 
-/// A worker that drains gives back to one that waits.
+/// A draining worker gives its messages back to one that waits.
 pub async fn a_release_wakes_a_blocked_fetch(fixture: &Fixture) {
     let other = fixture.again(Settings::default()).await;
     let queues = [fixture.queue.clone()];
@@ -231,7 +231,7 @@ pub async fn acknowledging_comes_before_and_only_once(fixture: &Fixture) {
     assert_eq!(ids(&taken), ["m00001"]);
 }
 
-/// What is to be added is added, and the result written.
+/// What has to be added is added, and the result is written.
 pub async fn an_acknowledged_delivery_is_settled_without_a_lease(fixture: &Fixture) {
     fixture.enqueue(&messages("m", 4)).await;
     let mut deliveries = fixture.fetch("one", 4).await;
@@ -253,7 +253,7 @@ pub async fn an_acknowledged_delivery_is_settled_without_a_lease(fixture: &Fixtu
     assert_eq!(numbers, (1, 0, 1, 1));
 }
 
-/// What a newer producer adds comes back to it.
+/// Fields that a newer producer adds come back to it.
 pub async fn unknown_fields_survive_retry_and_replay(fixture: &Fixture) {
     let mut sent = message("m");
     let trace = RawJson::parse(r#"{"span": [1e0, 12345678901234567890123]}"#).expect("it is JSON");

@@ -1,4 +1,4 @@
-//! Large messages: how many of them a fetch brings, and which are refused.
+//! Large messages: how many of them a fetch returns, and which are refused.
 //!
 //! Must not know which brokers there are.
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::fixture::{Fixture, eventually};
 use crate::{BrokerError, Delivery, FetchRequest, MAX_MESSAGE_BYTES, ReclaimRequest, TaskMessage};
 
-/// Messages of a bit more than a thousand bytes.
+/// Messages of slightly more than a thousand bytes.
 fn thousands(count: usize) -> Vec<TaskMessage> {
     let text = "x".repeat(1000);
     let message = |_| TaskMessage::new("demo.f").args([text.as_str().into()]);
@@ -31,8 +31,8 @@ async fn fetch(fixture: &Fixture, limit: usize, bytes: usize) -> Vec<Delivery> {
     fetched.expect("fetch")
 }
 
-/// The one above the limit is still delivered, so that a large message is not stuck. What had no room comes with the next
-/// fetches, delivered for the first time.
+/// The one above the limit is still delivered, so a large message doesn't get stuck. What had no room comes with the
+/// next fetches, delivered for the first time.
 pub async fn a_fetch_takes_at_most_its_bytes(fixture: &Fixture) {
     let sent = thousands(10);
     fixture.enqueue(&sent).await;
@@ -49,7 +49,7 @@ pub async fn a_fetch_takes_at_most_its_bytes(fixture: &Fixture) {
     assert_eq!(got, ids);
 }
 
-/// The rest is reclaimed next time.
+/// The rest is reclaimed the next time.
 pub async fn a_reclaim_takes_at_most_its_bytes(fixture: &Fixture) {
     fixture.enqueue(&thousands(4)).await;
     assert_eq!(fixture.fetch("gone", 4).await.len(), 4);
@@ -69,7 +69,7 @@ pub async fn a_reclaim_takes_at_most_its_bytes(fixture: &Fixture) {
     }
 }
 
-/// It says so, and nothing of its batch is queued.
+/// The error says so, and nothing of its batch is queued.
 pub async fn a_message_that_is_too_large_is_refused(fixture: &Fixture) {
     let large = TaskMessage::new("demo.f").args(["x".repeat(MAX_MESSAGE_BYTES).into()]);
     let batch = [TaskMessage::new("demo.f"), large];

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Receiver;
 use super::fixture::{Fixture, Settings, message, settle};
 use crate::{Connected, Settlement, Timestamp, Wake};
 
-/// A wake-up may be lost, so the cause is repeated; each is due a second earlier than the one before.
+/// A wake-up may be lost, so its cause is repeated; each is due a second earlier than the previous one.
 async fn heard<F: Future<Output = ()>>(
     wakes: &mut Receiver<Wake>,
     fixture: &Fixture,
@@ -20,7 +20,7 @@ async fn heard<F: Future<Output = ()>>(
         if let Ok(wake) = told {
             let wake = wake.expect("the subscription lasts");
             assert_eq!(wake.queue, fixture.queue);
-            // An earlier round's may come now.
+            // One from an earlier round may arrive now.
             assert!((due..=fixture.ahead(1_000)).contains(&wake.due), "{wake:?}");
             return;
         }

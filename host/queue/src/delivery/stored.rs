@@ -7,22 +7,22 @@ use bytes::Bytes;
 use super::{LARGE_BYTES, Payload};
 use crate::message::{KEPT_BYTES, MAX_STORED_BYTES, UnreadableMessage};
 
-/// What was read of a stored message.
+/// What was read from a stored message.
 #[derive(Debug, Clone)]
 pub(crate) enum Stored {
     /// All of it.
     Whole(Bytes),
-    /// Its beginning, since it is too large.
+    /// Its beginning, because it is too large.
     Beginning {
         /// The first bytes.
         start: Bytes,
-        /// How many it has.
+        /// The size of the whole message.
         size: u64,
     },
 }
 
 impl Stored {
-    /// Of bytes that are all in memory.
+    /// From bytes that are all in memory.
     pub(crate) fn of(bytes: Bytes) -> Self {
         if bytes.len() <= MAX_STORED_BYTES {
             return Self::Whole(bytes);
@@ -34,7 +34,7 @@ impl Stored {
         }
     }
 
-    /// Of bytes of which the first were read; they are all there are where `size` says so.
+    /// From the first bytes that were read; these are all there are if `size` says so.
     pub(crate) fn first(start: Bytes, size: u64) -> Self {
         if start.len() as u64 == size {
             Self::of(start)
@@ -50,7 +50,7 @@ impl Stored {
         }
     }
 
-    /// The message unless it is large, or why it can't be read, and the bytes that were.
+    /// The message (unless it is large) or why it can't be read, and the bytes that were read.
     pub(crate) fn read(self) -> (Payload, Bytes) {
         match self {
             Self::Whole(bytes) if bytes.len() > LARGE_BYTES => (Payload::Encoded, bytes),

@@ -1,7 +1,7 @@
-//! Which queues have a backlog. For a worker of many queues, these take long turns, so that a batch comes
-//! from a few of them: reading and settling also cost the server something for each queue involved.
+//! Which queues have a backlog. In a worker with many queues, these get long turns, so a batch comes from only a few of
+//! them: reading and settling also cost the server something for each queue involved.
 //!
-//! Knows names and counts; must not know how a read is made.
+//! Knows names and counts. Must not know how a read is made.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ pub(crate) struct Backlog {
 
 #[derive(Default)]
 struct State {
-    /// The one that has waited longest first.
+    /// The one that has waited longest comes first.
     backlogged: VecDeque<Arc<str>>,
     fetches: usize,
 }
@@ -27,14 +27,14 @@ struct State {
 /// What a fetch reads at once, without waiting.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Turn<'a> {
-    /// Queues without a backlog, where they are to be looked at first.
+    /// Queues without a backlog, if they are to be checked first.
     pub(crate) others: Vec<&'a Arc<str>>,
     /// Queues with a backlog, in the order of their turns.
     pub(crate) backlogged: Vec<&'a Arc<str>>,
 }
 
 impl Backlog {
-    /// Whose turn it is, where one read over all queues would bring little of each though much is wanted.
+    /// Whose turn it is, if one read over all queues would bring little from each although much is wanted.
     pub(crate) fn turn<'a>(&self, queues: &[&'a Arc<str>], limit: usize) -> Turn<'a> {
         if !(1..queues.len()).contains(&width(limit)) {
             return Turn::default();

@@ -1,6 +1,6 @@
 //! Reading a message from its stored bytes.
 //!
-//! In one pass, which looks at the syntax of arguments and unknown fields and keeps them as slices. Must not know what
+//! In one pass, which checks the syntax of arguments and unknown fields and keeps them as slices. Must not know what
 //! they are for.
 
 use std::borrow::Cow;
@@ -17,17 +17,17 @@ use super::{FORMAT, MAX_STORED_BYTES, TaskMessage, UnreadableMessage};
 use crate::Timestamp;
 
 impl TaskMessage {
-    /// Reads a message from its stored bytes. Arguments and unknown fields stay slices of them: no more than
-    /// their syntax is looked at.
+    /// Reads a message from its stored bytes. Arguments and unknown fields remain slices of them: only their syntax is
+    /// checked.
     ///
     /// # Errors
-    /// Says why the bytes are no message.
+    /// Says why the bytes are not a message.
     pub fn decode(data: &Bytes) -> Result<Self, UnreadableMessage> {
         if data.len() > MAX_STORED_BYTES {
             let size = data.len() as u64;
             return Err(UnreadableMessage::TooLarge { size });
         }
-        // Protocol 2 and later start with 0x80 and the protocol's number: no JSON does.
+        // Protocol 2 and later start with 0x80 and the protocol's number, which no JSON does.
         if let [0x80, 1..=9, ..] = data[..] {
             return Err(UnreadableMessage::Pickle);
         }
@@ -38,7 +38,7 @@ impl TaskMessage {
         let message = message.and_then(|message| json.end().map(|()| message));
         message.map_err(|error| match newer_format(text) {
             Some(format) => UnreadableMessage::Format(format),
-            // Some errors quote a value, however long.
+            // Some errors quote a value, which may be of any length.
             None => {
                 let error = printable_up_to(&error.to_string(), SHOWN).into_owned();
                 UnreadableMessage::Json(error)
@@ -56,7 +56,7 @@ fn newer_format(text: &str) -> Option<u64> {
     Some(read.format).filter(|format| *format > u64::from(FORMAT))
 }
 
-/// Reads in one pass; what stays as it came are slices of the source.
+/// Reads in one pass. What is kept unchanged becomes slices of the source.
 struct MessageVisitor<'a> {
     source: &'a Bytes,
 }
@@ -127,7 +127,7 @@ impl MessageVisitor<'_> {
         Ok(())
     }
 
-    /// A string; a slice of the source where it is written without escapes.
+    /// A string; a slice of the source if it is written without escapes.
     fn text<'de, A: MapAccess<'de>>(&self, map: &mut A) -> Result<SharedStr, A::Error> {
         Ok(match map.next_value_seed(Text)? {
             Cow::Borrowed(text) => SharedStr::within(self.source, text),
@@ -135,14 +135,14 @@ impl MessageVisitor<'_> {
         })
     }
 
-    /// A value as it came.
+    /// A value, unchanged.
     fn raw<'de, A: MapAccess<'de>>(&self, map: &mut A) -> Result<RawJson, A::Error> {
         let value = map.next_value::<&'de RawValue>()?;
         RawJson::within(self.source, value).map_err(de::Error::custom)
     }
 }
 
-/// A string that is copied only where it is written with an escape.
+/// A string that is copied only if it is written with an escape.
 struct Text;
 
 impl<'de> DeserializeSeed<'de> for Text {
@@ -169,13 +169,13 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-/// Bytes of an error that are kept.
+/// Maximum number of bytes of an error that are kept.
 const SHOWN: usize = 1024;
 
-/// Enough for any producer's own fields; a bound, so that a hostile message stays small.
+/// Enough for any producer's own fields. A limit, so a hostile message stays small.
 const MAX_EXTRA: usize = 256;
 
-/// A number that is in its range; none for null.
+/// A number within its range; `None` for null.
 fn whole<'de, T: TryFrom<u64>, A: MapAccess<'de>>(
     field: Bounded,
     map: &mut A,
@@ -188,7 +188,7 @@ fn whole<'de, T: TryFrom<u64>, A: MapAccess<'de>>(
     number.map(Some).map_err(de::Error::custom)
 }
 
-/// A time that is in its range; none for null.
+/// A time within its range; `None` for null.
 fn time<'de, A: MapAccess<'de>>(
     field: Bounded,
     map: &mut A,
@@ -197,7 +197,7 @@ fn time<'de, A: MapAccess<'de>>(
     read_time(field, &given).map_err(de::Error::custom)
 }
 
-/// What stands there, whatever it is. A number that no float can hold isn't even JSON to the parser.
+/// The value that is given, whatever it is. To the parser, a number that no float can hold isn't even JSON.
 fn given<'de, A: MapAccess<'de>>(field: Bounded, map: &mut A) -> Result<Given, A::Error> {
     let given = map.next_value();
     given.map_err(|error| de::Error::custom(format_args!("{}: {error}", field.name)))

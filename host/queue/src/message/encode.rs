@@ -18,11 +18,11 @@ impl TaskMessage {
         let written = self.write(&mut text);
         match written.map(|()| String::from_utf8(text)) {
             Ok(Ok(text)) => text,
-            _ => unreachable!("JSON is UTF-8, and there is always memory for more"),
+            _ => unreachable!("JSON is UTF-8, and writing to memory can't fail"),
         }
     }
 
-    /// Checks that it is not larger than a message may be.
+    /// Checks that it is no larger than a message may be.
     pub(crate) fn check_size(&self) -> Result<(), BrokerError> {
         if self.most_bytes() <= MAX_MESSAGE_BYTES {
             return Ok(());
@@ -37,7 +37,7 @@ impl TaskMessage {
         )))
     }
 
-    /// An upper bound of its size, without writing it.
+    /// An upper bound of its size, computed without writing it.
     fn most_bytes(&self) -> usize {
         let texts = [
             &self.last_error,
@@ -55,7 +55,7 @@ impl TaskMessage {
         let values = self.extra.iter().map(|(_, value)| value.as_ref().len());
         let values: usize = values.sum();
         let arguments = usize::try_from(self.arguments.size()).unwrap_or(usize::MAX);
-        // A character is escaped by six at most.
+        // Escaping makes at most six bytes of a character.
         let texts = 6 * (self.id.len() + self.name.len() + texts);
         arguments.saturating_add(values + texts + FIXED)
     }
@@ -95,13 +95,13 @@ impl Serialize for TaskMessage {
     }
 }
 
-/// More than the names of all fields, the times and the numbers.
+/// More than the names of all fields, the times and the numbers together.
 const FIXED: usize = 1024;
 
-/// Room for a message of the usual size, so that it is not moved while it is written.
+/// Room for a message of the usual size, so it isn't moved while it is written.
 const USUAL_SIZE: usize = 256;
 
-/// Writes what stands before a value, and the value.
+/// Writes what comes before a value, and the value.
 fn add(out: &mut impl Write, before: &str, value: &impl Serialize) -> io::Result<()> {
     out.write_all(before.as_bytes())?;
     Ok(serde_json::to_writer(out, value)?)

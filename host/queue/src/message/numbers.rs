@@ -1,4 +1,4 @@
-//! The numbers and times of a message: what each may be.
+//! The ranges of a message's numbers and times.
 //!
 //! Must not know what they are for.
 
@@ -7,7 +7,7 @@ use chicory_signature::{Bounded, Given, OutOfRange, Unit, printable_up_to};
 use super::FORMAT;
 use crate::{RetryPolicy, Timestamp};
 
-/// How often it may have been retried.
+/// How often a message may have been retried.
 pub(super) const RETRIES: Bounded =
     Bounded::new("retries", 0.0, RetryPolicy::RETRIES.range.most, Unit::Count);
 pub(super) const PRIORITY: Bounded = Bounded::new("priority", 0.0, 255.0, Unit::Count);
@@ -30,7 +30,7 @@ pub(super) enum UnreadableTime {
     Text(&'static str, String),
 }
 
-/// A time, as text or in seconds; none where there is nothing.
+/// A time, as text or in seconds; `None` if there is none.
 pub(super) fn read_time(
     field: Bounded,
     given: &Given,
@@ -46,5 +46,5 @@ pub(super) fn read_time(
     Ok(Some(time))
 }
 
-/// Bytes of a text that an error shows.
+/// Maximum number of bytes of a text that an error shows.
 const SHOWN: usize = 64;

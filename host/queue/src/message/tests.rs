@@ -1,4 +1,4 @@
-//! What is written is read again, and what came is written as it came.
+//! What is written can be read again, and what came in is written unchanged.
 
 use bytes::Bytes;
 
@@ -151,8 +151,8 @@ fn number() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Case M5: whatever stands where a number belongs, the message is refused by that number's name, or each of its
-    /// failures leads to a retry within the next years, or to its end, and what is written can be read.
+    /// Case M5: whatever is in the place of a number, either the message is refused with that number's name, or each of
+    /// its failures leads to a retry within the next years or to its end, and what is written can be read.
     #[test]
     fn a_number_is_in_range_or_an_error_names_it(
         field in prop::sample::select(vec![

@@ -29,7 +29,7 @@ enum MessageState {
     Dead,
 }
 
-/// What a message is like.
+/// The properties of a message.
 #[derive(Debug, Clone)]
 struct Sent {
     place: MessageState,
@@ -39,7 +39,7 @@ struct Sent {
     checked: Option<usize>,
 }
 
-/// What a version is like: the type that its task takes, and whether it has been active.
+/// The properties of a version: the type that its task takes, and whether it has been active.
 #[derive(Debug, Clone, Copy)]
 struct Made {
     takes: usize,
@@ -50,7 +50,7 @@ fn digest(number: usize) -> String {
     format!("{number:064x}")
 }
 
-/// Each fits the type of the same number, and no other.
+/// Each value fits the type with the same number, and no other.
 fn arg(number: usize) -> Value {
     [json!(7), json!("text"), json!([true])][number].clone()
 }

@@ -7,15 +7,15 @@ use proptest::prelude::*;
 pub(crate) const QUEUES: [&str; 2] = ["default", "other"];
 pub(crate) const CONSUMERS: [&str; 2] = ["one", "two"];
 
-/// One operation. Indices are taken modulo what there is, so that every sequence makes sense, and
-/// stays so while it shrinks.
+/// One operation. Indices are taken modulo the number of items, so every sequence makes sense, and still does when it
+/// shrinks.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// A message for each: none is ready, some is delayed by so many seconds.
+    /// A message for each item: ready if `None`, otherwise delayed by this many seconds.
     Enqueue(usize, Vec<Option<u64>>),
     EnqueueUnreadable(usize),
     Fetch(usize, usize, usize),
-    /// Of these deliveries, those that are still held and those that are not.
+    /// Of these deliveries: some are still held, some are not.
     Settle(Vec<(usize, Kind)>),
     Acknowledge(usize),
     Extend(usize),

@@ -68,8 +68,8 @@ pub(super) fn any_ready(connection: &Connection, queues: &[Arc<str>]) -> rusqlit
     Ok(false)
 }
 
-/// Leases up to the limit: first an equal share of each queue, then whatever is there, beginning
-/// with the first queue. The caller rotates them.
+/// Leases up to the limit: first an equal share of each queue, then whatever else is there, starting with the first
+/// queue. The caller rotates them.
 pub(super) fn lease(connection: &Connection, claim: &Claim) -> rusqlite::Result<Vec<Leased>> {
     let now = Timestamp::now();
     let mut leased = Vec::new();
@@ -117,12 +117,12 @@ fn lease_from(
     for row in rows {
         leased.push(row?);
     }
-    // RETURNING promises no order.
+    // RETURNING guarantees no order.
     leased[from..].sort_unstable_by_key(|message| message.id);
     Ok(())
 }
 
-/// Notes that the consumer asked for something.
+/// Notes that the consumer asked for messages.
 pub(super) fn see(
     connection: &Connection,
     queue: &str,
@@ -138,7 +138,7 @@ pub(super) fn see(
     Ok(())
 }
 
-/// A limit as `SQLite` takes it.
+/// A limit in the form that `SQLite` takes.
 pub(super) fn limit(most: usize) -> i64 {
     i64::try_from(most).unwrap_or(i64::MAX)
 }

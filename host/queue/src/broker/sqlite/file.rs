@@ -1,9 +1,9 @@
-//! Opens the file: settings of the connection, and the schema, made or checked.
+//! Opens the file: sets up the connection, and creates or checks the schema.
 //!
 //! Must not know messages.
 //!
-//! Durability: write-ahead log with `synchronous = NORMAL`. What was committed survives the crash of any
-//! process; a power cut can take back the last moments, never damage the file.
+//! Durability: write-ahead log with `synchronous = NORMAL`. What was committed survives the crash of any process. A
+//! power cut can undo the last moments, but never damages the file.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::lease_clock;
 use crate::BrokerError;
 
-/// Each version of the schema, with what makes it from the one before. A new file goes through all.
+/// Each version of the schema, with the script that upgrades to it. A new file goes through all of them.
 const STEPS: [(i64, &str); 5] = [
     (1, include_str!("schema.sql")),
     (2, include_str!("schema_registry.sql")),
@@ -35,7 +35,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Longest wait between two attempts to get the lock. Short, since locks are held briefly and don't queue up.
 const LOCK_POLL: Duration = Duration::from_millis(1);
 
-/// Opens the file for reading and writing, creating it and its schema where they are missing.
+/// Opens the file for reading and writing, and creates it and its schema if they are missing.
 pub(super) fn open_writer(path: &Path, patience: Duration) -> Result<Connection, Fault> {
     let mut connection = open(path, patience)?;
     use_write_ahead_log(&connection, patience)?;
@@ -44,7 +44,7 @@ pub(super) fn open_writer(path: &Path, patience: Duration) -> Result<Connection,
     Ok(connection)
 }
 
-/// Opens the file for reading. The schema is there: a writer was opened before.
+/// Opens the file for reading. The schema exists: a writer was opened before.
 pub(super) fn open_reader(path: &Path, patience: Duration) -> Result<Connection, Fault> {
     let connection = open(path, patience)?;
     connection.pragma_update(None, "query_only", true)?;
@@ -52,7 +52,7 @@ pub(super) fn open_reader(path: &Path, patience: Duration) -> Result<Connection,
 }
 
 fn open(path: &Path, patience: Duration) -> Result<Connection, Fault> {
-    // Without SQLITE_OPEN_URI: a path is a path, whatever characters it has.
+    // Without SQLITE_OPEN_URI, so a path is a path, whatever characters it has.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -74,17 +74,17 @@ fn open(path: &Path, patience: Duration) -> Result<Connection, Fault> {
     Ok(connection)
 }
 
-/// Creates the file for its user alone, where it is missing: messages and results are nobody else's to read. The files
-/// beside it get the same mode from `SQLite`. A file that is there keeps the mode that somebody has given it. Where this
-/// fails, so does opening, which says why.
+/// Creates the file for its user alone if it is missing: nobody else may read messages and results. `SQLite` gives the
+/// files beside it the same mode. An existing file keeps the mode that someone has given it. If this fails, so does
+/// opening, which says why.
 fn create_private(path: &Path) {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = std::fs::OpenOptions::new();
     let _ = options.write(true).create_new(true).mode(0o600).open(path);
 }
 
-/// `SQLite` does not wait for the lock that this change takes, so that processes that start together
-/// would fail each other.
+/// `SQLite` does not wait for the lock that this change takes, so processes that start together would make each other
+/// fail.
 fn use_write_ahead_log(connection: &Connection, patience: Duration) -> Result<(), Fault> {
     let started = Instant::now();
     loop {
@@ -129,7 +129,7 @@ fn prepare_schema(connection: &mut Connection, path: &Path) -> Result<(), Fault>
     Ok(())
 }
 
-/// The file's schema version; zero for a new file. An error for a file that is not ours to touch.
+/// The file's schema version; zero for a new file. Fails for a file that isn't ours to touch.
 fn version(connection: &Connection, path: &Path) -> Result<i64, Fault> {
     let (application, version, tables) = connection.query_row(
         "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
@@ -146,7 +146,7 @@ fn version(connection: &Connection, path: &Path) -> Result<i64, Fault> {
     }
     if version > VERSION {
         return Err(BrokerError::Invalid(format!(
-            "{path} has schema version {version}, and this build reads up to {VERSION}; upgrade Chicory, or give another path"
+            "{path} has schema version {version}, but this build reads only up to {VERSION}; upgrade Chicory, or give another path"
         ))
         .into());
     }

@@ -1,4 +1,4 @@
-//! Looks at the file for changes that other processes made, while anybody waits for one.
+//! Checks the file for changes that other processes made, while anyone waits for one.
 //!
 //! Must not change anything in the file.
 
@@ -9,13 +9,13 @@ use rusqlite::Connection;
 
 use super::wakes::Wakes;
 
-/// How often the file is looked at while somebody waits, and after a long time without a change.
+/// How often the file is checked while someone waits, and after a long time without a change.
 const LOOK: Duration = Duration::from_millis(4);
 const LOOK_RARELY: Duration = Duration::from_millis(20);
 const QUIET: Duration = Duration::from_secs(30);
 
-/// Looks for changes that other processes made. On the writer's connection, only commits of others change the
-/// data version of the file.
+/// Looks for changes that other processes made. On the writer's connection, only commits by others change the file's
+/// data version.
 #[derive(Debug)]
 pub(super) struct FileWatch {
     wakes: Arc<Wakes>,
@@ -35,7 +35,7 @@ impl FileWatch {
         }
     }
 
-    /// Looks at the file if it is time to. Returns when to look again, or nothing while nobody waits.
+    /// Checks the file if it is time to. Returns when to check again, or `None` while nobody waits.
     pub(super) fn look(&mut self, connection: &Connection) -> Option<Duration> {
         if !self.wakes.somebody_waits() {
             self.quiet_since = Instant::now();

@@ -1,6 +1,6 @@
-//! Noted ids: which messages a queue has already, or had not long ago.
+//! Noted ids: which messages a queue has, or had until recently.
 //!
-//! Must not know what is done about a message that is there.
+//! Must not know what is done about a message that is already there.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use crate::Timestamp;
 use crate::results::purged_body;
 
-/// Whether a message of this id is there in the queue, ended not long ago, or has a result of its own.
+/// Whether a message with this id is in the queue, ended recently, or has a result of its own.
 pub(super) fn is_there(connection: &Connection, queue: &str, id: &str) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(
@@ -20,7 +20,7 @@ pub(super) fn is_there(connection: &Connection, queue: &str, id: &str) -> rusqli
         .query_row(params![queue, id, now(), purged_body()], |row| row.get(0))
 }
 
-/// Notes that a message of this id is queued.
+/// Notes that a message with this id is queued.
 pub(super) fn begin(connection: &Connection, queue: &str, id: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -30,7 +30,7 @@ pub(super) fn begin(connection: &Connection, queue: &str, id: &str) -> rusqlite:
     Ok(())
 }
 
-/// Notes that the message of this id has ended. It is remembered as long as its result.
+/// Notes that the message with this id has ended. It is remembered as long as its result.
 pub(super) fn end(
     connection: &Connection,
     queue: &str,
@@ -47,7 +47,7 @@ pub(super) fn end(
     Ok(())
 }
 
-/// Forgets ids whose time is over: more than were added, so that they never pile up.
+/// Forgets ids whose time is over: more than were added, so they never pile up.
 pub(super) fn forget(connection: &Connection, added: usize) -> rusqlite::Result<()> {
     let most = i64::try_from(added * 2 + 8).unwrap_or(i64::MAX);
     connection
@@ -59,7 +59,7 @@ pub(super) fn forget(connection: &Connection, added: usize) -> rusqlite::Result<
     Ok(())
 }
 
-/// Forgets all ids of a queue that is emptied, so that none keeps another message out.
+/// Forgets all ids of a queue that is emptied, so none keeps another message out.
 pub(super) fn clear(connection: &Connection, queue: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM ids WHERE queue = ?1")?

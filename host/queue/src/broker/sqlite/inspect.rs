@@ -1,4 +1,4 @@
-//! The operators' side: reads on a connection of their own, so that no task waits for a long list.
+//! The operators' side: reads on a connection of their own, so no task waits for a long list.
 //!
 //! Must not be on a task's path.
 
@@ -150,7 +150,7 @@ impl Inspect for Sqlite {
     }
 }
 
-/// The tables that have queues, each with what an index of it that begins with the queue is restricted to.
+/// The tables that have queues, each with the condition of its index that begins with the queue.
 const TABLES: [(&str, &str); 5] = [
     ("messages", "consumer IS NULL"),
     ("messages", "consumer IS NOT NULL"),
@@ -159,7 +159,7 @@ const TABLES: [(&str, &str); 5] = [
     ("consumers", "TRUE"),
 ];
 
-/// Goes from one queue to the next in each index, whatever the number of their rows.
+/// Jumps from one queue to the next in each index, however many rows they have.
 fn queues(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut queues = BTreeSet::new();
     for (table, restriction) in TABLES {
@@ -187,7 +187,7 @@ fn ready_since(connection: &Connection, queue: &str) -> rusqlite::Result<Option<
 }
 
 fn stats(connection: &mut Connection, queue: &str) -> rusqlite::Result<QueueStats> {
-    // One transaction, so that the numbers belong together.
+    // One transaction, so the numbers belong together.
     let transaction = connection.transaction()?;
     let (ready, pending) = counts(&transaction, queue)?;
     let rest = transaction

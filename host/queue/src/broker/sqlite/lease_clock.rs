@@ -1,7 +1,7 @@
-//! The clock that leases go by: how long the machine has been running, which nobody sets ahead or back.
+//! The clock that leases use: how long the machine has been running, which nobody can set forward or back.
 //!
-//! It starts anew with the machine. The file says which start its leases belong to, and those of an earlier one are over:
-//! no process has outlived it. Must not know messages' own times.
+//! It restarts with the machine. The file says which start its leases belong to; leases of an earlier start are over,
+//! since no process has outlived it. Must not know messages' own times.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::Timestamp;
 
-/// Microseconds since the machine was started; since 1970 on systems that don't tell.
+/// Microseconds since the machine was started, or since 1970 on systems that don't say.
 pub(super) fn now() -> i64 {
     #[cfg(target_os = "linux")]
     {
@@ -20,19 +20,19 @@ pub(super) fn now() -> i64 {
     Timestamp::now().as_micros()
 }
 
-/// A time that lies this far ahead.
+/// A time this far ahead.
 pub(super) fn after(duration: Duration) -> i64 {
     let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
     now().saturating_add(micros)
 }
 
-/// What distinguishes this start of the machine from earlier ones; empty on systems that don't tell.
+/// What distinguishes this start of the machine from earlier ones; empty on systems that don't say.
 fn this_start() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     id.map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
-/// Makes all leases in the file go by this start of the machine.
+/// Makes all leases in the file relative to this start of the machine.
 pub(super) fn adopt(connection: &Connection) -> rusqlite::Result<()> {
     let start = this_start();
     if noted(connection)?.as_ref() == Some(&start) {
@@ -47,7 +47,7 @@ pub(super) fn adopt(connection: &Connection) -> rusqlite::Result<()> {
             "UPDATE messages SET lease_until = 0 WHERE consumer IS NOT NULL",
             [],
         )?,
-        // Leases of a version that timed them by the day keep what is left of them.
+        // Leases of a version that timed them by the time of day keep the time they have left.
         None => transaction.execute(
             "UPDATE messages SET lease_until = ?1 + max(0, lease_until - ?2) WHERE consumer IS NOT NULL",
             params![now(), Timestamp::now().as_micros()],

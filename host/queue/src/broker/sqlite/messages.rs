@@ -6,10 +6,10 @@ use rusqlite::{Connection, params};
 
 use crate::{ScanCursor, ScanPage, ScanPart, TaskMessage};
 
-/// Messages read at once.
+/// Messages read at a time.
 const PAGE: i64 = 500;
 
-/// One page, in the order of ids: what is there all the time is in one of the pages.
+/// One page, in the order of ids. What is there all the time is in one of the pages.
 pub(super) fn scan(
     connection: &Connection,
     queue: &str,

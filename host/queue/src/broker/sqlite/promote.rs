@@ -1,4 +1,4 @@
-//! Moves due messages to the ready ones, in the order of their times.
+//! Makes due messages ready, in the order of their times.
 //!
 //! Must not know why a message was delayed.
 
@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 use super::fetch::limit;
 use crate::Timestamp;
 
-/// Moves up to `most` messages due at `now`; says how many.
+/// Moves up to `most` messages due at `now`; returns how many.
 pub(super) fn promote(
     connection: &Connection,
     queue: &str,

@@ -1,7 +1,7 @@
-//! Emptying a queue, or its dead letters, in short transactions: other processes wait for none of them for long.
+//! Emptying a queue, or its dead letters, in short transactions, so no other process waits long.
 //!
-//! What is there when a purge begins goes, also where it moves from one place to another meanwhile. What is added while it
-//! runs may go as well, or stay.
+//! What is there when a purge begins is removed, even if it moves from one place to another meanwhile. What is added
+//! while it runs may be removed or stay.
 
 use rusqlite::params;
 
@@ -13,7 +13,7 @@ const STEP: usize = 5_000;
 
 /// Removes all ready, leased and delayed messages; returns their number.
 pub(super) async fn messages(sqlite: &Sqlite, queue: &str) -> Result<u64, BrokerError> {
-    // The delayed ones again at the end: until their leases are lost, tasks may be retried.
+    // The delayed ones again at the end, because tasks may be retried until their leases are lost.
     let mut removed = empty(sqlite, "delayed", queue).await?;
     removed += empty(sqlite, "messages", queue).await?;
     removed += empty(sqlite, "delayed", queue).await?;
@@ -30,7 +30,7 @@ pub(super) async fn dead_letters(sqlite: &Sqlite, queue: &str) -> Result<u64, Br
     empty(sqlite, "dead", queue).await
 }
 
-/// Removes the queue's rows of a table, up to the one that is the last now.
+/// Removes the queue's rows from a table, up to the row that is currently the last.
 async fn empty(sqlite: &Sqlite, table: &'static str, queue: &str) -> Result<u64, BrokerError> {
     let last: i64 = {
         let queue = queue.to_owned();

@@ -67,7 +67,7 @@ impl Registry for Sqlite {
             .run(|connection| {
                 let mut statement = connection.prepare_cached("SELECT name FROM modules")?;
                 let names = statement.query_map([], text)?;
-                // No module has a name that is not text: its record is among those that can't be read.
+                // No module has a name that is not text; its record is among those that can't be read.
                 Ok(names.filter_map(Result::ok).collect())
             })
             .await
@@ -140,7 +140,7 @@ impl Registry for Sqlite {
                 )?;
                 let now = Timestamp::now().as_micros();
                 let stored = statement.query_map(params![rollout, now], text)?;
-                // One that can't be read is as good as none: a roll-out waits for the worker, and names it.
+                // A report that can't be read counts as none: a roll-out waits for the worker, and names it.
                 let reports = stored.filter_map(Result::ok);
                 let reports = reports.map(|json| read("a worker's report", json.as_bytes()));
                 Ok(reports.filter_map(Result::ok).collect())
@@ -210,14 +210,14 @@ impl Registry for Sqlite {
     }
 }
 
-/// How often records have been changed.
+/// How many times records have been changed.
 pub(super) fn revision(connection: &Connection) -> rusqlite::Result<u64> {
     connection
         .prepare_cached("SELECT coalesce(max(revision), 0) FROM modules")?
         .query_row([], |row| Ok(count(row.get(0)?)))
 }
 
-/// What is read of a record: one that is larger than `?1` bytes stays in the file. As bytes, since others may have
+/// What is read of a record. One that is larger than `?1` bytes stays in the file. Read as bytes, since others may have
 /// stored anything.
 const RECORD: &str = "SELECT CAST(name AS BLOB), revision, length(CAST(record AS BLOB)),
     CASE WHEN length(CAST(record AS BLOB)) <= ?1 THEN CAST(record AS BLOB) ELSE x'' END FROM modules";
@@ -240,7 +240,7 @@ fn stored((module, revision, size, json): &Found) -> StoredRecord<'_> {
 }
 
 impl Sqlite {
-    /// Reads the record for whose module the condition holds with this name.
+    /// Reads the record of the module that satisfies the condition with this name.
     async fn read_module(
         &self,
         condition: &'static str,
@@ -261,10 +261,10 @@ impl Sqlite {
 }
 
 fn changed(connection: &mut Connection, since: u64) -> Result<Changes, Fault> {
-    // One transaction, so that the records are those of the revision.
+    // One transaction, so the records are those of the revision.
     let transaction = connection.transaction()?;
     let now = revision(&transaction)?;
-    // A file that is behind the caller is another one than before.
+    // A file that is behind the caller is not the same file as before.
     let since = if now < since { 0 } else { since };
     let query = format!("{RECORD} WHERE revision > ?2 ORDER BY revision");
     let mut statement = transaction.prepare_cached(&query)?;

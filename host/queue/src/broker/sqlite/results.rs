@@ -68,7 +68,7 @@ impl Results for Sqlite {
                 if let Some(result) = self.result(task_id).await? {
                     return Ok(Some(result));
                 }
-                // The fall-back costs a look at the file, should a wake-up be lost after all.
+                // As a fallback, check the file now and then, in case a wake-up was lost after all.
                 let _ = tokio::time::timeout(WAIT_POLL, ended.changed()).await;
             }
         };
@@ -86,7 +86,7 @@ impl Results for Sqlite {
         None
     }
 
-    /// Who waits looks at the file, and leaves no trace in it.
+    /// Waiting clients watch the file, and leave no trace in it.
     async fn awaited(&self, task_ids: &[&str]) -> Result<Vec<bool>, BrokerError> {
         Ok(vec![true; task_ids.len()])
     }
@@ -137,7 +137,7 @@ impl Results for Sqlite {
                 Ok(infos.collect::<Result<_, _>>()?)
             })
             .await?;
-        // A heartbeat that another version wrote may be unreadable: then the worker can't be shown.
+        // A heartbeat written by another version may be unreadable; that worker can't be shown.
         Ok(infos
             .iter()
             .filter_map(|info| serde_json::from_str(info).ok())
@@ -155,7 +155,7 @@ impl Results for Sqlite {
     }
 }
 
-/// Deletes a task's state and result; says whether there were any.
+/// Deletes a task's state and result; returns whether there were any.
 pub(super) fn delete(connection: &Connection, task_id: &str) -> rusqlite::Result<bool> {
     let over = connection
         .prepare_cached(
@@ -166,7 +166,7 @@ pub(super) fn delete(connection: &Connection, task_id: &str) -> rusqlite::Result
     Ok(over == Some(false))
 }
 
-/// Writes a state, and a result where the record has one.
+/// Writes a state, and a result if the record has one.
 pub(super) fn put(
     connection: &Connection,
     record: &ResultRecord<'_>,
@@ -195,7 +195,7 @@ pub(super) fn put(
     Ok(())
 }
 
-/// Deletes results that are over: more than were written, so that they never pile up.
+/// Deletes expired results: more than were written, so they never pile up.
 pub(super) fn expire(connection: &Connection, written: usize) -> Result<(), Fault> {
     let most = i64::try_from(written * 2 + 8).unwrap_or(i64::MAX);
     connection
@@ -217,7 +217,7 @@ fn body(connection: &Connection, task_id: &str) -> rusqlite::Result<Option<Strin
         .optional()
 }
 
-/// What expires is timed by the machine's clock, as a server's keys are.
+/// Expiry is timed by the machine's clock, like that of a server's keys.
 fn now() -> i64 {
     Timestamp::now().as_micros()
 }

@@ -45,8 +45,8 @@ CREATE TABLE consumers (
     PRIMARY KEY (queue, name)
 ) WITHOUT ROWID;
 
--- A state and a result expire each by itself, as two keys would; a state is written with every
--- result, so the row is over when the state is. No expiry: kept for ever.
+-- A state and a result expire separately, like two keys. Every result is written together with a
+-- state, so the row is over when the state is. No expiry: kept forever.
 CREATE TABLE results (
     task_id      TEXT PRIMARY KEY,
     state        TEXT NOT NULL,

@@ -1,5 +1,5 @@
--- Version 4, made from version 3: noted ids of messages. Without an expiry while a message of the id is queued, delayed or
--- runs; then until when it is remembered, in microseconds since 1970.
+-- Version 4, made from version 3: noted ids of messages. No expiry while a message with the id is queued, delayed or
+-- running; after that, the time until which it is remembered, in microseconds since 1970.
 CREATE TABLE ids (
     queue   TEXT NOT NULL,
     id      TEXT NOT NULL,

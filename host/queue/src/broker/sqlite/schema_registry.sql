@@ -18,7 +18,7 @@ CREATE TABLE audit (
     entry TEXT NOT NULL
 );
 
--- The trust policy noted last: one row.
+-- The trust policy that was noted last: one row.
 CREATE TABLE trust_policy (
     id     INTEGER PRIMARY KEY CHECK (id = 1),
     policy TEXT NOT NULL

@@ -1,6 +1,6 @@
-//! Applies settlements where the lease is held, each with its result, all in one transaction.
+//! Applies settlements whose leases are held, each with its result, all in one transaction.
 //!
-//! Must not decide: what is to be done came with the settlement.
+//! Must not decide: the settlement says what to do.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub(super) fn settle(
     Ok(answers)
 }
 
-/// Notes that the message of a noted id has ended.
+/// Notes that a message with a noted id has ended.
 fn note_end(
     connection: &Connection,
     item: &SettleRequest<'_>,
@@ -69,7 +69,7 @@ fn note_end(
     }
 }
 
-/// What follows on the removal of the message.
+/// What is done once the message is removed.
 fn apply(
     connection: &Connection,
     item: &SettleRequest<'_>,

@@ -1,4 +1,4 @@
-//! What can happen to a file only: another program's format, locks, copies made while it is written.
+//! What can only happen to a file: another program's format, locks, copies made while it is written.
 
 use chicory_signature::with_causes;
 use std::path::Path;
@@ -63,7 +63,7 @@ async fn a_newer_schema_is_refused() {
     assert!(refusal(&path).await.contains("schema version 9"));
 }
 
-/// What a build of before left is there afterwards, and the file has room for modules.
+/// What an earlier build left is still there afterwards, and the file has room for modules.
 #[tokio::test]
 async fn a_file_of_version_1_is_brought_up_to_date() {
     let folder = folder();
@@ -135,7 +135,7 @@ async fn processes_that_start_together_share_a_new_file() {
     assert_eq!(one.inspect.stats("default").await.unwrap().size, 8);
 }
 
-/// A killed process leaves the file and its log as they are at that moment: as a copy has them.
+/// A killed process leaves the file and its log as they are at that moment, as in a copy.
 #[tokio::test]
 async fn what_was_enqueued_survives_a_kill() {
     let (folder, after) = (folder(), folder());
@@ -160,7 +160,7 @@ async fn a_path_may_have_any_characters() {
     assert!(path.exists());
 }
 
-/// Case M14: messages and results are for nobody else to read, whatever the umask is.
+/// Case M14: nobody else may read messages and results, whatever the umask is.
 #[tokio::test]
 async fn a_new_file_is_its_owners_and_an_older_one_keeps_its_mode() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -175,5 +175,5 @@ async fn a_new_file_is_its_owners_and_an_older_one_keeps_its_mode() {
     drop(sqlite);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660)).unwrap();
     let _sqlite = open(&path).await.unwrap();
-    assert_eq!(mode(&path), 0o660, "an operator's word");
+    assert_eq!(mode(&path), 0o660, "an operator's decision");
 }

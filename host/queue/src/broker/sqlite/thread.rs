@@ -17,7 +17,7 @@ use crate::BrokerError;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
-/// Runs work on one connection, in the order it was asked for. The thread ends with its last handle.
+/// Runs work on one connection, in the order it was requested. The thread ends with its last handle.
 #[derive(Debug, Clone)]
 pub(super) struct Thread {
     jobs: Sender<Job>,
@@ -25,7 +25,7 @@ pub(super) struct Thread {
 }
 
 impl Thread {
-    /// Starts the thread. Between jobs, `look` is called; it says when it wants to be called again.
+    /// Starts the thread. Between jobs, `look` is called; it returns when it wants to be called again.
     pub(super) fn start(
         connection: Connection,
         place: Arc<str>,
@@ -37,7 +37,7 @@ impl Thread {
             .spawn(move || serve(connection, &queue, look))
             .map_err(|error| BrokerError::Unavailable {
                 place: place.to_string(),
-                advice: Some("there is no thread for its file"),
+                advice: Some("no thread could be started for its file"),
                 source: error.into(),
             })?;
         Ok(Self { jobs, place })
@@ -58,8 +58,8 @@ impl Thread {
         done.map_err(|fault| fault.at(&self.place))
     }
 
-    /// Runs `work` in a transaction that holds the write lock from its start; once committed, wakes
-    /// those who wait for what it changed, whether or not the caller still listens.
+    /// Runs `work` in a transaction that holds the write lock from the start. Once committed, wakes those who wait for
+    /// what it changed, whether or not the caller still listens.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         wakes: &Arc<Wakes>,

@@ -1,7 +1,7 @@
 //! Who waits in this process, and how they are woken.
 //!
-//! Must not change anything in the file. There may be a wake-up too many, but never one too few for a
-//! wait that was registered before the file was looked at.
+//! Must not change anything in the file. There may be one wake-up too many, but never one too few for a wait that was
+//! registered before the file was checked.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use super::changes::Changes;
 use super::{promote, registry};
 use crate::{Timestamp, Wake};
 
-/// A subscriber that falls this far behind loses wake-ups; it looks by itself as well.
+/// A subscriber that falls this far behind loses wake-ups; it also checks for itself.
 const BACKLOG: usize = 64;
 
 /// The waits of this process.
@@ -29,7 +29,7 @@ pub(super) struct Wakes {
 
 #[derive(Debug)]
 struct Promoter {
-    /// Each queue, with the due time last told of.
+    /// Each queue, with the due time that was last reported.
     queues: Vec<(Arc<str>, Option<Timestamp>)>,
     wakes: mpsc::Sender<Wake>,
 }
@@ -37,13 +37,13 @@ struct Promoter {
 /// A wait for changes of the registry.
 #[derive(Debug)]
 struct Watcher {
-    /// The revision last told of; none before the first.
+    /// The revision that was last reported; `None` before the first.
     told: Option<u64>,
     wakes: mpsc::Sender<()>,
 }
 
 impl Wakes {
-    /// Counts as waiting until it is dropped: only then is the file looked at.
+    /// Counts as waiting until it is dropped: the file is only checked while someone waits.
     pub(super) fn waiting(self: &Arc<Self>) -> Waiting {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         Waiting(self.clone())
@@ -78,13 +78,13 @@ impl Wakes {
 
     /// Wake-ups for a caller that watches the registry.
     pub(super) fn watcher(&self) -> mpsc::Receiver<()> {
-        // One wake-up that was not taken yet stands for all that follow.
+        // One wake-up that has not been taken yet stands for all that follow.
         let (wakes, receiver) = mpsc::channel(1);
         lock(&self.watchers).push(Watcher { told: None, wakes });
         receiver
     }
 
-    /// Tells of a change made by this process.
+    /// Reports a change made by this process.
     pub(super) fn tell(&self, changes: Changes) {
         if changes.ready {
             self.ready.send_replace(());
@@ -113,7 +113,7 @@ impl Wakes {
         }
     }
 
-    /// Whether anybody would be woken.
+    /// Whether anyone would be woken.
     pub(super) fn somebody_waits(&self) -> bool {
         if self.waiting.load(Ordering::SeqCst) > 0 {
             return true;
@@ -137,7 +137,7 @@ impl Wakes {
         if lock(&self.watchers).is_empty() {
             return;
         }
-        // A file that can't be read now is read at the next change, or by the watchers themselves.
+        // If the file can't be read now, it is read at the next change, or by the watchers themselves.
         if let Ok(revision) = registry::revision(connection) {
             self.tell_watchers(revision);
         }
@@ -156,7 +156,7 @@ impl Promoter {
 
     fn look(&mut self, connection: &Connection) {
         for (queue, told) in &mut self.queues {
-            // A file that can't be read now is read at the next change, or by the promoter itself.
+            // If the file can't be read now, it is read at the next change, or by the promoter itself.
             let next = promote::next_due(connection, queue).unwrap_or(*told);
             if next != *told {
                 *told = next;
@@ -189,9 +189,9 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// Until the task may have a result that was not there when this was last called.
+    /// Returns once the task may have a result that was not there when this was last called.
     pub(super) async fn changed(&mut self) {
-        // The sender stays while a receiver does.
+        // The sender stays as long as a receiver does.
         let _ = self.changed.changed().await;
     }
 }
@@ -209,7 +209,7 @@ impl Drop for Ended {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is kept here is valid after every step, so a panic elsewhere does not spoil it.
+    // What is kept here is valid after every step, so a panic elsewhere does not corrupt it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
