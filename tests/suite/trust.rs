@@ -62,7 +62,7 @@ fn what_no_trusted_key_has_signed_is_not_run() {
     let foreign = site.run(&["deploy", "b.wasm", "--bundled"]);
     let reason = foreign.fails(1);
     assert!(
-        reason.contains("not one of a key trusted for module \"m\""),
+        reason.contains("not made with a key that is trusted for module \"m\""),
         "{reason}"
     );
     assert!(reason.contains("the previous version stays"), "{reason}");

@@ -13,8 +13,8 @@ use crate::attempt::{Attempt, Ready};
 use crate::context::WorkerContext;
 use crate::{execute, lane};
 
-/// Starts the deliveries that the broker was asked for at `asked`, each with one of the permits: in a lane, or here where
-/// one comes alone and is soon over. Those that have still to be decoded start once they are.
+/// Starts the deliveries that the broker was asked for at `asked`, each with one of the permits: in a lane, or here if
+/// there is only one and its task is brief. Those that still have to be decoded start afterwards.
 pub(crate) async fn admit(
     context: &Arc<WorkerContext>,
     mut deliveries: Vec<Delivery>,
@@ -29,7 +29,7 @@ pub(crate) async fn admit(
     admit_decoded(context, deliveries, asked, permits).await;
 }
 
-/// Decodes a delivery beside the duties, then starts it.
+/// Decodes a delivery without delaying the duties, then starts it.
 fn decode_and_admit(
     context: &Arc<WorkerContext>,
     delivery: Delivery,
@@ -82,8 +82,8 @@ async fn admit_decoded(
     }
 }
 
-/// The deliveries whose leases can be relied on. If they took long to arrive, because this process was frozen or its
-/// server slow, nobody here knows when their leases began: then they are renewed first.
+/// The deliveries whose leases can be relied on. If they took long to arrive, because this process was frozen or the
+/// server slow, nobody here knows when their leases began, so they are renewed first.
 async fn still_held(
     context: &WorkerContext,
     mut deliveries: Vec<Delivery>,
@@ -95,7 +95,7 @@ async fn still_held(
     let leases: Vec<_> = deliveries.iter().map(|one| one.lease.clone()).collect();
     let asked = Instant::now();
     let answer = context.connected.broker.extend(&leases).await;
-    // Without an answer none may run; the leases expire.
+    // Without an answer, none may run; the leases expire.
     let mut answers = context.note(answer).unwrap_or_default().into_iter();
     deliveries.retain(|_| answers.next() == Some(Settled::Applied));
     (deliveries, asked)

@@ -1,5 +1,5 @@
-//! What a panic of the host does: it ends the worker. Otherwise nobody would notice the lost part while the leases of
-//! what it held were still being renewed.
+//! What a panic of the host does: it ends the worker. Otherwise nobody would notice the lost part while the leases that
+//! it held were still being renewed.
 //!
 //! Must not know what the parts do.
 
@@ -17,7 +17,7 @@ pub(crate) fn watching<T>(broken: CancellationToken, part: impl FnOnce() -> T) -
     part()
 }
 
-/// Rings when it is dropped by a panic.
+/// Cancels the token when it is dropped by a panic.
 struct Bell(CancellationToken);
 
 impl Drop for Bell {

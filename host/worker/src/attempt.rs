@@ -23,24 +23,24 @@ use self::runner::{Runnable, TaskNotFound};
 use crate::observer::{AttemptEnded, AttemptInfo};
 use crate::result::{Kept, StateChange};
 
-/// A delivery that was fetched, and is not settled yet.
+/// A delivery that was fetched but not settled yet.
 pub(crate) struct Attempt {
     pub(crate) delivery: Delivery,
     /// The task found when it was fetched.
     pub(crate) found: Found,
     pub(crate) fetched_at: Instant,
-    /// Its place among the deliveries in hand.
+    /// Its position among the deliveries in hand.
     pub(crate) slot: usize,
     /// How long its lease may be relied on.
     pub(crate) lease_time: LeaseTime,
-    /// How far a task is that runs at most once.
+    /// How far a task has got that runs at most once.
     progress: AtomicU8,
     /// Whether clients have been told that it is running.
     announced: AtomicBool,
     max_retries: AtomicU32,
 }
 
-/// Its message is leased, as that of every task that runs at least once is to its end.
+/// Its message is leased, as for every task that runs at least once, until it ends.
 const LEASED: u8 = 0;
 /// Its message was acknowledged; it has not begun.
 const ACKNOWLEDGED: u8 = 1;
@@ -50,7 +50,7 @@ const BEGUN: u8 = 2;
 /// What a message was resolved to.
 #[derive(Clone)]
 pub(crate) struct Found {
-    /// The task; none where the message can't be read.
+    /// The task; `None` if the message can't be read.
     pub(crate) task: Option<Result<Arc<dyn Runnable>, TaskNotFound>>,
     /// The runner's generation before it was asked.
     pub(crate) generation: u64,
@@ -65,7 +65,7 @@ pub(crate) struct Ready {
 /// An attempt that has started.
 pub(crate) struct Started {
     pub(crate) attempt: Arc<Attempt>,
-    /// What runs; none where there is nothing to run.
+    /// What runs; `None` if there is nothing to run.
     pub(crate) task: Option<Arc<dyn Runnable>>,
     pub(crate) at: Instant,
 }
@@ -74,7 +74,7 @@ pub(crate) struct Started {
 pub(crate) struct Concluded {
     pub(crate) attempt: Arc<Attempt>,
     pub(crate) settlement: Settlement,
-    /// What clients are to see.
+    /// What clients will see.
     pub(crate) change: Option<StateChange>,
     pub(crate) failure: Option<Failure>,
     pub(crate) duration: Duration,
@@ -82,7 +82,7 @@ pub(crate) struct Concluded {
 }
 
 impl Attempt {
-    /// An attempt at a delivery, fetched now.
+    /// An attempt at a delivery that was just fetched.
     pub(crate) fn new(delivery: Delivery, found: Found, lease_time: LeaseTime) -> Self {
         Self {
             delivery,
@@ -100,7 +100,7 @@ impl Attempt {
         &self.delivery.lease
     }
 
-    /// The message; none where it can't be read.
+    /// The message; `None` if it can't be read.
     pub(crate) fn message(&self) -> Option<&TaskMessage> {
         self.delivery.message()
     }
@@ -116,7 +116,7 @@ impl Attempt {
         own.unwrap_or(usual) == DeliveryMode::AtMostOnce
     }
 
-    /// Whether nobody wants to see states and results.
+    /// Whether nobody wants its states and results.
     pub(crate) fn ignores_result(&self, task: Option<&Arc<dyn Runnable>>) -> bool {
         self.message().is_some_and(|message| message.ignore_result)
             || task.is_some_and(|task| task.profile().ignore_result)
@@ -137,7 +137,7 @@ impl Attempt {
         info(&self.delivery)
     }
 
-    /// Its message is acknowledged: it has no lease any more.
+    /// Its message is acknowledged, so it no longer has a lease.
     pub(crate) fn acknowledged(&self) {
         self.lease_time.ended();
         self.progress.store(ACKNOWLEDGED, Ordering::Release);
@@ -148,7 +148,7 @@ impl Attempt {
         self.progress.store(BEGUN, Ordering::Release);
     }
 
-    /// Whether its message may not run again, since it was acknowledged and the task has begun.
+    /// Whether its message may not run again, because it was acknowledged and the task has begun.
     pub(crate) fn is_last(&self) -> bool {
         self.progress.load(Ordering::Acquire) == BEGUN
     }
@@ -165,7 +165,7 @@ impl Attempt {
         })
     }
 
-    /// Whether this is the first time that it is announced.
+    /// Whether this is the first time it is announced.
     pub(crate) fn announce(&self) -> bool {
         !self.announced.swap(true, Ordering::Relaxed)
     }
@@ -184,7 +184,7 @@ impl Attempt {
 }
 
 impl Concluded {
-    /// What the broker is asked to do about it.
+    /// The request to the broker that settles it.
     pub(crate) fn request(&self) -> SettleRequest<'_> {
         let delivery = &self.attempt.delivery;
         let message = delivery.message();
@@ -220,8 +220,8 @@ impl Concluded {
 }
 
 impl Ready {
-    /// Whether it may run on the thread of the duties: it takes less time than waking another thread, and should it take
-    /// more, it soon lets others pass.
+    /// Whether it may run on the thread of the duties: it takes less time than waking another thread, and if it takes
+    /// longer after all, it soon lets others pass.
     pub(crate) fn may_run_here(&self) -> bool {
         let brief =
             (self.attempt.task()).is_some_and(|task| task.yields() && task.profile().is_brief());
@@ -233,7 +233,7 @@ impl Ready {
         (self.attempt.task()).is_some_and(|task| task.profile().is_short()) && !self.is_large()
     }
 
-    /// Whether its arguments take long to convert, in which nobody can interrupt it.
+    /// Whether its arguments take long to convert, which nothing can interrupt.
     fn is_large(&self) -> bool {
         self.attempt.delivery.raw.len() > LARGE_BYTES
     }

@@ -1,11 +1,11 @@
-//! Waits between attempts at something that fails, longer each time.
+//! The pauses between attempts at something that fails, each longer than the last.
 //!
 //! Must not know what fails.
 
 use std::time::Duration;
 
-/// From 50 ms, doubling to 1 s: work goes on within 2 s of an outage's end, also where a connection waits for its turn
-/// as well.
+/// From 50 ms, doubling to 1 s: work resumes within 2 s of an outage's end, even if a connection also has to wait for
+/// its next attempt.
 #[derive(Debug)]
 pub(crate) struct Backoff(Duration);
 

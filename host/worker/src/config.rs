@@ -1,4 +1,4 @@
-//! A worker's settings, as valid values.
+//! A worker's settings, with valid values only.
 //!
 //! Must not know where settings come from.
 
@@ -15,10 +15,10 @@ pub struct WorkerConfig {
     pub queues: Vec<String>,
     /// Maximum number of tasks running at the same time.
     pub concurrency: usize,
-    /// How many tasks may compute at the same time: each has a thread meanwhile. For the length of a turn (2 ms) it may be more,
-    /// so that short tasks need not wait for long ones.
+    /// How many tasks may compute at the same time, each on a thread of its own. For the length of a turn (2 ms) there
+    /// may be more, so short tasks need not wait for long ones.
     pub threads: usize,
-    /// For tasks that don't set their own.
+    /// For tasks that don't set their own mode.
     pub delivery_mode: DeliveryMode,
     /// Whether messages that failed for good are kept as dead letters.
     pub dead_letters: bool,
@@ -59,7 +59,7 @@ impl Default for WorkerConfig {
     }
 }
 
-/// `host-pid-random`: unique, and a person sees whose it is.
+/// `host-pid-random`: unique, and shows a person whose it is.
 fn new_worker_id() -> String {
     let random = uuid::Uuid::new_v4().simple().to_string();
     format!("{}-{}-{}", host_name(), std::process::id(), &random[..8])

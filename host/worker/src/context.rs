@@ -35,15 +35,15 @@ pub(crate) struct WorkerContext {
     /// One permit per task that may run.
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) held: Arc<HeldAttempts>,
-    /// To the lanes.
+    /// Leads to the lanes.
     pub(crate) work: Arc<WorkQueue>,
     /// Calls that start once their messages are acknowledged.
     pub(crate) unacknowledged: Unacknowledged,
     /// Large messages that are being decoded.
     pub(crate) decoding: Decoding,
-    /// To be settled.
+    /// Attempts to be settled.
     pub(crate) concluded: async_channel::Sender<Vec<Concluded>>,
-    /// Cancelled when no task is running any more.
+    /// Cancelled when no task is running anymore.
     pub(crate) closing: CancellationToken,
     /// Cancelled when a part of the worker has panicked.
     pub(crate) broken: CancellationToken,
@@ -67,7 +67,7 @@ impl WorkerContext {
         self.work.short_starts() > self.config.concurrency / 2
     }
 
-    /// Notes how a call to the broker went, and passes the answer on.
+    /// Notes whether a call to the broker succeeded, and passes the answer on.
     #[track_caller]
     pub(crate) fn note<T>(&self, answer: Result<T, BrokerError>) -> Option<T> {
         let asker = Location::caller();

@@ -1,7 +1,7 @@
-//! What becomes of tasks that are still running when the worker stops.
+//! What happens to tasks that are still running when the worker stops.
 //!
-//! Order: no new deliveries; running tasks get `shutdown_timeout`; those still running are dropped; outcomes are
-//! settled; the rest is released, without a charge.
+//! In this order: no new deliveries; running tasks get `shutdown_timeout`; those still running are dropped; outcomes
+//! are settled; the rest is released, without counting a retry.
 
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ use crate::stop::{Phase, Stop};
 pub(crate) struct Left {
     /// Tasks that were given back unfinished.
     pub(crate) released: usize,
-    /// Tasks, finished or not, of which the broker did not take what became of them.
+    /// Tasks, finished or not, whose outcome or release the broker did not accept.
     pub(crate) unsettled: usize,
 }
 
-/// Waits until no task is running, the timeout is over, or a stop at once is asked for.
+/// Waits until no task is running, the timeout is over, or an immediate stop is requested.
 pub(crate) async fn drained(
     context: &WorkerContext,
     fetching: &mut JoinHandle<()>,
@@ -32,7 +32,7 @@ pub(crate) async fn drained(
     timeout: Duration,
 ) {
     let draining = async {
-        // The fetch returns what it was just given, and that is started: it has its permits.
+        // The fetch returns what it was just given, and that is started, because it has its permits.
         let _ = fetching.await;
         context.decoding.finish().await;
         let beating = async {

@@ -1,4 +1,4 @@
-//! What a worker does all the time, one file for each duty.
+//! What a worker does continuously, with one file for each duty.
 //!
 //! Must not run tasks: [`crate::lane`] does.
 

@@ -8,12 +8,12 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
-    /// The operating system gives no threads.
+    /// The operating system provides no threads.
     #[error("can't start the threads that run tasks")]
     Threads(#[source] io::Error),
-    /// A part of the worker has panicked. Other workers reclaim what it held, once its leases have expired.
+    /// A part of the worker has panicked. Other workers reclaim what it held once its leases have expired.
     #[error(
-        "a part of the worker has panicked, as said above; what it held is reclaimed once its leases expire"
+        "a part of the worker has panicked (see the log above); what it held is reclaimed once its leases expire"
     )]
     Panicked,
 }

@@ -1,7 +1,7 @@
 //! Starts one attempt, and decides what is to be done about its outcome.
 //!
-//! The path of every task: resolve (done at fetch), run, decide. Must not talk to a broker, nor know who waits for
-//! the call: [`crate::lane`] does.
+//! The path of every task: resolve (done at fetch), run, decide. Must not talk to a broker, nor know who waits for the
+//! call: [`crate::lane`] does.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,7 +20,7 @@ use crate::{Call, TaskNotFound};
 
 /// What this worker has for a delivery.
 pub(crate) fn find(context: &WorkerContext, delivery: &Delivery) -> Found {
-    // Before the look, so that a change in between is noticed when the attempt starts.
+    // Read first, so a change in between is noticed when the attempt starts.
     let generation = context.runner.generation();
     let task = match &delivery.payload {
         Payload::Message(message) => Some(context.runner.resolve(message)),
@@ -29,7 +29,7 @@ pub(crate) fn find(context: &WorkerContext, delivery: &Delivery) -> Found {
     Found { task, generation }
 }
 
-/// Starts the attempt: nothing has run yet when this returns. Where there is nothing to run, its outcome is known.
+/// Starts the attempt: nothing has run yet when this returns. If there is nothing to run, its outcome is already known.
 pub(crate) fn start(
     context: &WorkerContext,
     attempt: Arc<Attempt>,
@@ -38,7 +38,7 @@ pub(crate) fn start(
     if let Some(observer) = &context.observer {
         observer.started(attempt.info());
     }
-    // What starts after a new version serves runs on it, whenever it was fetched.
+    // Whatever starts after a new version is in service runs on it, whenever it was fetched.
     let found = if context.runner.generation() == attempt.found.generation {
         attempt.found.task.clone()
     } else {
@@ -53,7 +53,7 @@ pub(crate) fn start(
     (Started { attempt, task, at }, running)
 }
 
-/// The call that the message asks for, or the failure that stands for it.
+/// The call that the message asks for, or the failure that takes its place.
 fn run(
     context: &WorkerContext,
     attempt: &Arc<Attempt>,
@@ -65,7 +65,7 @@ fn run(
     let (deliveries, limit) = (attempt.delivery.deliveries, context.config.max_deliveries);
     if deliveries > limit {
         let text = format!(
-            "handed out {deliveries} times and never settled, so it may be what ends its workers (max_deliveries is {limit})"
+            "delivered {deliveries} times and never settled, so it may be what crashes its workers (max_deliveries is {limit})"
         );
         return Err(failure("LeaseExpired", text, Advice::Never));
     }
@@ -97,9 +97,9 @@ fn unreadable(delivery: &Delivery) -> Failure {
     failure("UnreadableMessage", reason, Advice::Never)
 }
 
-/// What a task that runs at most once and has begun leaves when its worker stops.
+/// The failure of a task that runs at most once and has begun, when its worker stops.
 fn cancelled() -> Failure {
-    let text = "the worker stopped while the task was running; at most once, it is not run again";
+    let text = "the worker stopped while the task was running; it runs at most once, so it is not run again";
     failure("Cancelled", text.into(), Advice::Never)
 }
 
@@ -112,7 +112,7 @@ fn failure(name: &str, message: String, advice: Advice) -> Failure {
     }
 }
 
-/// What follows from the end of a call.
+/// Decides what follows from the end of a call.
 pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) -> Concluded {
     let Started { attempt, task, at } = started;
     let Ended {
@@ -120,14 +120,14 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
         usage,
         log,
     } = ended;
-    // Whoever made it, a failure's texts are stored and shown from here on.
+    // Whoever made the failure, its texts are stored and shown from here on.
     let outcome = match outcome {
         Outcome::Failed(failure) => Outcome::Failed(failure.cut()),
         other => other,
     };
     let duration = at.elapsed();
     log_lines(&attempt, &log);
-    // At most once, what has begun may not run again, whatever ended it.
+    // With at-most-once delivery, what has begun may not run again, whatever ended it.
     if matches!(outcome, Outcome::Interrupted) && attempt.is_last() {
         return interrupt(context, attempt);
     }
@@ -140,7 +140,7 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
     let none = RetryPolicy::none();
     let terms = DecideContext {
         policy: task.as_ref().map_or(&none, |task| &task.profile().policy),
-        // A message nobody can read is somebody's work: kept whatever the setting.
+        // Someone needs to look at a message that nobody can read, so it is kept whatever the setting.
         dead_letters: context.config.dead_letters || attempt.message().is_none(),
         canary: task.as_ref().is_some_and(|task| task.is_canary()),
         now: context.clock.now(),
@@ -164,9 +164,9 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
     }
 }
 
-/// What follows for an attempt that is still running when its worker stops. At least once, the message is released.
-/// At most once it may not run again, so its result says what happened; that is no dead letter, since nothing is
-/// wrong with the message.
+/// What follows for an attempt that is still running when its worker stops. With at-least-once delivery, the message is
+/// released. With at-most-once delivery it may not run again, so its result says what happened. It does not become a
+/// dead letter, since nothing is wrong with the message.
 pub(crate) fn interrupt(context: &WorkerContext, attempt: Arc<Attempt>) -> Concluded {
     let outcome = if attempt.is_last() {
         Outcome::Failed(cancelled())
@@ -207,7 +207,7 @@ fn failure_of(outcome: Outcome) -> Option<Failure> {
     }
 }
 
-/// A guest's lines have the level that the guest gave them.
+/// Log lines have the level that the guest gave them.
 fn log_lines(attempt: &Attempt, lines: &[LogLine]) {
     let info = attempt.info();
     macro_rules! log {

@@ -1,8 +1,8 @@
-//! Whether the broker can be used: noticed once per change by whichever duty sees it first, and said again each minute
-//! while it can't be.
+//! Whether the broker can be used: a change is noticed once, by whichever duty sees it first, and an outage is logged
+//! again each minute while it lasts.
 //!
-//! What fails and what succeeds may differ: a server without memory still answers reads. Only what failed can show that it
-//! is over. Must not know who asks the broker for what.
+//! Some requests may fail while others succeed: a server that is out of memory still answers reads. Only a request that
+//! failed can show that the outage is over. Must not know who asks the broker for what.
 
 use std::collections::HashMap;
 use std::panic::Location;
@@ -23,36 +23,36 @@ pub(crate) struct Health {
 
 #[derive(Debug, Default)]
 struct Outage {
-    /// When each asker last failed; none that has succeeded since.
+    /// When each asker last failed, for those that have not succeeded since.
     failed: HashMap<Asker, Instant>,
     said: Option<Instant>,
 }
 
-/// What a failure is to the reader of the log.
+/// What a failure means to the reader of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failed {
     /// New.
     First,
-    /// Known, and not said for a while.
+    /// Known, and not logged for a while.
     Still,
     /// Known.
     Again,
 }
 
-/// How often a state that lasts is said.
+/// How often a lasting state is logged.
 const SAID_EVERY: Duration = Duration::from_mins(1);
 /// Whoever fails tries again within this time, or is too rare to show the end of an outage.
 const TRIED_AGAIN: Duration = Duration::from_secs(3);
 
 impl Health {
-    /// The broker has answered. Says whether that ends an outage.
+    /// The broker has answered. Returns whether that ends an outage.
     pub(crate) fn ok(&self, asker: Asker) -> bool {
         self.lost.load(Ordering::Relaxed) && self.over(asker, Instant::now())
     }
 
     fn over(&self, asker: Asker, now: Instant) -> bool {
         let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
-        // Others have failed, and this one never has.
+        // Others have failed, and this one never did.
         if outage.failed.remove(asker).is_none() && !outage.failed.is_empty() {
             return false;
         }
@@ -64,7 +64,7 @@ impl Health {
         self.lost.swap(false, Ordering::AcqRel)
     }
 
-    /// The broker has failed. Says what that is to the reader of the log.
+    /// The broker has failed. Returns what that means to the reader of the log.
     pub(crate) fn failed(&self, asker: Asker) -> Failed {
         self.note(asker, Instant::now())
     }
@@ -87,7 +87,7 @@ impl Health {
 mod tests {
     use super::*;
 
-    /// Case Q9: a server without memory, whose reads succeed while its writes fail.
+    /// Case Q9: a server that is out of memory, where reads succeed while writes fail.
     #[test]
     fn a_read_does_not_end_an_outage_of_writes() {
         let (read, write, beat) = (Location::caller(), here(), here_too());

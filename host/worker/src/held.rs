@@ -1,4 +1,4 @@
-//! The deliveries in hand: fetched, and not settled yet.
+//! The deliveries in hand: fetched, but not settled yet.
 //!
 //! Must not know what any duty does with them.
 
@@ -10,14 +10,14 @@ use tokio::sync::Notify;
 use crate::attempt::Attempt;
 
 /// Once the messages in hand have this many bytes, no more are fetched until some are settled. A single message may
-/// have half of it.
+/// have half of that.
 pub(crate) const MAX_HELD_BYTES: usize = 64 << 20;
 
 /// All attempts in hand.
 #[derive(Default)]
 pub(crate) struct HeldAttempts {
     slots: Mutex<Slots>,
-    /// Told whenever some are settled.
+    /// Notified whenever some are settled.
     settled: Notify,
 }
 
@@ -34,12 +34,12 @@ impl Drop for Reserved {
     }
 }
 
-/// Attempts by slot. Slots are used again, so that holding one allocates nothing once there are enough.
+/// Attempts by slot. Slots are reused, so holding an attempt allocates nothing once there are enough.
 #[derive(Default)]
 struct Slots {
     attempts: Vec<Option<Arc<Attempt>>>,
     free: Vec<usize>,
-    /// Of their messages.
+    /// The size of their messages.
     bytes: usize,
 }
 
@@ -87,7 +87,7 @@ impl HeldAttempts {
         }
     }
 
-    /// Lets go of a batch that is settled.
+    /// Releases a batch that is settled.
     pub(crate) fn remove<'a>(&self, batch: impl Iterator<Item = &'a Attempt>) {
         let mut slots = self.lock();
         for attempt in batch {
@@ -97,7 +97,7 @@ impl HeldAttempts {
         self.settled.notify_waiters();
     }
 
-    /// Lets go of all.
+    /// Releases all.
     pub(crate) fn take_all(&self) -> Vec<Arc<Attempt>> {
         let slots = std::mem::take(&mut *self.lock());
         slots.attempts.into_iter().flatten().collect()
@@ -107,12 +107,12 @@ impl HeldAttempts {
         self.lock().len()
     }
 
-    /// How many bytes of further messages there is room for.
+    /// How many bytes of further messages fit.
     pub(crate) fn room(&self) -> usize {
         MAX_HELD_BYTES.saturating_sub(self.lock().bytes)
     }
 
-    /// Waits until there is room for further messages; says for how many bytes.
+    /// Waits until there is room for further messages; returns for how many bytes.
     pub(crate) async fn wait_for_room(&self) -> usize {
         loop {
             let settled = self.settled.notified();
@@ -123,7 +123,7 @@ impl HeldAttempts {
         }
     }
 
-    /// Whether this very delivery is in hand already.
+    /// Whether this very delivery is already in hand.
     pub(crate) fn has(&self, lease: &Lease) -> bool {
         let held = |attempt: &Attempt| {
             let own = attempt.lease();
@@ -132,7 +132,7 @@ impl HeldAttempts {
         self.lock().attempts.iter().flatten().any(|one| held(one))
     }
 
-    /// Those that `wanted` picks.
+    /// Those that `wanted` selects.
     pub(crate) fn pick(&self, wanted: impl Fn(&Attempt) -> bool) -> Vec<Arc<Attempt>> {
         let slots = self.lock();
         let held = slots.attempts.iter().flatten();
@@ -149,7 +149,7 @@ impl HeldAttempts {
         }
     }
 
-    /// No code panics under this lock; were it to happen, the slots would still be whole.
+    /// No code panics under this lock. Even if it did, the slots would still be whole.
     fn lock(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,19 +1,19 @@
 //! Lanes: the threads that run tasks.
 //!
-//! All lanes take from one `WorkQueue`; none has a stock of its own. A lane runs each attempt on the spot up to the first
-//! time that it waits or lets others pass, so most tasks cost no scheduling. The rest of a call goes back to the queue, which
-//! decides who is next (`work/turns.rs`): calls that are known to be short have lanes of their own, and long ones keep a
-//! share. Guests let others pass at every tick of their engine's clock.
+//! All lanes take from one `WorkQueue`; none has a stock of its own. A lane runs each attempt on the spot until it
+//! first waits or lets others pass, so most tasks need no scheduling. The rest of a call goes back to the queue, which
+//! decides who is next (`work/turns.rs`): calls that are known to be short have lanes of their own, and long ones keep
+//! a share. Guests let others pass at every tick of their engine's clock.
 //!
-//! Outcomes are handed on in batches, at the latest when nothing is ready. A lane that is stuck in a call (a native task
-//! that blocks, a guest that copies a whole memory) keeps only that call: an idle lane hands on its outcomes, and runs what
-//! it would have run. Timers and sockets of the calls are driven by a thread of their own, so they don't wait for a lane
-//! either.
+//! Outcomes are handed on in batches, at the latest when nothing is ready. A lane that is stuck in a call (a native
+//! task that blocks, a guest that copies a whole memory) keeps only that call: an idle lane hands on its outcomes, and
+//! runs what it would have run. The calls' timers and sockets are driven by a thread of their own, so they don't wait
+//! for a lane either.
 //!
-//! A single delivery may run on the fetching thread, so that no other thread has to be woken: if its task is known to be
-//! brief, and lets others pass within a tick should it not be.
+//! A single delivery may run on the fetching thread, so no other thread has to be woken: if its task is known to be
+//! brief, and lets others pass within a tick in case it is not.
 //!
-//! Must not know what a call does, nor what becomes of its outcome.
+//! Must not know what a call does, nor what happens to its outcome.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,10 +37,10 @@ use crate::work::{Begun, Finished, Kind, Pause, Rest, Seat, Woken, Work};
 /// A batch is handed on once it has this many outcomes.
 const LARGEST_BATCH: usize = 64;
 
-/// Runs one attempt on the caller's thread, up to the first time that it waits or lets others pass.
+/// Runs one attempt on the caller's thread until it first waits or lets others pass.
 pub(crate) async fn run_here(context: &Arc<WorkerContext>, ready: Ready) {
     if let Some((concluded, permit)) = run(context, ready) {
-        // The receiver is gone only when the worker has stopped; then the leases are released there.
+        // The receiver is gone only when the worker has stopped; the leases are released there.
         let _ = context.concluded.send(vec![concluded]).await;
         drop(permit);
     }
@@ -51,7 +51,7 @@ pub(crate) struct Lanes {
     shared: Arc<Shared>,
     /// Drives the timers and sockets of calls.
     driver: Option<Runtime>,
-    /// Each lane holds the other end, until it has ended.
+    /// Each lane holds the other end until it has ended.
     ended: mpsc::Receiver<()>,
 }
 
@@ -116,7 +116,7 @@ impl Lanes {
     pub(crate) fn stop(mut self, patience: Duration) {
         let context = &self.shared.context;
         context.work.close();
-        // Nothing is ever sent: it ends when all lanes have.
+        // Nothing is ever sent: the channel ends when all lanes have.
         let _ = self.ended.recv_timeout(patience);
         if let Some(driver) = self.driver.take() {
             let entered = driver.enter();
@@ -142,7 +142,7 @@ impl Drop for Lanes {
     }
 }
 
-/// One thread's part.
+/// What one thread needs.
 struct Lane<'a> {
     shared: &'a Shared,
     own: usize,
@@ -209,12 +209,12 @@ impl Lane<'_> {
 }
 
 impl Shared {
-    /// Keeps back at most an eighth of what may be running, so that there is always more to fetch.
+    /// Keeps back at most an eighth of what may be running, so there is always more to fetch.
     fn largest_batch(&self) -> usize {
         (self.context.config.concurrency / 8).clamp(1, LARGEST_BATCH)
     }
 
-    /// Hands on a lane's outcomes. They stay where they are while a broker that is away leaves no room for them.
+    /// Hands on a lane's outcomes. They stay where they are while there is no room for them because the broker is away.
     fn hand_on(&self, lane: usize) {
         let mut outbox = self.outbox(lane);
         if outbox.concluded.is_empty() {
@@ -224,7 +224,7 @@ impl Shared {
         let batch = std::mem::replace(&mut outbox.concluded, next);
         match self.context.concluded.try_send(batch) {
             Err(async_channel::TrySendError::Full(batch)) => outbox.concluded = batch,
-            // Closed only when the worker has stopped; then the leases are released there.
+            // Closed only when the worker has stopped; the leases are released there.
             Ok(()) | Err(async_channel::TrySendError::Closed(_)) => {
                 outbox.since = None;
                 let permits = outbox.permits.take();
@@ -234,7 +234,7 @@ impl Shared {
         }
     }
 
-    /// Hands on the outcomes that lanes have kept for more than a turn: they are stuck in a call.
+    /// Hands on the outcomes of lanes that have kept them for more than a turn, because they are stuck in a call.
     fn relieve(&self, now: Instant) {
         for lane in 0..self.outboxes.len() {
             let kept = self.outbox(lane).since;
@@ -244,7 +244,7 @@ impl Shared {
         }
     }
 
-    /// How long an idle lane waits before it looks again: as long as nobody keeps outcomes, until it is woken.
+    /// How long an idle lane waits before it checks again; while no lane keeps outcomes, until it is woken.
     fn patience(&self) -> Option<Duration> {
         let mut lanes = 0..self.outboxes.len();
         let kept = lanes.any(|lane| !self.outbox(lane).concluded.is_empty());
@@ -257,7 +257,7 @@ impl Shared {
     }
 }
 
-/// Attempts that were not handed on yet, and their permits, which are free once they are.
+/// Attempts that were not handed on yet, and their permits, which become free with them.
 #[derive(Default)]
 struct Outbox {
     concluded: Vec<Concluded>,
@@ -276,7 +276,7 @@ impl Outbox {
     }
 }
 
-/// Tells whether a call that is not done has let others pass, or waits.
+/// Tells whether a call that is not done lets others pass or waits.
 struct Signal(AtomicBool);
 
 impl Wake for Signal {
@@ -297,7 +297,7 @@ thread_local! {
     };
 }
 
-/// Lets a call begin. Answers how it ended, or whether it only lets others pass.
+/// Starts a call. Returns how it ended, or whether it lets others pass or waits.
 fn begin(running: &mut Running) -> Result<Ended, Pause> {
     SIGNAL.with(|(signal, waker)| {
         signal.0.store(false, Ordering::Relaxed);
@@ -309,7 +309,7 @@ fn begin(running: &mut Running) -> Result<Ended, Pause> {
     })
 }
 
-/// Runs an attempt until it has ended, or leaves its rest to the queue.
+/// Runs an attempt until it has ended, or leaves the rest of it to the queue.
 fn run(context: &Arc<WorkerContext>, ready: Ready) -> Option<(Concluded, OwnedSemaphorePermit)> {
     let Ready { attempt, permit } = ready;
     let (started, running) = start(context, attempt);

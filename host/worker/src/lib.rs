@@ -1,4 +1,4 @@
-//! Chicory's worker: it fetches messages, runs their tasks and settles them, with the duties around that.
+//! Chicory's worker: it fetches messages, runs their tasks and settles them, and has the duties around that.
 //!
 //! Tasks are found and run by a [`Runner`]: sandboxed modules (a `Catalog`, with the feature `sandbox`) or closures of
 //! this program ([`NativeTasks`]). Must not know Redis or `SQLite`, nor how a sandbox works inside.

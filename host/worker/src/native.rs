@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::Call;
 use crate::attempt::runner::{Runnable, Runner, Running, TaskNotFound, TaskProfile};
 
-/// Tasks by name, each an async closure. They run in this process, with all that it may do: no sandbox, no limits.
+/// Tasks by name, each an async closure. They run in this process, with all its rights: no sandbox, no limits.
 ///
 /// ```
 /// use chicory_queue::Failure;
@@ -30,8 +30,8 @@ use crate::attempt::runner::{Runnable, Runner, Running, TaskNotFound, TaskProfil
 ///     });
 /// ```
 ///
-/// A task that panics has failed with the name `Panic`. One that computes for long should do so in
-/// [`tokio::task::spawn_blocking`], since it would keep its thread from other tasks.
+/// A task that panics fails with the name `Panic`. One that computes for a long time should do so in
+/// [`tokio::task::spawn_blocking`], since it would otherwise keep its thread from other tasks.
 #[derive(Default)]
 pub struct NativeTasks {
     tasks: BTreeMap<String, Arc<NativeTask>>,
@@ -50,7 +50,7 @@ impl NativeTasks {
         Self::default()
     }
 
-    /// Adds a task that is not retried, in place of one of the same name.
+    /// Adds a task that is not retried, replacing one with the same name.
     #[must_use]
     pub fn add<F, Fut, T>(self, name: &str, run: F) -> Self
     where
@@ -61,7 +61,7 @@ impl NativeTasks {
         self.add_with(name, TaskProfile::default(), run)
     }
 
-    /// Adds a task that is delivered and retried as its profile says, in place of one of the same name.
+    /// Adds a task that is delivered and retried as its profile says, replacing one with the same name.
     #[must_use]
     pub fn add_with<F, Fut, T>(mut self, name: &str, profile: TaskProfile, run: F) -> Self
     where
@@ -126,7 +126,7 @@ impl Runnable for NativeTask {
 
     fn run(self: Arc<Self>, call: Call) -> Running {
         Box::pin(async move {
-            // The closure is called in here, so that a panic before its first await is caught as well.
+            // The closure is called in here, so a panic before its first await is caught as well.
             let running = AssertUnwindSafe(async { (self.run)(call).await });
             match running.catch_unwind().await {
                 Ok(outcome) => outcome.into(),

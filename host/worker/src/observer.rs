@@ -14,8 +14,8 @@ pub use self::channel::{AttemptEnd, EventChannel, Said, WorkerEvent};
 pub(crate) use self::log::Log;
 use crate::Summary;
 
-/// Told of everything that happens in a worker, on the thread where it happens and before anything else does: so
-/// nothing is lost, and each method must be quick and must not block.
+/// Told of everything that happens in a worker, on the thread where it happens and before anything else. So nothing is
+/// lost, but each method must be quick and must not block.
 ///
 /// All methods do nothing by default. Without an observer, a worker pays only for checking that there is none.
 ///
@@ -78,13 +78,13 @@ pub trait Observer: Send + Sync + 'static {
 pub struct AttemptInfo<'a> {
     /// The message's id.
     pub task_id: &'a str,
-    /// The task's name; none where the message can't be read.
+    /// The task's name; `None` if the message can't be read.
     pub task_name: Option<&'a str>,
     /// The queue it came from.
     pub queue: &'a str,
-    /// Counted from 1.
+    /// Counting from 1.
     pub attempt: u32,
-    /// How often the message has been delivered, this time included: more than once after lost leases.
+    /// How often the message has been delivered, including this time: more than once after lost leases.
     pub deliveries: u32,
 }
 
@@ -96,12 +96,12 @@ pub struct AttemptEnded<'a> {
     pub attempt: AttemptInfo<'a>,
     /// Why it failed, if it did.
     pub failure: Option<&'a Failure>,
-    /// What was done about it.
+    /// What was done with the message.
     pub settlement: &'a Settlement,
-    /// False where the lease was lost: somebody else has the message by now, or it is gone.
+    /// False if the lease was lost: another worker has the message now, or it is gone.
     pub applied: bool,
     /// From the start of the task to its end.
     pub duration: Duration,
-    /// What the attempt used, where it ran in a sandbox.
+    /// What the attempt used, if it ran in a sandbox.
     pub usage: Option<&'a Usage>,
 }

@@ -1,11 +1,11 @@
-//! What clients see of an outcome: a task's new state, and its result as it is stored.
+//! What clients see of an outcome: a task's new state, and its result in stored form.
 //!
 //! Pure. Must not decide what happens to a message.
 
 use chicory_queue::{Delivery, Outcome, Settlement, TaskState};
 use chicory_signature::Usage;
 
-/// A task's new state, and the stored form of its result where that is final.
+/// A task's new state, and the stored form of its result if the state is final.
 pub(crate) struct StateChange {
     pub(crate) state: TaskState,
     pub(crate) body: Option<String>,
@@ -15,12 +15,12 @@ pub(crate) struct StateChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
     All,
-    /// Only how it ended, because somebody waits for that.
+    /// Only how it ended, because someone waits for that.
     End,
     Nothing,
 }
 
-/// The change to write along with a settlement; none where the task has not come any further.
+/// The change to write along with a settlement; `None` if the task has made no progress.
 pub(crate) fn state_change(
     delivery: &Delivery,
     outcome: &Outcome,
@@ -47,7 +47,7 @@ pub(crate) fn state_change(
     Some(StateChange { state, body })
 }
 
-/// A [`chicory_queue::TaskResult`] as JSON. The result is JSON already and is not parsed again.
+/// A [`chicory_queue::TaskResult`] as JSON. The task's result is already JSON and is not parsed again.
 fn body(
     task_id: &str,
     state: TaskState,

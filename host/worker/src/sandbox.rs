@@ -1,7 +1,7 @@
 //! Tasks that run in sandboxes: modules, their manifests, and the versions that a fleet serves.
 //!
-//! Alone turns a message into an `Invocation` and an `Ended` into an `Outcome`. Must not know how a message is
-//! fetched or settled.
+//! The only place that turns a message into an `Invocation` and an `Ended` into an `Outcome`. Must not know how a
+//! message is fetched or settled.
 
 mod admission;
 mod bundle;

@@ -1,12 +1,12 @@
-//! The handle by which a worker is told to stop.
+//! The handle that tells a worker to stop.
 //!
-//! Must not know what stopping takes.
+//! Must not know what stopping involves.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// A handle that stops a worker; clones are the same handle.
+/// A handle that stops a worker. Clones are the same handle.
 #[derive(Debug, Clone)]
 pub struct Stop(Arc<watch::Sender<Phase>>);
 
@@ -30,7 +30,7 @@ impl Stop {
         Self(Arc::new(watch::Sender::new(Phase::Serving)))
     }
 
-    /// Stop fetching, and let running tasks end.
+    /// Stop fetching, and let running tasks finish.
     pub fn drain(&self) {
         self.advance(Phase::Draining);
     }

@@ -11,7 +11,7 @@ pub struct Summary {
     pub failed: u64,
     /// Tasks released unfinished.
     pub released: usize,
-    /// Tasks, finished or not, of which the broker did not take what became of them: their leases expire, and they run
+    /// Tasks, finished or not, whose outcome or release the broker did not accept: their leases expire, and they run
     /// again.
     pub unsettled: usize,
 }

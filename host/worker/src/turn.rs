@@ -4,6 +4,6 @@
 
 use std::time::Duration;
 
-/// How long a call or a batch of calls has a thread before others are looked at: as long as a guest computes before it
+/// How long a call or a batch of calls has a thread before others get their turn: as long as a guest computes before it
 /// yields.
 pub(crate) const TURN: Duration = Duration::from_millis(2);

@@ -1,11 +1,12 @@
-//! The work of the threads that run tasks: attempts that may start, and calls that may go on. All threads take from one
-//! queue, so a thread that is stuck holds up only what it runs itself.
+//! The work of the threads that run tasks: attempts that may start, and calls that may continue. All threads take from
+//! one queue, so a stuck thread holds up only what it runs itself.
 //!
-//! There are two kinds of threads, as many of each as may compute at a time. The kernel lets one that was waiting go first,
-//! so what is known to be short, which has the one kind for itself, starts at once also where the others are all computing,
-//! or copy something large, in which nobody can interrupt them. They give way at the end of their turn.
+//! There are two kinds of threads, as many of each as may compute at a time. The kernel prefers a thread that was
+//! waiting. So work that is known to be short, which has one kind to itself, starts at once even if all the other
+//! threads are computing, or are copying something large, which nothing can interrupt. They give way at the end of
+//! their turn.
 //!
-//! Must not know how an attempt is started or what becomes of its outcome.
+//! Must not know how an attempt is started or what happens to its outcome.
 
 mod rest;
 mod turns;
@@ -24,9 +25,9 @@ pub(crate) use self::rest::Rest;
 
 /// What a thread does next.
 pub(crate) enum Work {
-    /// An attempt starts.
+    /// An attempt to start.
     Start(Ready),
-    /// A call goes on.
+    /// A call to continue.
     Resume(Arc<Rest>),
 }
 
@@ -46,7 +47,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Of a thread that has nothing to do yet.
+    /// The seat of a thread that has nothing to do yet.
     pub(crate) fn new(kind: Kind) -> Self {
         Self { kind, busy: false }
     }
@@ -62,7 +63,7 @@ pub(crate) struct Begun {
 /// Why a call is not done.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Pause {
-    /// It lets others pass, and can go on at once.
+    /// It lets others pass, and can continue at once.
     Yields,
     /// It waits for something.
     Waits,
@@ -79,9 +80,9 @@ pub(crate) struct Finished {
 pub(crate) enum Woken {
     /// There may be work.
     Work,
-    /// There was none for as long as it wanted to wait.
+    /// There was no work for as long as it wanted to wait.
     Late,
-    /// There will be none.
+    /// There will be no more work.
     Closed,
 }
 
@@ -95,13 +96,13 @@ pub(crate) struct WorkQueue {
 
 struct State {
     turns: Turns<Work>,
-    /// Attempts among it that are known to be short.
+    /// Number of attempts among it that are known to be short.
     short_starts: usize,
     /// Threads of each kind that wait for work.
     idle: [usize; 2],
-    /// Threads that are at work.
+    /// Number of threads that are at work.
     busy: usize,
-    /// Calls that did not end on the spot, by the address of each. They are kept here, since what they wait for may
+    /// Calls that did not end on the spot, each by its address. They are kept here, because what they wait for may
     /// forget them.
     rest: HashMap<usize, Arc<Rest>>,
     closed: bool,
@@ -124,7 +125,7 @@ impl WorkQueue {
         }
     }
 
-    /// Attempts may start.
+    /// Adds attempts that may start.
     pub(crate) fn start(&self, ready: impl Iterator<Item = Ready>) {
         let mut state = self.lock();
         let mut added = [0; 2];
@@ -147,7 +148,7 @@ impl WorkQueue {
         self.lock().short_starts
     }
 
-    /// What a thread is to do next; none where nothing waits for it, or nothing is to be done any more.
+    /// What a thread does next; `None` if nothing is waiting for it, or the queue is closed.
     pub(crate) fn next(&self, seat: &mut Seat, now: Instant) -> Option<Work> {
         let mut state = self.lock();
         if std::mem::take(&mut seat.busy) {
@@ -165,7 +166,7 @@ impl WorkQueue {
         };
         let Some(work) = work else {
             if seat.kind == Kind::Quick && state.turns.has_lower() {
-                // A patient one may have its place.
+                // A patient one may take its place.
                 self.wake(state, [0, 1]);
             }
             return None;
@@ -178,7 +179,7 @@ impl WorkQueue {
         Some(work)
     }
 
-    /// Waits for work, or for as long as `patience` says once there is known to be none.
+    /// Waits for work; once it is known that there is none, for as long as `patience` says.
     pub(crate) fn wait(&self, seat: &Seat, patience: impl FnOnce() -> Option<Duration>) -> Woken {
         let mut state = self.lock();
         if state.closed {
@@ -220,7 +221,7 @@ impl WorkQueue {
         }
     }
 
-    /// Drops all that waits, and every call that no thread is busy with.
+    /// Drops everything that waits, and every call that no thread is busy with.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
         let waiting = state.turns.clear();
@@ -233,7 +234,7 @@ impl WorkQueue {
         }
     }
 
-    /// A call goes on when a thread is free.
+    /// Lets a call continue when a thread is free.
     fn resume(&self, level: Level, rest: Arc<Rest>) {
         let mut state = self.lock();
         if !state.closed {
@@ -246,7 +247,7 @@ impl WorkQueue {
         }
     }
 
-    /// Wakes the calls whose leases are over, so that they end. Returns the number of those that are new.
+    /// Wakes the calls whose leases are over, so they end. Returns the number of newly stopped ones.
     pub(crate) fn stop_over(&self, now: Instant) -> usize {
         let over: Vec<_> = {
             let state = self.lock();
@@ -277,7 +278,7 @@ impl WorkQueue {
         }
     }
 
-    /// No code panics under this lock; were it to happen, the queue would still be whole.
+    /// No code panics under this lock. Even if it did, the queue would still be whole.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -66,7 +66,7 @@ pub struct Worker {
     duties: Vec<Duty>,
 }
 
-/// A duty beside those of every worker; it runs until it is dropped.
+/// A duty in addition to those of every worker. It runs until it is dropped.
 type Duty = Box<dyn FnOnce(Arc<WorkerContext>) -> BoxFuture<'static, ()> + Send>;
 
 impl Worker {
@@ -82,21 +82,21 @@ impl Worker {
         }
     }
 
-    /// The same by another clock.
+    /// The same with another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Tells `observer` of everything that happens, in place of one given before.
+    /// Reports everything that happens to `observer`, replacing one given before.
     #[must_use]
     pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// Makes it serve what the registry says, as far as it is not in the catalog already.
+    /// Makes it serve what the registry says, except what is already in the catalog.
     #[cfg(feature = "sandbox")]
     #[must_use]
     pub fn in_fleet(mut self, fleet: crate::Fleet) -> Self {
@@ -106,11 +106,11 @@ impl Worker {
         self
     }
 
-    /// Serves until `stop` is used, then stops in order. A broker that is away is waited for.
+    /// Serves until `stop` is used, then stops in order. Waits for a broker that is away.
     ///
     /// # Errors
-    /// When the threads that run tasks can't be started, and when a part of the worker has panicked: other workers
-    /// then reclaim what it held, once the leases have expired.
+    /// If the threads that run tasks can't be started, or a part of the worker has panicked: other workers then reclaim
+    /// what it held once the leases have expired.
     pub async fn run(mut self, stop: Stop) -> Result<Summary, WorkerError> {
         let duties = std::mem::take(&mut self.duties);
         let (context, asked) = self.context();
@@ -139,7 +139,7 @@ impl Worker {
 
     fn context(self) -> (WorkerContext, Asked) {
         let concurrency = self.config.concurrency.clamp(1, Semaphore::MAX_PERMITS);
-        // Room for a few round trips of outcomes: more would let them pile up while a broker is away.
+        // Room for a few round trips of outcomes; with more, they would pile up while a broker is away.
         let (concluded, outcomes) = async_channel::bounded(BATCHES);
         let (unacknowledged, waiting) = Unacknowledged::new();
         let context = WorkerContext {
@@ -171,11 +171,11 @@ impl Worker {
     }
 }
 
-/// What lanes hand to the duties.
+/// What the lanes hand to the duties.
 struct Asked {
-    /// To be settled.
+    /// Attempts to be settled.
     outcomes: Receiver<Vec<Concluded>>,
-    /// To be acknowledged before they start.
+    /// Calls to be acknowledged before they start.
     waiting: mpsc::UnboundedReceiver<Waiting>,
 }
 
@@ -222,7 +222,7 @@ impl Serving {
         self.settling.abort();
     }
 
-    /// Ends the duties in order, each step within its time, whether or not the broker answers.
+    /// Ends the duties in order, each step within its time limit, whether or not the broker answers.
     async fn stop(
         mut self,
         context: &Arc<WorkerContext>,
@@ -248,14 +248,14 @@ impl Serving {
     }
 }
 
-/// Batches of outcomes that may wait to be settled.
+/// Maximum number of batches of outcomes that wait to be settled.
 const BATCHES: usize = 64;
-/// Sandboxes yield every few milliseconds; one that does not by then is not waited for. Nor is a fetch whose broker does
+/// Sandboxes yield every few milliseconds; one that hasn't by then is not waited for. Nor is a fetch whose broker does
 /// not answer.
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(1);
 /// The time for everything after the drain: a broker that does not answer must not keep a worker from ending.
 const GRACE: Duration = Duration::from_millis(4500);
-/// The part of it that is kept for the release of unfinished tasks.
+/// The part of it that is reserved for releasing unfinished tasks.
 const RELEASE: Duration = Duration::from_millis(750);
 
 /// Settles what has ended, then releases the rest.
@@ -273,7 +273,7 @@ async fn finish(
     release_rest(context, end).await
 }
 
-/// Says that the worker is gone, and that its consumers are.
+/// Reports that the worker and its consumers are gone.
 async fn sign_off(context: &WorkerContext, end: Instant) {
     let signing = async {
         let Connected {
@@ -287,6 +287,6 @@ async fn sign_off(context: &WorkerContext, end: Instant) {
         context.note(results.sign_off(&context.config.worker_id).await);
     };
     if tokio::time::timeout_at(end, signing).await.is_err() {
-        tracing::warn!("the broker did not take the sign-off in time");
+        tracing::warn!("the broker did not confirm the sign-off in time");
     }
 }

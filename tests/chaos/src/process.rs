@@ -31,11 +31,7 @@ pub struct Journal {
 }
 
 /// The messages of a task's last attempt.
-const COMPLETED: [&str; 3] = [
-    "done",
-    "failed, and dead-lettered",
-    "failed, and given up on",
-];
+const COMPLETED: [&str; 3] = ["done", "failed, and dead-lettered", "failed, and given up"];
 /// How many lines are kept for an error's text.
 const LAST: usize = 8;
 

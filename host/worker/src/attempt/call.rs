@@ -1,4 +1,4 @@
-//! One call of a task, as those see it who run it.
+//! One call of a task, as seen by the code that runs it.
 //!
 //! Must not know how its end is settled.
 
@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::Attempt;
 use crate::observer::Observer;
 
-/// A call: the message that asks for it, and the way to say something while it runs.
+/// A call: the message that asks for it, and the way to report something while it runs.
 pub struct Call {
     pub(crate) attempt: Arc<Attempt>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -23,7 +23,7 @@ impl Call {
     pub fn message(&self) -> &TaskMessage {
         match self.attempt.message() {
             Some(message) => message,
-            None => unreachable!("what can't be read is never called"),
+            None => unreachable!("a message that can't be read is never called"),
         }
     }
 
@@ -42,7 +42,7 @@ impl Call {
         &self.attempt.lease().queue
     }
 
-    /// Which attempt at the message this is, counted from 1.
+    /// Which attempt at the message this is, counting from 1.
     pub fn attempt(&self) -> u32 {
         self.message().retries.saturating_add(1)
     }
@@ -60,7 +60,7 @@ impl Call {
     /// The arguments by position, such as `let (first, second): (u32, String) = call.args()?`.
     ///
     /// # Errors
-    /// A failure named `ValidationError`, which is not retried: the same arguments stay wrong.
+    /// A failure named `ValidationError`, which is not retried: the same arguments would fail again.
     pub fn args<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let args = serde_json::from_str(self.arguments().args().as_str());
         args.map_err(|error| invalid("args", &error))
@@ -69,13 +69,13 @@ impl Call {
     /// The arguments by name.
     ///
     /// # Errors
-    /// As [`Call::args`].
+    /// Like [`Call::args`].
     pub fn kwargs<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         let kwargs = serde_json::from_str(self.arguments().kwargs().as_str());
         kwargs.map_err(|error| invalid("kwargs", &error))
     }
 
-    /// Tells the worker's observer of a log line or of progress.
+    /// Passes a log line or progress on to the worker's observer.
     pub fn say(&self, note: &Note) {
         if let Some(observer) = &self.observer {
             observer.said(self.attempt.info(), note);

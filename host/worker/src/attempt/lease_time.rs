@@ -1,12 +1,12 @@
 //! How long a lease may still be relied on, by this machine's monotonic clock.
 //!
-//! Its time counts from before the broker was asked for it, so it never seems younger than it is: a task is stopped
+//! The time counts from before the broker was asked, so a lease never seems younger than it is: a task is stopped
 //! before another worker can have its message, even if this process was frozen meanwhile. Must not know who renews it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What is known of one lease's time. All numbers are milliseconds.
+/// What is known about the time of one lease. All numbers are milliseconds.
 #[derive(Debug)]
 pub(crate) struct LeaseTime {
     /// Just before the broker was asked for the delivery.
@@ -19,12 +19,12 @@ pub(crate) struct LeaseTime {
     ends: AtomicU64,
 }
 
-/// `ends` of a lease that another worker has, or that is gone.
+/// `ends` of a lease that another worker holds, or that is gone.
 const LOST: u64 = 0;
 /// `ends` of a message that was acknowledged: it has no lease that could end.
 const ACKNOWLEDGED: u64 = u64::MAX;
-/// Leases are given up this long before they end, but not more than a quarter of their time: a lane notices within
-/// a turn, the duty that looks within a second.
+/// Leases are given up this long before they end, but by no more than a quarter of their time. A lane notices within a
+/// turn, the renewing duty within a second.
 const MARGIN: Duration = Duration::from_secs(2);
 
 impl LeaseTime {
@@ -39,7 +39,7 @@ impl LeaseTime {
         }
     }
 
-    /// Whether its task must not go on.
+    /// Whether its task must not continue.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         self.at(now) >= self.ends.load(Ordering::Relaxed)
     }
@@ -57,22 +57,22 @@ impl LeaseTime {
         self.now_ends(self.at(asked).saturating_add(self.usable));
     }
 
-    /// The broker says that it is not held any more.
+    /// The broker says that it is no longer held.
     pub(crate) fn lost(&self) {
         self.now_ends(LOST);
     }
 
-    /// The message was acknowledged: there is no lease whose end the task could meet.
+    /// The message was acknowledged, so there is no lease that could end while the task runs.
     pub(crate) fn ended(&self) {
         self.ends.store(ACKNOWLEDGED, Ordering::Relaxed);
     }
 
-    /// A message that was acknowledged while its renewal was under way has no lease that this could be about: its task
-    /// goes on.
+    /// If a message was acknowledged while its renewal was under way, there is no lease left for this to apply to, and
+    /// its task continues.
     fn now_ends(&self, ends: u64) {
         let change = |now: u64| (now != ACKNOWLEDGED).then_some(ends);
         let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        // None where it was acknowledged.
+        // `None` if it was acknowledged.
         let _ = self.ends.fetch_update(set, fetch, change);
     }
 
@@ -97,14 +97,14 @@ mod tests {
             let time = LeaseTime::new(asked, Duration::from_millis(lease));
             assert!(!time.is_due(at(due - 1)) && time.is_due(at(due)));
             assert!(!time.is_over(at(over - 1)) && time.is_over(at(over)));
-            // Renewed at half its time, by a request that was sent then.
+            // Renewed at half its time, by a request sent at that moment.
             time.renewed(at(lease / 2));
             assert!(!time.is_due(at(lease / 2 + due - 1)) && time.is_due(at(lease / 2 + due)));
             assert!(!time.is_over(at(lease / 2 + over - 1)) && time.is_over(at(lease / 2 + over)));
         }
     }
 
-    /// The answer to a renewal that was under way says that the lease is gone, or that it holds.
+    /// The answer to a renewal that was under way says that the lease is gone, or that it is held.
     #[test]
     fn an_acknowledged_message_has_no_lease_that_could_end() {
         let asked = Instant::now();

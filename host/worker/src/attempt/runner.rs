@@ -1,4 +1,4 @@
-//! What a worker runs: tasks that it finds by a message, and calls.
+//! What a worker runs: tasks, which it finds by message, and their calls.
 //!
 //! The catalog of sandboxed modules is one runner, native tasks are another. Must not know how a message is
 //! fetched or settled.
@@ -15,36 +15,36 @@ use chicory_signature::{LogLine, Usage};
 use super::call::Call;
 use crate::turn::TURN;
 
-/// A call that goes on whenever it is polled. It must not block the thread that polls it.
+/// A call that continues whenever it is polled. It must not block the thread that polls it.
 pub type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
-/// Finds the tasks that messages name. Looked up for each message, so it should take no lock.
+/// Finds the tasks that messages name. It is asked for each message, so it should take no lock.
 pub trait Runner: Send + Sync + 'static {
     /// The task that this message runs.
     ///
     /// # Errors
-    /// Where this worker has no such task. The message's retry policy decides what follows.
+    /// If this worker has no such task. The message's retry policy decides what follows.
     fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound>;
 
-    /// A number that changes whenever [`Runner::resolve`] may give another answer than before. A message that was
+    /// A number that changes whenever [`Runner::resolve`] may answer differently than before. A message that was
     /// fetched before a change is resolved again when it starts.
     fn generation(&self) -> u64 {
         0
     }
 
     /// The modules that it serves from a registry, each with its version's digest, for those who watch the fleet;
-    /// none where it follows no registry.
+    /// `None` if it follows no registry.
     fn deployed(&self) -> Option<Vec<(String, Arc<str>)>> {
         None
     }
 }
 
-/// A task, as one version of its code has it.
+/// A task of one version of its code.
 pub trait Runnable: Send + Sync + 'static {
     /// How it is delivered and retried.
     fn profile(&self) -> &TaskProfile;
 
-    /// Runs one call to its end. What the task does is in the answer; a panic ends the worker.
+    /// Runs one call to its end. The answer says how the task ended; a panic ends the worker.
     fn run(self: Arc<Self>, call: Call) -> Running;
 
     /// Whether each poll of its calls returns within a few milliseconds, whatever the task does. Only such a task may run on
@@ -53,7 +53,7 @@ pub trait Runnable: Send + Sync + 'static {
         false
     }
 
-    /// Whether it is a canary: its failures are not charged to the message.
+    /// Whether it is a canary: its failures do not use up the message's retries.
     fn is_canary(&self) -> bool {
         false
     }
@@ -69,7 +69,7 @@ pub trait Runnable: Send + Sync + 'static {
 pub struct Ended {
     /// What its end means for the message.
     pub outcome: Outcome,
-    /// What it used, where that is measured.
+    /// What it used, if that is measured.
     pub usage: Option<Usage>,
     /// What the task has logged.
     pub log: Vec<LogLine>,
@@ -94,7 +94,7 @@ pub struct TaskNotFound {
 }
 
 impl TaskNotFound {
-    /// With the reason, as a sentence that says what there is instead.
+    /// The reason should be a sentence that says what there is instead.
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -107,13 +107,13 @@ impl TaskNotFound {
 pub struct TaskProfile {
     /// What its failures lead to, unless the message has a policy of its own.
     pub policy: RetryPolicy,
-    /// The worker's setting where missing.
+    /// `None` for the worker's setting.
     pub delivery_mode: Option<DeliveryMode>,
-    /// Whether states and results are left out.
+    /// Whether no states and results are kept.
     pub ignore_result: bool,
-    /// How many brief attempts it takes until the task is taken to be brief.
+    /// How many more brief attempts it takes before the task counts as brief.
     doubts: AtomicU32,
-    /// Whether the last attempt had ended or waited within its first turn.
+    /// Whether the last attempt ended or waited within its first turn.
     short: AtomicBool,
 }
 
@@ -146,13 +146,13 @@ impl TaskProfile {
         } else {
             DOUBTS
         };
-        // Written where it changes: all threads read it.
+        // Written only if it changes, because all threads read it.
         if doubts != after {
             self.doubts.store(after, Ordering::Relaxed);
         }
     }
 
-    /// Notes whether an attempt had ended or waited within its first turn.
+    /// Notes whether an attempt ended or waited within its first turn.
     pub(crate) fn was_short(&self, short: bool) {
         if self.short.load(Ordering::Relaxed) != short {
             self.short.store(short, Ordering::Relaxed);
@@ -164,14 +164,14 @@ impl TaskProfile {
         self.doubts.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether the last attempt had ended or waited within its first turn.
+    /// Whether the last attempt ended or waited within its first turn.
     pub(crate) fn is_short(&self) -> bool {
         self.short.load(Ordering::Relaxed)
     }
 }
 
 impl Clone for TaskProfile {
-    /// The same settings; how long an attempt takes is learned anew.
+    /// The same settings. How long an attempt takes is learned anew.
     fn clone(&self) -> Self {
         Self {
             delivery_mode: self.delivery_mode,
@@ -181,13 +181,13 @@ impl Clone for TaskProfile {
     }
 }
 
-/// Less than it takes to wake another thread and to hear of the end.
+/// Less than it takes to wake another thread and to be notified of the end.
 const BRIEF: Duration = Duration::from_micros(150);
-/// One attempt that takes longer than a turn raises this many doubts: a task that is brief mostly would keep the thread of
-/// the duties for a turn each time that it is not.
+/// One attempt that takes longer than a turn adds this many doubts: a task that is only mostly brief would occupy the
+/// thread of the duties for a turn each time it is not.
 const DOUBTS: u32 = 32;
 
-/// One closure as every task: for tests, and for workers that find their tasks by other means.
+/// One closure for every task: for tests, and for workers that find their tasks in other ways.
 ///
 /// ```
 /// use chicory_queue::Outcome;

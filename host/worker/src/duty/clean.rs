@@ -1,5 +1,5 @@
-//! Duty: removes what workers that are gone have left behind: at its start, once the heartbeats of that time have expired,
-//! and now and then.
+//! Duty: removes what dead workers have left behind: at its start, once the heartbeats of that time have expired, and
+//! then from time to time.
 //!
 //! Must not be needed for any task to run.
 
@@ -11,7 +11,7 @@ use futures::future::join_all;
 
 use crate::context::WorkerContext;
 
-/// Queues that are looked at at the same time: the looks at many queues must not hold up the server's other clients.
+/// Queues checked at the same time: checking many queues must not hold up the server's other clients.
 const AT_ONCE: usize = 16;
 
 /// Removes stale workers and consumers until it is dropped.
@@ -31,7 +31,7 @@ async fn clean_once(context: &WorkerContext) -> bool {
     let answer = context.connected.results.remove_stale_workers().await;
     let workers = context.note(answer).unwrap_or(0);
     let answer = context.connected.results.workers().await;
-    // Where nobody can know who is alive, consumers only go because they are idle.
+    // If it is unknown who is alive, consumers are only removed for being idle.
     let alive: Option<HashSet<String>> = context.note(answer).map(|alive| {
         let alive = alive.into_iter().map(|worker| worker.worker_id);
         alive.chain([context.config.worker_id.clone()]).collect()
@@ -50,15 +50,15 @@ async fn clean_once(context: &WorkerContext) -> bool {
     cleaned.iter().all(|queue| !queue.is_held)
 }
 
-/// What was done about a queue's consumers.
+/// What was done about the consumers of a queue.
 #[derive(Default)]
 struct Cleaned {
     removed: u64,
-    /// Whether one whose worker is gone still holds something, which others will reclaim.
+    /// Whether a consumer whose worker is gone still holds something, which others will reclaim.
     is_held: bool,
 }
 
-/// Removes a queue's consumers that hold nothing and whose workers are gone, or that have long been idle.
+/// Removes those consumers of a queue that hold nothing and whose workers are gone, or that have long been idle.
 async fn consumers(
     context: &WorkerContext,
     queue: &str,
@@ -80,7 +80,7 @@ async fn consumers(
     };
     if !free.is_empty() {
         let names: Vec<_> = free.into_iter().map(|one| one.name).collect();
-        // Whether they hold anything is looked at again, in the same step.
+        // The same step checks again whether they hold anything.
         let answer = inspect.remove_consumers(queue, &names).await;
         cleaned.removed = context.note(answer).unwrap_or(0);
     }

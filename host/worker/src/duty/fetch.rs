@@ -1,4 +1,4 @@
-//! Duty: takes ready messages, never more than can start now, and hands them to the lanes.
+//! Duty: fetches ready messages, never more than can start now, and hands them to the lanes.
 //!
 //! Under load it waits a moment for several permits, so that a round trip to the broker brings many deliveries; idle,
 //! it waits for one message with all permits. It also reclaims expired leases, because it already holds the permits.
@@ -16,10 +16,10 @@ use crate::admit::admit;
 use crate::backoff::Backoff;
 use crate::context::WorkerContext;
 
-/// Larger replies bring no more speed, and take long to read.
+/// Larger replies bring no more throughput, and take long to read.
 const LARGEST_BATCH: usize = 256;
-/// How long a fetch waits for more permits than one when there is a backlog, and how often while the lanes have enough
-/// to do.
+/// How long a fetch waits for more than one permit if there is a backlog, and for how many such periods while the lanes
+/// have enough to do.
 const GATHER: Duration = Duration::from_millis(1);
 const GATHERINGS: usize = 10;
 
@@ -52,7 +52,7 @@ pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationTo
         match context.note(answer) {
             Some(mut deliveries) => {
                 backoff.reset();
-                // Large messages are given back and taken again; so may be what is running here after an outage.
+                // Large messages are given back and fetched again; so, after an outage, may be what is running here.
                 deliveries.retain(|one| one.deliveries < 2 || !context.held.has(&one.lease));
                 backlog = deliveries.len() * 2 > limit;
                 if let Some(observer) = &context.observer
@@ -70,7 +70,7 @@ pub(crate) async fn fetch(context: Arc<WorkerContext>, interrupt: CancellationTo
     }
 }
 
-/// At least one permit, and all others that are free; none once interrupted.
+/// At least one permit, and all others that are free; none if interrupted.
 async fn permits(
     context: &Arc<WorkerContext>,
     backlog: bool,

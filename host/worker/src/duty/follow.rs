@@ -1,4 +1,4 @@
-//! Duty: keeps up with the registry: prepares what is rolled out, switches to it, and says so.
+//! Duty: keeps up with the registry: prepares what is rolled out, switches to it, and reports both.
 //!
 //! Must not know what a roll-out is.
 
@@ -31,13 +31,13 @@ pub(crate) async fn follow(mut fleet: Fleet, context: Arc<WorkerContext>) {
                 }
             }
             Err(error) => {
-                tracing::debug!(error = %with_causes(&error), "the registry can't be read; tried again");
+                tracing::debug!(error = %with_causes(&error), "the registry can't be read; trying again");
             }
         }
     }
 }
 
-/// Listens to the registry; heartbeats say whether it knows of that.
+/// Listens to the registry. Heartbeats say whether the registry knows.
 async fn watch(fleet: &Fleet, context: &WorkerContext) -> Option<mpsc::Receiver<()>> {
     let wakes = fleet.watch().await;
     let listens = wakes.is_some() && fleet.is_present().await;

@@ -45,8 +45,8 @@ pub(crate) async fn beat(context: &WorkerContext, is_running: bool) {
     context.note(answer);
 }
 
-/// What is not in the heartbeats of Chicory for Python: which program writes it and in which format, and, for those who
-/// look at the fleet, what this worker serves of it.
+/// What the heartbeats of Chicory for Python don't have: which program wrote this one and in which format, and, for
+/// those who watch the fleet, what this worker serves of it.
 fn extra(context: &WorkerContext) -> Map<String, Value> {
     let mut extra = Map::from_iter([
         ("program".to_owned(), Value::from(env!("CARGO_PKG_VERSION"))),
@@ -64,5 +64,5 @@ fn extra(context: &WorkerContext) -> Map<String, Value> {
     extra
 }
 
-/// The format of heartbeats: it changes when a reader of the one before would misunderstand one.
+/// The format of heartbeats. It changes when a reader of the previous format would misread a heartbeat.
 const FORMAT: u32 = 1;

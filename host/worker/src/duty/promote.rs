@@ -1,7 +1,8 @@
-//! Duty: moves due messages to the ready ones, asleep until the next is due.
+//! Duty: makes due messages ready, and sleeps until the next one is due.
 //!
-//! The store's clock decides what is due; the worker only measures how long it sleeps. A wake-up tells of a message due
-//! earlier than known. Wake-ups can be lost, and producers of other kinds send none, so it looks once a second as well.
+//! The store's clock decides what is due; the worker only measures how long it sleeps. A wake-up reports a message that
+//! is due earlier than known. Wake-ups can be lost, and other kinds of producers send none, so it also checks once a
+//! second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +15,10 @@ use tokio::time::Instant;
 use crate::backoff::Backoff;
 use crate::context::WorkerContext;
 
-/// Moved in one step: short enough not to hold up the server's other clients.
+/// Messages moved in one step: few enough not to hold up the server's other clients.
 const BATCH: usize = 1000;
 
-/// The longest time between two looks, however many queues there are: one look covers them all.
+/// The longest time between two checks, however many queues there are: one check covers them all.
 const PACE: Duration = Duration::from_secs(1);
 
 /// Runs until it is dropped. Queues on different servers don't wait for each other.

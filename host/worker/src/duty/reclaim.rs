@@ -1,6 +1,6 @@
 //! Duty: reclaims deliveries whose worker is gone, as far as there are permits to run them. Done by `fetch`.
 //!
-//! How often a message may be handed out is decided where it is executed, not here.
+//! How often a message may be delivered is decided where it is executed, not here.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use crate::admit::admit;
 use crate::attempt::info;
 use crate::context::WorkerContext;
 
-/// Queues that are looked at with one round trip.
+/// Queues checked in one round trip.
 const AT_ONCE: usize = 32;
 
 /// When to look for expired leases again.
@@ -24,7 +24,7 @@ pub(crate) struct Reclaim {
 }
 
 impl Reclaim {
-    /// Looks four times while a lease lasts, within bounds.
+    /// Checks four times during a lease, within limits.
     pub(crate) fn new(lease: Duration) -> Self {
         let every = (lease / 4).clamp(Duration::from_millis(20), Duration::from_secs(10));
         Self {
@@ -38,7 +38,7 @@ impl Reclaim {
         self.next.saturating_duration_since(Instant::now())
     }
 
-    /// Where it is due, reclaims what has expired, with as many of the permits as that needs.
+    /// If it is due, reclaims what has expired, with as many of the permits as that takes.
     pub(crate) async fn when_due(
         &mut self,
         context: &Arc<WorkerContext>,
@@ -53,7 +53,7 @@ impl Reclaim {
             let bytes = context.held.room();
             let width = permits.num_permits().min(AT_ONCE).min(queues.len());
             if width == 0 || bytes == 0 {
-                // Due still: looked at again once there is room.
+                // Still due: checked again once there is room.
                 return;
             }
             let (now, later) = queues.split_at(width);
@@ -64,7 +64,7 @@ impl Reclaim {
                 .iter()
                 .map(|queue| reclaim(context, queue, limit, bytes / width));
             let found = join_all(looks).await;
-            // Of a queue that gave all it was asked for there may be more.
+            // A queue that gave all it was asked for may have more.
             is_done &= width == 1 || found.iter().all(|found| found.len() < limit);
             admit(
                 context,
@@ -94,7 +94,7 @@ async fn reclaim(
     };
     let answer = context.connected.broker.reclaim(request).await;
     let mut deliveries = context.note(answer).unwrap_or_default();
-    // A lease of our own that ran out while the broker was away: the task is stopped, and about to be released.
+    // A lease of our own that expired while the broker was away: the task is stopped, and about to be released.
     deliveries.retain(|delivery| !context.held.has(&delivery.lease));
     for delivery in &deliveries {
         context.tell(|observer| observer.reclaimed(info(delivery)));

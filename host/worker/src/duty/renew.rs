@@ -1,4 +1,4 @@
-//! Duty: keeps the leases of running tasks, stops tasks that have lost theirs, and tells clients of those that last.
+//! Duty: keeps the leases of running tasks, stops tasks that have lost theirs, and announces those that run for long.
 //!
 //! Must not know why a task takes long.
 
@@ -11,7 +11,7 @@ use chicory_queue::{Lease, ResultRecord, Settled, TaskState};
 use crate::attempt::Attempt;
 use crate::context::WorkerContext;
 
-/// A task that has run for this long is announced as started; most end before, and cost nothing.
+/// A task that has run for this long is announced as started. Most end before that, and cost nothing.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 
 /// Runs until it is dropped.
@@ -44,7 +44,7 @@ async fn extend_old(context: &WorkerContext) {
     if due.is_empty() {
         return;
     }
-    // The time is taken before the call: a lease must never seem younger than it is.
+    // The time is taken before the call, so a lease never seems younger than it is.
     let asked = Instant::now();
     let leases: Vec<Lease> = due.iter().map(|attempt| attempt.lease().clone()).collect();
     let answer = context.connected.broker.extend(&leases).await;
@@ -61,7 +61,7 @@ async fn extend_old(context: &WorkerContext) {
     }
 }
 
-/// Stops the tasks whose leases are over. Those that are in a lane now notice it by themselves within a turn.
+/// Stops the tasks whose leases are over. Those running in a lane now notice within a turn by themselves.
 fn stop_over(context: &WorkerContext) {
     let tasks = context.work.stop_over(Instant::now());
     if tasks > 0 {

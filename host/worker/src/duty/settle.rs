@@ -1,7 +1,7 @@
-//! Duty: settles what has ended, as many attempts at a time as have gathered during the last round trip. Two round trips
-//! may be under way, so that the broker has work while the next batch is put together.
+//! Duty: settles what has ended, in batches of all attempts that have gathered during the last round trip. Two round
+//! trips may be under way, so the broker has work while the next batch is put together.
 //!
-//! A broker that is away is tried again until it answers: an outcome must not be lost.
+//! A broker that is away is retried until it answers: an outcome must not be lost.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,11 +17,11 @@ use crate::context::WorkerContext;
 
 /// One script call should not hold up other clients of the server for long.
 const LARGEST_BATCH: usize = 256;
-/// Outcomes that wait for a part of the store that does not answer. Beyond these the others wait as well, so that the worker
-/// stops fetching instead of filling memory.
+/// Maximum number of outcomes that wait for a part of the store that does not answer. Beyond that, the others wait as
+/// well, so the worker stops fetching instead of filling its memory.
 const MOST_POSTPONED: usize = 4096;
-/// A few outcomes wait this long for others, this often, while the lanes have enough to do: a round trip of their own
-/// would cost more than a short task does.
+/// While the lanes have enough to do, a few outcomes wait this long for others, this many times: a round trip for them
+/// alone would cost more than a short task does.
 const FEW: usize = 16;
 const GATHER: Duration = Duration::from_millis(1);
 const GATHERINGS: usize = 10;
@@ -35,7 +35,7 @@ pub(crate) async fn settle(context: Arc<WorkerContext>, concluded: Receiver<Vec<
     futures::join!(one(later.clone()), one(later), again(&context, postponed));
 }
 
-/// What has ended; none once the worker closes and nothing is left.
+/// What has ended; `None` once the worker closes and nothing is left.
 async fn gather(
     context: &WorkerContext,
     concluded: &Receiver<Vec<Concluded>>,
@@ -76,7 +76,7 @@ async fn batches(
         let Some(gathered) = gathered else {
             return;
         };
-        // From here on nobody is told that it is running: that would come after its end.
+        // From here on, it is not announced as running: that would come after its end.
         for one in &gathered {
             one.attempt.announce();
         }
@@ -114,7 +114,7 @@ async fn again(context: &WorkerContext, mut postponed: mpsc::Receiver<Concluded>
     }
 }
 
-/// Settles these. Gives back those that a part of the store has which does not answer: others must not wait for it.
+/// Settles these. Returns those whose part of the store does not answer: the others must not wait for it.
 async fn settle_some(context: &WorkerContext, ended: Vec<Concluded>) -> Vec<Concluded> {
     let batch: Vec<_> = ended.iter().map(Concluded::request).collect();
     let mut answers = settle_all(context, &batch).await;
@@ -145,7 +145,7 @@ async fn settle_all(context: &WorkerContext, batch: &[SettleRequest<'_>]) -> Vec
     }
 }
 
-/// Counts and tells how an attempt ended.
+/// Counts and reports how an attempt ended.
 fn tell(context: &WorkerContext, concluded: &Concluded, applied: bool) {
     context.counts.processed.fetch_add(1, Ordering::Relaxed);
     if concluded.failure.is_some() {

@@ -1,4 +1,4 @@
-//! An observer that sends what it is told through a channel, for readers at their own pace.
+//! An observer that sends what it is told through a channel, so readers can go at their own pace.
 //!
 //! Must not know its reader.
 
@@ -42,7 +42,7 @@ pub struct Said {
     pub task_id: String,
     /// The task's name.
     pub task_name: String,
-    /// Counted from 1.
+    /// Counting from 1.
     pub attempt: u32,
     /// The line, or how far the task is.
     pub note: Note,
@@ -53,26 +53,26 @@ pub struct Said {
 pub struct AttemptEnd {
     /// The message's id.
     pub task_id: String,
-    /// The task's name; none where the message can't be read.
+    /// The task's name; `None` if the message can't be read.
     pub task_name: Option<String>,
     /// The queue it came from.
     pub queue: String,
-    /// Counted from 1.
+    /// Counting from 1.
     pub attempt: u32,
     /// The failure, as `Name: message`.
     pub error: Option<String>,
-    /// What was done about it.
+    /// What was done with the message.
     pub settlement: Settlement,
-    /// False where the lease was lost: somebody else has the message by now, or it is gone.
+    /// False if the lease was lost: another worker has the message now, or it is gone.
     pub applied: bool,
     /// From the start of the task to its end.
     pub duration: Duration,
-    /// What the attempt used, where it ran in a sandbox.
+    /// What the attempt used, if it ran in a sandbox.
     pub usage: Option<Usage>,
 }
 
-/// An observer whose events wait in a channel until they are read. The channel has no bound, so that nothing is
-/// lost: a reader that falls behind costs memory.
+/// An observer whose events wait in a channel until they are read. The channel has no limit, so nothing is lost; a
+/// reader that falls behind costs memory.
 #[derive(Debug)]
 pub struct EventChannel(UnboundedSender<WorkerEvent>);
 

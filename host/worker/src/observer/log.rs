@@ -7,7 +7,7 @@ use chicory_signature::with_causes;
 
 use super::{AttemptEnded, AttemptInfo, Observer};
 
-/// Writes to the log what operators want to know.
+/// Logs what operators want to know.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Log;
 
@@ -24,11 +24,11 @@ impl Observer for Log {
         let task = end.attempt.task_name.unwrap_or("(unreadable)");
         let took_ms = end.duration.as_secs_f64() * 1e3;
         if !end.applied && matches!(end.settlement, Settlement::Release) {
-            tracing::warn!(task_id = %id, %task, attempt, "the lease was lost, and the task was stopped: another worker has it by now, or it was purged");
+            tracing::warn!(task_id = %id, %task, attempt, "the lease was lost, and the task was stopped: another worker has it now, or it was purged");
             return;
         }
         if !end.applied {
-            tracing::warn!(task_id = %id, %task, attempt, "the lease was lost: another worker has this task by now, or it was purged");
+            tracing::warn!(task_id = %id, %task, attempt, "the lease was lost: another worker has this task now, or it was purged");
             return;
         }
         let Some(failure) = end.failure else {
@@ -49,13 +49,13 @@ impl Observer for Log {
                 tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and dead-lettered");
             }
             Settlement::Complete | Settlement::Release => {
-                tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and given up on");
+                tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and given up");
             }
         }
     }
 
     fn broker_lost(&self, error: &BrokerError) {
-        tracing::warn!(error = %with_causes(error), "the broker can't be used; running tasks go on while their leases last, and it is tried again");
+        tracing::warn!(error = %with_causes(error), "the broker can't be used; running tasks continue while their leases last, and the worker keeps trying");
     }
 
     fn broker_back(&self) {

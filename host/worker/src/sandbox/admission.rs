@@ -1,4 +1,4 @@
-//! What stands before a module that comes from outside: who must have signed it, and what it may get at most.
+//! The checks on a module that comes from outside: who must have signed it, and the most that it may be given.
 //!
 //! Must not know where a module comes from.
 
@@ -8,26 +8,26 @@ use super::error::ModuleError;
 use super::policy::{Allowed, Policy};
 use super::trust::Trust;
 
-/// Whose modules a worker runs, and what they get at most.
+/// Whose modules a worker runs, and the most that they may be given.
 #[derive(Debug, Clone, Default)]
 pub struct Admission {
     /// Who must have signed a module.
     pub trust: Trust,
-    /// What a module gets at most.
+    /// The most that a module may be given.
     pub policy: Policy,
 }
 
 impl Admission {
-    /// For one's own code: whatever trust asks for, and no ceiling.
+    /// For one's own code: the given trust policy, and no ceiling.
     pub fn of_own_code(trust: Trust) -> Self {
         let policy = Policy::open();
         Self { trust, policy }
     }
 
-    /// What a module gets of what its manifest asks for.
+    /// What a module is given of what its manifest asks for.
     ///
     /// # Errors
-    /// When nobody who is trusted has signed it, or it asks for more than it may have.
+    /// If no trusted key has signed it although one must, or it asks for more than it may have.
     pub fn admit(
         &self,
         module: &str,

@@ -1,7 +1,7 @@
-//! A module with the manifest that it is deployed with, as one piece: what is signed, hashed and sent.
+//! A module together with the manifest that it is deployed with: one piece that is signed, hashed and sent.
 //!
-//! The manifest becomes the custom section `chicory-deployment` at the end of the module, as JSON. So one
-//! digest stands for the code and for what it is granted. Must not know files or registries.
+//! The manifest becomes the custom section `chicory-deployment` at the end of the module, as JSON. One digest thus
+//! stands for the code and for what it is granted. Must not know files or registries.
 
 use std::error::Error;
 
@@ -17,14 +17,14 @@ use super::manifest::{DEPLOYMENT_SECTION as SECTION, Manifest, ManifestError};
 pub struct Bundle {
     /// The module, with the manifest as its last section.
     pub bytes: Vec<u8>,
-    /// SHA-256 of the bytes, in lower-case hexadecimal.
+    /// SHA-256 of the bytes, in lowercase hexadecimal.
     pub digest: String,
-    /// What holds for it: the manifest inside over what the module says about itself.
+    /// The manifest in force: the one inside, over what the module says about itself.
     pub manifest: Manifest,
 }
 
 impl Bundle {
-    /// Packs a module with a manifest's text, in place of one that is inside already.
+    /// Packs a module with a manifest's text, replacing a manifest that is already inside.
     ///
     /// # Errors
     /// Says what is wrong with the manifest, or with what the module says about itself.
@@ -37,7 +37,7 @@ impl Bundle {
         Self::open(with_custom_section(bytes, SECTION, json.as_bytes()))
     }
 
-    /// Opens what [`Bundle::pack`] made. A module without a manifest inside has only its own.
+    /// Opens what [`Bundle::pack`] made. A module without a packed manifest has only what it says about itself.
     ///
     /// # Errors
     /// Says what is wrong with one of the manifests.
@@ -54,7 +54,7 @@ impl Bundle {
         })
     }
 
-    /// Whether there is a manifest inside already.
+    /// Whether a manifest is already inside.
     pub fn is_packed(wasm: &[u8]) -> bool {
         own_custom_section(wasm, SECTION).is_ok_and(|section| section.is_some())
     }
@@ -66,7 +66,7 @@ fn deployment(error: &dyn Error) -> ManifestError {
     }
 }
 
-/// SHA-256 in lower-case hexadecimal.
+/// SHA-256 in lowercase hexadecimal.
 pub fn digest(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }

@@ -16,10 +16,10 @@ use super::trust::TrustError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModuleError {
-    /// It can't have its name.
+    /// It can't have the name it asks for.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// Names of its tasks would be ambiguous beside another module's.
+    /// The names of some of its tasks would be ambiguous beside another module's.
     #[error(transparent)]
     Conflict(#[from] NameConflict),
     /// Its file can't be read.
@@ -28,7 +28,7 @@ pub enum ModuleError {
     /// Its manifest is not valid.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// Its manifest has settings of a task that the module does not have.
+    /// Its manifest has settings for a task that the module does not have.
     #[error("the manifest's [tasks.{task}] names no task of the module; it has {tasks}")]
     UnknownTask {
         /// The name in the manifest.
@@ -45,7 +45,7 @@ pub enum ModuleError {
     /// The sandbox can't load it.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The sandbox can't load it with what the operator's policy has left of its grants and limits.
+    /// The sandbox can't load it with the grants and limits that the operator's policy leaves it.
     #[error("the operator's policy leaves it {}", joined(.cuts))]
     Cut {
         /// What the policy took away.
@@ -53,15 +53,15 @@ pub enum ModuleError {
         /// Why that is too little.
         source: LoadError,
     },
-    /// The registry has it under another name than its own.
-    #[error("it was made for the module {own:?}, and the registry has it as {module:?}")]
+    /// The registry lists it under a name that is not its own.
+    #[error("it was made for the module {own:?}, but the registry lists it as {module:?}")]
     OtherModule {
         /// The name in its manifest.
         own: String,
         /// The name in the registry.
         module: String,
     },
-    /// The registry names a digest that is not one.
+    /// What the registry names is not a digest.
     #[error("{digest:?} is not a SHA-256 digest")]
     NotADigest {
         /// What it names.
@@ -99,7 +99,7 @@ pub enum ModuleError {
 }
 
 impl ModuleError {
-    /// Why a module can't be loaded that the policy may have left too little.
+    /// Why a module can't be loaded, if the policy may have left it too little.
     pub(super) fn too_little(source: LoadError, cuts: Vec<Cut>) -> Self {
         match source {
             LoadError::Ungranted { .. } | LoadError::Settings { .. } if !cuts.is_empty() => {

@@ -1,7 +1,7 @@
-//! A worker's part in a fleet: it serves what the registry says, and says how far it is with what is new.
+//! A worker's part in a fleet: it serves what the registry says, and reports how far it is with what is new.
 //!
-//! [`Fleet::catch_up`] learns at the start what is deployed; the duty `follow` keeps up. Must not run tasks, and
-//! never decides what a deploy is to do: the registry's transitions do.
+//! [`Fleet::catch_up`] learns at the start what is deployed; the duty `follow` keeps up. Must not run tasks, and never
+//! decides what a deploy does: the registry's transitions do.
 
 mod blobs;
 mod canary;
@@ -31,17 +31,17 @@ use super::manifest::Manifest;
 pub struct FleetConfig {
     /// Its name among workers.
     pub worker_id: String,
-    /// Where fetched modules are kept; without it, they are fetched whenever they are loaded.
+    /// Where fetched modules are kept. Without it, they are fetched each time they are loaded.
     pub blobs: Option<PathBuf>,
-    /// How many bytes they may take there. What was not used for longest is removed.
+    /// How many bytes they may take there. The least recently used are removed.
     pub blob_bytes: u64,
-    /// Whose modules it runs, and what they get at most.
+    /// Whose modules it runs, and the most that they may be given.
     pub admission: Admission,
-    /// Bytes of machine code that it keeps loaded.
+    /// How many bytes of machine code it keeps loaded.
     pub code_bytes: u64,
 }
 
-/// What the registry says, and what this worker serves of it.
+/// What the registry says, and which part of it this worker serves.
 ///
 /// ```no_run
 /// use std::sync::Arc;
@@ -78,9 +78,9 @@ pub struct Fleet {
     /// Modules with a roll-out or a canary.
     open: HashMap<String, ModuleRecord>,
     counters: HashMap<String, Arc<CanaryCounters>>,
-    /// Roll-outs that are being prepared here, or were.
+    /// Roll-outs that are being prepared here, or have been.
     begun: HashSet<String>,
-    /// Roll-outs that this worker has switched to and has not been able to say so.
+    /// Roll-outs that this worker has switched to but has not been able to report.
     unsaid: HashSet<String>,
 }
 
@@ -92,7 +92,7 @@ struct CodeSource {
 }
 
 impl Fleet {
-    /// A worker's part; nothing is served yet.
+    /// A worker's part, which does not serve anything yet.
     pub fn new(
         registry: Arc<dyn Registry>,
         catalog: Arc<Catalog>,
@@ -125,10 +125,10 @@ impl Fleet {
         }
     }
 
-    /// Serves what has changed since the last look. Returns whether anything has.
+    /// Serves what has changed since the last call. Returns whether anything has.
     ///
     /// # Errors
-    /// When the registry can't be read; nothing has changed then.
+    /// If the registry can't be read; nothing has changed then.
     pub async fn catch_up(&mut self) -> Result<bool, RegistryError> {
         let found = self.registry.changed(self.revision).await?;
         let (revision, records) = (found.revision, found.records);
@@ -153,14 +153,14 @@ impl Fleet {
         Ok(changed)
     }
 
-    /// Whether a folder of this machine has a module of this name, which goes first.
+    /// Whether a folder on this machine has a module with this name, which takes precedence.
     fn is_local(&self, module: &str) -> bool {
         self.catalog
             .served(module)
             .is_some_and(|served| !served.deployed)
     }
 
-    /// What a record says is to be served. Versions that are known keep their code.
+    /// What is to be served according to a record. Versions that are already known keep their code.
     fn served(&mut self, record: &ModuleRecord) -> Served {
         let known = self.versions.remove(&record.name).unwrap_or_default();
         let versions: HashMap<_, _> = record
@@ -188,7 +188,7 @@ impl Fleet {
     fn load_on_demand(&self, module: &str, version: &Version) -> Arc<LoadedVersion> {
         let manifest = serde_json::from_value::<Manifest>(version.manifest.clone());
         let manifest = manifest.unwrap_or_else(|error| {
-            // Its tasks run with the manifest in its bytes; only retries and delivery are the defaults.
+            // Its tasks run with the manifest in its bytes; only retries and delivery have the defaults.
             tracing::warn!(%module, digest = %version.digest, %error, "the registry's manifest of this version is not valid");
             Manifest::default()
         });
@@ -207,18 +207,18 @@ impl Fleet {
         Arc::new(LoadedVersion::new(version, origin, &manifest))
     }
 
-    /// Says which name is ambiguous. A deploy makes none; a folder of this machine may.
+    /// Logs which name is ambiguous. A deploy can't cause this, but a folder on this machine can.
     fn warn_of_conflict(&self, record: &ModuleRecord) {
         if let Some(conflict) = self
             .catalog
             .conflict(record)
             .filter(|_| record.active.is_some())
         {
-            tracing::warn!(module = %record.name, %conflict, "messages of this name go to the module with the longer name");
+            tracing::warn!(module = %record.name, %conflict, "messages with this name go to the module with the longer name");
         }
     }
 
-    /// Begins what the record asks of this worker.
+    /// Starts what the record asks of this worker.
     fn take_part(&mut self, record: ModuleRecord) {
         if let Some(rollout) = &record.rollout {
             match rollout.phase {
@@ -236,7 +236,7 @@ impl Fleet {
         }
     }
 
-    /// The codes of active versions that are not loaded yet.
+    /// The code of active versions that is not loaded yet.
     fn cold(&self) -> Vec<Arc<Code>> {
         let versions = self.catalog.versions();
         let codes = versions.iter().filter_map(|(module, digest)| {
@@ -251,12 +251,12 @@ impl Fleet {
     }
 }
 
-/// Says which module this worker can't serve as it is now. What it served of it before, it still serves.
+/// Logs which module this worker can't serve in its current state. What it already served of it, it still serves.
 fn warn_of_unreadable(record: &UnreadableRecord) {
     tracing::warn!(module = %record.module, reason = with_causes(&record.source), "the record of this module can't be read; its tasks can't be served until it is deployed again");
 }
 
-/// Brings a version from the registry: the digest, the signature and the name are checked each time.
+/// Provides a version from the registry. The digest, the signature and the name are checked each time.
 struct FromRegistry {
     module: String,
     digest: String,
@@ -270,7 +270,7 @@ impl Bring for FromRegistry {
         let source = &self.source;
         let bytes = source.blobs.get(&self.digest).await?;
         let signature = self.signature.as_deref();
-        // Nothing of it is read before somebody vouches for it.
+        // Nothing in it is read before someone vouches for it.
         source
             .admission
             .trust
@@ -281,7 +281,8 @@ impl Bring for FromRegistry {
             let module = self.module.clone();
             return Err(ModuleError::OtherModule { own, module });
         }
-        // The manifest in the bytes counts, not the record's: whoever wrote the record may not be who made the module.
+        // The manifest in the bytes counts, not the record's: the author of the record may not be the author of the
+        // module.
         let asked = bundle.manifest.settings();
         let allowed = source
             .admission

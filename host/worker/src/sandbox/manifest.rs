@@ -1,7 +1,7 @@
 //! A module's manifest: `NAME.toml` next to `NAME.wasm`, laid over what the module says about itself.
 //!
-//! Says what the module may touch, what it may use up, and what its failures lead to. Must not know
-//! what a module exports: names of tasks are checked against it by the catalog.
+//! Says what the module may touch, what it may use up, and what its failures lead to. Must not know what a module
+//! exports: the catalog checks the names of tasks against it.
 
 mod embedded;
 
@@ -14,14 +14,14 @@ use chicory_signature::check_module_name;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The custom section that holds the manifest which a module is deployed with.
+/// The custom section that holds the manifest a module is deployed with.
 pub(super) const DEPLOYMENT_SECTION: &str = "chicory-deployment";
 
 /// What a module's author and its operator agree on. All of it is optional.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Manifest {
-    /// The module's name, dots allowed; the file's name without `.wasm` unless given.
+    /// The module's name, dots allowed; defaults to the file's name without `.wasm`.
     #[serde(skip_serializing_if = "unset")]
     pub name: Option<String>,
     /// For people; the digest is what identifies a module.
@@ -30,13 +30,13 @@ pub struct Manifest {
     /// For people: what the module is for.
     #[serde(skip_serializing_if = "unset")]
     pub description: Option<String>,
-    /// For all tasks of the module; none means no retries.
+    /// For all tasks of the module; `None` means no retries.
     #[serde(skip_serializing_if = "unset")]
     pub retry: Option<RetryPolicy>,
-    /// For all tasks of the module; the worker's setting where missing.
+    /// For all tasks of the module; `None` means the worker's setting.
     #[serde(skip_serializing_if = "unset")]
     pub delivery_mode: Option<DeliveryMode>,
-    /// Whether states and results are left out, for all tasks of the module.
+    /// Whether no states and results are kept, for all tasks of the module.
     #[serde(skip_serializing_if = "unset")]
     pub ignore_result: bool,
     /// Limits of one call.
@@ -57,16 +57,16 @@ pub struct TaskSettings {
     /// For people: what the task does.
     #[serde(skip_serializing_if = "unset")]
     pub description: Option<String>,
-    /// In place of the module's.
+    /// Replaces the module's.
     #[serde(skip_serializing_if = "unset")]
     pub retry: Option<RetryPolicy>,
-    /// In place of the module's.
+    /// Replaces the module's.
     #[serde(skip_serializing_if = "unset")]
     pub delivery_mode: Option<DeliveryMode>,
-    /// In place of the module's.
+    /// Replaces the module's.
     #[serde(skip_serializing_if = "unset")]
     pub ignore_result: Option<bool>,
-    /// Each limit in place of the module's.
+    /// Each limit replaces the module's.
     #[serde(skip_serializing_if = "unset")]
     pub limits: Limits,
 }
@@ -89,7 +89,7 @@ pub enum ManifestError {
     /// The file is not a manifest.
     #[error("the manifest{} is not valid:\n{message}", after_space(path))]
     Invalid {
-        /// The file; empty if it is none.
+        /// The file; empty if there is none.
         path: PathBuf,
         /// What is wrong, with its line.
         message: String,
@@ -97,7 +97,7 @@ pub enum ManifestError {
     /// The module itself can't be read.
     #[error("the module can't be read")]
     Damaged(#[source] DamagedModule),
-    /// The manifest that a module is deployed with is not valid.
+    /// The manifest that the module is deployed with is not valid.
     #[error("the module's section `{section}` is not valid: {message}", section = DEPLOYMENT_SECTION)]
     Deployment {
         /// What is wrong.
@@ -119,8 +119,8 @@ fn after_space(path: &Path) -> String {
 }
 
 impl Manifest {
-    /// The manifest of the module `wasm` that was read from the file `path`: what is in the file beside
-    /// it, where there is one, takes precedence over what the module says about itself.
+    /// The manifest of the module `wasm`, which was read from the file `path`. What is in the file beside it, if there
+    /// is one, takes precedence over what the module says about itself.
     ///
     /// # Errors
     /// Names the file and the field that is wrong.
@@ -136,13 +136,13 @@ impl Manifest {
         Self::of(wasm, &text).map_err(|error| error.at(&path))
     }
 
-    /// The name that the manifest beside a module gives it, if it can be read.
+    /// The name that the manifest beside a module gives it, if that can be read.
     pub(crate) fn name_beside(path: &Path) -> Option<String> {
         let text = std::fs::read_to_string(path.with_extension("toml")).ok()?;
         Self::parse(&text).ok()?.name
     }
 
-    /// The same with the manifest's text.
+    /// The same from the manifest's text.
     ///
     /// # Errors
     /// Names the field that is wrong.
@@ -163,7 +163,7 @@ impl Manifest {
         lay_over(inside, above)
     }
 
-    /// The same with the manifest as JSON.
+    /// The same from the manifest as JSON.
     pub(crate) fn over(wasm: &[u8], above: Map<String, Value>) -> Result<Self, ManifestError> {
         let deployment = |message: String| ManifestError::Deployment { message };
         let beside = from_json(above.clone()).map_err(deployment)?;
@@ -177,7 +177,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// What the sandbox is told.
+    /// The settings for the sandbox.
     pub fn settings(&self) -> ModuleSettings {
         ModuleSettings {
             grants: self.grants.clone(),
@@ -191,7 +191,7 @@ impl Manifest {
 }
 
 impl ManifestError {
-    /// The error, with the file that it is about.
+    /// The error, with the file that it concerns.
     fn at(self, file: &Path) -> Self {
         match self {
             Self::Invalid { message, .. } => Self::Invalid {
@@ -203,7 +203,7 @@ impl ManifestError {
     }
 }
 
-/// What the module says about itself, which must be valid by itself.
+/// What the module says about itself, which must be valid on its own.
 fn own_words(wasm: &[u8]) -> Result<Map<String, Value>, ManifestError> {
     let embedded = |message: String| ManifestError::Embedded { message };
     let bytes = custom_section(wasm, embedded::SECTION).map_err(ManifestError::Damaged)?;
@@ -220,7 +220,7 @@ fn lay_over(
     from_json(inside).map_err(|message| ManifestError::Embedded { message })
 }
 
-/// Whether the module may have the name that a manifest gives it.
+/// Checks that a module may have the name that a manifest gives it.
 fn check_name(name: Option<&str>) -> Result<(), String> {
     let checked = name.map_or(Ok(()), check_module_name);
     checked.map_err(|error| format!("name: {error}"))
@@ -277,7 +277,7 @@ mod tests {
         assert!(error.contains("a..b"), "{error}");
     }
 
-    /// Case M5, wherever a manifest is: in a file, in the module, in a registry's record.
+    /// Case M5, wherever a manifest is: in a file, in the module, in a record of the registry.
     #[test]
     fn a_number_out_of_range_is_named() {
         let number = r#"{"tasks": {"a": {"limits": {"timeout": 1e19}}}}"#;

@@ -1,4 +1,4 @@
-//! Modules from a directory: each `.wasm` with the manifest beside it, loaded again when it changes.
+//! Modules from a directory: each `.wasm` with the manifest beside it, reloaded when it changes.
 //!
 //! Must not know how a module is compiled or run.
 
@@ -19,17 +19,17 @@ use super::error::ModuleError;
 use super::manifest::Manifest;
 use super::trust::signature_file;
 
-/// A directory of modules, and what is known of its files.
+/// A directory of modules, and what is known about its files.
 pub struct ModuleDir {
     path: PathBuf,
     catalog: Arc<Catalog>,
     admission: Admission,
-    /// The names of the files to load, without their extension; without this, all of them.
+    /// The names of the files to load, without their extension; `None` means all of them.
     only: Option<HashSet<String>>,
     known: HashMap<PathBuf, Known>,
 }
 
-/// The version of a file pair that was last looked at, and the name it is deployed by.
+/// The version of a file pair that was last looked at, and the name it is deployed under.
 struct Known {
     stamp: Stamp,
     name: Option<String>,
@@ -39,7 +39,7 @@ struct Known {
 type Stamp = [Option<(SystemTime, u64)>; 2];
 
 impl ModuleDir {
-    /// A directory, of which nothing is loaded yet.
+    /// A directory. Nothing is loaded from it yet.
     pub fn new(path: impl Into<PathBuf>, catalog: Arc<Catalog>, admission: Admission) -> Self {
         Self {
             path: path.into(),
@@ -57,10 +57,10 @@ impl ModuleDir {
         self
     }
 
-    /// Loads what is new or changed, and forgets what is gone.
+    /// Loads what is new or changed, and unloads what is gone.
     ///
     /// # Errors
-    /// When the directory can't be read. A module that can't be used is in the report.
+    /// If the directory can't be read. A module that can't be used is in the report.
     pub async fn refresh(&mut self) -> std::io::Result<LoadReport> {
         let mut files = wasm_files(&self.path).map_err(|error| {
             std::io::Error::new(
@@ -77,7 +77,7 @@ impl ModuleDir {
         let mut report = LoadReport::default();
         self.load_changed(&files, &mut report).await;
         if self.forget_missing(&files) {
-            // What was refused beside a module that is gone may be loaded now.
+            // What was refused because of a module that is now gone may be loaded.
             self.try_refused_again();
             self.load_changed(&files, &mut report).await;
         }
@@ -91,7 +91,7 @@ impl ModuleDir {
             known.is_none_or(|known| known.stamp != *stamp)
         });
         let mut changed: Vec<_> = changed.collect();
-        // Where a name would be ambiguous, the module that it belongs to is loaded: the one with more parts.
+        // If a name would be ambiguous, the module that it belongs to is loaded: the one with more parts.
         changed.sort_by_cached_key(|(file, _)| Reverse(name(file).matches('.').count()));
         for (file, stamp) in changed {
             self.load(file.clone(), stamp, report).await;
@@ -126,7 +126,7 @@ impl ModuleDir {
         self.known.insert(file, known);
     }
 
-    /// Forgets the modules whose files are gone. Returns whether there were any.
+    /// Unloads the modules whose files are gone. Returns whether there were any.
     fn forget_missing(&mut self, files: &[PathBuf]) -> bool {
         let gone = self.known.extract_if(|file, _| !files.contains(file));
         let gone: Vec<_> = gone.filter_map(|(_, known)| known.name).collect();
@@ -151,13 +151,13 @@ impl ModuleDir {
         }
     }
 
-    /// Refreshes whenever files change; runs until it is dropped.
+    /// Refreshes whenever files change. Runs until it is dropped.
     pub async fn watch(mut self) {
         let (tell, mut changes) = mpsc::channel(1);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // To look at the directory is to read it, which must not be the reason to look again.
+            // Refreshing reads the directory, and that must not trigger another refresh.
             if !event.is_ok_and(|event| is_reading(event.kind)) {
-                // A full channel says already that something has changed.
+                // If the channel is full, a change has already been reported.
                 let _ = tell.try_send(());
             }
         });
@@ -170,7 +170,7 @@ impl ModuleDir {
         }
         loop {
             let _ = tokio::time::timeout(LOOK_EVERY, changes.recv()).await;
-            // A file is written in pieces; its last piece brings another event.
+            // A file is written in pieces; the last piece triggers another event.
             tokio::time::sleep(SETTLE).await;
             match self.refresh().await {
                 Ok(report) => log(&report),
@@ -213,12 +213,12 @@ async fn deploy(
     Ok(name)
 }
 
-/// The name that the module in this file is to have.
+/// The name for the module in this file.
 fn name(file: &Path) -> String {
     Manifest::name_beside(file).unwrap_or_else(|| stem(file))
 }
 
-/// The name that a module has where its manifest gives none.
+/// The name of a module whose manifest gives none.
 fn stem(file: &Path) -> String {
     let stem = file.file_stem().unwrap_or_default();
     stem.to_string_lossy().into_owned()

@@ -1,8 +1,8 @@
-//! What the operator lets modules have at most: grants and limits, by module name and by trust.
+//! The most that the operator allows modules: grants and limits, by module name and by trust.
 //!
-//! What a module gets is what its manifest asks for, within the ceilings. Asking for more is refused by name; what it
-//! has by default is cut to the ceiling. Holds in the worker, wherever a module comes from. Must not know manifests'
-//! files, nor who has signed a module ([`super::trust`]).
+//! A module is given what its manifest asks for, within the ceilings. If it asks for more, it is refused with the names
+//! of what is too much; what it has by default is cut to the ceiling. Applies in the worker, wherever a module comes
+//! from. Must not know manifests' files, nor who has signed a module ([`super::trust`]).
 
 mod ceiling;
 mod excess;
@@ -18,11 +18,11 @@ use self::ceiling::{Ceiling, Most};
 pub use self::excess::{Cut, Excess, PolicyError};
 use super::trust::Standing;
 
-/// The most that modules get. By default what suits strangers' code: no folder of the host, no address of its own
-/// network, and limits that one call can't harm others with.
+/// The most that modules may be given. The default suits strangers' code: no folder of the host, no address of its own
+/// network, and limits with which one call can't harm others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// Later ones go before earlier ones, key by key.
+    /// Later ones take precedence over earlier ones, key by key.
     rules: Vec<Rule>,
 }
 
@@ -43,17 +43,17 @@ impl PartialEq for Rule {
     }
 }
 
-/// What a module gets, and what it would have without the policy.
+/// What a module is given, and what it would have without the policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Allowed {
     /// What is in force.
     pub settings: ModuleSettings,
-    /// What it does not get, though it has it by default.
+    /// What it has by default, but is not given.
     pub cuts: Vec<Cut>,
 }
 
 impl Allowed {
-    /// All that is asked for.
+    /// Everything that is asked for.
     pub fn all(settings: ModuleSettings) -> Self {
         let cuts = Vec::new();
         Self { settings, cuts }
@@ -77,8 +77,8 @@ impl Policy {
         Self { rules: Vec::new() }
     }
 
-    /// A policy of these rules. Where several set the same for a module, the rule for exactly its name goes before
-    /// one for how names begin, a longer beginning before a shorter one, and signed modules' before others'.
+    /// A policy made of these rules. If several set the same key for a module, the rule for exactly its name takes
+    /// precedence over one for a prefix, a longer prefix over a shorter one, and one for signed modules over others.
     pub fn of(mut rules: Vec<Rule>) -> Self {
         rules.sort_by_key(|rule| {
             let exact = !rule.pattern.ends_with('*');
@@ -87,7 +87,7 @@ impl Policy {
         Self { rules }
     }
 
-    /// What a module gets of what it asks for.
+    /// What a module is given of what it asks for.
     ///
     /// # Errors
     /// Names everything that is above a ceiling.
@@ -107,7 +107,7 @@ impl Policy {
         })
     }
 
-    /// What a module gets of what it asks for, and what of it is refused.
+    /// What a module is given of what it asks for, and what is refused.
     pub fn weigh(
         &self,
         module: &str,
@@ -128,7 +128,7 @@ impl Policy {
         (allowed, excesses)
     }
 
-    /// The folders that some module may be granted: those to be read, and those to be written to as well.
+    /// The folders that some module may be granted: those for reading, and those for writing as well.
     pub fn folders(&self) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let all = |key| {
             let sets = self.rules.iter().filter_map(|rule| rule.ceiling.get(key));
@@ -157,11 +157,11 @@ impl Rule {
         Self::new("*", false, "[policy]").unwrap_or_else(|_| unreachable!("`*` is a pattern"))
     }
 
-    /// A rule for the modules of these names, or only for those of them that a trusted key has signed. `place` is
+    /// A rule for the modules with these names, or only for those of them that a trusted key has signed. `place` is
     /// where an operator finds it.
     ///
     /// # Errors
-    /// When no module can have such a name.
+    /// If no module can have such a name.
     pub fn new(pattern: &str, signed: bool, place: &str) -> Result<Self, NameError> {
         Ok(Self {
             modules: ModulePattern::parse(pattern)?,

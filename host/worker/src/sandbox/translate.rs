@@ -1,4 +1,4 @@
-//! Between the queue's words and the runtime's: a call becomes an invocation, an ending an outcome.
+//! Translates between the queue and the runtime: a call becomes an invocation, an ending an outcome.
 //!
 //! Pure. Must not decide what happens to a message.
 
@@ -29,7 +29,7 @@ pub(super) fn invocation(call: &Call, task: Arc<Task>) -> Invocation {
     }
 }
 
-/// What the task may learn about its message.
+/// What the task may know about its message.
 fn context(attempt: &Attempt) -> TaskContext {
     let Some(message) = attempt.message() else {
         return TaskContext::default();
@@ -90,7 +90,7 @@ fn advice(how: &How) -> Advice {
             retry: GuestAdvice::RetryAfter(after),
             ..
         } => after.map_or(Advice::Policy, Advice::After),
-        // The same arguments stay wrong, and what is not granted stays so.
+        // The same arguments would fail again, and what is not granted stays so.
         How::Refused {
             retry: GuestAdvice::Never,
             ..

@@ -15,7 +15,7 @@ pub fn signature_file(module: &Path) -> PathBuf {
     name.into()
 }
 
-/// Which keys are trusted for which modules. Nothing set: every module is run.
+/// Which keys are trusted for which modules. If nothing is set, every module is run.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     keys: Vec<(ModulePattern, PublicKey)>,
@@ -23,12 +23,12 @@ pub struct Trust {
     fingerprint: String,
 }
 
-/// Whether somebody who is trusted has signed a module.
+/// Whether a trusted key has signed a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// A key that is trusted for it has signed it.
     Signed,
-    /// No key is trusted for it, or nobody has.
+    /// No key is trusted for it, or none has signed it.
     Unsigned,
 }
 
@@ -40,7 +40,7 @@ pub enum TrustError {
         "{key:?} for {pattern:?} is not a minisign public key: give the line that starts with RW, as `minisign -G` writes it to minisign.pub"
     )]
     Key {
-        /// For which modules.
+        /// The modules that it is for.
         pattern: String,
         /// What was given.
         key: String,
@@ -48,22 +48,24 @@ pub enum TrustError {
     /// No module can have a name like this.
     #[error("[trust] keys: {0}")]
     Pattern(#[from] NameError),
-    /// It must be signed, and is not.
+    /// It must be signed, but is not.
     #[error(
-        "it is not signed, and module {module:?} must be signed by a trusted key: sign it with minisign, and deploy it with its signature"
+        "it is not signed, but module {module:?} must be signed by a trusted key: sign it with minisign, and deploy it with its signature"
     )]
     Unsigned {
         /// The module.
         module: String,
     },
-    /// It must be signed, and nobody is trusted to.
-    #[error("no key is trusted for module {module:?}, and every module must be signed")]
+    /// It must be signed, but no key is trusted for it.
+    #[error("no key is trusted for module {module:?}, but every module must be signed")]
     NoKey {
         /// The module.
         module: String,
     },
-    /// It is signed by somebody else, or is not what was signed.
-    #[error("its signature is not one of a key trusted for module {module:?}: {reason}")]
+    /// It is signed by someone else, or is not what was signed.
+    #[error(
+        "its signature was not made with a key that is trusted for module {module:?}: {reason}"
+    )]
     Refused {
         /// The module.
         module: String,
@@ -73,11 +75,11 @@ pub enum TrustError {
 }
 
 impl Trust {
-    /// A policy: pairs of a pattern and a key in minisign's base64, and whether modules without a key of
-    /// their own are refused.
+    /// A policy: pairs of a pattern and a key in minisign's base64, and whether modules without a key of their own are
+    /// refused.
     ///
     /// # Errors
-    /// Names the pattern that no module's name matches, or the key that is none.
+    /// Names the pattern that can't match any module's name, or the text that is not a key.
     pub fn new<'a>(
         keys: impl IntoIterator<Item = (&'a str, &'a str)>,
         required: bool,
@@ -104,7 +106,7 @@ impl Trust {
         &self.fingerprint
     }
 
-    /// What the standing of a module is that claims to be signed, without a look at its bytes.
+    /// The standing of a module that claims to be signed, without checking its bytes.
     pub fn claimed(&self, module: &str, signature: Option<&str>) -> Standing {
         let has_key = self.keys.iter().any(|(pattern, _)| pattern.matches(module));
         if has_key && signature.is_some() {
@@ -114,12 +116,12 @@ impl Trust {
         }
     }
 
-    /// Whether anything is asked of modules.
+    /// Whether nothing is required of modules.
     pub fn is_open(&self) -> bool {
         self.keys.is_empty() && !self.required
     }
 
-    /// Whether a module of this name may run, and by whose word.
+    /// Whether a module with this name may run, and whether a trusted key has signed it.
     ///
     /// # Errors
     /// Why not.

@@ -1,4 +1,4 @@
-//! A call that did not end on the spot: it waits, or it computes for long. It goes on in whichever thread is free.
+//! A call that did not end on the spot: it waits, or computes for long. It continues on whichever thread is free.
 //!
 //! Must not know what the call does.
 
@@ -19,7 +19,7 @@ const WAITING: u8 = 0;
 const QUEUED: u8 = 1;
 /// A thread is busy with it.
 const RUNNING: u8 = 2;
-/// A thread is busy with it, and it was woken meanwhile: it goes on when others had their turn.
+/// A thread is busy with it, and it was woken meanwhile: it continues after others have had their turn.
 const YIELDING: u8 = 3;
 /// It has ended.
 const ENDED: u8 = 4;
@@ -32,13 +32,13 @@ pub(crate) struct Rest {
     attempt: Arc<Attempt>,
     /// Whether it has been told to end because its lease is over.
     told: AtomicBool,
-    /// None once it has ended or was given up.
+    /// `None` once it has ended or was given up.
     call: Mutex<Option<Begun>>,
 }
 
 impl Rest {
-    /// Leaves the rest of a call that has computed for this long to whichever thread is free. One that waits has not been
-    /// told yet whom to wake, so it is asked again soon.
+    /// Leaves the rest of a call that has computed for this long to whichever thread is free. A call that waits does
+    /// not know yet whom to wake, so it is polled again soon.
     pub(crate) fn leave(queue: &Arc<WorkQueue>, begun: Begun, pause: Pause, computed: Duration) {
         let now = Instant::now();
         let mut account = Account::new(computed, now);
@@ -58,25 +58,25 @@ impl Rest {
         queue.resume(level, rest);
     }
 
-    /// Whether its lease is over: then it ends, when it is looked at next.
+    /// Whether its lease is over. It then ends the next time it is looked at.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.attempt.lease_time.is_over(now)
     }
 
-    /// Has it looked at soon. Returns whether this is the first time.
+    /// Makes sure it is looked at soon. Returns whether this is the first time.
     pub(super) fn stop(self: &Arc<Self>) -> bool {
         let is_new = !self.told.swap(true, Ordering::Relaxed);
         self.wake_by_ref();
         is_new
     }
 
-    /// Goes on until it ends, waits, or lets others pass. One whose lease is over ends here.
+    /// Continues until it ends, waits, or lets others pass. A call whose lease is over ends here.
     pub(crate) fn resume(self: &Arc<Self>) -> Option<Finished> {
         let from = Instant::now();
         let mut call = lock(&self.call);
         self.state.store(RUNNING, Ordering::SeqCst);
         let begun = call.as_mut()?;
-        // Looked at here, since the process may have been frozen until now.
+        // Checked here, since the process may have been frozen until now.
         let polled = if self.is_over(from) {
             Poll::Ready(Outcome::Interrupted.into())
         } else {
@@ -139,7 +139,7 @@ impl Wake for Rest {
     }
 }
 
-/// A panic in a call ends the worker; then nobody looks at it again.
+/// A panic in a call ends the worker; nobody looks at the call again.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,27 +1,27 @@
 //! Who is next: the order in which the threads that run tasks take up work.
 //!
-//! There are three levels, each a queue. The first is for calls that are known to be short; threads of their own serve it,
-//! so these never wait for a long one, not even for its turn to be over. Other calls start on the second, and sink while they
-//! compute. Where all threads that may compute at a time are busy, the lower levels still have a share, so that they never
-//! starve. Pure: must not know what the work is, nor which time it is.
+//! There are three levels, each a queue. The first is for calls that are known to be short; threads of their own serve
+//! it, so these never wait for a long one, not even for the end of its turn. Other calls start on the second, and sink
+//! as they compute. If as many threads are busy as may compute at a time, the lower levels still get a share, so they
+//! never starve. Pure: must not know what the work is, nor what time it is.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::turn::TURN;
 
-/// What a lower level has of the threads' time while there is work above it: a turn in this many.
+/// The lower levels' share of the threads' time while there is work above them: one turn in this many.
 const SHARE: u32 = 8;
 /// A call that has computed for longer is a long one.
 const LONG: Duration = Duration::from_millis(10);
-/// What a call has computed is forgiven while it waits, at this part of the time. So a call that needs less than this
-/// part of a thread stays on the first level however long it lives.
+/// While a call waits, its computing is forgiven at this fraction of the waiting time. So a call that needs less than
+/// this fraction of a thread stays on the first level however long it lives.
 const FORGIVEN: u32 = 8;
 
-/// How long a call has had to itself.
+/// How much computing time a call has had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
-    /// It is known to be short, or goes on after it has waited.
+    /// It is known to be short, or continues after waiting.
     First,
     /// It is not known to be short, or did not end within its first turn.
     Short,
@@ -35,7 +35,7 @@ impl Level {
 
 const LOWER: [Level; 2] = [Level::Short, Level::Long];
 
-/// What a call has computed, less what is forgiven.
+/// What a call has computed, minus what is forgiven.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Account {
     computed: Duration,
@@ -57,12 +57,12 @@ impl Account {
         self.paused = now;
     }
 
-    /// Where it is to go on, having only let others pass.
+    /// Where it continues after only letting others pass.
     pub(crate) fn yielded(&self) -> Level {
         self.level().max(Level::Short)
     }
 
-    /// Where it is to go on, having waited until `now`.
+    /// Where it continues after waiting until `now`.
     pub(crate) fn woken(&mut self, now: Instant) -> Level {
         let waited = now.saturating_duration_since(self.paused);
         self.computed = self.computed.saturating_sub(waited / FORGIVEN);
@@ -83,7 +83,7 @@ impl Account {
 #[derive(Debug)]
 pub(crate) struct Turns<T> {
     levels: [Waiting<T>; 3],
-    /// A level that waits is passed over for this long.
+    /// A waiting level is passed over for this long.
     patience: Duration,
 }
 
@@ -95,7 +95,7 @@ struct Waiting<T> {
 }
 
 impl<T> Turns<T> {
-    /// Nothing waits. With more threads, the lower levels' share is taken more often.
+    /// No work yet. With more threads, the lower levels' share is taken more often.
     pub(crate) fn new(threads: usize) -> Self {
         let threads = u32::try_from(threads.max(1)).unwrap_or(u32::MAX);
         let empty = |_| Waiting {
@@ -112,13 +112,13 @@ impl<T> Turns<T> {
         self.levels[level as usize].work.push_back(work);
     }
 
-    /// The next of the first level.
+    /// The next one from the first level.
     pub(crate) fn next_first(&mut self) -> Option<T> {
         self.levels[Level::First as usize].work.pop_front()
     }
 
-    /// The next of the lower levels: the oldest of the higher of them, unless the other has been passed over for too long.
-    /// Where not even one more thread may compute, only what has been passed over for too long.
+    /// The next one from the lower levels: the oldest on the higher of them, unless the other has been passed over for
+    /// too long. If no more threads may compute, only what has been passed over for too long.
     pub(crate) fn next_lower(&mut self, now: Instant, may_compute: bool) -> Option<T> {
         let mut chosen = None;
         for level in LOWER {
@@ -138,7 +138,7 @@ impl<T> Turns<T> {
         waiting.work.pop_front()
     }
 
-    /// How long until something of the lower levels has been passed over for too long; none where they are empty.
+    /// How long until something on the lower levels has been passed over for too long; `None` if they are empty.
     pub(crate) fn patience(&self, now: Instant) -> Option<Duration> {
         let left = |level: Level| {
             let waiting = &self.levels[level as usize];

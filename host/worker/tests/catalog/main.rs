@@ -1,4 +1,4 @@
-//! The catalog of sandboxed modules: how messages name their tasks, and which settings these have.
+//! The catalog of sandboxed modules: how messages name their tasks, and which settings the tasks have.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use chicory_queue::TaskMessage;
 use chicory_runtime::{Sandbox, SandboxConfig};
 use chicory_worker::{Catalog, Manifest, ModuleError, Runnable as _};
 
-/// A component whose tasks are only named here.
+/// A component of which only the task names matter here.
 const MODULE: &str = r#"
 (component
   (core module $m (func (export "f") (param i32) (result i32) local.get 0))

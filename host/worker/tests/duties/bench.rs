@@ -14,7 +14,7 @@ use chicory_worker::{
 };
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// Where a test's worker lives.
+/// The environment of a test's worker.
 pub(crate) struct Bench {
     pub(crate) connected: Connected,
     pub(crate) config: WorkerConfig,
@@ -98,7 +98,7 @@ impl Bench {
 }
 
 impl Running {
-    /// How the next attempt ends.
+    /// Waits for the end of the next attempt.
     pub(crate) async fn end(&mut self) -> AttemptEnd {
         let next = async {
             loop {
@@ -112,7 +112,7 @@ impl Running {
             .expect("an end in time")
     }
 
-    /// The next thing that a task says.
+    /// Waits for the next thing that a task says.
     pub(crate) async fn said(&mut self) -> Said {
         let next = async {
             loop {
@@ -138,7 +138,7 @@ impl Running {
         self.ended().await.unwrap()
     }
 
-    /// How it ends by itself.
+    /// Waits until it ends by itself.
     pub(crate) async fn ended(self) -> Result<Summary, WorkerError> {
         let ended = tokio::time::timeout(PATIENCE, self.worker).await;
         ended.expect("an end in time").unwrap()

@@ -54,7 +54,7 @@ async fn a_task_longer_than_its_lease_runs_once_and_is_announced() {
     });
     let message = message();
     bench.send(&message).await;
-    // It is announced after a second: three leases.
+    // It is announced after a second, which is three leases.
     tokio::time::timeout(PATIENCE, async {
         while bench.state(&message.id).await != Some(TaskState::Started) {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -89,7 +89,7 @@ async fn a_message_that_ends_its_workers_is_given_up_on() {
     bench.config.max_deliveries = 1;
     let message = message();
     bench.send(&message).await;
-    // A consumer that takes the message and is never heard of again.
+    // A consumer that takes the message and is never heard from again.
     let request = FetchRequest {
         queues: &["default".into()],
         consumer: &"dead".into(),
@@ -106,7 +106,7 @@ async fn a_message_that_ends_its_workers_is_given_up_on() {
     let result = bench.result(&message.id).await;
     let error = result.error.unwrap();
     assert!(
-        error.starts_with("LeaseExpired: handed out 2 times"),
+        error.starts_with("LeaseExpired: delivered 2 times"),
         "{error}"
     );
     assert_eq!(

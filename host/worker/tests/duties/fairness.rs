@@ -1,4 +1,4 @@
-//! A task that does not let others pass holds up nobody but itself: case M10 with native tasks that block.
+//! A task that does not let others pass holds up only itself: case M10 with native tasks that block.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -8,7 +8,7 @@ use chicory_worker::{Call, NativeTasks};
 
 use crate::bench::Bench;
 
-/// Tasks of which `fair.block` blocks its thread, and all that is scheduled on it, until it is released.
+/// Tasks of which `fair.block` blocks its thread, and everything scheduled on it, until it is released.
 struct Blocking {
     tasks: NativeTasks,
     at_work: tokio::sync::mpsc::UnboundedReceiver<()>,
@@ -21,7 +21,7 @@ fn blocking() -> Blocking {
     let (started, at_work) = tokio::sync::mpsc::unbounded_channel();
     let block = move |_: &Call| {
         let _ = started.send(());
-        // An end without a release is a test that has failed.
+        // If it ends without a release, the test has failed.
         let _ = released.lock().unwrap().recv();
     };
     let count = AtomicUsize::new(0);
@@ -45,7 +45,7 @@ fn blocking() -> Blocking {
     }
 }
 
-/// Sends and waits for the results of neighbours, some of which wait for a timer.
+/// Runs neighbours, some of which wait for a timer, and waits for their results.
 async fn neighbours_run(bench: &Bench) {
     let names = [
         "fair.quick",
@@ -63,7 +63,7 @@ async fn neighbours_run(bench: &Bench) {
     }
 }
 
-/// A task that was brief six times runs where it was fetched. One that may block never does, so that messages are still
+/// A task that was brief six times runs on the fetching thread. One that may block never does, so messages are still
 /// fetched and leases renewed while it blocks, and the other thread runs everything else.
 #[tokio::test]
 async fn a_blocked_thread_of_two_holds_up_nobody() {
@@ -79,7 +79,7 @@ async fn a_blocked_thread_of_two_holds_up_nobody() {
     let long = TaskMessage::new("fair.brief-six-times");
     bench.send(&long).await;
     blocking.at_work.recv().await.unwrap();
-    // Longer than a lease lasts: another worker would take the message if it weren't renewed.
+    // Longer than a lease lasts: another worker would take the message if its lease weren't renewed.
     let lease = bench.connected.broker.lease_duration();
     let begun = std::time::Instant::now();
     while begun.elapsed() < 3 * lease {
@@ -91,8 +91,8 @@ async fn a_blocked_thread_of_two_holds_up_nobody() {
     assert_eq!(running.drain().await.released, 0);
 }
 
-/// What a thread has done before it is stuck is not held back with it: the outcomes, and the deliveries that came in the same
-/// batch.
+/// What a thread did before it got stuck is not held back with it: neither the outcomes nor the deliveries that came in
+/// the same batch.
 #[tokio::test]
 async fn a_blocked_thread_loses_its_stock_to_the_others() {
     let mut bench = Bench::new().await;

@@ -1,4 +1,4 @@
-//! What becomes of messages, by the outcome of their tasks.
+//! What happens to messages, by the outcome of their tasks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

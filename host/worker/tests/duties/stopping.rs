@@ -60,7 +60,7 @@ async fn a_stop_at_once_releases_tasks_without_a_charge() {
     second.drain().await;
 }
 
-/// A worker that went on would renew the lease of a task that nobody runs.
+/// If the worker continued, it would renew the lease of a task that nobody runs.
 #[tokio::test]
 async fn a_panic_of_the_host_ends_the_worker_and_the_task_goes_to_another() {
     let bench = Bench::new().await;

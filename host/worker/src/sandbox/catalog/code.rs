@@ -1,5 +1,5 @@
-//! The code of one version of a module: loaded from the start, or loaded when a task needs it and evicted when
-//! other code needs the room.
+//! The code of one version of a module: loaded from the start, or loaded when a task needs it and evicted when other
+//! code needs the room.
 //!
 //! Must not know where the bytes come from, nor which version serves.
 
@@ -14,7 +14,7 @@ use chicory_runtime::Module;
 
 use crate::sandbox::error::ModuleError;
 
-/// Brings a version's code: fetched, verified, compiled.
+/// Provides a version's code: fetched, verified, compiled.
 #[async_trait]
 pub(crate) trait Bring: Send + Sync {
     /// The module, or why this worker can't have it.
@@ -32,12 +32,12 @@ pub(crate) struct Code {
 struct Origin {
     bring: Box<dyn Bring>,
     cache: Arc<CodeCache>,
-    /// One load at a time; the others wait for it.
+    /// One load at a time; other callers wait for it.
     turn: tokio::sync::Mutex<()>,
 }
 
 impl Code {
-    /// Code that is loaded, and stays.
+    /// Code that is already loaded, and stays.
     pub(crate) fn here(module: Arc<Module>) -> Arc<Self> {
         Arc::new(Self {
             module: ArcSwapOption::new(Some(module)),
@@ -46,7 +46,7 @@ impl Code {
         })
     }
 
-    /// Code that is loaded when it is needed, and kept in `cache` then.
+    /// Code that is loaded when it is needed, and then kept in `cache`.
     pub(crate) fn on_demand(bring: Box<dyn Bring>, cache: Arc<CodeCache>) -> Arc<Self> {
         Arc::new(Self {
             module: ArcSwapOption::empty(),
@@ -62,14 +62,14 @@ impl Code {
     /// The module, if it is loaded.
     pub(crate) fn get(&self) -> Option<Arc<Module>> {
         let module = self.module.load_full();
-        // Written only where it changes: threads share the line.
+        // Written only if it changes, because threads share the cache line.
         if module.is_some() && !self.used.load(Ordering::Relaxed) {
             self.used.store(true, Ordering::Relaxed);
         }
         module
     }
 
-    /// The module, loaded if it has to be.
+    /// The module, loaded first if necessary.
     pub(crate) async fn load(self: &Arc<Self>) -> Result<Arc<Module>, ModuleError> {
         if let Some(module) = self.get() {
             return Ok(module);
@@ -99,8 +99,8 @@ impl fmt::Debug for Code {
 
 /// Loaded code that can be loaded again: as much as there is room for.
 ///
-/// What gives way is chosen by the clock algorithm (second chance), which comes near to the least
-/// recently used without writing anything on a task's path but one flag.
+/// The clock algorithm (second chance) chooses what to evict. It comes close to least recently used, and writes only
+/// one flag on a task's path.
 pub(crate) struct CodeCache {
     room: u64,
     kept: Mutex<Kept>,
@@ -126,7 +126,7 @@ impl CodeCache {
         self.lock().bytes
     }
 
-    /// Whether there is room for more without letting anything go.
+    /// Whether there is room for more without evicting anything.
     pub(crate) fn has_room(&self) -> bool {
         self.bytes() < self.room
     }
@@ -135,7 +135,7 @@ impl CodeCache {
         let mut kept = self.lock();
         kept.codes.push_back((code, bytes));
         kept.bytes += bytes;
-        // Each is passed over once at most; the newest stays, or nothing could ever run.
+        // Each is passed over at most once. The newest stays, or nothing could ever run.
         let mut looks = 2 * kept.codes.len();
         while kept.bytes > self.room && kept.codes.len() > 1 && looks > 0 {
             looks -= 1;
@@ -145,7 +145,7 @@ impl CodeCache {
             if code.used.swap(false, Ordering::Relaxed) {
                 kept.codes.push_back((code, bytes));
             } else {
-                // Running tasks hold the module until they end.
+                // Running tasks keep the module alive until they end.
                 code.module.store(None);
                 kept.bytes -= bytes;
             }

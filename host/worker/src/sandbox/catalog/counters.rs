@@ -1,4 +1,4 @@
-//! How attempts on a canary and beside it end, counted until the registry is told.
+//! How attempts on a canary and on the active version beside it end, counted until the registry is told.
 //!
 //! Must not know what follows from the counts.
 
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chicory_queue::{CanaryCounts, Outcome};
 
-/// Outcomes that the registry has not been told of.
+/// Outcomes that the registry has not been told about.
 #[derive(Debug, Default)]
 pub(crate) struct CanaryCounters {
     canary_ok: AtomicU64,

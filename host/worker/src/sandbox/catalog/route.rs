@@ -1,4 +1,4 @@
-//! A task's versions on this worker: the registry's rule says which one a message meets, and here is what runs it.
+//! A task's versions on this worker. The registry's rule says which one runs a message; here is the code for each.
 //!
 //! Must not decide: [`chicory_queue::TaskVersions`] does. Must not know where versions come from.
 
@@ -15,17 +15,17 @@ use super::version::{CatalogTask, LoadedVersion, Trial};
 /// What serves a module's tasks.
 #[derive(Debug)]
 pub(crate) struct Served {
-    /// Which versions there are, and which one is for what.
+    /// Which versions there are, and what each is for.
     pub(crate) record: ModuleRecord,
     /// All of them, by digest.
     pub(crate) versions: HashMap<String, Arc<LoadedVersion>>,
     /// What is counted while the record has a canary.
     pub(crate) counters: Option<Arc<CanaryCounters>>,
-    /// Whether it is from the registry, and not from a folder of this machine.
+    /// Whether it comes from the registry, not from a folder on this machine.
     pub(crate) deployed: bool,
 }
 
-/// One task with all versions that have it.
+/// One task, with all versions that have it.
 #[derive(Debug)]
 pub(crate) struct Route {
     versions: TaskVersions,
@@ -33,13 +33,13 @@ pub(crate) struct Route {
 }
 
 impl Served {
-    /// The version for new tasks; none where only others are kept.
+    /// The version for new tasks; `None` if only others are kept.
     pub(crate) fn active(&self) -> Option<&Arc<LoadedVersion>> {
         self.versions.get(self.record.serving()?)
     }
 
     /// The tasks of all versions: each by its newest names in WIT's spelling, the full and the short one, with its
-    /// route. A short name that means several tasks in each version has none.
+    /// route. A short name that means several tasks in each version is left out.
     pub(crate) fn routes(&self) -> impl Iterator<Item = (Cow<'_, str>, Route)> {
         let mut names = BTreeMap::new();
         for version in &self.record.versions {
@@ -72,7 +72,7 @@ impl Served {
         }
     }
 
-    /// The task of a canary, or of the version that it is compared with; others are not counted.
+    /// The task of a canary, or of the version that it is compared with. Others are not counted.
     fn counted(&self, task: &Arc<CatalogTask>, counters: &Arc<CanaryCounters>) -> Arc<CatalogTask> {
         let digest = Some(task.digest());
         let on_trial = self.record.canary.as_ref();
@@ -88,7 +88,7 @@ impl Served {
 }
 
 impl Route {
-    /// The task that a message meets.
+    /// The task that runs a message.
     ///
     /// # Errors
     /// Why no version runs it.

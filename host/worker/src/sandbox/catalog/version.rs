@@ -1,6 +1,6 @@
-//! One version of a module with its settings: what a task of it runs, and how it is delivered and retried.
+//! One version of a module with its settings: what its tasks run, and how they are delivered and retried.
 //!
-//! Must not know which version a message meets: [`super::route`] does.
+//! Must not know which version runs a message: [`super::route`] does.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub(crate) struct VersionCode {
 
 /// A task with its settings.
 pub struct CatalogTask {
-    /// Its full name in the module, in WIT's spelling.
+    /// Its full name within the module, in WIT's spelling.
     name: String,
     version: VersionCode,
     profile: TaskProfile,
@@ -55,7 +55,7 @@ pub(crate) struct Trial {
 }
 
 impl LoadedVersion {
-    /// A version with the tasks that it says.
+    /// A version with the tasks that its record lists.
     pub(crate) fn new(version: &Version, origin: VersionCode, manifest: &Manifest) -> Self {
         let shown = shown_names(version.tasks.keys().map(String::as_str));
         let task = |(name, shown): (&String, Cow<'_, str>)| {
@@ -81,13 +81,13 @@ impl LoadedVersion {
         &self.origin.code
     }
 
-    /// The task that this name means, in whatever spelling.
+    /// The task that this name means, in any spelling.
     pub(crate) fn task(&self, name: &str) -> Option<&Arc<CatalogTask>> {
         find_task(&self.tasks, name).map(|(_, task)| task)
     }
 }
 
-/// A task's settings: its own in the manifest, under one of its names, or else the module's.
+/// A task's settings: its own from the manifest, under either of its names, or else the module's.
 fn profile(names: [&str; 2], manifest: &Manifest) -> TaskProfile {
     let mut own = names
         .iter()
@@ -119,7 +119,7 @@ impl CatalogTask {
         }
     }
 
-    /// What the sandbox runs, its code loaded if it has to be.
+    /// What the sandbox runs. The code is loaded first if necessary.
     async fn code(&self) -> Result<Arc<Task>, ModuleError> {
         let code = &self.version.code;
         let module = match code.get() {
@@ -135,7 +135,7 @@ impl CatalogTask {
             })
     }
 
-    /// This worker can't have the task's code. Another may, so the policy's retries go on.
+    /// This worker can't have the task's code. Another may, so the policy's retries continue.
     fn refused(&self, reason: &ModuleError) -> Outcome {
         Outcome::Failed(Failure {
             name: "ModuleRefused".into(),

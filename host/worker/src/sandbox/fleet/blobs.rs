@@ -1,7 +1,6 @@
-//! The bytes of modules by their digest: from this machine's folder, or from the registry.
+//! The bytes of modules by their digest: from a folder on this machine, or from the registry.
 //!
-//! What is given out has the digest that was asked for, wherever it came from. Must not know what the
-//! bytes mean.
+//! What is returned has the digest that was asked for, wherever it came from. Must not know what the bytes mean.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,14 +18,14 @@ pub(crate) struct Blobs {
 }
 
 impl Blobs {
-    /// Bytes from a registry, kept in the folder, which may take `most` bytes. One that can't be used is named, and done
-    /// without.
+    /// Bytes from a registry, kept in the folder, which may grow to `most` bytes. A folder that can't be used is named
+    /// in the log, and not used.
     pub(crate) fn new(registry: Arc<dyn Registry>, folder: Option<&Path>, most: u64) -> Self {
         let open = |folder: &Path| {
             let opened = PrivateFolder::open(folder, most).inspect_err(|error| {
                 tracing::warn!(
                     folder = %folder.display(), %error,
-                    "can't use the folder in cache_dir for fetched modules: they are fetched whenever they are loaded",
+                    "can't use the folder in cache_dir for fetched modules: they are fetched each time they are loaded",
                 );
             });
             opened.ok().map(Arc::new)
@@ -61,7 +60,7 @@ impl Blobs {
     }
 }
 
-/// A digest becomes a file's name, so it must be nothing else.
+/// A digest becomes a file name, so it must be nothing else.
 fn is_digest(text: &str) -> bool {
     text.len() == 64
         && text
@@ -86,7 +85,7 @@ async fn kept(folder: Arc<PrivateFolder>, name: String, wanted: String) -> Optio
             Ok(()) => Some(bytes),
             Err(_) => {
                 let file = folder.path(&name);
-                tracing::warn!(file = %file.display(), "ignored a kept module that is not what was written");
+                tracing::warn!(file = %file.display(), "ignored a kept module that has changed since it was written");
                 None
             }
         }

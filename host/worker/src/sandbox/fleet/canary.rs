@@ -1,4 +1,4 @@
-//! Adds up in the registry how attempts on a canary and beside it end, and does what follows.
+//! Adds up in the registry how attempts on canaries and beside them end, and acts on the counts.
 //!
 //! Must not judge: [`chicory_queue::judge`] does.
 
@@ -8,7 +8,7 @@ use chicory_signature::with_causes;
 use super::Fleet;
 
 impl Fleet {
-    /// Tells the registry of ends beside canaries, and ends or promotes those that have been long enough.
+    /// Reports outcomes beside canaries to the registry, and ends or promotes the canaries whose time has come.
     pub(crate) async fn judge_canaries(&mut self) {
         let on_trial = self.open.values().filter(|record| record.canary.is_some());
         for record in on_trial.cloned().collect::<Vec<_>>() {
@@ -33,7 +33,7 @@ impl Fleet {
             Ok(counts) => counts,
             Err(error) => {
                 counters.put_back(added);
-                tracing::debug!(error = %with_causes(&error), "the canary's counts can't be told");
+                tracing::debug!(error = %with_causes(&error), "the canary's counts can't be reported");
                 return;
             }
         };
@@ -58,7 +58,7 @@ impl Fleet {
             digest: canary.digest,
             detail,
         };
-        // Where another worker was first, the next look brings what it did.
+        // If another worker was first, the next look shows what it did.
         self.settle_record(&next, &entry).await;
     }
 }

@@ -1,6 +1,6 @@
 //! A worker's part in roll-outs: prepares what is rolled out, switches to it, and reports both.
 //!
-//! Must not hold up tasks: code is fetched and compiled beside them.
+//! Must not hold up tasks: code is fetched and compiled in parallel with them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use super::Fleet;
 use crate::backoff::Backoff;
 use crate::sandbox::catalog::{Code, CodeCache};
 
-/// Between two looks without a wake-up.
+/// The time between two looks without a wake-up.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// The same while a canary serves: its failures are told as quickly.
+/// The same while a canary serves, so its failures are reported quickly.
 const LOOK_AT_CANARY: Duration = Duration::from_millis(500);
 
 async fn warm(cold: Vec<Arc<Code>>, cache: Arc<CodeCache>) {
@@ -32,12 +32,12 @@ async fn warm(cold: Vec<Arc<Code>>, cache: Arc<CodeCache>) {
 }
 
 impl Fleet {
-    /// Loads what is served, as far as there is room, so that first calls needn't. Ends when the handle is dropped.
+    /// Loads what is served, as far as there is room, so first calls needn't. Ends when the handle is dropped.
     pub(crate) fn warm_up(&self) -> AbortOnDropHandle<()> {
         AbortOnDropHandle::new(tokio::spawn(warm(self.cold(), Arc::clone(&self.cache))))
     }
 
-    /// Wake-ups of the registry, where it can give some.
+    /// Wake-ups from the registry, if it can send any.
     pub(crate) async fn watch(&self) -> Option<mpsc::Receiver<()>> {
         self.registry.watch_as(&self.worker_id).await.ok()
     }
@@ -60,21 +60,21 @@ impl Fleet {
             }
         };
         match tokio::time::timeout(pause, woken).await {
-            // What has gathered is answered by one look.
+            // One look answers all that has gathered.
             Ok(true) => while wakes.as_mut().is_some_and(|wakes| wakes.try_recv().is_ok()) {},
             Ok(false) => *wakes = None,
             Err(_) => {}
         }
     }
 
-    /// Brings a version's code beside the tasks, and tells how it went.
+    /// Fetches a version's code in parallel with the tasks, and reports how it went.
     pub(super) fn prepare(&mut self, record: &ModuleRecord, rollout: &Rollout) {
         if rollout.expires_at <= self.clock.now() || !self.begun.insert(rollout.id.clone()) {
             return;
         }
         let code = if self.is_local(&record.name) {
             Err(format!(
-                "it serves the module {:?} from its own folder; remove it there to take it from the registry",
+                "it serves the module {:?} from its own folder; remove it there to use the one from the registry",
                 record.name
             ))
         } else if let Some(conflict) = self.catalog.conflict(record) {
@@ -128,7 +128,7 @@ impl Fleet {
         }
     }
 
-    /// Ends roll-outs whose author has gone, as he would have.
+    /// Ends roll-outs whose author has gone, in the way the author would have.
     pub(crate) async fn end_expired(&mut self) {
         let now = self.clock.now();
         let expired: Vec<_> = self
@@ -144,13 +144,13 @@ impl Fleet {
                 action: if active { "activate" } else { "abort" }.into(),
                 module: next.name.clone(),
                 digest: rollout.digest,
-                detail: format!("whoever began it ({}) did not end it in time", rollout.by),
+                detail: format!("its author ({}) did not end it in time", rollout.by),
             };
             self.settle_record(&next, &entry).await;
         }
     }
 
-    /// Stores what follows from a record; where somebody else was first, the next look brings what he did.
+    /// Stores what follows from a record. If someone else was first, the next look shows what they did.
     pub(super) async fn settle_record(&mut self, next: &ModuleRecord, entry: &AuditEntry) {
         match self.registry.replace(next, entry).await {
             Ok(Some(_)) => {
@@ -161,13 +161,13 @@ impl Fleet {
                 self.open.remove(&next.name);
             }
             Err(error) => {
-                tracing::debug!(error = %with_causes(&error), "the registry can't be written; tried again");
+                tracing::debug!(error = %with_causes(&error), "the registry can't be written; trying again");
             }
         }
     }
 }
 
-/// Tells of a roll-out for as long as anybody may wait for it.
+/// Reports on a roll-out for as long as anyone may wait for the report.
 async fn report_until_told(registry: &dyn Registry, rollout: &str, report: &WorkerReport) {
     let mut backoff = Backoff::new();
     for _ in 0..TRIES {
@@ -178,5 +178,5 @@ async fn report_until_told(registry: &dyn Registry, rollout: &str, report: &Work
     }
 }
 
-/// About a minute, at the longest wait between two.
+/// About a minute, at the longest pause between two tries.
 const TRIES: usize = 40;

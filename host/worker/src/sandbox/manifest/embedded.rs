@@ -1,7 +1,7 @@
-//! The manifest inside a module: its custom section `chicory-manifest`, written by whatever built it.
+//! The manifest inside a module: its custom section `chicory-manifest`, written by the tool that built it.
 //!
-//! JSON objects, one a line, each laid over those before it. Must not know files, nor let a module
-//! give itself a name or a grant.
+//! JSON objects, one per line, each laid over those before it. Must not know files, nor let a module give itself a name
+//! or a grant.
 
 use chicory_signature::canonical;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// The custom section's name.
 pub(crate) const SECTION: &str = "chicory-manifest";
 
-/// The most bytes that a module may say about itself.
+/// The maximum number of bytes that a module may say about itself.
 const MAX_BYTES: usize = 1 << 20;
 
 /// The keys that a module may set.
@@ -23,19 +23,20 @@ const KEYS: [&str; 7] = [
     "tasks",
 ];
 
-/// What the module says about itself in its sections, all of their lines in one. The error is a sentence that
-/// names the line and the key.
+/// What the module says about itself in its sections, with all their lines merged. The error is a sentence that names
+/// the line and the key.
 pub(crate) fn read(bytes: &[u8]) -> Result<Map<String, Value>, String> {
     if bytes.len() > MAX_BYTES {
         return Err(format!(
-            "it has {} bytes, and up to {MAX_BYTES} are allowed",
+            "it has {} bytes, but at most {MAX_BYTES} are allowed",
             bytes.len()
         ));
     }
     let mut whole = Map::new();
     for object in serde_json::Deserializer::from_slice(bytes).into_iter::<Map<String, Value>>() {
-        let object = object
-            .map_err(|error| format!("it must be JSON objects, one a line, and is not: {error}"))?;
+        let object = object.map_err(|error| {
+            format!("it must be JSON objects, one per line, but is not: {error}")
+        })?;
         check_keys(&object)?;
         lay_over(&mut whole, object);
     }
@@ -47,14 +48,14 @@ fn check_keys(object: &Map<String, Value>) -> Result<(), String> {
         return Ok(());
     };
     Err(match key.as_str() {
-        "grants" => "a module can't grant itself anything: remove `grants` from it, and write [grants] into the manifest beside the module".into(),
-        "name" => "a module can't name itself: remove `name` from it, and write it into the manifest beside the module".into(),
+        "grants" => "a module can't grant itself anything: remove `grants` from it, and put [grants] into the manifest beside the module".into(),
+        "name" => "a module can't name itself: remove `name` from it, and put it into the manifest beside the module".into(),
         _ => format!("unknown key `{key}`; allowed are {}", KEYS.join(", ")),
     })
 }
 
-/// Lays a manifest over another, key by key: tables are merged, anything else is replaced. Tasks are
-/// the same in all spellings.
+/// Lays a manifest over another, key by key: tables are merged, anything else is replaced. Tasks are the same in all
+/// spellings.
 pub(crate) fn lay_over(below: &mut Map<String, Value>, mut above: Map<String, Value>) {
     for layer in [&mut *below, &mut above] {
         if let Some(Value::Object(tasks)) = layer.get_mut("tasks") {
@@ -124,7 +125,7 @@ mod tests {
         );
         for broken in ["{\"retry\": }", "[1]", "retry = 1", "{\"retry\""] {
             let error = section(broken).unwrap_err();
-            assert!(error.contains("JSON objects, one a line"), "{error}");
+            assert!(error.contains("JSON objects, one per line"), "{error}");
         }
     }
 }

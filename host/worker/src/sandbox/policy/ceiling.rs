@@ -53,7 +53,7 @@ pub(super) const DEFAULTS: [(&str, &str); 16] = [
     ("write_bytes", "1GiB"),
 ];
 
-/// A value that is no ceiling.
+/// A value that is not a ceiling.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{key} = {value:?} is not allowed; give {allowed}")]
 pub struct BadCeiling {
@@ -65,7 +65,7 @@ pub struct BadCeiling {
     pub allowed: String,
 }
 
-/// The most of everything; what has no key is not limited.
+/// The ceilings by key; what has no key is not limited.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Ceiling(BTreeMap<&'static str, Set>);
 
@@ -83,17 +83,17 @@ impl PartialEq for Set {
     }
 }
 
-/// The most of something.
+/// The most of something that is allowed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Most {
     /// Whether it may be granted at all.
     Switch(bool),
     Hosts(Vec<Hosts>),
-    /// Folders, and whatever is below them.
+    /// Folders, and everything below them.
     Folders(Vec<PathBuf>),
     /// Names, or `*`.
     Names(Vec<String>),
-    /// A limit's greatest value; none for no ceiling.
+    /// A limit's highest value; `None` means no ceiling.
     Limit(Option<f64>),
 }
 
@@ -122,7 +122,7 @@ impl Ceiling {
         self.0.get(key)
     }
 
-    /// The values of another ceiling in place of these, where it has any.
+    /// Replaces these values with those of another ceiling, where it has any.
     pub(super) fn lay_over(&mut self, other: &Ceiling, place: &str) {
         for (key, set) in &other.0 {
             let place = place.to_owned();
@@ -180,7 +180,7 @@ impl fmt::Display for Set {
     }
 }
 
-/// A key's value. The error says what is allowed.
+/// Reads a key's value. The error says what is allowed.
 fn read(key: &str, text: &str) -> Result<Most, String> {
     if let Some(limit) = Limit::named(key) {
         return read_limit(limit.bounded.range, text).map(Most::Limit);
@@ -192,7 +192,7 @@ fn read(key: &str, text: &str) -> Result<Most, String> {
     match key {
         "http" => {
             let hosts: Option<_> = items().map(hosts).collect();
-            let allowed = "hosts as in a manifest, * for all public ones, private for addresses of the own network";
+            let allowed = "hosts as in a manifest, * for all public ones, private for addresses of this machine's network";
             hosts.map(Most::Hosts).ok_or_else(|| allowed.to_owned())
         }
         "dirs" | "writable_dirs" => {

@@ -1,4 +1,4 @@
-//! What a ceiling takes away, as an operator and a deployer read it.
+//! What a ceiling takes away, in words for an operator and a deployer.
 //!
 //! Must not know how ceilings are compared.
 
@@ -6,10 +6,10 @@ use std::fmt;
 
 use chicory_signature::printable_up_to;
 
-/// Bytes of a module's own text in an error.
+/// Maximum number of bytes of a module's own text in an error.
 const SHOWN: usize = 256;
 
-/// What a manifest asks for above a ceiling.
+/// Something that a manifest asks for above a ceiling.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Excess {
     /// What it is: `[grants] http`, `[tasks.add.limits] timeout`.
@@ -22,12 +22,12 @@ pub struct Excess {
     pub place: String,
 }
 
-/// What a module would have by default, and does not get.
+/// Something that a module would have by default, but is not given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cut {
     /// What it is: `[limits] timeout`.
     pub what: String,
-    /// What is in force in its place.
+    /// What is in force instead.
     pub to: String,
     /// Where the ceiling is set: `[policy] timeout`.
     pub place: String,

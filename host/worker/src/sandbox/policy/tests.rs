@@ -1,4 +1,4 @@
-//! Case M8: each grant and each limit, by table: not asked for, within the ceiling, above it.
+//! Case M8: each grant and each limit in a table: not asked for, within the ceiling, above it.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ fn asked(settings: Value) -> ModuleSettings {
     serde_json::from_value(settings).unwrap()
 }
 
-/// A policy for all modules with this over the defaults.
+/// A policy for all modules, with these keys over the defaults.
 fn policy(keys: &[(&str, &str)]) -> Policy {
     let mut rules = Policy::default().rules;
     for (key, text) in keys {
@@ -25,7 +25,7 @@ fn weigh(policy: &Policy, settings: Value) -> (Allowed, Vec<Excess>) {
     policy.weigh("m", Standing::Unsigned, &asked(settings))
 }
 
-/// What is asked for above the ceiling is refused by name, and what is within is given as it is.
+/// What is asked for above the ceiling is refused by name; what is within it is given unchanged.
 fn check(policy: &Policy, within: Value, above: Value, what: &str, place: &str) {
     let given = asked(within.clone());
     let (allowed, excesses) = weigh(policy, within);
@@ -70,7 +70,7 @@ fn each_limit_without_a_word_within_and_above() {
             let what = format!("{what} {key}");
             check(&policy, settings(ceiling), settings(most), &what, &place);
         }
-        // Without a word, the default, but no more than the ceiling.
+        // If nothing is said, the default, but no more than the ceiling.
         let (allowed, excesses) = weigh(&policy, json!({}));
         assert!(excesses.is_empty());
         let default = limit.of(&Limits::defaults());
@@ -81,7 +81,7 @@ fn each_limit_without_a_word_within_and_above() {
             assert_eq!(in_force, Some(ceiling), "{key}");
             assert!(allowed.cuts.iter().any(|cut| cut.place == place), "{key}");
         }
-        // Nothing is limited that has no ceiling.
+        // What has no ceiling is not limited.
         let settings = asked(json!({"limits": {key: value(most)}}));
         let open = Policy::open()
             .apply("m", Standing::Unsigned, &settings)

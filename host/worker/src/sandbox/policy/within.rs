@@ -10,7 +10,7 @@ use super::Allowed;
 use super::ceiling::{Ceiling, Most, Set};
 use super::excess::{Cut, Excess};
 
-/// Cuts what is allowed to the ceiling, and says what was asked for above it.
+/// Cuts what is allowed to the ceiling, and returns what was asked for above it.
 pub(super) fn apply(ceiling: &Ceiling, allowed: &mut Allowed) -> Vec<Excess> {
     let mut excesses = Vec::new();
     switches(ceiling, allowed, &mut excesses);
@@ -41,7 +41,7 @@ fn switches(ceiling: &Ceiling, allowed: &mut Allowed, excesses: &mut Vec<Excess>
         excesses.push(excess("[grants] env", &names.join(", "), set, "env"));
         grants.env.clear();
     }
-    // These are granted by default, so asking for them can't be told from not saying anything.
+    // These are granted by default, so asking for them can't be told from saying nothing.
     for (key, granted) in [
         ("clocks", &mut grants.clocks),
         ("random", &mut grants.random),
@@ -63,7 +63,7 @@ fn hosts(ceiling: &Ceiling, allowed: &mut Allowed, excesses: &mut Vec<Excess>) {
         return;
     };
     allowed.settings.grants.http.retain(|text| {
-        // What is no host is refused by name when it is loaded.
+        // What is not a host is refused by name when the module is loaded.
         let within = HostGrant::parse(text)
             .map_or(true, |asked| most.iter().any(|hosts| hosts.allow(&asked)));
         if !within {
@@ -100,7 +100,7 @@ fn folders(ceiling: &Ceiling, allowed: &mut Allowed, excesses: &mut Vec<Excess>)
                 (may_read, "dirs")
             };
             if within {
-                // The place that was checked is the place that is opened, whatever a link says later.
+                // The path that was checked is the path that is opened, whatever a link points to later.
                 if readable.is_some() || writable.is_some() {
                     dir.host = path;
                 }
@@ -113,7 +113,7 @@ fn folders(ceiling: &Ceiling, allowed: &mut Allowed, excesses: &mut Vec<Excess>)
         });
 }
 
-/// A path without links; as it is, where it is not there.
+/// A path without links; unchanged if it does not exist.
 fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
@@ -157,7 +157,7 @@ fn limits(ceiling: &Ceiling, allowed: &mut Allowed, excesses: &mut Vec<Excess>) 
                 limit.set(own, most);
             }
         }
-        // Without a word about it, a module has the default, or no limit.
+        // If nothing is said about it, a module has the default, or no limit.
         let by_default = limit.of(&settings.limits).is_none();
         if by_default && limit.of(&defaults).is_none_or(|default| default > most) {
             limit.set(&mut settings.limits, most);

@@ -30,7 +30,7 @@ struct Call {
 struct History {
     started: BTreeMap<usize, u64>,
     ended: BTreeMap<usize, u64>,
-    /// The longest that any call waited for a turn.
+    /// The longest time that any call waited for a turn.
     longest_wait: u64,
 }
 
@@ -40,9 +40,9 @@ struct Simulation {
     calls: Vec<Call>,
     accounts: Vec<Account>,
     turns: Turns<usize>,
-    /// Since when each call waits for a turn.
+    /// When each call began to wait for a turn.
     since: Vec<u64>,
-    /// Calls that arrive or go on at a later time, with the level.
+    /// Calls that arrive or continue later, each with its level.
     later: Vec<(u64, Level, usize)>,
     history: History,
 }
@@ -71,9 +71,10 @@ impl Simulation {
         }
     }
 
-    /// Runs all calls to their ends on `threads` threads of each kind, a turn at a time, as if each had a processor.
+    /// Runs all calls to completion on `threads` threads of each kind, one turn at a time, as if each had its own
+    /// processor.
     fn run(mut self, threads: usize) -> History {
-        // When each is free again, and whether it is at work until then.
+        // When each becomes free, and whether it is at work until then.
         let mut seats = vec![(0, false); 2 * threads];
         while self.history.ended.len() < self.calls.len() {
             let seat = (0..seats.len()).min_by_key(|&seat| seats[seat].0).unwrap();
@@ -107,7 +108,7 @@ impl Simulation {
         }
     }
 
-    /// Gives a call its turn, and answers when it is over.
+    /// Gives a call its turn, and returns when it is over.
     fn turn(&mut self, call: usize, now: u64) -> u64 {
         let history = &mut self.history;
         history.longest_wait = history.longest_wait.max(now - self.since[call]);
@@ -146,8 +147,8 @@ fn short(arrives: u64, computes: u64) -> Call {
     }
 }
 
-/// Case M10: short calls don't wait for long ones, not even for their turns. Four short calls beside 30 that compute for a
-/// second each, on two threads of each kind.
+/// Case M10: short calls don't wait for long ones, not even for their turns. Four short calls beside 30 that compute
+/// for a second each, on two threads of each kind.
 #[test]
 fn short_calls_wait_for_no_turn_of_a_long_one() {
     let mut calls = vec![call(0, 1_000_000); 30];
@@ -161,7 +162,7 @@ fn short_calls_wait_for_no_turn_of_a_long_one() {
     }
 }
 
-/// Where a task's length is not known yet, its calls start before long ones go on.
+/// If a task's length is not known yet, its calls start before long ones continue.
 #[test]
 fn new_calls_start_before_long_ones_resume() {
     let mut calls = vec![call(0, 1_000_000); 30];
@@ -175,7 +176,7 @@ fn new_calls_start_before_long_ones_resume() {
     }
 }
 
-/// Short calls that never stop coming leave the long ones their share.
+/// An endless stream of short calls leaves the long ones their share.
 #[test]
 fn long_calls_keep_their_share_beside_a_stream_of_short_ones() {
     let mut calls = vec![call(0, 50_000); 3];
@@ -188,7 +189,7 @@ fn long_calls_keep_their_share_beside_a_stream_of_short_ones() {
     assert!(last >= SLICE * LOWER_SHARE * (turns - 20), "{last}");
 }
 
-/// What waits mostly stays on the first level; what computes sinks.
+/// A call that mostly waits stays on the first level; one that computes sinks.
 #[test]
 fn waiting_forgives_computing() {
     let mut now = Instant::now();
@@ -208,8 +209,8 @@ fn waiting_forgives_computing() {
 }
 
 proptest! {
-    /// Nothing starves: whatever arrives, each call has its next turn after at most as many turns of the share as there
-    /// are calls.
+    /// Nothing starves: whatever arrives, each call gets its next turn after at most as many turns of the share as
+    /// there are calls.
     #[test]
     fn nothing_starves(
         threads in 1..5_usize,
@@ -231,7 +232,7 @@ proptest! {
         at in 0..200_000_u64,
     ) {
         let mut calls = vec![call(0, 300_000); long];
-        // All long ones have begun by then.
+        // All long ones have started by then.
         calls.extend(vec![short(at + 4000 * long as u64, 100); quick]);
         let history = simulate(threads, &calls);
         for (number, new) in calls.iter().enumerate().skip(long) {
