@@ -71,6 +71,14 @@ pub enum BrokerError {
         /// How many did.
         confirmed: u32,
     },
+    /// What was enqueued went to a master while another was being chosen: the new one may not have it. Only with `wait_replicas`.
+    #[error(
+        "the broker at {place} took the messages while Sentinels were choosing another master, or too few Sentinels answer: they may be lost, and are doubled if they are enqueued again under other ids (wait_replicas)"
+    )]
+    Replaced {
+        /// Where it is, without secrets.
+        place: String,
+    },
     /// What is stored can't be understood.
     #[error("{what} can't be read")]
     Unreadable {

@@ -82,6 +82,47 @@ async fn a_planned_failover_is_followed_within_a_second() {
     assert_eq!(answers, [Settled::Applied]);
 }
 
+/// A replica that is not promoted confirms what the old master takes until it is told to follow the new one; 346 to 1,313 of
+/// 10,000 messages that were acknowledged went with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_acknowledged_during_a_planned_failover_is_on_the_new_master() {
+    let sentinels = RedisSentinels::start();
+    let BrokerConfig::Redis(mut redis, results) = sentinels.config() else {
+        unreachable!("Sentinels are of Redis");
+    };
+    redis.wait_replicas = 1;
+    let producer = Queue::open(&BrokerConfig::Redis(redis, results)).await;
+    let old = sentinels.master();
+    sentinels.fail_over();
+    let begun = Instant::now();
+    let mut acknowledged = Vec::new();
+    let mut after = 0;
+    // Some more on the new one, so that the enqueues of the whole failover are looked at.
+    for number in 0.. {
+        assert!(begun.elapsed() < chicory_testing::PATIENCE, "no failover");
+        let id = format!("m{number}");
+        let answer = producer.try_enqueue(&[message(&id)]).await;
+        if answer.is_ok() {
+            acknowledged.push(id);
+            after += usize::from(sentinels.master() != old);
+        }
+        if after == 10 {
+            break;
+        }
+    }
+    let new = sentinels.master();
+    let new = sentinels.servers.iter().find(|one| one.port() == new);
+    let entries: Vec<(String, Vec<String>)> =
+        new.expect("one of the servers")
+            .query(&["XRANGE", "chicory:stream:default", "-", "+"]);
+    let there: std::collections::HashSet<&String> =
+        entries.iter().flat_map(|(_, fields)| fields).collect();
+    let lost: Vec<_> = (acknowledged.iter())
+        .filter(|id| !there.contains(id))
+        .collect();
+    assert!(lost.is_empty(), "{lost:?} of {}", acknowledged.len());
+}
+
 fn waiting_for(replicas: u32, server: &RedisServer) -> BrokerConfig {
     let mut redis = server.redis_config();
     redis.wait_replicas = replicas;

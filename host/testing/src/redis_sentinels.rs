@@ -11,6 +11,8 @@ use tempfile::TempDir;
 
 use crate::{RedisServer, ServerProcess, until};
 
+/// A new master sends its data as soon as a replica asks. By default it waits for 5 seconds whether others do.
+const AT_ONCE: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
 /// The master's name.
 const NAME: &str = "mymaster";
 
@@ -32,15 +34,12 @@ impl RedisSentinels {
 
     /// The same with Sentinels that want this password.
     pub fn start_with(password: Option<&str>) -> Self {
-        let master = RedisServer::start();
+        let master = RedisServer::start_with(&AT_ONCE);
         let port = master.port().to_string();
         let mut servers = vec![master];
         for _ in 0..2 {
-            servers.push(RedisServer::start_with(&[
-                "--replicaof",
-                "127.0.0.1",
-                &port,
-            ]));
+            let arguments = [&AT_ONCE[..], &["--replicaof", "127.0.0.1", &port]].concat();
+            servers.push(RedisServer::start_with(&arguments));
         }
         for replica in &servers[1..] {
             until("a replica in step", || {

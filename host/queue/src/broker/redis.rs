@@ -41,6 +41,7 @@ mod script;
 #[cfg(test)]
 mod secrets;
 mod sentinel;
+mod sentinels;
 mod server;
 mod settle;
 mod shared;
@@ -69,7 +70,7 @@ use self::names::Noted;
 use self::readers::Readers;
 use self::reclaims::Reclaims;
 use self::registry::RedisRegistry;
-use self::replicas::Replicas;
+use self::replicas::{Replicas, Written};
 use self::results::RedisResults;
 use self::server::Server;
 use self::usual_size::UsualSize;
@@ -168,8 +169,8 @@ pub(super) async fn connect(
 
 impl RedisBroker {
     /// Logs that a settlement has reached too few replicas. It stands: at worst, its task runs again after a failover.
-    fn note_replicas(&self, confirmed: &redis::Value) {
-        match self.replicas.missing(confirmed) {
+    fn note_replicas(&self, written: &Written) {
+        match self.replicas.missing(written) {
             None => self.lasting.over(FEW_REPLICAS, || {
                 tracing::info!("enough replicas for wait_replicas confirm settlements again");
             }),

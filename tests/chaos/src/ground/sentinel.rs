@@ -16,6 +16,8 @@ pub(super) const FAULTS: &[Fault] = &[
     Fault::ReplicaKilled,
 ];
 
+/// A new master sends its data as soon as a replica asks. By default it waits for 5 seconds whether others do.
+const AT_ONCE: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
 /// The master's name.
 const NAME: &str = "chaos";
 
@@ -29,11 +31,14 @@ pub(super) struct Sentinel {
 
 impl Sentinel {
     pub(super) fn start() -> Self {
-        let master = Server::start(&[], false);
+        let master = Server::start(&AT_ONCE, false);
         let port = master.port();
         let address = format!("127.0.0.1 {port}");
         let mut nodes = vec![master];
-        nodes.extend((0..2).map(|_| Server::start(&["--replicaof", &address], false)));
+        nodes.extend((0..2).map(|_| {
+            let arguments = [&AT_ONCE[..], &["--replicaof", &address]].concat();
+            Server::start(&arguments, false)
+        }));
         until("two replicas", || nodes[0].replicas() == 2);
         let sentinels: Vec<_> = (0..3)
             .map(|_| RedisServer::start_sentinel(NAME, port))

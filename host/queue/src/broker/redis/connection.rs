@@ -58,9 +58,18 @@ impl Connection {
     }
 
     async fn send(&self, request: Request<'_>) -> RedisResult<Value> {
+        Ok(self.send_to_master(request).await?.0)
+    }
+
+    /// Sends a request. Returns the answer, and how many times the Sentinels had named another master by
+    /// the time the connection was opened.
+    async fn send_to_master(&self, request: Request<'_>) -> RedisResult<(Value, u64)> {
         match &self.way {
-            Way::One(shared) => shared.send(request).await.map_err(|failure| failure.error),
-            Way::Cluster(cluster) => cluster.send(request).await,
+            Way::One(shared) => {
+                let answer = shared.send_to_master(request).await;
+                answer.map_err(|failure| failure.error)
+            }
+            Way::Cluster(cluster) => Ok((cluster.send(request).await?, 0)),
         }
     }
 
@@ -76,19 +85,15 @@ impl Connection {
             .map_err(|error| self.server.broker_error(&error))
     }
 
-    /// Sends several commands at once and returns the last answer. A transaction includes its MULTI and EXEC.
-    pub(super) async fn commit(&self, commands: &Pipeline) -> Result<Value, BrokerError> {
-        let answers = self.send_all(commands).await;
-        let mut answers = answers.map_err(|error| self.server.broker_error(&error))?;
-        Ok(answers.pop().unwrap_or(Value::Nil))
-    }
-
-    /// Sends several commands at once and returns all answers, or the first error.
-    pub(super) async fn send_all(&self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
-        match self.send(Request::Several(commands)).await? {
-            Value::Array(answers) => Ok(answers),
-            other => Ok(vec![other]),
-        }
+    /// Sends several commands at once. Returns all answers or the first error, and how many times the Sentinels had named
+    /// another master by the time the connection was opened.
+    pub(super) async fn send_all(&self, commands: &Pipeline) -> RedisResult<(Vec<Value>, u64)> {
+        let (answer, switches) = self.send_to_master(Request::Several(commands)).await?;
+        let answers = match answer {
+            Value::Array(answers) => answers,
+            other => vec![other],
+        };
+        Ok((answers, switches))
     }
 
     /// Runs a script by a command from [`Script::command`], and sends the script's code if the server has lost it.

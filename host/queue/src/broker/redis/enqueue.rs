@@ -28,10 +28,15 @@ pub(super) async fn enqueue(
     let is_plain = |message: &TaskMessage| message.eta.is_none() && message.delay.is_none();
     if broker.max_stream_length.is_none() && messages.iter().all(is_plain) {
         let stream = broker.keys.stream(queue);
-        let answer = (broker.connection)
-            .commit(&transaction(&stream, messages, broker.replicas))
+        let transaction = transaction(&stream, messages, broker.replicas);
+        let written = broker
+            .replicas
+            .write(&broker.connection, &transaction)
             .await?;
-        return broker.replicas.check(broker.connection.server(), &answer);
+        return broker
+            .replicas
+            .check(broker.connection.server(), &written)
+            .await;
     }
     let marked = messages.iter().map(|message| (message, ""));
     add(broker, queue, OnDuplicate::Run, marked).await.map(drop)
@@ -120,7 +125,8 @@ async fn add<'a>(
             broker.connection.server().hints().note(refused == 1);
             broker
                 .replicas
-                .check(broker.connection.server(), &confirmed)?;
+                .check(broker.connection.server(), &confirmed)
+                .await?;
             let places = there
                 .iter()
                 .filter_map(|place| usize::try_from(*place).ok());

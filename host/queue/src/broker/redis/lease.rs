@@ -4,11 +4,11 @@
 //! Must not know settlements.
 
 use futures::future::join_all;
-use redis::{Cmd, Value};
+use redis::Cmd;
 
 use super::RedisBroker;
 use super::entry::EntryId;
-use super::replicas::Replicas;
+use super::replicas::{Replicas, Written};
 use super::script::{ACKNOWLEDGE, EXTEND, Script};
 use crate::{BrokerError, Lease, Settled};
 
@@ -77,8 +77,8 @@ pub(super) async fn acknowledge(
     ask(broker, (&ACKNOWLEDGE, broker.replicas), leases, begin, add).await
 }
 
-/// A script's answer for its entries, and WAIT's answer.
-type Answer = Result<(Vec<i64>, Value), BrokerError>;
+/// A script's answer for its entries, and that of WAIT.
+type Answer = Result<(Vec<i64>, Written), BrokerError>;
 
 /// Runs a script on leases: `begin` starts its command for a queue, and `add` adds a lease.
 async fn ask(

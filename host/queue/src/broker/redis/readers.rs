@@ -124,6 +124,9 @@ impl Readers {
         stream: &str,
     ) -> RedisResult<Reader> {
         let way = broker.connection.way();
+        if let Way::One(server) = way {
+            server.target().decided().await;
+        }
         let (node, server) = match way {
             Way::One(server) => (None, Arc::clone(server)),
             Way::Cluster(cluster) => {

@@ -1,10 +1,12 @@
 //! Waiting until replicas have what was written, where the settings say so.
 //!
-//! Must not know what was written.
+//! A replica's confirmation is not enough: during a failover, the replica that isn't promoted still confirms what the old master
+//! accepts, and discards it when it follows the new one. So the Sentinels are asked afterwards whether the master is still the
+//! master. They mark a failover as begun before they promote a replica. Must not know what was written.
 
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, Pipeline, Value, cmd, from_redis_value};
+use redis::{Cmd, FromRedisValue, Pipeline, RedisError, Value, cmd, from_redis_value};
 
 use super::connection::Connection;
 use super::script::Script;
@@ -16,6 +18,29 @@ use crate::{BrokerError, RedisConfig};
 pub(super) struct Replicas {
     wanted: u32,
     timeout: Duration,
+}
+
+/// What is known of a write.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Written {
+    /// Number of replicas that have confirmed it, if any were asked.
+    confirmed: u32,
+    /// How many times the Sentinels had named another master before.
+    switches: u64,
+}
+
+impl Written {
+    /// `wait` is what WAIT answered.
+    fn new(wait: &Value, switches: u64) -> Self {
+        let confirmed = match wait {
+            Value::Int(count) => u32::try_from(*count).unwrap_or_default(),
+            _ => 0,
+        };
+        Self {
+            confirmed,
+            switches,
+        }
+    }
 }
 
 impl Replicas {
@@ -45,15 +70,30 @@ impl Replicas {
         }
     }
 
-    /// Runs a script and waits. Returns the script's answer and WAIT's.
+    /// Sends a transaction that was written out with what [`Replicas::add_wait`] adds.
+    pub(super) async fn write(
+        self,
+        connection: &Connection,
+        transaction: &Pipeline,
+    ) -> Result<Written, BrokerError> {
+        let sent = connection.send_all(transaction).await;
+        let (answers, switches) = sent.map_err(|error| connection.server().broker_error(&error))?;
+        Ok(Written::new(
+            answers.last().unwrap_or(&Value::Nil),
+            switches,
+        ))
+    }
+
+    /// Runs a script and waits.
     pub(super) async fn call<T: FromRedisValue>(
         self,
         connection: &Connection,
         script: &Script,
         command: &Cmd,
-    ) -> Result<(T, Value), BrokerError> {
+    ) -> Result<(T, Written), BrokerError> {
         if self.wanted == 0 {
-            return Ok((connection.call(script, command).await?, Value::Nil));
+            let answer = connection.call(script, command).await?;
+            return Ok((answer, Written::new(&Value::Nil, 0)));
         }
         let steps = |command: Cmd| {
             let mut steps = Pipeline::with_capacity(2);
@@ -61,36 +101,38 @@ impl Replicas {
             self.add_wait(&mut steps);
             steps
         };
+        let lost = |error: &RedisError| error.code() == Some("NOSCRIPT");
         let mut answers = connection.send_all(&steps(command.clone())).await;
-        if answers
-            .as_ref()
-            .is_err_and(|error| error.code() == Some("NOSCRIPT"))
-        {
+        if answers.as_ref().is_err_and(lost) {
             answers = connection.send_all(&steps(script.with_code(command))).await;
         }
         let said = |error: &_| connection.server().broker_error(error);
-        let mut answers = answers.map_err(|error| said(&error))?;
-        let confirmed = answers.pop().unwrap_or(Value::Nil);
+        let (mut answers, switches) = answers.map_err(|error| said(&error))?;
+        let written = Written::new(&answers.pop().unwrap_or(Value::Nil), switches);
         let answer = answers.pop().unwrap_or(Value::Nil);
         let answer = from_redis_value(answer).map_err(|error| said(&error.into()))?;
-        Ok((answer, confirmed))
+        Ok((answer, written))
     }
 
-    /// Fails if too few replicas have confirmed a write.
-    pub(super) fn check(self, server: &Server, confirmed: &Value) -> Result<(), BrokerError> {
-        match self.missing(confirmed) {
-            None => Ok(()),
-            Some(confirmed) => Err(server.not_replicated(self.wanted, confirmed)),
+    /// Fails if a failover could lose a write: too few replicas have confirmed it, or the server may no longer be the master.
+    pub(super) async fn check(self, server: &Server, written: &Written) -> Result<(), BrokerError> {
+        if let Some(confirmed) = self.missing(written) {
+            return Err(server.not_replicated(self.wanted, confirmed));
+        }
+        if self.outlasts(server, written).await {
+            Ok(())
+        } else {
+            Err(server.replaced())
         }
     }
 
+    /// Whether the server that accepted a write is still the master. Not asked if no replicas are wanted.
+    pub(super) async fn outlasts(self, server: &Server, written: &Written) -> bool {
+        self.wanted == 0 || server.is_still_master(written.switches).await
+    }
+
     /// How many have confirmed a write, if these are too few.
-    pub(super) fn missing(self, confirmed: &Value) -> Option<u32> {
-        let Value::Int(count) = confirmed else {
-            return (self.wanted > 0).then_some(0);
-        };
-        u32::try_from(*count)
-            .ok()
-            .filter(|count| *count < self.wanted)
+    pub(super) fn missing(self, written: &Written) -> Option<u32> {
+        (written.confirmed < self.wanted).then_some(written.confirmed)
     }
 }

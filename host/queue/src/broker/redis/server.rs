@@ -11,7 +11,7 @@ use redis::{ConnectionInfo, ErrorKind, RedisError, RedisResult};
 use super::address::Address;
 use super::fault::broker_error;
 use super::hints::Hints;
-use super::sentinel::Sentinels;
+use super::sentinels::Sentinels;
 use super::target::Target;
 use super::tls::Tls;
 use super::topology::Topology;
@@ -73,6 +73,22 @@ impl Server {
     /// The broker's error for one of the client's.
     pub(super) fn broker_error(&self, error: &RedisError) -> BrokerError {
         broker_error(&self.place, error)
+    }
+
+    /// Whether the master after this number of switches is still the master and no other is being chosen.
+    pub(super) async fn is_still_master(&self, switches: u64) -> bool {
+        match &self.endpoint {
+            Endpoint::One(target) => target.is_still_master(switches).await,
+            // A Cluster's master that hands over lets its successor catch up first.
+            Endpoint::Cluster { .. } => true,
+        }
+    }
+
+    /// The error of a write to a master that was being replaced.
+    pub(super) fn replaced(&self) -> BrokerError {
+        BrokerError::Replaced {
+            place: self.place.clone(),
+        }
     }
 
     /// The error of a write that too few replicas have confirmed.

@@ -31,6 +31,14 @@ pub(super) struct Unsent {
     pub(super) sent: bool,
 }
 
+/// A connection that is open.
+pub(super) struct Opened {
+    link: Link,
+    number: u64,
+    /// The target's count of switches when it was opened.
+    switches: u64,
+}
+
 #[derive(Default)]
 struct State {
     link: Option<Link>,
@@ -68,26 +76,40 @@ impl Shared {
 
     /// Sends a request.
     pub(super) async fn send(&self, request: Request<'_>) -> Result<Value, Unsent> {
+        Ok(self.send_to_master(request).await?.0)
+    }
+
+    /// Sends a request. Returns the answer, and how many times the Sentinels had named another master by
+    /// the time the connection was opened.
+    pub(super) async fn send_to_master(
+        &self,
+        request: Request<'_>,
+    ) -> Result<(Value, u64), Unsent> {
         let opened = self.link().await;
-        let (mut link, opened) = opened.map_err(|error| Unsent { error, sent: false })?;
-        match request.send(&mut link).await {
-            Ok(answer) => Ok(answer),
+        let mut opened = opened.map_err(|error| Unsent { error, sent: false })?;
+        match request.send(&mut opened.link).await {
+            Ok(answer) => Ok((answer, opened.switches)),
             Err(error) => {
-                self.note(&error, opened).await;
+                self.note(&error, opened.number).await;
                 Err(Unsent { error, sent: true })
             }
         }
     }
 
-    /// The connection and its number. After a failed attempt to open one, waits until the next attempt is due.
-    pub(super) async fn link(&self) -> RedisResult<(Link, u64)> {
+    /// The connection. Waits for the end of a failover, and after a failed attempt to open one until the next is due.
+    pub(super) async fn link(&self) -> RedisResult<Opened> {
+        self.target.decided().await;
         let asked = Instant::now();
         let mut state = self.state.lock().await;
         let switches = self.target.switches();
         // A connection that ended while idle is replaced: nothing has been sent on it. So is one to a former master.
         let usable = |link: &&Link| !link.has_ended() && state.switches == switches;
         if let Some(link) = state.link.as_ref().filter(usable) {
-            return Ok((link.clone(), state.opened));
+            return Ok(Opened {
+                link: link.clone(),
+                number: state.opened,
+                switches,
+            });
         }
         let mut delay = FIRST_DELAY;
         if let Some(outage) = &state.outage {
@@ -108,7 +130,11 @@ impl Shared {
                 state.opened += 1;
                 state.switches = switches;
                 state.link = Some(link.clone());
-                Ok((link, state.opened))
+                Ok(Opened {
+                    link,
+                    number: state.opened,
+                    switches,
+                })
             }
             Err(error) => {
                 state.outage = Some(Outage {

@@ -9,7 +9,7 @@ use redis::aio::PubSub;
 use redis::{ConnectionInfo, RedisResult, Value, cmd};
 
 use super::link::Link;
-use super::sentinel::Sentinels;
+use super::sentinels::Sentinels;
 use super::socket::{self, Socket};
 use super::tls::Tls;
 
@@ -64,7 +64,22 @@ impl Target {
         }
     }
 
-    /// Opens a connection whose answers may take up to `response`; `None` means no limit.
+    /// Waits while the Sentinels choose another master, at most a few seconds.
+    pub(super) async fn decided(&self) {
+        if let Place::Master(sentinels) = &self.place {
+            sentinels.decided().await;
+        }
+    }
+
+    /// Whether the master after this number of switches is still the master and no other is being chosen. Asks the Sentinels.
+    pub(super) async fn is_still_master(&self, switches: u64) -> bool {
+        match &self.place {
+            Place::At(_) => true,
+            Place::Master(sentinels) => sentinels.still_name(switches, &self.tls).await,
+        }
+    }
+
+    /// Opens a connection whose answers may take as long as `response`; none for any time.
     pub(super) async fn open(&self, response: Option<Duration>) -> RedisResult<Link> {
         in_time(async {
             let info = self.info().await?;
