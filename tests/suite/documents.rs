@@ -188,7 +188,7 @@ fn sources(folder: &Path) -> String {
 
 /// Each promise of docs/security.md has tests, which are there.
 #[test]
-fn promises_about_security_are_held_by_tests() {
+fn promises_about_security_have_tests() {
     let tests: String = TESTS
         .iter()
         .map(|folder| sources(&root().join(folder)))
@@ -196,18 +196,18 @@ fn promises_about_security_are_held_by_tests() {
     let document = fs::read_to_string(root().join("docs/security.md")).unwrap();
     let mut lines = document.lines();
     let mut promises = 0;
-    while lines.any(|line| line == "| promise | held by |") {
+    while lines.any(|line| line == "| promise | tested by |") {
         for row in lines
             .by_ref()
             .skip(1)
             .take_while(|line| line.starts_with('|'))
         {
-            let held_by = row
+            let tested_by = row
                 .trim_end_matches(" |")
                 .rsplit(" | ")
                 .next()
                 .unwrap_or_default();
-            let names: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+            let names: Vec<&str> = tested_by.split('`').skip(1).step_by(2).collect();
             assert!(!names.is_empty(), "no test: {row}");
             for name in names.into_iter().filter(|name| !name.contains(['.', '/'])) {
                 let function = format!("fn {name}(");

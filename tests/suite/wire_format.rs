@@ -108,11 +108,11 @@ fn every_test_that_the_document_names_is_there() {
         .map(|folder| texts(&root().join(folder)))
         .collect();
     let paragraphs = document.split("\n\n");
-    let held: Vec<_> = paragraphs
-        .filter_map(|text| text.strip_prefix("Held by: "))
+    let tested: Vec<_> = paragraphs
+        .filter_map(|text| text.strip_prefix("Tested by: "))
         .collect();
-    assert!(held.len() >= 4, "{held:?}");
-    for name in held
+    assert!(tested.len() >= 4, "{tested:?}");
+    for name in tested
         .iter()
         .flat_map(|tests| tests.split('`').skip(1).step_by(2))
     {
