@@ -1,4 +1,4 @@
-//! Modules made to keep a compiler busy: each is refused with the reason, and the worker goes on.
+//! Modules made to keep a compiler busy: each is refused with the reason, and the worker continues.
 //!
 //! Must not assert how long anything takes.
 

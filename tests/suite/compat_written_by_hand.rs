@@ -82,7 +82,7 @@ fn a_delayed_entry_by_hand_runs_when_due() {
     );
 }
 
-/// Unreadable entries end as dead letters with a named error; the worker goes on.
+/// Unreadable entries end as dead letters with a named error; the worker continues.
 #[test]
 fn unreadable_entries_are_dead_lettered_by_name() {
     let site = Site::new();

@@ -21,7 +21,7 @@ fn fleet(redis: RedisServer) -> Site {
         .set("CHICORY_WORKER_HEARTBEAT_TTL", "1")
 }
 
-/// A deploy that goes on while the test does.
+/// A deploy that continues while the test does.
 struct Deploying(Child);
 
 impl Deploying {
@@ -76,7 +76,7 @@ fn a_worker_that_is_killed_is_not_waited_for() {
     deploy(&site, "m", &answering(1), &[]).ok();
     dying.signal(Signal::SIGSTOP);
     let mut deploying = Deploying::begin(&site, 2, &[]);
-    until("a roll-out", || !stored(&site)["rollout"].is_null());
+    until("a rollout", || !stored(&site)["rollout"].is_null());
     dying.kill();
     assert_eq!(deploying.ended(), 0);
     assert_eq!(answer(&site), 2);
@@ -186,11 +186,11 @@ fn a_deploy_that_is_killed_leaves_a_rollout_that_expires() {
     deploy(&site, "m", &answering(1), &[]).ok();
     workers[0].signal(Signal::SIGSTOP);
     let deploying = Deploying::begin(&site, 2, &["--timeout", "2s"]);
-    until("a roll-out", || !stored(&site)["rollout"].is_null());
+    until("a rollout", || !stored(&site)["rollout"].is_null());
     let pid = Pid::from_raw(i32::try_from(deploying.0.id()).expect("a process id"));
     kill(pid, Signal::SIGKILL).expect("it is ours to signal");
     workers[0].signal(Signal::SIGCONT);
-    until("the end of the roll-out", || {
+    until("the end of the rollout", || {
         stored(&site)["rollout"].is_null()
     });
     assert_eq!(answer(&site), 1);
@@ -205,7 +205,7 @@ fn a_server_that_restarts_in_the_middle_is_waited_for() {
     deploy(&site, "m", &answering(1), &[]).ok();
     worker.signal(Signal::SIGSTOP);
     let mut deploying = Deploying::begin(&site, 2, &[]);
-    until("a roll-out", || !stored(&site)["rollout"].is_null());
+    until("a rollout", || !stored(&site)["rollout"].is_null());
     site.redis.stop();
     worker.signal(Signal::SIGCONT);
     site.redis.start_again();

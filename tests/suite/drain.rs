@@ -116,7 +116,7 @@ fn an_idle_worker_stops_without_waiting_for_its_block() {
     worker.stop();
 }
 
-/// Whoever read the log may be gone: the worker goes on, and still stops when it is asked to.
+/// Whoever read the log may be gone: the worker continues, and still stops when it is asked to.
 #[test]
 fn a_worker_outlives_the_reader_of_its_log() {
     let site = Site::new();

@@ -141,7 +141,7 @@ fn a_worker_heeds_what_errors_say() {
     );
 }
 
-/// Guests that break leave their worker as it was: the same one goes on with good ones.
+/// Guests that break leave their worker as it was: the same one continues with good ones.
 #[test]
 fn a_worker_survives_all_of_them() {
     let site = Site::new();

@@ -133,7 +133,7 @@ fn results_and_arguments_are_limited() {
     );
 }
 
-/// What a task says is cut at its limit; the task itself goes on.
+/// What a task says is cut at its limit; the task itself continues.
 #[test]
 fn floods_of_output_are_cut() {
     let small = "[limits]\nlog_bytes = \"4KiB\"\noutput_bytes = \"4KiB\"\ntimeout = 0.5\n";

@@ -46,7 +46,7 @@ const GREEDY: &str = r#"(component
   (func (export "take") (canon lift (core func $i "take"))))"#;
 
 /// One memory bound: tasks within their limits that together want more than the process should have. The largest end,
-/// and the worker goes on.
+/// and the worker continues.
 #[test]
 fn tasks_that_together_want_too_much_end_one_by_one() {
     const BOUND: u64 = 600 << 20;

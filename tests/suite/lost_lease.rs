@@ -1,4 +1,4 @@
-//! A task whose lease was lost, or may end soon, is stopped: it does not go on beside its successor.
+//! A task whose lease was lost, or may end soon, is stopped: it does not continue beside its successor.
 //!
 //! Must not look at what becomes of tasks whose worker is gone: kill.rs does.
 
@@ -24,7 +24,7 @@ fn frozen_at(site: &Site, id: &str, first: &WorkerProcess) -> WorkerProcess {
     second
 }
 
-/// Case Q16, at a task that waits: its wait is over by then, but it must not go on.
+/// Case Q16, at a task that waits: its wait is over by then, but it must not continue.
 #[test]
 fn q16_a_task_that_waits_stops_when_its_worker_was_frozen_beyond_its_lease() {
     let site = site(RedisServer::start());

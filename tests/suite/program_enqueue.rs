@@ -38,7 +38,7 @@ fn a_file_with_a_bad_line_is_sent_as_a_whole_or_not_at_all() {
     assert_eq!(length(&site), 3_000);
 }
 
-/// A stream can't be looked at in advance: what was sent is said, with the line to go on from.
+/// A stream can't be looked at in advance: what was sent is said, with the line to continue from.
 #[test]
 fn standard_input_with_a_bad_line_says_what_was_sent() {
     let site = Site::new();

@@ -120,7 +120,7 @@ fn q3_a_process_that_cannot_start_again_is_tried_again_and_the_others_go_on() {
         until("a try that fails", || {
             supervisor.count("a worker can't start with this configuration") > tried
         });
-        assert!(is_alive(left), "the other goes on");
+        assert!(is_alive(left), "the other continues");
         std::fs::remove_file(&settings).unwrap();
         if is_settings {
             assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);

@@ -1,4 +1,4 @@
-//! Records in the registry that can't be read: each is named and put aside, and all others go on.
+//! Records in the registry that can't be read: each is named and put aside, and all others continue.
 //!
 //! Must not know how records are read.
 
@@ -135,7 +135,7 @@ fn m11_one_record_that_cannot_be_read_leaves_all_others_alone() {
     deploy(&site, "third", &answering(3), &[]).ok();
 }
 
-/// Case M11: a worker that has served a module goes on with what it has.
+/// Case M11: a worker that has served a module continues with what it has.
 #[test]
 fn m11_a_worker_keeps_the_version_whose_record_was_spoilt() {
     let site = site();

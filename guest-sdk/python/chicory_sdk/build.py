@@ -93,7 +93,7 @@ def contract() -> Path:
 
 
 def lines(tasks: list[Task]) -> bytes:
-    """The tasks' settings, as JSON objects, one a line."""
+    """The tasks' settings, as JSON objects, one per line."""
     told = [(one.name, metadata(one)) for one in tasks]
     return "".join(
         json.dumps({"tasks": {name: settings}}, ensure_ascii=False) + "\n"

@@ -28,7 +28,7 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 const LINES: usize = 100;
 
 impl Admin {
-    /// Waits until the canary of this roll-out ([`crate::Deployed::rollout`]) has ended.
+    /// Waits until the canary of this rollout ([`crate::Deployed::rollout`]) has ended.
     ///
     /// # Errors
     /// Where the broker can't be reached.

@@ -1,6 +1,6 @@
 //! Deploying a module's new version to all workers that are alive, at once and without a restart.
 //!
-//! Must not know how a roll-out goes ([`chicory_queue::Deployer`]).
+//! Must not know how a rollout goes ([`chicory_queue::Deployer`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,15 +25,15 @@ pub struct RolloutOptions {
     pub timeout: Duration,
     /// Whether the version first serves a share of the messages, and on which terms.
     pub canary: Option<CanaryTerms>,
-    /// Whether to go on although messages that fit the active version may not fit the new one. Those then run on the
+    /// Whether to continue although messages that fit the active version may not fit the new one. Those then run on the
     /// active one.
     pub allow_breaking: bool,
-    /// Stops the roll-out without effect.
+    /// Stops the rollout without effect.
     pub stop: CancellationToken,
 }
 
 impl RolloutOptions {
-    /// A roll-out by this person, with a minute for workers to get ready.
+    /// A rollout by this person, with a minute for workers to get ready.
     pub fn new(by: impl Into<String>) -> Self {
         Self {
             by: by.into(),
@@ -45,7 +45,7 @@ impl RolloutOptions {
     }
 }
 
-/// How a roll-out ended.
+/// How a rollout ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Deployed {
     /// The module.
@@ -56,7 +56,7 @@ pub struct Deployed {
     pub workers: Option<usize>,
     /// What it serves.
     pub state: Served,
-    /// The roll-out's id, by which [`Admin::canary_end`] waits; none where nothing was rolled out.
+    /// The rollout's id, by which [`Admin::canary_end`] waits; none where nothing was rolled out.
     #[serde(skip)]
     pub rollout: Option<String>,
 }
@@ -76,7 +76,7 @@ impl Admin {
     /// `tell` with how far that is. Versions that nothing needs any more are then removed.
     ///
     /// # Errors
-    /// [`AdminError::Refused`] where the roll-out can't begin, [`AdminError::Rollout`] where workers refuse the
+    /// [`AdminError::Refused`] where the rollout can't begin, [`AdminError::Rollout`] where workers refuse the
     /// version or don't answer, [`AdminError::Stopped`], or where the broker can't be reached. In all cases, the
     /// version before still serves.
     pub async fn deploy(

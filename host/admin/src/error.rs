@@ -36,13 +36,13 @@ pub enum AdminError {
         /// The module.
         module: String,
     },
-    /// A roll-out can't begin or go on.
+    /// A rollout can't begin or continue.
     #[error(transparent)]
     Refused(DeployRefused),
-    /// A roll-out was stopped because workers refused the version, or did not answer.
+    /// A rollout was stopped because workers refused the version, or did not answer.
     #[error(transparent)]
     Rollout(RolloutError),
-    /// A roll-out was stopped by its caller.
+    /// A rollout was stopped by its caller.
     #[error("stopped: the previous version stays")]
     Stopped,
     /// The broker could not do its work.

@@ -170,7 +170,7 @@ pub struct ModuleDetail {
     /// Everything that the registry knows.
     #[serde(flatten)]
     pub record: ModuleRecord,
-    /// What workers said about the roll-out that is under way, by worker.
+    /// What workers said about the rollout that is under way, by worker.
     pub reports: Vec<WorkerReport>,
     /// How attempts have ended since the canary began.
     pub canary_counts: Option<CanaryCounts>,
@@ -273,7 +273,7 @@ impl Admin {
         }
     }
 
-    /// One module, with what workers say about its roll-out or canary.
+    /// One module, with what workers say about its rollout or canary.
     ///
     /// # Errors
     /// As for [`Admin::record`].

@@ -1,6 +1,6 @@
 //! Going back to a version that served before, or ending a canary.
 //!
-//! Must not know how a roll-out goes.
+//! Must not know how a rollout goes.
 
 use chicory_queue::{AuditEntry, ModuleRecord, RolloutTarget, Stage};
 use serde::Serialize;

@@ -40,7 +40,7 @@ pub(crate) async fn patiently(config: &BrokerConfig) -> Result<Connected, Broker
     }
 }
 
-/// How often a state that lasts is said.
+/// How often a state that lasts is logged.
 const SAID_EVERY: Duration = Duration::from_mins(1);
 
 /// Short enough for a worker to start soon after its broker.

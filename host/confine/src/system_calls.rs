@@ -1,6 +1,6 @@
 //! System calls: what a seccomp filter takes away.
 //!
-//! What is denied fails with `EPERM`, so that a library that only tries it can go on. Must not know what a process does.
+//! What is denied fails with `EPERM`, so that a library that only tries it can continue. Must not know what a process does.
 
 use std::collections::BTreeMap;
 use std::env::consts::ARCH;

@@ -9,7 +9,7 @@ use crate::{Advice, Failure, Outcome, RetryPolicy, Settlement, TaskMessage, Time
 pub struct DecideContext<'a> {
     /// The task's retry policy; the message's own takes precedence.
     pub policy: &'a RetryPolicy,
-    /// Whether messages that are given up are kept as dead letters.
+    /// Whether messages that are given up on are kept as dead letters.
     pub dead_letters: bool,
     /// Whether it ran on a canary. A failure there counts against the canary: the message runs again at once on
     /// the active version, and no retry is charged.

@@ -113,7 +113,7 @@ impl Delivery {
 /// What to do about a delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Settlement {
-    /// Remove the message: it is done, or was given up without a dead letter.
+    /// Remove the message: it is done, or was given up on without a dead letter.
     Complete,
     /// Replace the delivered message with `message`, due at `at`.
     Retry {
@@ -126,7 +126,7 @@ pub enum Settlement {
     DeadLetter {
         /// `Name: message` of the failure.
         error: String,
-        /// When it was given up.
+        /// When it was given up on.
         failed_at: Timestamp,
     },
     /// Put the message back, ready for another worker; no retry is counted.

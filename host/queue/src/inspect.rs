@@ -35,7 +35,7 @@ impl QueueStats {
     }
 }
 
-/// A message that was given up. Fields are empty (or zero) if unknown.
+/// A message that was given up on. Fields are empty (or zero) if unknown.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DeadLetter {
     /// The dead letter's own id in its queue.

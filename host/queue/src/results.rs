@@ -24,11 +24,11 @@ pub enum TaskState {
     Started,
     /// Done.
     Success,
-    /// Given up.
+    /// Given up on.
     Failure,
     /// Failed, and waiting for a retry.
     Retry,
-    /// Given up and kept as a dead letter; only written by other producers of states.
+    /// Given up on and kept as a dead letter; only written by other producers of states.
     DeadLettered,
 }
 

@@ -176,14 +176,17 @@ async fn a_subscription_outlives_the_server() {
         .expect("subscribe");
     server.start_again();
     // The first one is for looking at what was missed.
-    assert_eq!(wakes.recv().await.expect("it goes on").queue, queue.name);
+    assert_eq!(wakes.recv().await.expect("it continues").queue, queue.name);
     let mut late = message("late");
     late.eta = Some(chicory_queue::Timestamp::now().after(Duration::from_mins(1)));
     // The connection broke with the server; the first request on it may fail.
     while let Err(error) = queue.try_enqueue(std::slice::from_ref(&late)).await {
         assert!(error.is_transient(), "{error}");
     }
-    assert_eq!(Some(wakes.recv().await.expect("it goes on").due), late.eta);
+    assert_eq!(
+        Some(wakes.recv().await.expect("it continues").due),
+        late.eta
+    );
 }
 
 #[tokio::test]

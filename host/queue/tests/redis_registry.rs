@@ -62,7 +62,7 @@ async fn all_is_there_after_a_restart_with_a_log_on_disk() {
     assert!(!registry.note_policy("p", &entry()).await.expect("note"));
     assert_eq!(registry.audit(10).await.expect("audit").len(), 2);
     let next = registry.replace(&mail, &entry()).await.expect("replace");
-    assert_eq!(next, Some(mail.revision + 1), "revisions go on");
+    assert_eq!(next, Some(mail.revision + 1), "revisions continue");
 }
 
 /// An empty server in place of the old one is a change, too.
@@ -78,7 +78,7 @@ async fn a_watch_outlives_the_server() {
     let mut wakes = registry.watch().await.expect("watch");
     server.start_again();
     // The first one is for looking at what was missed.
-    wakes.recv().await.expect("the watch goes on");
+    wakes.recv().await.expect("the watch continues");
     let changes = loop {
         match registry.changed(mail.revision).await {
             Ok(answer) => break answer,
@@ -88,7 +88,7 @@ async fn a_watch_outlives_the_server() {
     assert_eq!((changes.revision, changes.records.len()), (0, 0));
     let stored = registry.replace(&ModuleRecord::new("pdf"), &entry()).await;
     assert_eq!(stored.expect("replace"), Some(1));
-    wakes.recv().await.expect("the watch goes on");
+    wakes.recv().await.expect("the watch continues");
     let changes = registry.changed(mail.revision).await.expect("changed");
     let (revision, records) = (changes.revision, changes.records);
     assert_eq!((revision, records[0].name.as_str()), (1, "pdf"));

@@ -1,7 +1,7 @@
 //! Rolls a version out: begins it, waits until every live worker is ready, switches them all, ends it.
 //!
 //! Drives the transitions of [`super::transition`]; a process that is killed in the middle leaves a
-//! roll-out that expires to one clear end. Must not know what a version is made of.
+//! rollout that expires to one clear end. Must not know what a version is made of.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub enum RolloutTarget {
     RollBack(Option<String>),
 }
 
-/// The progress of a roll-out.
+/// The progress of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
     /// The phase.
@@ -42,7 +42,7 @@ pub struct Stage {
     pub workers: usize,
 }
 
-/// How a roll-out ended well.
+/// How a rollout ended well.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RolledOut {
     /// The module's record as it is now.
@@ -53,7 +53,7 @@ pub struct RolledOut {
     pub workers: usize,
 }
 
-/// Why a roll-out had no effect.
+/// Why a rollout had no effect.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RolloutError {
@@ -61,10 +61,10 @@ pub enum RolloutError {
     #[error(transparent)]
     Refused(#[from] DeployRefused),
     /// Workers can't run it.
-    #[error("the roll-out is stopped, and the previous version stays: {}", reasons(.0))]
+    #[error("the rollout is stopped, and the previous version stays: {}", reasons(.0))]
     WorkersRefused(Vec<(String, String)>),
     /// Workers did not answer.
-    #[error("the roll-out is stopped, and the previous version stays: no answer within {after:?} from {}", workers.join(", "))]
+    #[error("the rollout is stopped, and the previous version stays: no answer within {after:?} from {}", workers.join(", "))]
     NoAnswer {
         /// Who did not.
         workers: Vec<String>,
@@ -150,10 +150,10 @@ impl Deployer {
         outcome
     }
 
-    /// Stops a roll-out without effect, if it is under way.
+    /// Stops a rollout without effect, if it is under way.
     ///
     /// # Errors
-    /// When the registry can't be reached; then the roll-out expires by itself.
+    /// When the registry can't be reached; then the rollout expires by itself.
     pub async fn stop(&self, module: &str, request: &RolloutRequest) -> Result<(), RolloutError> {
         let abort = |record: ModuleRecord| record.abort(&request.id);
         let is_over = |record: &ModuleRecord| ours(record, request).is_none();
@@ -207,7 +207,7 @@ impl Deployer {
     }
 
     /// Makes one transition by compare-and-set. It first checks whether the transition was made by an attempt
-    /// whose answer was lost. An unavailable registry is retried until the roll-out expires.
+    /// whose answer was lost. An unavailable registry is retried until the rollout expires.
     async fn step(
         &self,
         module: &str,
@@ -353,7 +353,7 @@ impl Deployer {
     }
 }
 
-/// The roll-out that was begun by this request.
+/// The rollout that was begun by this request.
 fn ours<'a>(record: &'a ModuleRecord, request: &RolloutRequest) -> Option<&'a Rollout> {
     record
         .rollout

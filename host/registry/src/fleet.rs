@@ -32,7 +32,7 @@ pub trait QueuedMessage {
     fn fits(&self, signature: &Signature) -> bool;
 }
 
-/// What to do with each message, and whether to go on.
+/// What to do with each message, and whether to continue.
 pub type Visit<'a> = dyn FnMut(&dyn QueuedMessage) -> ControlFlow<()> + Send + 'a;
 
 /// The messages of all queues.

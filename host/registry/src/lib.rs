@@ -83,7 +83,7 @@ pub struct AuditEntry {
     pub detail: String,
 }
 
-/// One worker's report on a roll-out.
+/// One worker's report on a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerReport {
     /// Who.
@@ -92,7 +92,7 @@ pub struct WorkerReport {
     pub progress: Progress,
 }
 
-/// A worker's progress with a roll-out.
+/// A worker's progress with a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
@@ -139,10 +139,10 @@ pub trait Registry: Debug + Send + Sync {
         entry: &AuditEntry,
     ) -> Result<Option<u64>, RegistryError>;
 
-    /// Stores a worker's progress with a roll-out, in place of its earlier report.
+    /// Stores a worker's progress with a rollout, in place of its earlier report.
     async fn report(&self, rollout: &str, report: &WorkerReport) -> Result<(), RegistryError>;
 
-    /// The workers' reports on a roll-out.
+    /// The workers' reports on a rollout.
     async fn reports(&self, rollout: &str) -> Result<Vec<WorkerReport>, RegistryError>;
 
     /// Adds to the counts of a canary, and returns what all workers have counted.

@@ -23,13 +23,13 @@ pub struct ModuleRecord {
     /// All versions that are kept, oldest first.
     #[serde(default)]
     pub versions: Vec<Version>,
-    /// The digest of the version that serves; none before the first roll-out has ended.
+    /// The digest of the version that serves; none before the first rollout has ended.
     #[serde(default)]
     pub active: Option<String>,
     /// What has been active, oldest first.
     #[serde(default)]
     pub history: Vec<Activation>,
-    /// The roll-out under way.
+    /// The rollout under way.
     #[serde(default)]
     pub rollout: Option<Rollout>,
     /// The version that serves a share of the messages.
@@ -85,7 +85,7 @@ pub struct Activation {
 /// A version on its way to all workers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rollout {
-    /// Unique among all roll-outs.
+    /// Unique among all rollouts.
     pub id: String,
     /// The version.
     pub digest: String,
@@ -104,7 +104,7 @@ pub struct Rollout {
     pub canary: Option<CanaryTerms>,
 }
 
-/// A roll-out's phases.
+/// A rollout's phases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -141,7 +141,7 @@ impl Default for CanaryTerms {
 /// A version that serves a share of the messages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Canary {
-    /// Its roll-out's id; also names its counts.
+    /// Its rollout's id; also names its counts.
     pub id: String,
     /// The version.
     pub digest: String,
@@ -156,7 +156,7 @@ pub struct Canary {
 /// A request to roll a version out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RolloutRequest {
-    /// Unique among all roll-outs.
+    /// Unique among all rollouts.
     pub id: String,
     /// Who begins it.
     pub by: String,

@@ -1,11 +1,11 @@
-//! Why a roll-out can't begin or continue, for the person who deploys.
+//! Why a rollout can't begin or continue, for the person who deploys.
 //!
 //! Must not know commands or flags: the program adds which of them helps.
 
 use chicory_clock::Timestamp;
 use chicory_signature::{NameConflict, short_digest};
 
-/// Why a roll-out can't begin or continue.
+/// Why a rollout can't begin or continue.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeployRefused {
@@ -93,8 +93,8 @@ pub enum DeployRefused {
     /// A name would be ambiguous beside a module that is deployed.
     #[error(transparent)]
     Names(#[from] NameConflict),
-    /// Another process ended the roll-out.
-    #[error("the roll-out of module {module:?} is over: it expired, or another process ended it")]
+    /// Another process ended the rollout.
+    #[error("the rollout of module {module:?} is over: it expired, or another process ended it")]
     Over {
         /// The module.
         module: String,

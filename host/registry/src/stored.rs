@@ -14,7 +14,7 @@ use chicory_clock::Timestamp;
 
 pub use crate::unreadable::{FORMAT, MAX_RECORD_BYTES, StoredRecord};
 
-/// How long a worker's report on a roll-out is kept.
+/// How long a worker's report on a rollout is kept.
 pub const REPORTS_TTL: Duration = Duration::from_hours(1);
 
 /// How long a canary's counts are kept after the last was added.

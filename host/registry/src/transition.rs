@@ -37,11 +37,11 @@ impl ModuleRecord {
         }
     }
 
-    /// Begins the roll-out of a version, new or known; `changes` are those of its tasks that messages for
+    /// Begins the rollout of a version, new or known; `changes` are those of its tasks that messages for
     /// the active version may not fit.
     ///
     /// # Errors
-    /// If another roll-out or a canary is under way, the version serves already, or messages may not fit it.
+    /// If another rollout or a canary is under way, the version serves already, or messages may not fit it.
     pub fn begin(
         mut self,
         version: Version,
@@ -78,7 +78,7 @@ impl ModuleRecord {
     /// that was active before.
     ///
     /// # Errors
-    /// If another roll-out or a canary is under way, or there is no such version.
+    /// If another rollout or a canary is under way, or there is no such version.
     pub fn begin_rollback(
         mut self,
         to: Option<&str>,
@@ -103,7 +103,7 @@ impl ModuleRecord {
     /// All workers are ready and should start new tasks on the new version; a canary serves at once.
     ///
     /// # Errors
-    /// If this roll-out is not the one under way.
+    /// If this rollout is not the one under way.
     pub fn switch(mut self, id: &str, now: Timestamp) -> Result<Self, DeployRefused> {
         let rollout = self.take_rollout(id)?;
         match rollout.canary {
@@ -129,17 +129,17 @@ impl ModuleRecord {
     /// All workers have switched: the new version is the active one.
     ///
     /// # Errors
-    /// If this roll-out is not the one under way.
+    /// If this rollout is not the one under way.
     pub fn finish(mut self, id: &str, now: Timestamp) -> Result<Self, DeployRefused> {
         let rollout = self.take_rollout(id)?;
         self.activate(rollout.digest, rollout.by, rollout.how, now);
         Ok(self)
     }
 
-    /// Ends a roll-out without effect. A version that never served is forgotten.
+    /// Ends a rollout without effect. A version that never served is forgotten.
     ///
     /// # Errors
-    /// If this roll-out is not the one under way.
+    /// If this rollout is not the one under way.
     pub fn abort(mut self, id: &str) -> Result<Self, DeployRefused> {
         let rollout = self.take_rollout(id)?;
         if !self.has_served(&rollout.digest) {
@@ -149,7 +149,7 @@ impl ModuleRecord {
         Ok(self)
     }
 
-    /// Ends an expired roll-out as its author would have: if all workers were ready it is finished, otherwise it
+    /// Ends an expired rollout as its author would have: if all workers were ready it is finished, otherwise it
     /// has no effect. `None` if there is nothing to end.
     pub fn expire(self, now: Timestamp) -> Option<Self> {
         let rollout = self.rollout.as_ref()?;

@@ -50,7 +50,7 @@ pub(crate) fn bound(bytes: u64) {
     PROCESS.bound.fetch_min(bytes, Ordering::Relaxed);
 }
 
-/// Whether a call that holds this many bytes may go on.
+/// Whether a call that holds this many bytes may continue.
 pub(crate) fn check(held: u64) -> Result<(), OutOfProcessMemory> {
     let bound = PROCESS.bound.load(Ordering::Relaxed);
     if bound == NONE || held <= SMALL {

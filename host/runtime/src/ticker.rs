@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// How often it ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(2);
-/// It goes on for this many ticks after the last guest, so that guests in a row need not wake it each time.
+/// It continues for this many ticks after the last guest, so that guests in a row need not wake it each time.
 const LINGER: u32 = 50;
 /// Threads are counted apart, so that they don't write to one cache line.
 const SEATS: usize = 16;

@@ -1,7 +1,7 @@
 //! What tests of several crates share: a redis-server per test, brokers on it or in a file, the real
 //! program as a process with its log as values, guests, and waiting for events.
 //!
-//! A dev-dependency only, and never published. Everything panics where a test can't go on. What a value
+//! A dev-dependency only, and never published. Everything panics where a test can't continue. What a value
 //! starts or creates is gone with the value. Must not know the worker, the sandbox or the program's
 //! crates: the program is driven from outside.
 

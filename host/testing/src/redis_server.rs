@@ -152,7 +152,7 @@ impl RedisServer {
         self.signal(Signal::SIGSTOP);
     }
 
-    /// Lets a frozen server go on.
+    /// Lets a frozen server continue.
     pub fn thaw(&self) {
         self.signal(Signal::SIGCONT);
     }

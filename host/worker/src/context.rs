@@ -43,7 +43,7 @@ pub(crate) struct WorkerContext {
     pub(crate) decoding: Decoding,
     /// Attempts to be settled.
     pub(crate) concluded: async_channel::Sender<Vec<Concluded>>,
-    /// Cancelled when no task is running anymore.
+    /// Cancelled when no task is running any more.
     pub(crate) closing: CancellationToken,
     /// Cancelled when a part of the worker has panicked.
     pub(crate) broken: CancellationToken,

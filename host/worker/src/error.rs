@@ -1,4 +1,4 @@
-//! Why a worker can't go on.
+//! Why a worker can't continue.
 //!
 //! Must not know tasks: their failures are not the worker's errors.
 

@@ -31,7 +31,11 @@ pub struct Journal {
 }
 
 /// The messages of a task's last attempt.
-const COMPLETED: [&str; 3] = ["done", "failed, and dead-lettered", "failed, and given up"];
+const COMPLETED: [&str; 3] = [
+    "done",
+    "failed, and dead-lettered",
+    "failed, and given up on",
+];
 /// How many lines are kept for an error's text.
 const LAST: usize = 8;
 

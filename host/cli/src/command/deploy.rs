@@ -1,6 +1,6 @@
 //! `chicory deploy`: rolls out a module's new version to all live workers, together and without a restart.
 //!
-//! Must not know how a roll-out goes ([`Admin::deploy`]), nor where a version comes from ([`source`]).
+//! Must not know how a rollout goes ([`Admin::deploy`]), nor where a version comes from ([`source`]).
 
 pub(crate) mod rollout;
 pub(crate) mod source;

@@ -29,7 +29,7 @@ Examples:
   chicory doctor
   chicory doctor --broker redis://localhost:6379 --json")]
 pub(crate) struct DoctorArgs {
-    /// Leave out the tool chains, which only machines that build modules need
+    /// Skip the tool chains, which only machines that build modules need
     #[arg(long)]
     no_tools: bool,
 }

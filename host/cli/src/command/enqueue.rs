@@ -46,17 +46,17 @@ pub(crate) struct EnqueueArgs {
     /// Message id [default: a new UUID]
     #[arg(long)]
     id: Option<String>,
-    /// What to do about a given id that is queued, runs, or has ended while its result is kept: return
-    /// doesn't enqueue it again, reject fails, run enqueues it again
+    /// What to do if a given id is queued, running, or has ended and its result is still kept: return doesn't
+    /// enqueue it again, reject fails, run enqueues it again
     #[arg(long, value_name = "ACTION", value_enum, default_value_t = DuplicateArg::Return)]
     on_duplicate: DuplicateArg,
-    /// Run on this version of the module only: its full digest
+    /// Run only on this version of the module, given by its full digest
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pin: Option<String>,
     /// Checks before enqueueing: inputs, strict or none [default: `validation_mode`]
     #[arg(long, value_name = "MODE")]
     validation: Option<String>,
-    /// Store no state and no result
+    /// Store neither state nor result
     #[arg(long, conflicts_with = "wait")]
     ignore_result: bool,
     #[command(flatten)]

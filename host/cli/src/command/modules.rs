@@ -41,7 +41,7 @@ pub(crate) struct ModulesArgs {
 enum ModulesCommand {
     /// List all deployed modules (the default)
     List,
-    /// Show one module: its versions, its tasks, and its roll-out or canary
+    /// Show one module: its versions, its tasks, and its rollout or canary
     Show {
         /// Module name
         module: String,

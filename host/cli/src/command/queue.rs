@@ -18,7 +18,7 @@ use crate::output::table;
 pub(crate) enum QueueCommand {
     /// List all queues with their sizes
     List {
-        /// Look at everything on the server, for queues that only other programs have used; lists them from then on
+        /// Look through everything on the server for queues that only other programs have used, and list them from then on
         #[arg(long)]
         scan: bool,
     },

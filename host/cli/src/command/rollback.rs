@@ -1,6 +1,6 @@
 //! `chicory rollback`: goes back to a version that served before, or ends a canary.
 //!
-//! Must not know how a roll-out goes.
+//! Must not know how a rollout goes.
 
 use chicory_admin::{Deployed, RolledBack, RolloutOptions};
 use clap::Args;

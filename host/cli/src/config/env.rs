@@ -24,7 +24,7 @@ pub(crate) fn read_variables(
     Ok(())
 }
 
-/// The variables of a `.env` file, one a line. A line of another program is left alone, whatever is in it: only one of
+/// The variables of a `.env` file, one per line. A line of another program is left alone, whatever is in it: only one of
 /// our own has to be as we read it.
 pub(crate) fn read_dotenv(text: &str) -> Result<Vec<(String, String)>, ConfigError> {
     let mut readable = String::new();

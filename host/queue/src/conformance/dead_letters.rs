@@ -1,4 +1,4 @@
-//! Promises about messages that were given up.
+//! Promises about messages that were given up on.
 
 use super::fixture::{Fixture, Settings, carried, give_up, ids, message, messages, unreadable};
 use crate::{

@@ -281,7 +281,7 @@ pub(super) fn settle(delivery: &Delivery, settlement: Settlement) -> SettleReque
     }
 }
 
-/// The settlement that gives a message up.
+/// The settlement that gives up on a message.
 pub(super) fn give_up(delivery: &Delivery, failed_at: Timestamp) -> SettleRequest<'static> {
     let error = "Broken: it is".to_owned();
     settle(delivery, Settlement::DeadLetter { error, failed_at })

@@ -225,7 +225,7 @@ pub async fn bytes_are_kept_once(fixture: &Fixture) {
     }
 }
 
-/// Each roll-out has its own reports.
+/// Each rollout has its own reports.
 pub async fn a_workers_last_word_holds(fixture: &Fixture) {
     let registry = &fixture.connected.registry;
     let other = fixture.again(Settings::default()).await.registry;

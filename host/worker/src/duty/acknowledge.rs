@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::context::WorkerContext;
 use crate::unacknowledged::Waiting;
 
-/// Acknowledges until nobody can ask anymore.
+/// Acknowledges until nobody can ask any more.
 pub(crate) async fn acknowledge(
     context: Arc<WorkerContext>,
     mut waiting: mpsc::UnboundedReceiver<Waiting>,

@@ -1,6 +1,6 @@
 //! Duty: keeps up with the registry: prepares what is rolled out, switches to it, and reports both.
 //!
-//! Must not know what a roll-out is.
+//! Must not know what a rollout is.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

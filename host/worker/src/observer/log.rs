@@ -49,7 +49,7 @@ impl Observer for Log {
                 tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and dead-lettered");
             }
             Settlement::Complete | Settlement::Release => {
-                tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and given up");
+                tracing::warn!(task_id = %id, %task, attempt, took_ms, %error, "failed, and given up on");
             }
         }
     }

@@ -75,12 +75,12 @@ pub struct Fleet {
     revision: u64,
     /// Versions by module and digest.
     versions: HashMap<String, HashMap<String, Arc<LoadedVersion>>>,
-    /// Modules with a roll-out or a canary.
+    /// Modules with a rollout or a canary.
     open: HashMap<String, ModuleRecord>,
     counters: HashMap<String, Arc<CanaryCounters>>,
-    /// Roll-outs that are being prepared here, or have been.
+    /// Rollouts that are being prepared here, or have been.
     begun: HashSet<String>,
-    /// Roll-outs that this worker has switched to but has not been able to report.
+    /// Rollouts that this worker has switched to but has not been able to report.
     unsaid: HashSet<String>,
 }
 

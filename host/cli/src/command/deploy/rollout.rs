@@ -1,4 +1,4 @@
-//! A roll-out on a terminal: a progress bar of workers, and Ctrl-C.
+//! A rollout on a terminal: a progress bar of workers, and Ctrl-C.
 //!
 //! Must not know what is rolled out.
 
@@ -55,7 +55,7 @@ pub(crate) fn unchanged(output: Output, deployed: &Deployed) -> anyhow::Result<(
 pub(crate) struct Bar(ProgressBar);
 
 impl Bar {
-    /// For a module's roll-out.
+    /// For a module's rollout.
     pub(crate) fn new(module: &str, output: Output) -> Self {
         if output.is_json() {
             return Self(ProgressBar::hidden());

@@ -78,7 +78,7 @@ struct Seat {
 
 impl Seat {
     /// Keeps the process running; ends once stopping is asked for and the process is gone. One that can't start is tried
-    /// again: a file that is away or broken now may be there again soon, and the other seats go on meanwhile.
+    /// again: a file that is away or broken now may be there again soon, and the other seats continue meanwhile.
     async fn keep(mut self, failed: mpsc::UnboundedSender<()>) {
         let (mut pause, mut is_first) = (FIRST_PAUSE, true);
         while *self.stopping.borrow() == 0 {

@@ -235,7 +235,7 @@ impl RegistryKeys {
         format!("{}:policy", self.root)
     }
 
-    /// The hash of what workers said about a roll-out.
+    /// The hash of what workers said about a rollout.
     pub(super) fn rollout(&self, id: &str) -> String {
         format!("{}:rollout:{id}", self.root)
     }

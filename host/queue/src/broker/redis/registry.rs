@@ -137,7 +137,7 @@ impl Registry for RedisRegistry {
         let mut command = cmd("HVALS");
         command.arg(self.keys.rollout(rollout));
         let stored: Vec<Vec<u8>> = self.connection.ask(&command).await?;
-        // A report that can't be read counts as none: a roll-out waits for the worker, and names it.
+        // A report that can't be read counts as none: a rollout waits for the worker, and names it.
         let reports = stored.iter().map(|json| read("a worker's report", json));
         Ok(reports.filter_map(Result::ok).collect())
     }

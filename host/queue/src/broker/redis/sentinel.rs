@@ -18,7 +18,7 @@ pub(super) const ANSWER: Duration = Duration::from_secs(1);
 
 /// A Sentinel.
 pub(super) struct Sentinel {
-    /// Where it is, with the credentials of Sentinels.
+    /// Where it is, with the Sentinels' credentials.
     info: ConnectionInfo,
     link: Mutex<Option<Link>>,
 }
@@ -92,7 +92,7 @@ fn read(answers: Value) -> RedisResult<Said> {
 }
 
 fn unknown() -> RedisError {
-    let text = "the Sentinel knows no master of this name";
+    let text = "the Sentinel knows no master with this name";
     (redis::ErrorKind::MasterNameNotFoundBySentinel, text).into()
 }
 

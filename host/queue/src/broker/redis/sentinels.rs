@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_millis(100);
 /// The longest wait for the end of a failover. A Sentinel promotes a replica and sees it within little more than a second.
 const HOLD: Duration = Duration::from_secs(3);
-/// What they announce when they choose another master, when there is one, and when they give it up.
+/// What they announce when they choose another master, when there is one, and when they give up on that.
 const ANNOUNCEMENTS: [&str; 7] = [
     "+elected-leader",
     "+failover-state-select-slave",
@@ -52,14 +52,14 @@ pub(super) struct Sentinels {
     watching: OnceLock<Vec<AbortOnDropHandle<()>>>,
 }
 
-/// Rounds of questions to all of them. Whoever waits for one shares the next.
+/// Rounds of questions to all of them. Callers that arrive during one share the next.
 #[derive(Default)]
 struct Rounds {
     begun: AtomicU64,
     last: tokio::sync::Mutex<(u64, Option<RedisResult<Round>>)>,
 }
 
-/// What a round brought.
+/// The outcome of a round.
 #[derive(Debug, Clone)]
 struct Round {
     master: Node,

@@ -49,7 +49,7 @@ struct Line {
 }
 
 enum Request {
-    /// A client waits. `heard` is notified once nothing can be missed anymore.
+    /// A client waits. `heard` is notified once nothing can be missed any more.
     Wait {
         task_id: String,
         heard: oneshot::Sender<()>,

@@ -1,6 +1,6 @@
 //! Dead letters: read, replayed, deleted, trimmed.
 //!
-//! Must not know why a message was given up.
+//! Must not know why a message was given up on.
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, params};

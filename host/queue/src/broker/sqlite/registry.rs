@@ -140,7 +140,7 @@ impl Registry for Sqlite {
                 )?;
                 let now = Timestamp::now().as_micros();
                 let stored = statement.query_map(params![rollout, now], text)?;
-                // A report that can't be read counts as none: a roll-out waits for the worker, and names it.
+                // A report that can't be read counts as none: a rollout waits for the worker, and names it.
                 let reports = stored.filter_map(Result::ok);
                 let reports = reports.map(|json| read("a worker's report", json.as_bytes()));
                 Ok(reports.filter_map(Result::ok).collect())

@@ -1,4 +1,4 @@
-//! A worker's part in roll-outs: prepares what is rolled out, switches to it, and reports both.
+//! A worker's part in rollouts: prepares what is rolled out, switches to it, and reports both.
 //!
 //! Must not hold up tasks: code is fetched and compiled in parallel with them.
 
@@ -115,7 +115,7 @@ impl Fleet {
         });
     }
 
-    /// Reports the roll-outs that this worker has switched to.
+    /// Reports the rollouts that this worker has switched to.
     pub(crate) async fn say_switched(&mut self) {
         for id in self.unsaid.clone() {
             let report = WorkerReport {
@@ -128,7 +128,7 @@ impl Fleet {
         }
     }
 
-    /// Ends roll-outs whose author has gone, in the way the author would have.
+    /// Ends rollouts whose author has gone, in the way the author would have.
     pub(crate) async fn end_expired(&mut self) {
         let now = self.clock.now();
         let expired: Vec<_> = self
@@ -167,7 +167,7 @@ impl Fleet {
     }
 }
 
-/// Reports on a roll-out for as long as anyone may wait for the report.
+/// Reports on a rollout for as long as anyone may wait for the report.
 async fn report_until_told(registry: &dyn Registry, rollout: &str, report: &WorkerReport) {
     let mut backoff = Backoff::new();
     for _ in 0..TRIES {
