@@ -154,6 +154,14 @@ pub struct SettleRequest<'a> {
 }
 
 impl SettleRequest<'_> {
+    /// Whether more than [`LARGE_BYTES`] are written with it, which takes a broker longer than what is small.
+    pub fn is_large(&self) -> bool {
+        let result = self.record.as_ref().and_then(|record| record.body.as_ref());
+        let keeps_message = *self.settlement != Settlement::Complete;
+        result.is_some_and(|body| body.len() > LARGE_BYTES)
+            || keeps_message && self.raw.len() > LARGE_BYTES
+    }
+
     /// The same with copies of what it borrows.
     pub fn into_owned(self) -> SettleRequest<'static> {
         SettleRequest {

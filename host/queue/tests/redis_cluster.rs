@@ -179,6 +179,7 @@ async fn batches_and_reads_follow_slots_that_move() {
 const NOT_PROMISED: &[&str] = &[
     "a_result_after_a_reclaim_is_lost",
     "results_are_answered_one_by_one",
+    "a_lost_settlement_writes_no_large_result",
     "a_lost_settlement_writes_no_result",
 ];
 

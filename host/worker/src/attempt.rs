@@ -206,6 +206,15 @@ impl Concluded {
         }
     }
 
+    /// Whether its settlement writes much.
+    pub(crate) fn is_large_to_settle(&self) -> bool {
+        let body = self.change.as_ref().and_then(|change| change.body.as_ref());
+        // Most attempts are neither.
+        (self.attempt.delivery.raw.len() > LARGE_BYTES
+            || body.is_some_and(|body| body.len() > LARGE_BYTES))
+            && self.request().is_large()
+    }
+
     /// What observers are told of it once it is settled.
     pub(crate) fn ended(&self, applied: bool) -> AttemptEnded<'_> {
         AttemptEnded {

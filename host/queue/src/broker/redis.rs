@@ -22,6 +22,7 @@ mod link;
 mod messages;
 mod names;
 mod node;
+mod plain_results;
 mod promote;
 mod purge;
 mod read;
@@ -87,6 +88,8 @@ const FEW_REPLICAS: &str = "few replicas";
 #[derive(Debug)]
 struct RedisBroker {
     connection: Arc<Connection>,
+    /// For what is large, so that nothing else waits behind it.
+    bulk: Arc<Connection>,
     readers: Readers,
     turns: Turns,
     usual_size: UsualSize,
@@ -124,17 +127,19 @@ pub(super) async fn connect(
     let server = Server::new(&config.server, &prefixes)?;
     let connection = Arc::new(Connection::new(Arc::new(server)));
     connection.ready().await?;
-    let results_connection = if shared {
-        Arc::clone(&connection)
+    let bulk = bulk(&connection);
+    let (results_connection, results_bulk) = if shared {
+        (Arc::clone(&connection), Arc::clone(&bulk))
     } else {
         let server = results.server.as_ref().unwrap_or(&config.server);
         let server = Server::new(server, &[&results.key_prefix])?;
         let own = Arc::new(Connection::new(Arc::new(server)));
         own.ready().await?;
-        own
+        let bulk = self::bulk(&own);
+        (own, bulk)
     };
     let topology = connection.server().topology();
-    let results = Arc::new(RedisResults::new(results_connection, results));
+    let results = Arc::new(RedisResults::new(results_connection, results_bulk, results));
     let registry = RedisRegistry::new(
         Arc::clone(&connection),
         RegistryKeys::new(&config.key_prefix, topology),
@@ -150,6 +155,7 @@ pub(super) async fn connect(
         results: Arc::clone(&results),
         results_in_step: shared && topology.keys_are_together(),
         connection,
+        bulk,
         clock,
         group: config.consumer_group.clone(),
         block: config.block,
@@ -165,6 +171,15 @@ pub(super) async fn connect(
         results: results as Arc<dyn Results>,
         registry: Arc::new(registry),
     })
+}
+
+/// A connection to the same server, opened once it is needed. On a Cluster the nodes have one for everything.
+fn bulk(connection: &Arc<Connection>) -> Arc<Connection> {
+    if connection.server().topology().keys_are_together() {
+        Arc::new(Connection::new(Arc::clone(connection.server())))
+    } else {
+        Arc::clone(connection)
+    }
 }
 
 impl RedisBroker {

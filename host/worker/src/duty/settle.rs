@@ -1,5 +1,6 @@
 //! Duty: settles what has ended, in batches of all attempts that have gathered during the last round trip. Two round
-//! trips may be under way, so the broker has work while the next batch is put together.
+//! trips may be under way, so the broker has work while the next batch is put together. Large outcomes are settled
+//! beside them, so nothing small waits for one.
 //!
 //! A broker that is away is retried until it answers: an outcome must not be lost.
 
@@ -20,6 +21,9 @@ const LARGEST_BATCH: usize = 256;
 /// Maximum number of outcomes that wait for a part of the store that does not answer. Beyond that, the others wait as
 /// well, so the worker stops fetching instead of filling its memory.
 const MOST_POSTPONED: usize = 4096;
+/// Maximum number of large outcomes that are settled together, and of those that wait for it. Beyond that, the others
+/// wait as well: all of them are in memory.
+const MOST_LARGE: usize = 16;
 /// While the lanes have enough to do, a few outcomes wait this long for others, this many times: a round trip for them
 /// alone would cost more than a short task does.
 const FEW: usize = 16;
@@ -31,8 +35,23 @@ pub(crate) async fn settle(context: Arc<WorkerContext>, concluded: Receiver<Vec<
     // Only one batch gathers at a time: two would share the outcomes between them.
     let concluded = Mutex::new(concluded);
     let (later, postponed) = mpsc::channel(MOST_POSTPONED);
-    let one = |later| batches(&context, &concluded, later);
-    futures::join!(one(later.clone()), one(later), again(&context, postponed));
+    let (large, bulky) = mpsc::channel(MOST_LARGE);
+    let ways = Ways { large, later };
+    let one_by_one = large_ones(&context, bulky, ways.later.clone());
+    let one = |ways| batches(&context, &concluded, ways);
+    futures::join!(
+        one(ways.clone()),
+        one(ways),
+        one_by_one,
+        again(&context, postponed)
+    );
+}
+
+/// Where outcomes go that are not settled with the others.
+#[derive(Clone)]
+struct Ways {
+    large: mpsc::Sender<Concluded>,
+    later: mpsc::Sender<Concluded>,
 }
 
 /// What has ended; `None` once the worker closes and nothing is left.
@@ -66,22 +85,38 @@ fn add_more(gathered: &mut Vec<Concluded>, concluded: &Receiver<Vec<Concluded>>)
 }
 
 /// Settles one batch after the other.
-async fn batches(
-    context: &WorkerContext,
-    concluded: &Mutex<Receiver<Vec<Concluded>>>,
-    later: mpsc::Sender<Concluded>,
-) {
+async fn batches(context: &WorkerContext, concluded: &Mutex<Receiver<Vec<Concluded>>>, ways: Ways) {
     loop {
         let gathered = gather(context, &*concluded.lock().await).await;
-        let Some(gathered) = gathered else {
+        let Some(mut gathered) = gathered else {
             return;
         };
         // From here on, it is not announced as running: that would come after its end.
         for one in &gathered {
             one.attempt.announce();
         }
+        // The receivers outlive both of these loops.
+        for one in gathered.extract_if(.., |one| one.is_large_to_settle()) {
+            let _ = ways.large.send(one).await;
+        }
+        if gathered.is_empty() {
+            continue;
+        }
         for one in settle_some(context, gathered).await {
-            // Its receiver outlives both of these loops.
+            let _ = ways.later.send(one).await;
+        }
+    }
+}
+
+/// Settles what is large, a few at a time, until no more can come.
+async fn large_ones(
+    context: &WorkerContext,
+    mut bulky: mpsc::Receiver<Concluded>,
+    later: mpsc::Sender<Concluded>,
+) {
+    let mut some = Vec::new();
+    while bulky.recv_many(&mut some, MOST_LARGE).await > 0 {
+        for one in settle_some(context, std::mem::take(&mut some)).await {
             let _ = later.send(one).await;
         }
     }

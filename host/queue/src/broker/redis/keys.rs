@@ -142,6 +142,11 @@ impl ResultKeys {
         }
     }
 
+    /// A large result that was written ahead of the script which settles its task.
+    pub(super) fn ahead(&self, id: &str) -> String {
+        format!("{}:ahead:{id}", self.prefix)
+    }
+
     /// The channel that a task's result is published on.
     pub(super) fn done(&self, task_id: &str) -> String {
         format!("{}:done:{task_id}", self.prefix)

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use super::RedisBroker;
 use super::enqueue::write_now;
 use super::script::PROMOTE;
-use crate::message::MAX_STORED_BYTES;
-use crate::{BrokerError, Promoted, Timestamp};
+use crate::{BrokerError, LARGE_BYTES, Promoted, Timestamp};
 
 /// The maximum number of messages in one step of the server; a longer step would block all other clients.
 const MAX_STEP: usize = 2000;
+
+/// A step ends once it has moved this many bytes. One message may have more.
+const MAX_STEP_BYTES: usize = 1 << 20;
 
 /// Queues checked in one step.
 const MAX_QUEUES: usize = 500;
@@ -48,7 +50,7 @@ async fn promote_some(
                 .arg(broker.keys.delayed(queue));
         }
         write_now(&mut command, broker);
-        command.arg(step).arg(MAX_STORED_BYTES);
+        command.arg(step).arg(LARGE_BYTES).arg(MAX_STEP_BYTES);
         let call = broker.connection.call(&PROMOTE, &command);
         let stream = broker.keys.stream(&queues[0]);
         // A node of a Cluster that does not answer must not hold up the promotion of other queues.
@@ -59,9 +61,9 @@ async fn promote_some(
                 now: broker.clock.now(),
             });
         };
-        let (count, next, now): (usize, String, f64) = answer?;
+        let (count, next, now, is_full): (usize, String, f64, bool) = answer?;
         moved += count;
-        if count < step || moved == limit {
+        if (count < step && !is_full) || moved == limit {
             return Ok(Promoted {
                 moved,
                 next: next.parse().ok().map(Timestamp::from_seconds),

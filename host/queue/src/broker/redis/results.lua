@@ -1,8 +1,10 @@
 -- Prepended to the scripts that write results. Follows hint.lua.
 --
--- result_writer(first) returns a function write(n, state, result, inbox), which stores the state and the
+-- result_writer(first) returns two functions. write(n, state, result, inbox) stores the state and the
 -- result of a task and notifies waiting clients. `result` may be empty: then only the state changes.
 -- `inbox` is the channel of a client that is told of the result; it may be empty.
+-- place(n, state, ahead) does the same with a result that was written ahead, under the key `ahead`, but
+-- notifies nobody: that would take a copy of the result.
 --
 -- KEYS: n and n + 1: the keys of the state and of the result
 -- ARGV: from `first` on: 1 seconds to keep results (0: they never expire), 2 channel that has subscribers
@@ -23,7 +25,20 @@ local function result_writer(first)
     end
   end
 
-  return function(n, state, result, inbox)
+  local function place(n, state, ahead)
+    put(keys[n], state)
+    -- pcall: a user may not be allowed to rename.
+    local renamed = redis.pcall('RENAME', ahead, keys[n + 1])
+    if renamed.err then
+      put(keys[n + 1], call('GET', ahead))
+    elseif ttl == '0' then
+      call('PERSIST', keys[n + 1])
+    else
+      call('EXPIRE', keys[n + 1], ttl)
+    end
+  end
+
+  local function write(n, state, result, inbox)
     put(keys[n], state)
     if result == '' then
       return
@@ -41,5 +56,7 @@ local function result_writer(first)
       hint(channel_prefix .. string.sub(keys[n + 1], #key_prefix + 1), result)
     end
   end
+
+  return write, place
 end
 

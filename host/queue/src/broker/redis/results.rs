@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
 
 use super::connection::Connection;
-use super::keys::{ResultKeys, TaskKey};
+use super::keys::ResultKeys;
 use super::script::STORE;
 use super::wait::Waits;
 use crate::results::{WAIT_POLL, purged_body};
@@ -25,18 +25,25 @@ const PAGE: usize = 500;
 /// Results on a Redis server: the broker's, or one of their own.
 #[derive(Debug)]
 pub(super) struct RedisResults {
-    connection: Arc<Connection>,
-    keys: ResultKeys,
+    pub(super) connection: Arc<Connection>,
+    /// For what is large, so that nothing else waits behind it.
+    pub(super) bulk: Arc<Connection>,
+    pub(super) keys: ResultKeys,
     ttl_seconds: u64,
     waits: Waits,
 }
 
 impl RedisResults {
-    pub(super) fn new(connection: Arc<Connection>, config: &ResultsConfig) -> Self {
+    pub(super) fn new(
+        connection: Arc<Connection>,
+        bulk: Arc<Connection>,
+        config: &ResultsConfig,
+    ) -> Self {
         let keys = ResultKeys::new(&config.key_prefix);
         Self {
             waits: Waits::new(Arc::clone(connection.server()), keys.clone()),
             connection,
+            bulk,
             keys,
             ttl_seconds: whole_seconds(config.ttl),
         }
@@ -53,7 +60,10 @@ impl RedisResults {
     }
 
     /// Writes all in one step.
-    async fn write_together(&self, records: &[&ResultRecord<'_>]) -> Result<(), BrokerError> {
+    pub(super) async fn write_together(
+        &self,
+        records: &[&ResultRecord<'_>],
+    ) -> Result<(), BrokerError> {
         let mut command = STORE.command_on(2 * records.len());
         for record in records {
             self.add_keys(&mut command, &record.task_id);
@@ -111,75 +121,6 @@ impl RedisResults {
             Some(inbox) => command.arg(self.keys.reply(inbox)),
             None => command.arg(""),
         };
-    }
-
-    /// Writes states and results one by one, and says for each whether it was written. On a Cluster each key may be on
-    /// a different node, and no write waits for a node that does not answer.
-    pub(super) async fn write_each(
-        &self,
-        records: &[&ResultRecord<'_>],
-    ) -> Result<Vec<bool>, BrokerError> {
-        if self.connection.server().topology().keys_are_together() {
-            if !records.is_empty() {
-                self.write_together(records).await?;
-            }
-            return Ok(vec![true; records.len()]);
-        }
-        let written = records.iter().map(|record| self.write_one(record));
-        let written = try_join_all(written).await?;
-        let notices = (records.iter().zip(&written))
-            .filter(|(_, written)| **written)
-            .flat_map(|(record, _)| self.notices(record));
-        join_all(notices.map(|notice| self.publish(notice))).await;
-        Ok(written)
-    }
-
-    /// Writes a state, then the result, so a reader that sees the result also sees the state.
-    async fn write_one(&self, record: &ResultRecord<'_>) -> Result<bool, BrokerError> {
-        let state = self.keys.state(&record.task_id);
-        let result = self.keys.result(&record.task_id);
-        Ok(self.put(&state, record.state.name()).await?
-            && match &record.body {
-                Some(body) => self.put(&result, body).await?,
-                None => true,
-            })
-    }
-
-    /// Sets a key, unless the node that has it does not answer.
-    async fn put(&self, key: &TaskKey<'_>, value: &str) -> Result<bool, BrokerError> {
-        let mut command = cmd("SET");
-        command.arg(key).arg(value);
-        if self.ttl_seconds > 0 {
-            command.arg("EX").arg(self.ttl_seconds);
-        }
-        let set = self.connection.ask::<Value>(&command);
-        match self.connection.unless_troubled(&key.to_string(), set).await {
-            Some(Ok(_)) => Ok(true),
-            None => Ok(false),
-            Some(Err(error)) if error.is_transient() => Ok(false),
-            Some(Err(error)) => Err(error),
-        }
-    }
-
-    /// The messages that announce a result to waiting clients. No client depends on them: each also looks for itself.
-    fn notices(&self, record: &ResultRecord<'_>) -> impl Iterator<Item = Cmd> {
-        let reply = (record.reply_to.as_ref()).map(|inbox| self.keys.reply(inbox));
-        let channels = [Some(self.keys.done(&record.task_id)), reply];
-        let body = record.body.as_deref();
-        let notices: Vec<Cmd> = (channels.into_iter().flatten())
-            .filter_map(|channel| {
-                let mut command = cmd("PUBLISH");
-                command.arg(channel).arg(body?);
-                Some(command)
-            })
-            .collect();
-        notices.into_iter()
-    }
-
-    async fn publish(&self, notice: Cmd) {
-        if let Err(error) = self.connection.query::<Value>(&notice).await {
-            self.connection.server().hints().refuses(&error);
-        }
     }
 
     async fn worker_ids(&self) -> Result<Vec<String>, BrokerError> {

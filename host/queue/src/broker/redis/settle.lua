@@ -6,9 +6,11 @@
 -- KEYS: for each section: stream, sorted set of delayed messages, stream of dead letters,
 --       counter of reclaims;
 --       then for each delivery: the keys of its state and of its result, where it has a state; the hash that names
---       dead letters, for a dead letter; and the sorted set of noted ids, if its id is noted and it ends
+--       dead letters, for a dead letter; and the sorted set of noted ids, if its id is noted and it ends;
+--       last, the key of a result that was written ahead
 -- ARGV: 1 group, 2 maximum number of dead letters (empty: no limit), 3 number of sections,
---       4 to 7 as result_writer takes them, see results.lua; then for each section
+--       4 to 7 as result_writer takes them, see results.lua; 8 whether a result was written ahead (empty: none).
+--       Then there is one delivery, in the long form, whose result it is; then for each section
 --         1 consumer
 --         2 the counter of reclaims before the deliveries were read (empty: not known)
 --         3 and 4 the lowest and the highest entry with a lease, 5 the number of entries with a lease
@@ -21,14 +23,16 @@
 --           the kind an n if the message's id is noted and it ends: then the id is the last argument
 -- Returns: the positions, from 0 over all sections, of the deliveries whose lease was lost (nothing was
 --          changed for these); the counter of reclaims of each section; whether a hint was
---          refused
+--          refused; whether the result that was written ahead is gone: then nothing was changed
 local keys, arguments = KEYS, ARGV
-local group, sections, write = arguments[1], tonumber(arguments[3]), result_writer(4)
+local group, sections = arguments[1], tonumber(arguments[3])
+local write, place = result_writer(4)
+local ahead = arguments[8] ~= '' and keys[#keys]
 -- By kind: what is done, and the number of its arguments.
 local apply = {C = complete, R = retry, D = dead_letter, L = release}
 local count_of = {C = 0, R = 2, D = 6, L = 2}
 -- The next argument, the next key of a delivery, the position of the next delivery.
-local at, key, position = 8, 4 * sections + 1, 0
+local at, key, position = 9, 4 * sections + 1, 0
 local lost = {}
 
 -- Settles the deliveries of a section in the short form. All leases are held if `is_held` is nil.
@@ -59,7 +63,9 @@ local function settle_long(section, count, is_held)
     if leased and not is_held(entry) then
       lost[#lost + 1] = position
     else
-      if state ~= '' then
+      if ahead then
+        place(key, state, ahead)
+      elseif state ~= '' then
         write(key, state, result, inbox)
       end
       apply[kind](section, at + 5, entry, keys[extra])
@@ -104,6 +110,9 @@ local function settle(section, reclaims)
   end
 end
 
+if ahead and redis.call('EXISTS', ahead) == 0 then
+  return {{}, {}, 0, 1}
+end
 local counters = {}
 for n = 1, sections do
   counters[n] = keys[4 * n]
@@ -115,4 +124,8 @@ for n = 1, sections do
   settle(section, reclaims[n] or '0')
   reclaims[n] = tonumber(reclaims[n] or '0')
 end
-return {lost, reclaims, hint_refused}
+if ahead and #lost > 0 then
+  -- pcall: without the right to remove it, it expires.
+  redis.pcall('UNLINK', ahead)
+end
+return {lost, reclaims, hint_refused, 0}

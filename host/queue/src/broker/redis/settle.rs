@@ -10,6 +10,7 @@ use redis::Cmd;
 use super::RedisBroker;
 use super::enqueue::{write_due_in, write_json};
 use super::lease::{MAX_STEP, bounds, steps, unreachable};
+use super::plain_results::is_large;
 use super::script::SETTLE;
 use crate::{BrokerError, Lease, ResultRecord, SettleRequest, Settled, Settlement, TaskState};
 
@@ -18,11 +19,13 @@ struct Section<'a> {
     lease: &'a Lease,
     places: Vec<usize>,
     members: Vec<&'a SettleRequest<'a>>,
+    /// Whether it is one delivery for whose settlement the script is given a large value.
+    bulky: bool,
 }
 
-/// The script's answer: which of the call's deliveries had lost their leases, each section's counter of reclaims, and
-/// whether a hint was refused.
-type Answer = (Vec<usize>, Vec<Option<u64>>, bool);
+/// The script's answer: which of the call's deliveries had lost their leases, each section's counter of reclaims,
+/// whether a hint was refused, and whether the result that was written ahead is gone.
+type Answer = (Vec<usize>, Vec<Option<u64>>, bool, bool);
 
 pub(super) async fn settle(
     broker: &RedisBroker,
@@ -87,20 +90,33 @@ fn sections<'a>(
     batch: &'a [SettleRequest<'_>],
     answers: &[Settled],
 ) -> impl Iterator<Item = Section<'a>> {
+    let section = |lease, places: Vec<usize>, bulky| Section {
+        lease,
+        members: places.iter().map(|place| &batch[*place]).collect(),
+        places,
+        bulky,
+    };
+    let mut bulky = Vec::new();
     let steps = steps(batch.iter().map(|settle| &*settle.lease));
-    let sections = steps.into_iter().map(|(lease, mut places)| {
+    let mut sections: Vec<Section<'a>> = Vec::with_capacity(steps.len());
+    for (lease, mut places) in steps {
         places.retain(|place| answers[*place] != Settled::Unreachable);
-        Section {
-            lease,
-            members: places.iter().map(|place| &batch[*place]).collect(),
-            places,
+        places.retain(|place| {
+            let is_bulky = batch[*place].is_large();
+            if is_bulky {
+                bulky.push(section(lease, vec![*place], true));
+            }
+            !is_bulky
+        });
+        if !places.is_empty() {
+            sections.push(section(lease, places, false));
         }
-    });
-    sections.filter(|section| !section.places.is_empty())
+    }
+    sections.into_iter().chain(bulky)
 }
 
 /// Groups sections into calls of the script: as many as make a step, or one each on a Cluster, where queues
-/// may be on different servers.
+/// may be on different servers. What is large has a step of its own: others are served between two of them.
 fn calls<'a>(
     broker: &RedisBroker,
     sections: impl Iterator<Item = Section<'a>>,
@@ -111,7 +127,7 @@ fn calls<'a>(
     for section in sections {
         length += section.members.len();
         match calls.last_mut() {
-            Some(call) if together && length <= MAX_STEP => call.push(section),
+            Some(call) if together && length <= MAX_STEP && !section.bulky => call.push(section),
             _ => {
                 length = section.members.len();
                 calls.push(vec![section]);
@@ -138,17 +154,39 @@ async fn step(
 }
 
 async fn send(broker: &RedisBroker, sections: &[Section<'_>]) -> Result<Vec<usize>, BrokerError> {
-    let command = command(broker, sections);
-    let (answer, confirmed): (Answer, _) = (broker.replicas)
-        .call(&broker.connection, &SETTLE, &command)
-        .await?;
-    let (lost, reclaims, refused) = answer;
-    broker.connection.server().hints().note(refused);
-    broker.note_replicas(&confirmed);
+    // A call with something large has nothing else.
+    let (first, bulky) = (&sections[0].members[0], sections[0].bulky);
+    let large = record(broker, first).filter(|record| bulky && is_large(record));
+    let body = large.and_then(|record| record.body.as_deref());
+    let mut ahead = match body {
+        Some(body) => broker.results.write_ahead(body).await?,
+        None => None,
+    };
+    let way = if bulky {
+        &broker.bulk
+    } else {
+        &broker.connection
+    };
+    let (lost, reclaims) = loop {
+        let command = command(broker, sections, ahead.as_deref());
+        let (answer, confirmed): (Answer, _) = broker.replicas.call(way, &SETTLE, &command).await?;
+        let (lost, reclaims, refused, gone) = answer;
+        if gone {
+            // The server had no room for it, or was away for too long: it comes along.
+            ahead = None;
+            continue;
+        }
+        broker.connection.server().hints().note(refused);
+        broker.note_replicas(&confirmed);
+        break (lost, reclaims);
+    };
     for (section, reclaims) in sections.iter().zip(reclaims) {
         if let Some(count) = reclaims {
             broker.reclaims.note(&section.lease.queue, count);
         }
+    }
+    if let (Some(record), Some(_), true) = (large, ahead, lost.is_empty()) {
+        broker.results.tell(record).await;
     }
     Ok(lost)
 }
@@ -160,6 +198,7 @@ fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Opti
             && settle.lease.noted_id.is_none()
             && record.state == TaskState::Success
             && record.reply_to.is_none()
+            && !is_large(record)
     })?;
     match &*settle.settlement {
         Settlement::Complete => record.body.as_deref(),
@@ -167,13 +206,14 @@ fn result_alone<'a>(broker: &RedisBroker, settle: &'a SettleRequest<'_>) -> Opti
     }
 }
 
-fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
+/// The script's call. The result of the only delivery may have been written ahead, under this key.
+fn command(broker: &RedisBroker, sections: &[Section<'_>], ahead: Option<&str>) -> Cmd {
     let members = || sections.iter().flat_map(|section| &section.members);
     let records = members().filter(|settle| record(broker, settle).is_some());
     let dead = members().filter(|settle| is_dead(settle));
     let noted = members().filter(|settle| ending_id(settle).is_some());
     let keys = 4 * sections.len() + 2 * records.count() + dead.count() + noted.count();
-    let mut command = SETTLE.command_on(keys);
+    let mut command = SETTLE.command_on(keys + usize::from(ahead.is_some()));
     for section in sections {
         let (keys, queue) = (&broker.keys, &section.lease.queue);
         command
@@ -193,15 +233,16 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>]) -> Cmd {
             command.arg(broker.keys.ids(&settle.lease.queue));
         }
     }
-    command.arg(&broker.group);
+    command.arg(ahead).arg(&broker.group);
     match broker.dlq_max_length {
         Some(most) => command.arg(most),
         None => command.arg(""),
     };
     command.arg(sections.len());
     broker.results.add_terms(&mut command);
+    command.arg(if ahead.is_some() { "1" } else { "" });
     for section in sections {
-        add_section(&mut command, broker, section);
+        add_section(&mut command, broker, section, ahead.is_some());
     }
     command
 }
@@ -226,7 +267,7 @@ fn ending_id<'a>(settle: &'a SettleRequest<'_>) -> Option<&'a str> {
 
 /// The leading deliveries of a section that have a short form are passed in it. The order is kept: if a task ended
 /// twice, the last result counts.
-fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
+fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>, is_ahead: bool) {
     let every_lease = || section.members.iter().map(|settle| &*settle.lease);
     let leased = || every_lease().filter(|lease| !lease.acknowledged);
     let (low, high) = bounds(leased()).unwrap_or_default();
@@ -253,11 +294,12 @@ fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>) {
         command.arg(&*settle.lease.entry).arg(result);
     }
     for settle in others {
-        add(command, broker, settle);
+        add(command, broker, settle, is_ahead);
     }
 }
 
-fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>) {
+/// Adds a delivery in the long form; without its result where that was written ahead.
+fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>, is_ahead: bool) {
     let kind = match &*settle.settlement {
         Settlement::Complete => "C",
         Settlement::Retry { .. } => "R",
@@ -274,6 +316,9 @@ fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>) {
     }
     command.arg(&*settle.lease.entry).arg(kind);
     match record(broker, settle) {
+        Some(record) if is_ahead => {
+            command.arg(record.state.name()).arg("").arg("");
+        }
         Some(record) => broker.results.add(command, record),
         None => {
             command.arg("").arg("").arg("");
