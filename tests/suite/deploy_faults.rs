@@ -6,9 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use chicory_testing::components::answering;
-use chicory_testing::{RedisServer, Site, json, until, until_some};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use chicory_testing::{RedisServer, Site, json, signal, until, until_some};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::versions::{deploy, write};
@@ -187,8 +186,7 @@ fn a_deploy_that_is_killed_leaves_a_rollout_that_expires() {
     workers[0].signal(Signal::SIGSTOP);
     let deploying = Deploying::begin(&site, 2, &["--timeout", "2s"]);
     until("a rollout", || !stored(&site)["rollout"].is_null());
-    let pid = Pid::from_raw(i32::try_from(deploying.0.id()).expect("a process id"));
-    kill(pid, Signal::SIGKILL).expect("it is ours to signal");
+    signal(deploying.0.id(), Signal::SIGKILL).expect("it is ours to signal");
     workers[0].signal(Signal::SIGCONT);
     until("the end of the rollout", || {
         stored(&site)["rollout"].is_null()

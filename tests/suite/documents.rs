@@ -186,6 +186,25 @@ fn sources(folder: &Path) -> String {
     text
 }
 
+/// The SDK has a workspace of its own, so its macros can't take the names of limits from the runtime.
+#[test]
+fn the_sdk_has_the_limits_of_a_manifest() {
+    let limits = chicory_runtime::LIMIT_NAMES;
+    let macros = "guest-sdk/rust/chicory-sdk-macros/src/settings.rs";
+    let source = fs::read_to_string(root().join(macros)).unwrap();
+    let list = source
+        .split_once("const LIMITS: ")
+        .and_then(|(_, rest)| rest.split_once(';'))
+        .expect("the macros list the limits")
+        .1;
+    let list = list.split_once("];").expect("the end of the list").0;
+    let known: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert_eq!(known, limits);
+    let page = fs::read_to_string(root().join("guest-sdk/README.md")).unwrap();
+    let row = format!("| `limits` | `{}` |", limits.join("`, `"));
+    assert!(page.contains(&row), "guest-sdk/README.md lacks: {row}");
+}
+
 /// Each promise of docs/security.md has tests, which are there.
 #[test]
 fn promises_about_security_have_tests() {

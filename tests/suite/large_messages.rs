@@ -2,13 +2,11 @@
 //!
 //! Speaks to Redis as any client would. Must not use the queue's own library.
 
-use std::fs;
-
-use chicory_testing::{Site, WorkerProcess};
+use chicory_testing::Site;
 use serde_json::{Value, json};
 
 /// A worker that has nothing to do takes some 60 MiB, and one message may be in memory a few times.
-const BOUND_KIB: u64 = 768 << 10;
+const BOUND: u64 = 768 << 20;
 
 fn add(site: &Site, id: &str, data: &str) {
     redis::cmd("XADD")
@@ -25,14 +23,6 @@ fn zeros(id: &str, bytes: usize) -> String {
 
 fn letter(site: &Site, id: &str) -> Value {
     site.run(&["dlq", "show", id, "--json"]).json()
-}
-
-/// The most memory that the worker has had, in KiB.
-fn peak(worker: &WorkerProcess) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", worker.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let words = line.and_then(|line| line.split_whitespace().nth(1));
-    words.expect("a peak").parse().unwrap()
 }
 
 /// Case M4: raw entries of 60 MB and of 20 MB, and arguments of 16 MB in base64.
@@ -75,8 +65,8 @@ fn m4_messages_of_tens_of_megabytes_are_bounded() {
     let state: String = site.redis.query(&["GET", "chicory:state:huge"]);
     assert_eq!(state, "FAILURE");
 
-    let peak = peak(&worker);
-    assert!(peak < BOUND_KIB, "the worker has taken {peak} KiB");
+    let peak = worker.peak_memory();
+    assert!(peak < BOUND, "the worker has taken {peak} bytes");
 }
 
 /// Case M4: many messages that are each within the limit are taken a few at a time, and all of them run.
@@ -94,8 +84,8 @@ fn m4_a_fetch_is_bounded_by_bytes() {
     for number in 0..COUNT {
         worker.line_about("failed, and dead-lettered", &format!("m{number}"));
     }
-    let peak = peak(&worker);
-    assert!(peak < BOUND_KIB, "the worker has taken {peak} KiB");
+    let peak = worker.peak_memory();
+    assert!(peak < BOUND, "the worker has taken {peak} bytes");
 }
 
 /// Case M4: a message that was being run when its worker was killed, and is too large, is reclaimed without being
@@ -113,8 +103,8 @@ fn m4_a_large_message_of_a_dead_worker_is_reclaimed_by_its_size() {
     worker.line_about("failed, and dead-lettered", "huge");
     let error = letter(&site, "huge")["error"].to_string();
     assert!(error.contains("60000042 bytes"), "{error}");
-    let peak = peak(&worker);
-    assert!(peak < BOUND_KIB, "the worker has taken {peak} KiB");
+    let peak = worker.peak_memory();
+    assert!(peak < BOUND, "the worker has taken {peak} bytes");
 }
 
 /// Case M4: what a worker would not read can't be enqueued.

@@ -6,9 +6,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::fs::{self, File};
 
-use chicory_testing::{Site, root, until};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use chicory_testing::{Site, root, signal, until};
+use nix::sys::signal::Signal;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -63,8 +62,7 @@ fn lines_have_the_documented_fields_each_once() {
     ] {
         site.call(task);
     }
-    let pid = Pid::from_raw(i32::try_from(supervisor.id()).expect("a process"));
-    kill(pid, Signal::SIGTERM).expect("it runs");
+    signal(supervisor.id(), Signal::SIGTERM).expect("it runs");
     assert!(supervisor.wait().expect("it ends").success());
     let documented = documented();
     let mut of_guests = 0;

@@ -4,13 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use chicory_testing::{Site, WorkerProcess, json, until, until_some};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use chicory_testing::{Site, WorkerProcess, json, signal, until, until_some};
+use nix::sys::signal::Signal;
 use redis::Commands;
 
 /// The processes of all workers that have a heartbeat.
-fn processes(site: &Site) -> BTreeSet<i32> {
+fn processes(site: &Site) -> BTreeSet<u32> {
     let mut redis = site.connection();
     let workers: Vec<String> = redis.smembers("chicory:workers").unwrap();
     let beats = workers.iter().filter_map(|id| {
@@ -19,12 +18,12 @@ fn processes(site: &Site) -> BTreeSet<i32> {
             .unwrap()
     });
     beats
-        .map(|beat| i32::try_from(json(&beat)["pid"].as_i64().unwrap()).unwrap())
+        .map(|beat| u32::try_from(json(&beat)["pid"].as_u64().unwrap()).unwrap())
         .collect()
 }
 
 /// A zombie, which only waits for its parent, isn't alive.
-fn is_alive(process: i32) -> bool {
+fn is_alive(process: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     !status.is_empty() && !status.contains("State:\tZ")
 }
@@ -37,7 +36,7 @@ fn a_crashed_process_is_started_again() {
         Some(processes(&site)).filter(|all| all.len() == 2)
     });
     let victim = *first.first().unwrap();
-    kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
+    signal(victim, Signal::SIGKILL).unwrap();
     until("a third process", || {
         processes(&site).difference(&first).count() == 1
     });
@@ -82,17 +81,17 @@ fn no_worker_outlives_its_benchmark() {
 }
 
 /// The processes of these workers, once there are `count`.
-fn processes_once(site: &Site, count: usize) -> BTreeSet<i32> {
+fn processes_once(site: &Site, count: usize) -> BTreeSet<u32> {
     until_some("all processes", || {
         Some(processes(site)).filter(|all| all.len() == count)
     })
 }
 
 /// Kills one of these processes; one that is left.
-fn kill_one(all: &BTreeSet<i32>) -> i32 {
+fn kill_one(all: &BTreeSet<u32>) -> u32 {
     let mut all = all.iter().copied();
     let victim = all.next().expect("there are two");
-    kill(Pid::from_raw(victim), Signal::SIGKILL).unwrap();
+    signal(victim, Signal::SIGKILL).unwrap();
     all.next().expect("there are two")
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use crate::{AuditEntry, ModuleRecord, RegistryError};
 use chicory_clock::Timestamp;
 
-pub use crate::unreadable::{FORMAT, MAX_RECORD_BYTES, StoredRecord};
+pub use crate::unreadable::{FORMAT, MAX_RECORD_BYTES, StoredRecord, StoredRow};
 
 /// How long a worker's report on a rollout is kept.
 pub const REPORTS_TTL: Duration = Duration::from_hours(1);

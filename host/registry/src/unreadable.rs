@@ -119,6 +119,21 @@ pub struct StoredRecord<'a> {
     pub json: &'a [u8],
 }
 
+/// What a store reads of a record: the module's name, the revision, the size in bytes, and the record unless it is larger than
+/// [`MAX_RECORD_BYTES`].
+pub type StoredRow = (Vec<u8>, u64, u64, Vec<u8>);
+
+impl<'a> From<&'a StoredRow> for StoredRecord<'a> {
+    fn from((module, revision, size, json): &'a StoredRow) -> Self {
+        Self {
+            module,
+            revision: *revision,
+            size: *size,
+            json,
+        }
+    }
+}
+
 /// What is known of all formats.
 #[derive(Deserialize)]
 struct Header {

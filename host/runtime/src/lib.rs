@@ -58,7 +58,7 @@ pub use engine::Shape;
 pub use error::{InvalidModule, LoadError, SandboxError, SettingsError};
 pub use features::Features;
 pub use invocation::Invocation;
-pub use limits::{LIMITS, Limit, LimitError, Limits, ResolvedLimits};
+pub use limits::{LIMIT_NAMES, LIMITS, Limit, LimitError, Limits, ResolvedLimits};
 pub use memory::FLOOR as HOST_FLOOR;
 pub use module::{Description, Module, Task};
 pub use private_folder::{FolderError, PrivateFolder};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chicory_signature::OutOfRange;
 use serde::Serialize;
 
-pub use self::range::{LIMITS, Limit};
+pub use self::range::{LIMIT_NAMES, LIMITS, Limit};
 use crate::size::Bytes;
 
 /// Limits as a manifest gives them. A missing one comes from the level above. What each may be is in [`LIMITS`];

@@ -7,6 +7,7 @@
 
 pub mod components;
 mod guests;
+mod processes;
 mod queue;
 mod ran;
 mod redis_cluster;
@@ -21,6 +22,7 @@ mod until;
 mod worker_process;
 
 pub use guests::{guest, program, root};
+pub use processes::{memory, signal, start_group};
 pub use queue::{Queue, completion, connect, message, messages, settle, success};
 pub use ran::{Ran, json};
 pub use redis_cluster::RedisCluster;

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use chicory_queue::{BrokerConfig, Connected, RedisConfig, RedisServer as Address, ResultsConfig};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use redis::FromRedisValue;
 use tempfile::TempDir;
 
@@ -159,8 +158,7 @@ impl RedisServer {
 
     fn signal(&self, signal: Signal) {
         let process = self.process.as_ref().expect("the server is running");
-        let pid = i32::try_from(process.pid()).expect("process ids are small");
-        kill(Pid::from_raw(pid), signal).expect("the server is ours to signal");
+        crate::signal(process.pid(), signal).expect("the server is ours to signal");
     }
 
     /// Kills the server. Its data is gone, unless it is durable.

@@ -4,15 +4,14 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Instant;
 
-use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
+use nix::sys::signal::{Signal, killpg};
 use serde_json::{Value, json};
 
+use crate::processes::{memory, pid, start_group};
 use crate::{PATIENCE, until, until_some};
 
 /// A running worker, or a supervisor with several. It leads a process group, so that none is left over.
@@ -40,14 +39,8 @@ impl WorkerProcess {
         Self::spawn(command, Stdio::piped())
     }
 
-    fn spawn(mut command: Command, output: Stdio) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .expect("the program can be started");
+    fn spawn(command: Command, output: Stdio) -> Self {
+        let mut child = start_group(command, output);
         let log = Arc::new(Log::default());
         log.read(child.stderr.take().expect("its errors are piped"));
         if let Some(output) = child.stdout.take() {
@@ -57,14 +50,8 @@ impl WorkerProcess {
     }
 
     /// Starts the command with a closed log: each write to it fails.
-    pub fn start_unread(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .expect("the program can be started");
+    pub fn start_unread(command: Command) -> Self {
+        let mut child = start_group(command, Stdio::null());
         drop(child.stderr.take());
         let log = Arc::default();
         Self { child, log }
@@ -77,19 +64,12 @@ impl WorkerProcess {
 
     /// The most memory that its process has had so far, in bytes.
     pub fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()));
-        let status = status.expect("the worker is alive");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        kibibytes
-            .and_then(|number| number.trim().parse::<u64>().ok())
-            .map(|number| number << 10)
-            .expect("Linux says how much memory a process has had")
+        memory(self.pid(), "VmHWM").expect("the worker is alive")
     }
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        kill(pid(self.pid()), signal).expect("the worker is ours to signal");
+        crate::signal(self.pid(), signal).expect("the worker is ours to signal");
     }
 
     /// Kills it, as a crash would, and waits until it is gone.
@@ -235,10 +215,6 @@ impl Log {
         let texts: Vec<String> = last.iter().map(Value::to_string).collect();
         texts.join("\n  ")
     }
-}
-
-fn pid(id: u32) -> Pid {
-    Pid::from_raw(i32::try_from(id).expect("process ids are small"))
 }
 
 impl Drop for WorkerProcess {

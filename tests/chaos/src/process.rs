@@ -5,14 +5,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use chicory_testing::{memory, start_group};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 /// What a worker has said and taken.
@@ -50,14 +49,8 @@ impl Process {
     /// Starts the command, and reads its log from then on.
     ///
     /// `log` is where its lines are kept as well, for whoever looks for the cause of something.
-    pub fn start(mut command: Command, log: Option<PathBuf>) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .expect("the program can be started");
+    pub fn start(command: Command, log: Option<PathBuf>) -> Self {
+        let mut child = start_group(command, Stdio::null());
         let errors = child.stderr.take().expect("its errors are piped");
         let journal = Arc::new(Mutex::new(Journal::default()));
         let written = Arc::clone(&journal);
@@ -75,7 +68,7 @@ impl Process {
 
     /// Sends it a signal; it may have ended.
     pub fn signal(&self, signal: Signal) {
-        let _ = kill(pid(&self.child), signal);
+        let _ = chicory_testing::signal(self.child.id(), signal);
     }
 
     /// Kills it, as a crash would.
@@ -103,18 +96,8 @@ impl Process {
 
     /// Notes how much memory it has now.
     pub fn measure(&self) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let resident = status.ok().and_then(|status| {
-            let line = status
-                .lines()
-                .find_map(|line| line.strip_prefix("VmRSS:"))?;
-            let kibibytes = line.trim().strip_suffix(" kB")?;
-            kibibytes.trim().parse::<u64>().ok()
-        });
-        if let Some(kibibytes) = resident {
-            lock(&self.journal)
-                .memory
-                .push((Instant::now(), kibibytes << 10));
+        if let Some(bytes) = memory(self.child.id(), "VmRSS") {
+            lock(&self.journal).memory.push((Instant::now(), bytes));
         }
     }
 
@@ -159,8 +142,4 @@ impl Journal {
 
 fn lock(journal: &Mutex<Journal>) -> MutexGuard<'_, Journal> {
     journal.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).expect("process ids are small"))
 }

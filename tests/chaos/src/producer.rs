@@ -9,8 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use crate::dice::Dice;
 use crate::effects::now;
@@ -113,8 +112,7 @@ impl Producers {
         // It may have sent its batch by then, or not.
         std::thread::sleep(SENT);
         for id in lock(&self.running).iter() {
-            let id = i32::try_from(*id).expect("process ids are small");
-            let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+            let _ = chicory_testing::signal(*id, Signal::SIGKILL);
         }
     }
 

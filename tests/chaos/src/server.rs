@@ -8,8 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use chicory_testing::{ServerProcess, until};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use redis::FromRedisValue;
 use tempfile::TempDir;
 
@@ -86,8 +85,7 @@ impl Server {
     /// Sends its process a signal.
     pub fn signal(&self, signal: Signal) {
         if let Some(process) = &self.process {
-            let id = i32::try_from(process.pid()).expect("process ids are small");
-            kill(Pid::from_raw(id), signal).expect("the server is ours to signal");
+            chicory_testing::signal(process.pid(), signal).expect("the server is ours to signal");
         }
     }
 

@@ -17,8 +17,8 @@ use super::subscription::{Listener, Subscription};
 use crate::{AuditEntry, CanaryCounts, ModuleRecord, Registry, RegistryError, WorkerReport};
 use chicory_registry::Changes;
 use chicory_registry::stored::{
-    AUDIT_LINES, COUNTS_TTL, MAX_RECORD_BYTES, REPORTS_TTL, StoredRecord, read, read_entry, write,
-    write_record,
+    AUDIT_LINES, COUNTS_TTL, MAX_RECORD_BYTES, REPORTS_TTL, StoredRecord, StoredRow, read,
+    read_entry, write, write_record,
 };
 use chicory_signature::canonical;
 
@@ -42,8 +42,8 @@ impl RedisRegistry {
     ) -> Result<Option<ModuleRecord>, RegistryError> {
         let mut command = MODULE.command(&[&self.keys.records(), &self.keys.revisions()]);
         command.arg(name).arg(canonical).arg(MAX_RECORD_BYTES);
-        let found: Option<Found> = self.connection.call(&MODULE, &command).await?;
-        let read = found.as_ref().map(|found| stored(found).read());
+        let found: Option<StoredRow> = self.connection.call(&MODULE, &command).await?;
+        let read = found.as_ref().map(|found| StoredRecord::from(found).read());
         Ok(read.transpose()?)
     }
 }
@@ -95,8 +95,12 @@ impl Registry for RedisRegistry {
         let keys = &self.keys;
         let mut command = CHANGED.command(&[&keys.records(), &keys.revisions(), &keys.revision()]);
         command.arg(since).arg(MAX_RECORD_BYTES);
-        let (revision, found): (u64, Vec<Found>) = self.connection.call(&CHANGED, &command).await?;
-        Ok(Changes::read(revision, found.iter().map(stored)))
+        let (revision, found): (u64, Vec<StoredRow>) =
+            self.connection.call(&CHANGED, &command).await?;
+        Ok(Changes::read(
+            revision,
+            found.iter().map(StoredRecord::from),
+        ))
     }
 
     async fn replace(
@@ -246,17 +250,5 @@ impl Listener for Watcher {
 
     async fn gone(&self) {
         self.0.closed().await;
-    }
-}
-
-/// A record as scripts return it: the module's name, the revision, the size, and the record unless it is too large.
-type Found = (Vec<u8>, u64, u64, Vec<u8>);
-
-fn stored((module, revision, size, json): &Found) -> StoredRecord<'_> {
-    StoredRecord {
-        module,
-        revision: *revision,
-        size: *size,
-        json,
     }
 }

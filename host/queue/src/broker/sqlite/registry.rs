@@ -16,8 +16,8 @@ use crate::{
 };
 use chicory_registry::Changes;
 use chicory_registry::stored::{
-    AUDIT_LINES, COUNTS_TTL, MAX_RECORD_BYTES, REPORTS_TTL, StoredRecord, read, read_entry, write,
-    write_record,
+    AUDIT_LINES, COUNTS_TTL, MAX_RECORD_BYTES, REPORTS_TTL, StoredRecord, StoredRow, read,
+    read_entry, write, write_record,
 };
 use chicory_signature::canonical;
 
@@ -222,21 +222,9 @@ pub(super) fn revision(connection: &Connection) -> rusqlite::Result<u64> {
 const RECORD: &str = "SELECT CAST(name AS BLOB), revision, length(CAST(record AS BLOB)),
     CASE WHEN length(CAST(record AS BLOB)) <= ?1 THEN CAST(record AS BLOB) ELSE x'' END FROM modules";
 
-/// The module's name, the revision, the size, and the record unless it is too large.
-type Found = (Vec<u8>, u64, u64, Vec<u8>);
-
-fn found(row: &Row<'_>) -> rusqlite::Result<Found> {
+fn found(row: &Row<'_>) -> rusqlite::Result<StoredRow> {
     let (revision, size) = (count(row.get(1)?), count(row.get(2)?));
     Ok((row.get(0)?, revision, size, row.get(3)?))
-}
-
-fn stored((module, revision, size, json): &Found) -> StoredRecord<'_> {
-    StoredRecord {
-        module,
-        revision: *revision,
-        size: *size,
-        json,
-    }
 }
 
 impl Sqlite {
@@ -255,7 +243,7 @@ impl Sqlite {
                 Ok(row.optional()?)
             })
             .await?;
-        let read = row.as_ref().map(|row| stored(row).read());
+        let read = row.as_ref().map(|row| StoredRecord::from(row).read());
         Ok(read.transpose()?)
     }
 }
@@ -271,7 +259,7 @@ fn changed(connection: &mut Connection, since: u64) -> Result<Changes, Fault> {
     let since = i64::try_from(since).unwrap_or(i64::MAX);
     let rows = statement.query_map(params![limit(MAX_RECORD_BYTES), since], found)?;
     let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(Changes::read(now, rows.iter().map(stored)))
+    Ok(Changes::read(now, rows.iter().map(StoredRecord::from)))
 }
 
 fn replace(

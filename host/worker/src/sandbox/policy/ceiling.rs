@@ -6,11 +6,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use chicory_runtime::{Bytes, HostGrant, Limit};
+use chicory_runtime::{Bytes, HostGrant, LIMIT_NAMES, Limit};
 use chicory_signature::{Range, Unit};
 
-/// All keys: the grants, then the limits of a manifest.
-pub const POLICY_KEYS: [&str; 19] = [
+const GRANTS: [&str; 8] = [
     "env",
     "clocks",
     "random",
@@ -19,18 +18,22 @@ pub const POLICY_KEYS: [&str; 19] = [
     "dirs",
     "writable_dirs",
     "interfaces",
-    "timeout",
-    "cpu_time",
-    "memory",
-    "table_elements",
-    "fuel",
-    "output_bytes",
-    "log_bytes",
-    "args_bytes",
-    "result_bytes",
-    "host_call_bytes",
-    "write_bytes",
 ];
+
+/// All keys: the grants, then the limits of a manifest.
+pub const POLICY_KEYS: [&str; 19] = {
+    let mut keys = [""; GRANTS.len() + LIMIT_NAMES.len()];
+    let mut index = 0;
+    while index < keys.len() {
+        keys[index] = if index < GRANTS.len() {
+            GRANTS[index]
+        } else {
+            LIMIT_NAMES[index - GRANTS.len()]
+        };
+        index += 1;
+    }
+    keys
+};
 
 /// What suits strangers' code. A key that is missing here has no ceiling of its own: memory has the worker's
 /// `max_memory`, and CPU time can't exceed the timeout.
