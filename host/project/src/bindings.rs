@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use wit_bindgen_core::wit_parser::{PackageId, Resolve, WorldItem};
 use wit_bindgen_core::{Files, WorldGenerator};
 
-use crate::ProjectError;
 use crate::project::Project;
+use crate::{Cause, ProjectError};
 
 /// The package that every task may import, so that no project needs a copy.
 const TASK: &str = include_str!("../wit/task.wit");
@@ -36,11 +36,11 @@ pub(crate) fn generate(
     if !wit.is_dir() {
         return Ok(None);
     }
-    let (mut resolve, package) = resolve(&wit).map_err(|reason| ProjectError::Wit { reason })?;
+    let (mut resolve, package) = resolve(&wit).map_err(|source| ProjectError::Wit { source })?;
     let world = resolve
         .select_world(&[package], None)
         .map_err(|error| ProjectError::Wit {
-            reason: format!("{error:#}"),
+            source: error.into(),
         })?;
     let exports = resolve.worlds[world].exports.values();
     let exports = exports
@@ -61,7 +61,7 @@ pub(crate) fn generate(
 }
 
 /// The project's packages, with the one that every task may import. The error shows the place.
-fn resolve(wit: &Path) -> Result<(Resolve, PackageId), String> {
+fn resolve(wit: &Path) -> Result<(Resolve, PackageId), Cause> {
     // One with a copy in wit/deps is complete; there can't be a second one.
     let mut alone = Resolve::default();
     if let Ok((package, _)) = alone.push_path(wit) {
@@ -73,7 +73,7 @@ fn resolve(wit: &Path) -> Result<(Resolve, PackageId), String> {
         .and_then(|_| resolve.push_path(wit));
     match pushed {
         Ok((package, _)) => Ok((resolve, package)),
-        Err(error) => Err(resolve.render_error(&error)),
+        Err(error) => Err(resolve.render_error(&error).into()),
     }
 }
 
@@ -94,7 +94,7 @@ fn write(folder: &Path, files: &Files) -> Result<(), ProjectError> {
 mod tests {
     use super::*;
 
-    fn resolved(files: &[(&str, &str)]) -> Result<(Resolve, PackageId), String> {
+    fn resolved(files: &[(&str, &str)]) -> Result<(Resolve, PackageId), Cause> {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let file = dir.path().join(name);
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_of_the_projects_own_file() {
         let error = resolved(&[("world.wit", "package a:b;\nworld c { expotr f: func(); }")]);
-        let text = format!("{:#}", error.unwrap_err());
+        let text = error.unwrap_err().to_string();
         assert!(
             text.contains("expotr") && text.contains("world.wit"),
             "{text}"

@@ -4,10 +4,10 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use chicory_link::Linking;
+use chicory_link::{LinkError, Linking};
 use chicory_runtime::to_component;
-use chicory_signature::with_causes;
 
 use crate::project::Project;
 use crate::request::{Build, BuildRequest, Progress};
@@ -19,19 +19,19 @@ use crate::{Language, ProjectError, c, go, javascript, python, rust, strip};
 pub struct Built {
     /// The component; the manifest is beside it, where the project has one.
     pub file: PathBuf,
-    /// What became of its core modules.
+    /// What happened to its core modules.
     pub linked: Linked,
 }
 
 /// Whether a component's core modules were linked into one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Linked {
     /// This number of modules became one.
     Modules(usize),
     /// There was nothing to gain.
     Nothing,
     /// They stay as they are, for this reason.
-    Not(String),
+    Not(Arc<LinkError>),
 }
 
 /// Builds the project, and reports to `tell` what takes a while. Blocks for as long as the tool chain runs, whose
@@ -71,8 +71,9 @@ pub fn build(
         made: &made,
         tell,
     })?;
-    let wasm = std::fs::read(&made).map_err(|error| ProjectError::ToolOutput {
-        reason: format!("the tool chain made no {}: {error}", made.display()),
+    let wasm = std::fs::read(&made).map_err(|source| ProjectError::NotMade {
+        path: made.clone(),
+        source,
     })?;
     let (wasm, linked) = finish(wasm, request.debug)?;
     let file = request.output.clone().unwrap_or_else(|| project.module());
@@ -115,7 +116,7 @@ fn link(wasm: Vec<u8>) -> (Vec<u8>, Linked) {
     match chicory_link::link(&wasm) {
         Ok(Linking::Linked { component, modules }) => (component, Linked::Modules(modules)),
         Ok(Linking::Nothing) => (wasm, Linked::Nothing),
-        Err(error) => (wasm, Linked::Not(with_causes(&error))),
+        Err(error) => (wasm, Linked::Not(Arc::new(error))),
     }
 }
 

@@ -11,13 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chicory_runtime::{Arguments, Invocation, Limits, LogLine, Module, RawJson, Sandbox};
+use chicory_signature::JsonError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Cause;
-
 pub use self::check::Problem;
-pub use self::error::{CaseFault, CasesError};
+pub use self::error::{CaseError, CaseFault, CasesError};
 pub use self::record::record;
 
 /// A file of test cases.
@@ -166,14 +165,10 @@ impl Cases {
         sandbox: &Sandbox,
         module: &Module,
         options: RunOptions,
-    ) -> Result<CaseReport, Cause> {
-        let task = module.task(&case.task).ok_or_else(|| {
-            let names: Vec<_> = module.tasks().map(|task| task.name()).collect();
-            format!(
-                "the module has no task {:?}; it has {}",
-                case.task,
-                names.join(", ")
-            )
+    ) -> Result<CaseReport, CaseError> {
+        let task = module.task(&case.task).ok_or_else(|| CaseError::NoTask {
+            task: case.task.clone(),
+            known: module.tasks().map(|task| task.name().to_owned()).collect(),
         })?;
         let task = task.limited(&case.limits)?;
         let mut invocation = Invocation::new(Arc::clone(&task), case.arguments()?);
@@ -235,34 +230,35 @@ impl Case {
     }
 
     /// The expected result; none where an error is expected.
-    fn result(&self) -> Result<Option<Value>, String> {
+    fn result(&self) -> Result<Option<Value>, CaseError> {
         match &self.result_json {
-            Some(text) => parsed("result_json", text).map(Some),
+            Some(text) => serde_json::from_str(text)
+                .map(Some)
+                .map_err(|error| not_json("result_json", error)),
             None => Ok(self.result.clone()),
         }
     }
 
     /// Positional and named arguments. TOML has no null: arguments that need one are written as JSON.
-    fn arguments(&self) -> Result<Arguments, String> {
+    fn arguments(&self) -> Result<Arguments, CaseError> {
         let mut arguments = Arguments::new(&self.args, &self.kwargs);
         if let Some(text) = &self.args_json {
-            let args = arguments.set_args(json("args_json", text)?);
-            args.map_err(|error| error.to_string())?;
+            arguments.set_args(json("args_json", text)?)?;
         }
         if let Some(text) = &self.kwargs_json {
-            let kwargs = arguments.set_kwargs(json("kwargs_json", text)?);
-            kwargs.map_err(|error| error.to_string())?;
+            arguments.set_kwargs(json("kwargs_json", text)?)?;
         }
         Ok(arguments)
     }
 }
 
-fn json(key: &str, text: &str) -> Result<RawJson, String> {
-    RawJson::parse(text.to_owned()).map_err(|error| format!("{key}: {error}"))
+fn json(key: &'static str, text: &str) -> Result<RawJson, CaseError> {
+    RawJson::parse(text.to_owned()).map_err(|error| not_json(key, error))
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(key: &str, text: &str) -> Result<T, String> {
-    serde_json::from_str(text).map_err(|error| format!("{key}: {error}"))
+fn not_json(key: &'static str, error: impl Into<JsonError>) -> CaseError {
+    let source = error.into();
+    CaseError::Json { key, source }
 }
 
 #[cfg(test)]

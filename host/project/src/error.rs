@@ -77,10 +77,10 @@ pub enum ProjectError {
         source: Cause,
     },
     /// The project's `wit/` can't be used.
-    #[error("in wit/: {reason}")]
+    #[error("in wit/")]
     Wit {
         /// What is wrong, with the place.
-        reason: String,
+        source: Cause,
     },
     /// The bindings can't be generated.
     #[error("wit-bindgen can't generate bindings")]
@@ -112,11 +112,31 @@ pub enum ProjectError {
         /// How it ended.
         status: ExitStatus,
     },
-    /// A tool's answer can't be used.
-    #[error("{reason}")]
-    ToolOutput {
-        /// What is wrong with it, and what to do.
-        reason: String,
+    /// The tool chain did not make the module, although it did not fail.
+    #[error("the tool chain made no {}", path.display())]
+    NotMade {
+        /// Where the module should be.
+        path: PathBuf,
+        /// Why it can't be read.
+        source: io::Error,
+    },
+    /// What cargo says about a build is not in the form that it promises.
+    #[error("can't read cargo's messages")]
+    Messages {
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Cargo built a package that is not a module.
+    #[error("cargo made no .wasm file: give the library in Cargo.toml crate-type = [\"cdylib\"]")]
+    NoModule,
+    /// Cargo built a package with several modules.
+    #[error(
+        "cargo made several modules, but a project has one: {}",
+        listed(modules)
+    )]
+    SeveralModules {
+        /// Their files.
+        modules: Vec<PathBuf>,
     },
     /// There is no folder for tools that are installed for builds.
     #[error("there is no folder to install tools in")]
@@ -135,6 +155,14 @@ pub enum ProjectError {
         /// Why.
         source: Cause,
     },
+}
+
+fn listed(files: &[PathBuf]) -> String {
+    let names: Vec<_> = files
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    names.join(", ")
 }
 
 impl ProjectError {

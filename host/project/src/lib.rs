@@ -30,7 +30,7 @@ mod watch;
 
 pub use build::{Built, Linked, build};
 pub use cases::{
-    Case, CaseFault, CaseReport, Cases, CasesError, Problem, RunOptions, Usage, record,
+    Case, CaseError, CaseFault, CaseReport, Cases, CasesError, Problem, RunOptions, Usage, record,
 };
 pub use client::{ClientError, client};
 pub use error::{Cause, ProjectError};

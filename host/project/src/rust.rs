@@ -187,34 +187,16 @@ fn artifact(command: &mut Command) -> Result<PathBuf, ProjectError> {
         serde_json::Deserializer::from_reader(BufReader::new(stdout)).into_iter::<Value>();
     let mut found = Vec::new();
     for message in messages {
-        let message =
-            message.map_err(|error| output(format!("can't read cargo's messages: {error}")))?;
+        let message = message.map_err(|source| ProjectError::Messages { source })?;
         found.extend(modules(&message));
     }
     let status = child.wait().map_err(tool::not_started(command))?;
     tool::ended(command, status)?;
     match found.as_slice() {
         [one] => Ok(one.clone()),
-        [] => Err(output(
-            "cargo made no .wasm file: give the library in Cargo.toml crate-type = [\"cdylib\"]"
-                .into(),
-        )),
-        several => {
-            let names: Vec<_> = several
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
-            Err(output(format!(
-                "cargo made several modules, but a project has one: {}",
-                names.join(", ")
-            )))
-        }
+        [] => Err(ProjectError::NoModule),
+        _ => Err(ProjectError::SeveralModules { modules: found }),
     }
-}
-
-/// The error for output of cargo that can't be used.
-fn output(reason: String) -> ProjectError {
-    ProjectError::ToolOutput { reason }
 }
 
 /// The modules that one of cargo's messages reports.

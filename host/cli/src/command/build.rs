@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use chicory_project::{BuildRequest, Built, Linked, Progress, Project, build};
 use chicory_runtime::{Description, LoadError, Need, Sandbox, Signature};
-use chicory_signature::shown_names;
+use chicory_signature::{shown_names, with_causes};
 use clap::Args;
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
@@ -132,7 +132,7 @@ impl Report {
             "digest": format!("sha256:{}", module.digest),
             "size": module.size,
             "linked_modules": if let Linked::Modules(count) = self.linked { count } else { 0 },
-            "not_linked": if let Linked::Not(reason) = &self.linked { Some(reason) } else { None },
+            "not_linked": if let Linked::Not(error) = &self.linked { Some(with_causes(&**error)) } else { None },
             "tasks": tasks.map(|(name, signature)| json!({ "name": name, "signature": signature.to_string() })).collect::<Vec<_>>(),
             "needs": module.needs.iter().map(need).collect::<Vec<_>>(),
             "missing": self.missing.iter().map(need).collect::<Vec<_>>(),
@@ -152,7 +152,8 @@ impl Report {
         match &self.linked {
             Linked::Modules(count) => format!(", {count} core modules linked into one"),
             Linked::Nothing => String::new(),
-            Linked::Not(reason) => {
+            Linked::Not(error) => {
+                let reason = with_causes(&**error);
                 format!("\n  core modules not linked, so the module starts slowly: {reason}")
             }
         }

@@ -8,7 +8,7 @@ use chicory_runtime::How;
 use serde_json::{Number, Value};
 use similar::TextDiff;
 
-use super::{Case, Usage};
+use super::{Case, CaseError, Usage};
 
 /// Why a case failed.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,12 +67,11 @@ impl fmt::Display for Problem {
 }
 
 /// Compares the outcome. An error is for an expectation that can't be read.
-pub(super) fn end(case: &Case, how: &How) -> Result<Option<Problem>, String> {
+pub(super) fn end(case: &Case, how: &How) -> Result<Option<Problem>, CaseError> {
     let expected = case.result()?;
     let reason = match (expected, how) {
         (Some(expected), How::Returned(result)) => {
-            let result: Value = serde_json::from_str(result.get())
-                .map_err(|error| format!("the result is not JSON: {error}"))?;
+            let result: Value = serde_json::from_str(result.get()).map_err(CaseError::Result)?;
             (!matches(&expected, &result)).then(|| difference(&expected, &result))
         }
         (Some(_), how) => Some(format!(

@@ -5,7 +5,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::Cause;
+use chicory_runtime::LimitError;
+use chicory_signature::{ArgumentsError, JsonError};
 
 /// Test cases can't be read, run or recorded.
 #[derive(Debug, thiserror::Error)]
@@ -35,8 +36,39 @@ pub enum CasesError {
         /// The case's name.
         case: String,
         /// Why.
-        source: Cause,
+        source: CaseError,
     },
+}
+
+/// Why a case can't be run as it is written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaseError {
+    /// The module has no such task.
+    #[error("the module has no task {task:?}; it has {}", known.join(", "))]
+    NoTask {
+        /// What the case names.
+        task: String,
+        /// The module's tasks.
+        known: Vec<String>,
+    },
+    /// Its limits can't be used.
+    #[error(transparent)]
+    Limits(#[from] LimitError),
+    /// A key that holds JSON as text can't be read.
+    #[error("{key}")]
+    Json {
+        /// The key.
+        key: &'static str,
+        /// Why.
+        source: JsonError,
+    },
+    /// Its arguments are not a list or an object.
+    #[error(transparent)]
+    Arguments(#[from] ArgumentsError),
+    /// What the task returned is not JSON.
+    #[error("the result is not JSON")]
+    Result(#[source] serde_json::Error),
 }
 
 /// What is wrong with a file of test cases.
