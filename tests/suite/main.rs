@@ -44,6 +44,7 @@ mod kill;
 mod large_messages;
 mod limited_users;
 mod logs;
+mod lost_answers;
 mod lost_lease;
 mod many_queues;
 mod numbers_out_of_range;

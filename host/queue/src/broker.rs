@@ -136,7 +136,9 @@ pub trait Broker: Debug + Send + Sync {
     /// are applied in the order of the batch. One answer each, in order.
     async fn settle(&self, batch: &[SettleRequest<'_>]) -> Result<Vec<Settled>, BrokerError>;
 
-    /// Acknowledges before the task runs (at most once). One answer per lease, in order.
+    /// Acknowledges before the task runs (at most once). One answer per lease, in order. If there was no answer, the same may be
+    /// asked again until there is one, before the consumer asks about other leases of the queue: what was acknowledged for it
+    /// is then [`Settled::Applied`] as well.
     async fn acknowledge(&self, leases: &[Lease]) -> Result<Vec<Settled>, BrokerError>;
 
     /// Makes up to `limit` messages of these queues ready that are due by the store's clock.

@@ -22,8 +22,8 @@ pub(crate) struct Unacknowledged(mpsc::UnboundedSender<Waiting>);
 /// A call that waits until its message is acknowledged.
 pub(crate) struct Waiting {
     pub(crate) attempt: Arc<Attempt>,
-    /// Told once it may start; dropped if it may not. The permit is free again when it has started.
-    pub(crate) start: oneshot::Sender<OwnedSemaphorePermit>,
+    /// Told once it may start; dropped if it may not. A permit that comes with it is free again when it has started.
+    pub(crate) start: oneshot::Sender<Option<OwnedSemaphorePermit>>,
 }
 
 impl Unacknowledged {
@@ -31,6 +31,12 @@ impl Unacknowledged {
     pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Waiting>) {
         let (waiting, asked) = mpsc::unbounded_channel();
         (Self(waiting), asked)
+    }
+
+    /// Has a call wait for its acknowledgement.
+    pub(crate) fn ask(&self, waiting: Waiting) {
+        // Fails only when the worker has stopped.
+        let _ = self.0.send(waiting);
     }
 
     /// A call of this attempt that begins once the message is acknowledged. Only for a lane, which it may occupy for a
@@ -43,8 +49,7 @@ impl Unacknowledged {
     ) -> Running {
         let (start, mut started) = oneshot::channel();
         let attempt = Arc::clone(attempt);
-        // Fails only when the worker has stopped.
-        let _ = self.0.send(Waiting {
+        self.ask(Waiting {
             attempt: Arc::clone(&attempt),
             start,
         });

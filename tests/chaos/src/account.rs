@@ -64,7 +64,7 @@ pub enum Rule {
     NotRefused,
     /// A task that was acknowledged ends.
     NotLost,
-    /// A task at most once that ended without a word had begun, or was being acknowledged in a fault.
+    /// A task at most once that ended without a word had begun, or was about to when its worker was killed.
     LostOnlyBegun,
     /// It ends as it should.
     RightEnd,
@@ -114,8 +114,8 @@ pub struct Row {
     pub right: usize,
     /// Those at most once that ended without a word after they had begun, at a kill.
     pub cut_off: usize,
-    /// Those at most once that ended without a word before they had begun: the answer to their acknowledgement was lost
-    /// in a fault, so that they might have begun.
+    /// Those at most once that ended without a word before they had begun: their worker was killed after it had acknowledged
+    /// them.
     pub unbegun: usize,
     /// Executions without faults.
     pub attempts: usize,
@@ -307,11 +307,14 @@ mod tests {
         let account = draw_up(&evidence);
         assert!(account.wrong.is_empty(), "{:?}", account.wrong);
         assert_eq!(account.rows.iter().map(|row| row.cut_off).sum::<usize>(), 1);
-        // One whose acknowledgement was under way; but not without a fault.
+        // One that was about to begin; but not without a kill.
         evidence.executions.remove("once-1");
         let account = draw_up(&evidence);
         assert!(account.wrong.is_empty(), "{:?}", account.wrong);
         assert_eq!(account.rows.iter().map(|row| row.unbegun).sum::<usize>(), 1);
+        // An answer that is lost is asked for again.
+        evidence.faults[0].planned.fault = Fault::ConnectionsCut;
+        assert_eq!(broken(&evidence), [Rule::LostOnlyBegun]);
         evidence.faults.clear();
         assert_eq!(broken(&evidence), [Rule::LostOnlyBegun]);
     }

@@ -16,7 +16,7 @@ const SEARCH: Duration = Duration::from_secs(3);
 const UNSETTLED: Duration = Duration::from_secs(20);
 /// How long a task may wait until it is acknowledged and begins, where no fault keeps it.
 const WAITING: Duration = Duration::from_secs(5);
-/// How many tasks at most once the workers acknowledge at a time: as many as they have threads.
+/// How many tasks at most once the workers that are killed have acknowledged and not begun: as many as they have threads.
 const UNDER_WAY: usize = 6;
 /// How much early a delayed task may seem to be: two processes read their clocks one after the other.
 const EARLY: f64 = 0.05;
@@ -60,7 +60,7 @@ pub(super) fn row(kind: Kind, evidence: &Evidence, wrong: &mut Vec<Wrong>) -> Ro
     let faults = evidence.faults.iter();
     let most = UNDER_WAY
         * faults
-            .filter(|one| one.planned.fault.repeats_tasks())
+            .filter(|one| one.planned.fault.kills_workers())
             .count();
     if row.unbegun > most {
         let text = format!("{} had not begun; {most} could be under way", row.unbegun);
@@ -123,7 +123,8 @@ impl Seen<'_> {
             })
     }
 
-    /// At most once: there was a fault at the time that it was to begin.
+    /// At most once: its worker was killed at the time that it was to begin, between its acknowledgement and its start. Any other
+    /// fault only loses the answer, which is asked for again.
     fn is_unbegun(&self) -> bool {
         let sent = &self.evidence.enqueued.sent;
         let gone = !self.evidence.left.ends.contains_key(&self.task.id);
@@ -132,7 +133,7 @@ impl Seen<'_> {
             && self.executions().is_empty()
             && sent.get(&self.task.id).is_some_and(|sent| {
                 let until = *sent + WAITING;
-                self.happened(Fault::repeats_tasks, *sent, until, Duration::ZERO)
+                self.happened(Fault::kills_workers, *sent, until, Duration::ZERO)
             })
     }
 

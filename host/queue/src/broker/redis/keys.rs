@@ -48,6 +48,11 @@ impl Keys {
         self.key("ids", queue)
     }
 
+    /// The entries of a queue that a consumer acknowledged last, before their tasks ran.
+    pub(super) fn acknowledged(&self, queue: &str, consumer: &str) -> String {
+        format!("{}:{consumer}", self.key("acknowledged", queue))
+    }
+
     /// The keys that hold a queue's messages.
     pub(super) fn of_queue(&self, queue: &str) -> [String; 3] {
         KINDS.map(|kind| self.key(kind, queue))

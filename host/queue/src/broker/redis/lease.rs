@@ -52,7 +52,7 @@ pub(super) async fn extend(
     broker: &RedisBroker,
     leases: &[Lease],
 ) -> Result<Vec<Settled>, BrokerError> {
-    let begin = |queue: &str| EXTEND.command(&[&broker.keys.stream(queue)]);
+    let begin = |lease: &Lease| EXTEND.command(&[&broker.keys.stream(&lease.queue)]);
     let add = |command: &mut Cmd, lease: &Lease| {
         command.arg(&*lease.entry);
     };
@@ -63,9 +63,10 @@ pub(super) async fn acknowledge(
     broker: &RedisBroker,
     leases: &[Lease],
 ) -> Result<Vec<Settled>, BrokerError> {
-    let begin = |queue: &str| {
-        let (stream, ids) = (broker.keys.stream(queue), broker.keys.ids(queue));
-        let mut command = ACKNOWLEDGE.command(&[&stream, &ids]);
+    let begin = |lease: &Lease| {
+        let (keys, queue) = (&broker.keys, &lease.queue);
+        let last = keys.acknowledged(queue, &lease.consumer);
+        let mut command = ACKNOWLEDGE.command(&[&keys.stream(queue), &keys.ids(queue), &last]);
         command.arg(broker.results.ttl_seconds());
         command
     };
@@ -80,12 +81,13 @@ pub(super) async fn acknowledge(
 /// A script's answer for its entries, and that of WAIT.
 type Answer = Result<(Vec<i64>, Written), BrokerError>;
 
-/// Runs a script on leases: `begin` starts its command for a queue, and `add` adds a lease.
+/// Runs a script on leases: `begin` starts its command for the queue and the consumer of a lease, and `add` adds a lease. What
+/// a master took that is being replaced is not known: it is to be asked again.
 async fn ask(
     broker: &RedisBroker,
     (script, replicas): (&Script, Replicas),
     leases: &[Lease],
-    begin: impl Fn(&str) -> Cmd,
+    begin: impl Fn(&Lease) -> Cmd,
     add: impl Fn(&mut Cmd, &Lease),
 ) -> Result<Vec<Settled>, BrokerError> {
     let mut answers = vec![Settled::LeaseLost; leases.len()];
@@ -97,7 +99,7 @@ async fn ask(
         let Some((low, high)) = bounds(members()) else {
             continue;
         };
-        let mut command = begin(&first.queue);
+        let mut command = begin(first);
         command
             .arg(&broker.group)
             .arg(&*first.consumer)
@@ -117,7 +119,16 @@ async fn ask(
     let answered: Vec<(Vec<usize>, Option<Answer>)> = join_all(asked).await;
     for (places, settled) in answered {
         match settled {
-            Some(Ok((settled, _))) => apply(&mut answers, &places, &settled),
+            Some(Ok((settled, written))) => {
+                if replicas
+                    .outlasts(broker.connection.server(), &written)
+                    .await
+                {
+                    apply(&mut answers, &places, &settled);
+                } else {
+                    unreachable(&mut answers, &places);
+                }
+            }
             None => unreachable(&mut answers, &places),
             Some(Err(error)) if broker.is_partial(&error) => unreachable(&mut answers, &places),
             Some(Err(error)) => return Err(error),
