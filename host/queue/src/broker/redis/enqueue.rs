@@ -28,7 +28,8 @@ pub(super) async fn enqueue(
     let is_plain = |message: &TaskMessage| message.eta.is_none() && message.delay.is_none();
     if broker.max_stream_length.is_none() && messages.iter().all(is_plain) {
         let stream = broker.keys.stream(queue);
-        let transaction = transaction(&stream, messages, broker.replicas);
+        let may_move = !broker.connection.server().topology().keys_are_together();
+        let transaction = transaction(&stream, messages, broker.replicas, may_move);
         let written = broker
             .replicas
             .write(&broker.connection, &transaction)
@@ -169,12 +170,20 @@ pub(super) fn write_now(command: &mut Cmd, broker: &RedisBroker) {
 /// Room for the command of a small message, so it isn't moved while it is written.
 const USUAL_SIZE: usize = 320;
 
-/// Written out as MULTI and EXEC, so it can follow a slot that moves.
-fn transaction(stream: &str, messages: &[TaskMessage], replicas: Replicas) -> Pipeline {
+/// On a Cluster it is written out as MULTI and EXEC, so it can follow a slot that moves; and so it is before WAIT.
+fn transaction(
+    stream: &str,
+    messages: &[TaskMessage],
+    replicas: Replicas,
+    may_move: bool,
+) -> Pipeline {
     let mut transaction = Pipeline::with_capacity(messages.len() + 3);
     let several = messages.len() > 1;
-    if several {
+    let written_out = several && (may_move || replicas.are_wanted());
+    if written_out {
         transaction.add_command(cmd("MULTI"));
+    } else if several {
+        transaction.atomic();
     }
     for message in messages {
         let mut add = Cmd::with_capacity(7, USUAL_SIZE);
@@ -183,7 +192,7 @@ fn transaction(stream: &str, messages: &[TaskMessage], replicas: Replicas) -> Pi
         add.arg("task_id").arg(&*message.id);
         transaction.add_command(add);
     }
-    if several {
+    if written_out {
         transaction.add_command(cmd("EXEC"));
     }
     replicas.add_wait(&mut transaction);

@@ -59,6 +59,11 @@ impl Replicas {
         }
     }
 
+    /// Whether any replica is asked.
+    pub(super) fn are_wanted(self) -> bool {
+        self.wanted > 0
+    }
+
     /// Adds the command that waits for them, if any are wanted.
     pub(super) fn add_wait(self, commands: &mut Pipeline) {
         if self.wanted > 0 {

@@ -10,7 +10,9 @@ use redis::{Arg, Cmd, Pipeline, RedisResult, Value, cmd};
 use super::link::Link;
 use super::slots::Slot;
 
-/// A command, or several whose answers come together. A transaction is written out: MULTI, its commands, EXEC.
+/// A command, or several whose answers come together. On a Cluster, and before further commands, a transaction is written out:
+/// MULTI, its commands, EXEC. A [`Pipeline::atomic`] one has one answer, that of EXEC; its commands' answers are dropped as they
+/// arrive, which is cheaper for thousands of messages.
 #[derive(Clone, Copy)]
 pub(super) enum Request<'a> {
     One(&'a Cmd),
@@ -19,6 +21,15 @@ pub(super) enum Request<'a> {
 
 fn is(command: &Cmd, place: usize, word: &[u8]) -> bool {
     matches!(command.args_iter().nth(place), Some(Arg::Simple(own)) if own == word)
+}
+
+/// Whether an answer is an error, or has one among its elements. Nothing is moved or copied to find out.
+fn has_error(answer: &Value) -> bool {
+    match answer {
+        Value::ServerError(_) => true,
+        Value::Array(elements) => elements.iter().any(has_error),
+        _ => false,
+    }
 }
 
 impl Request<'_> {
@@ -51,11 +62,17 @@ impl Request<'_> {
         match self {
             Self::One(cmd) => link.req_packed_command(cmd).await?.extract_error(),
             Self::Several(commands) => {
-                let answers = link
-                    .req_packed_commands(commands, 0, commands.len())
-                    .await?;
-                let answers = answers.into_iter().map(Value::extract_error);
-                Ok(Value::Array(answers.collect::<RedisResult<_>>()?))
+                let (skipped, kept) = if commands.is_transaction() {
+                    // Behind the answers to MULTI and to each command. Errors among them come with that of EXEC.
+                    (commands.len() + 1, 1)
+                } else {
+                    (0, commands.len())
+                };
+                let answers = link.req_packed_commands(commands, skipped, kept).await?;
+                if answers.iter().any(has_error) {
+                    return Value::Array(answers).extract_error();
+                }
+                Ok(Value::Array(answers))
             }
         }
     }
