@@ -15,7 +15,7 @@ fn site_at(url: &str) -> Site {
         .set("CHICORY_BROKER_REDIS_CLAIM_MIN_IDLE_MS", "1500")
 }
 
-/// Deliveries, results, retries, delays, dead letters, a killed worker, a deploy.
+/// Deliveries, results, retries, delays, dead letters, a deploy, what doctor says, and a killed worker.
 fn core(site: &Site) {
     site.deploy("sleeping");
     let mut worker = site.worker(&["--queue", "default,other"]);
@@ -36,44 +36,46 @@ fn core(site: &Site) {
         site.run(&["dlq", "list"]).ok().contains(&dead)
     });
     assert!(site.run(&["queue", "list"]).ok().contains("other"));
+    deploy(site, "m", &answering(7), &[]).ok();
+    assert_eq!(site.call(&["m.answer"])["result"], 7);
+    diagnosed(site);
 
     let slow = site.enqueue(&["sleeping.sleep", "2000"]);
     until("the task with a worker", || {
         site.run(&["queue", "show", "--json"]).json()["pending"] == 1
     });
     worker.kill();
-    let second = site.worker(&["--queue", "default,other"]);
+    let _second = site.worker(&["--queue", "default,other"]);
     assert_eq!(site.wait_for(&slow)["state"], "SUCCESS");
-    deploy(site, "m", &answering(7), &[]).ok();
-    assert_eq!(site.call(&["m.answer"])["result"], 7);
-    drop(second);
+}
+
+/// `doctor` finds the servers, and says so of each: servers with replicas that save nothing are no error.
+fn diagnosed(site: &Site) {
+    let ran = site.run(&["doctor", "--no-tools", "--json"]);
+    let report = chicory_testing::json(&ran.stdout);
+    assert_eq!(ran.code, Some(0), "{report:#}");
+    let findings = report["findings"].as_array().expect("a list");
+    for subject in ["broker", "server", "eviction", "replication", "rights"] {
+        let of_subject = findings.iter().filter(|found| found["subject"] == subject);
+        let severities: Vec<_> = of_subject.map(|found| &found["severity"]).collect();
+        assert!(!severities.is_empty(), "{subject}: {report:#}");
+        assert!(
+            severities.iter().all(|severity| *severity == "ok"),
+            "{subject}: {report:#}"
+        );
+    }
 }
 
 #[test]
-#[ignore = "starts many servers: `make test-servers` runs it"]
-fn the_core_works_on_a_cluster() {
-    let cluster = RedisCluster::start();
-    core(&site_at(&cluster.url()));
-}
-
-#[test]
-#[ignore = "starts many servers: `make test-servers` runs it"]
-fn the_core_works_with_sentinels() {
-    let sentinels = RedisSentinels::start_with(Some("geheim"));
-    let site = site_at(&sentinels.url())
-        .set("CHICORY_BROKER_REDIS_SENTINEL_USERNAME", "default")
-        .set("CHICORY_BROKER_REDIS_SENTINEL_PASSWORD", "geheim")
-        .set("CHICORY_BROKER_REDIS_WAIT_REPLICAS", "1")
-        .set("CHICORY_BROKER_REDIS_WAIT_TIMEOUT_MS", "5000");
+fn a_cluster_works_and_replaces_a_dead_master() {
+    let mut cluster = RedisCluster::start();
+    let site = site_at(&cluster.url());
     core(&site);
+    a_dead_master_is_replaced_and_said_once(&site, &mut cluster);
 }
 
 /// Case Q9: 31,000 lines an hour from the client crate about a dead node.
-#[test]
-#[ignore = "starts many servers: `make test-servers` runs it"]
-fn a_dead_master_is_replaced_and_said_once() {
-    let mut cluster = RedisCluster::start();
-    let site = site_at(&cluster.url());
+fn a_dead_master_is_replaced_and_said_once(site: &Site, cluster: &mut RedisCluster) {
     let worker = site.worker(&[]);
     assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
     let place = cluster.master_of("chicory:stream:{default}", &[]);
@@ -92,6 +94,25 @@ fn a_dead_master_is_replaced_and_said_once() {
         .filter(|line| line["level"] != "INFO");
     let loud: Vec<_> = loud.collect();
     assert!(loud.len() <= 4, "{loud:#?}");
+}
+
+#[test]
+fn sentinels_work_for_messages_and_for_results() {
+    let sentinels = RedisSentinels::start_with(Some("geheim"));
+    let site = site_at(&sentinels.url())
+        .set("CHICORY_BROKER_REDIS_SENTINEL_USERNAME", "default")
+        .set("CHICORY_BROKER_REDIS_SENTINEL_PASSWORD", "geheim")
+        .set("CHICORY_BROKER_REDIS_WAIT_REPLICAS", "1")
+        .set("CHICORY_BROKER_REDIS_WAIT_TIMEOUT_MS", "5000");
+    core(&site);
+
+    // Results behind Sentinels have credentials of their own.
+    let site = Site::new()
+        .set("CHICORY_BACKEND_REDIS_URL", &sentinels.url())
+        .set("CHICORY_BACKEND_REDIS_SENTINEL_USERNAME", "default")
+        .set("CHICORY_BACKEND_REDIS_SENTINEL_PASSWORD", "geheim");
+    let _worker = site.worker(&[]);
+    assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
 }
 
 const FILES: [(&str, &str, &str); 6] = [
@@ -128,7 +149,6 @@ const FILES: [(&str, &str, &str); 6] = [
 ];
 
 #[test]
-#[ignore = "starts many servers: `make test-servers` runs it"]
 fn a_file_for_tls_that_is_missing_is_named() {
     for (url, setting, named) in FILES {
         let site = Site::new()
@@ -137,16 +157,4 @@ fn a_file_for_tls_that_is_missing_is_named() {
         let ran = site.run(&["result", "x"]);
         assert!(ran.fails(2).contains(named), "{ran:?}");
     }
-}
-
-#[test]
-#[ignore = "starts many servers: `make test-servers` runs it"]
-fn results_behind_sentinels_have_credentials_of_their_own() {
-    let sentinels = RedisSentinels::start_with(Some("geheim"));
-    let site = Site::new()
-        .set("CHICORY_BACKEND_REDIS_URL", &sentinels.url())
-        .set("CHICORY_BACKEND_REDIS_SENTINEL_USERNAME", "default")
-        .set("CHICORY_BACKEND_REDIS_SENTINEL_PASSWORD", "geheim");
-    let _worker = site.worker(&[]);
-    assert_eq!(site.call(&["demo.add", "1", "2"])["result"], 3);
 }
