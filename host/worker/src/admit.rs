@@ -57,9 +57,12 @@ async fn admit_decoded(
         return;
     }
     let (deliveries, asked) = still_held(context, deliveries, asked).await;
+    // Read once: a batch of brief tasks is large.
+    let now = Instant::now();
     let find = |delivery: Delivery| {
         let found = execute::find(context, &delivery);
-        Attempt::new(delivery, found, LeaseTime::new(asked, context.lease))
+        let lease_time = LeaseTime::new(asked, context.lease);
+        Attempt::new(delivery, found, lease_time, now)
     };
     let attempts = context.held.insert(deliveries.into_iter().map(find));
     let alone = attempts.len() == 1;

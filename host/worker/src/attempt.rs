@@ -82,12 +82,17 @@ pub(crate) struct Concluded {
 }
 
 impl Attempt {
-    /// An attempt at a delivery that was just fetched.
-    pub(crate) fn new(delivery: Delivery, found: Found, lease_time: LeaseTime) -> Self {
+    /// An attempt at a delivery that was fetched at `now`.
+    pub(crate) fn new(
+        delivery: Delivery,
+        found: Found,
+        lease_time: LeaseTime,
+        now: Instant,
+    ) -> Self {
         Self {
             delivery,
             found,
-            fetched_at: Instant::now(),
+            fetched_at: now,
             slot: usize::MAX,
             lease_time,
             progress: AtomicU8::new(LEASED),
