@@ -5,7 +5,8 @@
 #   make test    every gate and every test
 #   make test-languages  longer tests of Python and JavaScript
 #   make test-versions  the program of the previous commit, or of COMMIT, and this one on one Redis
-#   make test-servers  the suite's core on a Cluster and behind Sentinels; with SERVER=FILE on another redis-server
+#   make test-servers  the broker's tests and the suite's core on Redis 6.2 to 8 and Valkey, as far as packages bring
+#                them; with SERVER=FILE on that redis-server only
 #   make gates   formatting, lints, documentation, dependencies and their direction
 #   make bench   throughput and latency on this machine, with a redis-server of its own
 #   make bench-micro  single steps of a task's path, by criterion
@@ -21,6 +22,11 @@ CHICORY := target/debug/chicory
 # Rust workspaces of guests and their SDK. Linted and tested as host code, they share one build of their libraries.
 GUEST_WORKSPACES := examples tests/guests guest-sdk/rust
 GUEST_TARGET := target/guests/sdk
+
+# What test-servers runs on each server.
+SERVER_TESTS := $(patsubst %,--test %,conformance redis_addresses redis_clock redis_cluster redis_faults redis_format redis_registry redis_sentinel redis_tls)
+SERVER_SUITE := at_most_once:: compat_ delayed:: doctor:: duplicates:: kill:: limited_users:: lost_answers:: lost_lease:: \
+	outage:: queue_index:: topologies:: waiting::
 
 # Backtraces of errors are for debugging; they slow tests and change what errors say.
 unexport RUST_BACKTRACE
@@ -51,19 +57,20 @@ test: setup guests gates sdks
 # What of Python and JavaScript takes minutes to build and compile.
 test-languages: setup guests
 	cargo build --locked --workspace --bins --tests
-	cargo test --locked --workspace --test suite -- --ignored --skip topologies
+	cargo test --locked --workspace --test suite -- --ignored
 
 # The program of another commit and this one on one Redis.
 test-versions: setup guests
 	scripts/versions $(COMMIT)
 
-# Workers and producers on a Cluster and under Sentinels. The broker's own tests run on the same server as well.
+# The broker's own tests, and what the suite has of deliveries, results, users and outages, on servers of other versions.
 test-servers: setup guests
 	cargo build --locked --workspace --bins --tests
-	$${SERVER:+env CHICORY_TEST_REDIS_SERVER="$$SERVER"} \
-		cargo test --locked --workspace --test suite topologies -- --ignored
-	$${SERVER:+env CHICORY_TEST_REDIS_SERVER="$$SERVER"} cargo test --locked --workspace \
-		--test conformance --test redis_cluster --test redis_sentinel --test redis_tls --test redis_faults
+	servers=$${SERVER:-$$(scripts/servers)}; for server in $$servers; do \
+		echo "== $$("$$server" --version)"; \
+		CHICORY_TEST_REDIS_SERVER="$$server" cargo test --locked --workspace $(SERVER_TESTS) || exit 1; \
+		CHICORY_TEST_REDIS_SERVER="$$server" cargo test --locked --workspace --test suite -- $(SERVER_SUITE) || exit 1; \
+	done
 
 gates:
 	scripts/setup linters

@@ -106,6 +106,9 @@ async fn works(config: &BrokerConfig) {
 /// Case Q6.
 #[tokio::test]
 async fn a_server_that_wants_a_certificate_is_shown_one() {
+    if !RedisServer::speaks_tls() {
+        return;
+    }
     let certificates = Certificates::new();
     let port = free_port();
     let _server = certificates.server(port, &[]);
@@ -139,6 +142,9 @@ async fn a_server_that_wants_a_certificate_is_shown_one() {
 /// A Cluster of one node: its other nodes are reached in the same way, with the same certificates.
 #[tokio::test]
 async fn the_nodes_of_a_cluster_are_shown_it_too() {
+    if !RedisServer::speaks_tls() {
+        return;
+    }
     let certificates = Certificates::new();
     let port = free_port();
     let flags = [

@@ -21,6 +21,8 @@ pub struct RedisServer {
     arguments: Vec<String>,
 }
 
+/// The variable that names another program than the machine's.
+const PROGRAM: &str = "CHICORY_TEST_REDIS_SERVER";
 const READY: &str = "Ready to accept connections";
 
 impl RedisServer {
@@ -69,6 +71,15 @@ impl RedisServer {
             directory,
             arguments: Vec::new(),
         }
+    }
+
+    /// Whether servers can be asked by TLS. The machine's can; a package's may be built without it.
+    pub fn speaks_tls() -> bool {
+        if std::env::var_os(PROGRAM).is_none() {
+            return true;
+        }
+        let setting: Vec<String> = Self::start().query(&["CONFIG", "GET", "tls-port"]);
+        !setting.is_empty()
     }
 
     /// The port on 127.0.0.1.
@@ -181,7 +192,7 @@ impl RedisServer {
 
 /// The program of all servers and Sentinels: that of the machine, unless the environment names another.
 pub(crate) fn program() -> std::ffi::OsString {
-    std::env::var_os("CHICORY_TEST_REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+    std::env::var_os(PROGRAM).unwrap_or_else(|| "redis-server".into())
 }
 
 fn command(port: u16, directory: &Path, arguments: &[String]) -> Command {
