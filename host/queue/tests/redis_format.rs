@@ -391,3 +391,52 @@ async fn a_live_workers_heartbeat_is_the_python_systems() {
     let members: Vec<String> = server.query(&["SMEMBERS", "chicory:workers"]);
     assert!(members.is_empty());
 }
+
+/// A purge of the dead letters of a queue that nobody serves left the ids of its ended messages for ever.
+#[tokio::test]
+async fn the_ids_of_a_queue_that_nobody_serves_go_with_the_last_that_is_remembered() {
+    let server = RedisServer::start();
+    let queue = Queue::open(&server.config()).await;
+    let given = || vec![chicory_queue::TaskMessage::new("suite.task").with_id("m")];
+    let add = || async {
+        let broker = &queue.connected.broker;
+        let on_duplicate = chicory_queue::OnDuplicate::Return;
+        (broker
+            .enqueue_noted("default", &given(), on_duplicate)
+            .await)
+            .expect("enqueue")
+    };
+    add().await;
+    let leased = queue.fetch(1).await;
+    let dead = Settlement::DeadLetter {
+        error: "no".into(),
+        failed_at: Timestamp::now(),
+    };
+    queue.settle(&leased, &dead).await;
+    let left = || server.query::<i64>(&["TTL", "chicory:ids:default"]);
+    assert_eq!(left(), -1, "no end");
+    let inspect = &queue.connected.inspect;
+    (inspect
+        .remove_consumers("default", &["consumer".into()])
+        .await)
+        .expect("no consumer");
+    server.query::<i64>(&[
+        "XGROUP",
+        "DESTROY",
+        "chicory:stream:default",
+        "chicory-workers",
+    ]);
+    assert_eq!(
+        inspect.purge_dead_letters("default").await.expect("purge"),
+        1
+    );
+    assert!((1..=86_400).contains(&left()), "{}", left());
+    // Still remembered; and one that is added stays.
+    assert_eq!(add().await, [chicory_queue::Enqueued::Present]);
+    let other = vec![chicory_queue::TaskMessage::new("suite.task").with_id("n")];
+    let broker = &queue.connected.broker;
+    let on_duplicate = chicory_queue::OnDuplicate::Return;
+    let added = broker.enqueue_noted("default", &other, on_duplicate).await;
+    assert_eq!(added.expect("enqueue"), [chicory_queue::Enqueued::Added]);
+    assert_eq!(left(), -1, "no end");
+}

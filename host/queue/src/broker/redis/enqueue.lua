@@ -71,7 +71,7 @@ for _, n in ipairs(to_add) do
     end
   end
   if mark ~= '' then
-    redis.call('ZADD', ids, LIVE, id)
+    note_id(ids, id)
   end
 end
 -- Lua can pass on at most a few thousand arguments.

@@ -113,8 +113,12 @@ async fn end_leases(broker: &RedisBroker, stream: &str, last: EntryId) -> Result
 /// Removes what is left of the queue if it is empty and nobody serves it. It is then no longer listed.
 async fn remove_empty(broker: &RedisBroker, queue: &str) -> Result<(), BrokerError> {
     let keys = &broker.keys;
-    let (index, reclaims) = (keys.dead_index(queue), keys.reclaims(queue));
+    let (ids, index, reclaims) = (
+        keys.ids(queue),
+        keys.dead_index(queue),
+        keys.reclaims(queue),
+    );
     let [stream, delayed, dead] = keys.of_queue(queue);
-    let command = REMOVE_EMPTY.command(&[&stream, &delayed, &dead, &index, &reclaims]);
+    let command = REMOVE_EMPTY.command(&[&stream, &delayed, &dead, &ids, &index, &reclaims]);
     broker.connection.call(&REMOVE_EMPTY, &command).await
 }

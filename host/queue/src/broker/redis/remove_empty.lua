@@ -1,6 +1,8 @@
--- Removes what is left of a queue that is empty and that nobody serves.
+-- Removes what is left of a queue that is empty and that nobody serves. The noted ids of messages that have ended stay until
+-- the last of them is forgotten: nobody else would remove them. Follows ids.lua.
 --
--- KEYS: 1 stream, 2 sorted set of delayed messages, 3 stream of dead letters, then other keys of the queue
+-- KEYS: 1 stream, 2 sorted set of delayed messages, 3 stream of dead letters, 4 sorted set of noted ids, then other keys of
+--       the queue
 -- ARGV: none
 -- Returns: nothing
 if redis.call('XLEN', KEYS[1]) + redis.call('ZCARD', KEYS[2]) + redis.call('XLEN', KEYS[3]) > 0 then
@@ -17,4 +19,5 @@ if not groups.err then
     end
   end
 end
-redis.call('DEL', unpack(KEYS))
+let_ids_expire(KEYS[4])
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], unpack(KEYS, 5))

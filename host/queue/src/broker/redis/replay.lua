@@ -9,7 +9,7 @@ end
 -- Added first: if the server is out of memory, this fails and the dead letter stays.
 redis.call('XADD', KEYS[1], '*', 'data', ARGV[3], 'task_id', ARGV[2])
 if ARGV[4] == '1' then
-  redis.call('ZADD', KEYS[4], LIVE, ARGV[2])
+  note_id(KEYS[4], ARGV[2])
 end
 redis.call('XDEL', KEYS[2], ARGV[1])
 if redis.call('HGET', KEYS[3], ARGV[2]) == ARGV[1] then

@@ -68,7 +68,7 @@ scripts! {
     STORE = "hint.lua" "results.lua" "store.lua";
     STATS = "stats.lua";
     TRIM = "trim.lua";
-    REMOVE_EMPTY = "remove_empty.lua";
+    REMOVE_EMPTY = "ids.lua" "remove_empty.lua";
     NOTE_QUEUES = "note_queues.lua";
     FORGET_QUEUES = "forget_queues.lua";
     DELETE_DEAD_LETTER = "delete_dead_letter.lua";
