@@ -88,7 +88,7 @@ const FEW_REPLICAS: &str = "few replicas";
 #[derive(Debug)]
 struct RedisBroker {
     connection: Arc<Connection>,
-    /// For what is large, so that nothing else waits behind it.
+    /// For large values, so nothing else waits behind them.
     bulk: Arc<Connection>,
     readers: Readers,
     turns: Turns,
