@@ -15,7 +15,7 @@ use crate::{kind, names};
 use glue::Failure;
 
 /// The package whose types signatures may name.
-const TASK: &str = include_str!("../../chicory-sdk/wit/task.wit");
+const TASK: &str = include_str!("../wit/task.wit");
 
 /// A task on its way.
 struct Task {
