@@ -5,12 +5,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chicory_queue::{Delivery, Settled};
+use chicory_queue::{Delivery, Lease, Settled};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::attempt::lease_time::LeaseTime;
 use crate::attempt::{Attempt, Ready};
 use crate::context::WorkerContext;
+use crate::decoding::{Renewed, Undecoded};
 use crate::{execute, lane};
 
 /// Starts the deliveries that the broker was asked for at `asked`, each with one of the permits: in a lane, or here if
@@ -36,15 +37,32 @@ fn decode_and_admit(
     asked: Instant,
     mut permit: OwnedSemaphorePermit,
 ) {
-    let shared = Arc::clone(context);
+    let (shared, renewing) = (Arc::clone(context), Arc::clone(context));
     let reserved = context.held.reserve(delivery.raw.len());
     let broken = context.broken.clone();
+    let undecoded = Undecoded {
+        delivery,
+        asked,
+        renewed_every: context.lease / 3,
+    };
+    let renew = move |lease| renewed(Arc::clone(&renewing), lease);
     context
         .decoding
-        .decode(broken, delivery, async move |delivery| {
+        .decode(broken, undecoded, renew, async move |delivery, asked| {
             admit_decoded(&shared, vec![delivery], asked, &mut permit).await;
             drop(reserved);
         });
+}
+
+/// Renews the lease of a message that waits to be decoded.
+async fn renewed(context: Arc<WorkerContext>, lease: Lease) -> Renewed {
+    let asked = Instant::now();
+    let answer = context.connected.broker.extend(&[lease]).await;
+    match context.note(answer).as_deref() {
+        Some([Settled::Applied]) => Renewed::At(asked),
+        Some([Settled::LeaseLost]) => Renewed::Lost,
+        _ => Renewed::Unknown,
+    }
 }
 
 async fn admit_decoded(

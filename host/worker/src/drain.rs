@@ -55,10 +55,17 @@ pub(crate) async fn drained(
 pub(crate) async fn release_rest(context: &WorkerContext, end: Instant) -> Left {
     let rest = context.held.take_all().into_iter();
     let rest: Vec<Concluded> = rest.map(|attempt| interrupt(context, attempt)).collect();
+    let undecoded = context.decoding.len();
+    if undecoded > 0 {
+        tracing::warn!(
+            messages = undecoded,
+            "could not decode messages in time; their leases expire, and they run elsewhere"
+        );
+    }
     if rest.is_empty() {
         return Left {
             released: 0,
-            unsettled: 0,
+            unsettled: undecoded,
         };
     }
     let batch: Vec<_> = rest.iter().map(Concluded::request).collect();
@@ -74,7 +81,7 @@ pub(crate) async fn release_rest(context: &WorkerContext, end: Instant) -> Left 
             tracing::info!(released, "released the tasks that were running");
             Left {
                 released,
-                unsettled: 0,
+                unsettled: undecoded,
             }
         }
         Err(error) => {
@@ -82,7 +89,7 @@ pub(crate) async fn release_rest(context: &WorkerContext, end: Instant) -> Left 
             tracing::warn!(%error, tasks = unsettled, "could not settle or release tasks; their leases expire, and they run again");
             Left {
                 released: 0,
-                unsettled,
+                unsettled: unsettled + undecoded,
             }
         }
     }
