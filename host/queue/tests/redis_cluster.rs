@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chicory_queue::{Broker, Delivery, FetchRequest, Settled};
+use chicory_queue::{Broker, BrokerConfig, Delivery, FetchRequest, Settled};
 use chicory_testing::{Queue, RedisCluster, completion, connect, message, messages, until};
 use tokio_util::sync::CancellationToken;
 
@@ -112,7 +112,13 @@ async fn a_master_that_fails_is_replaced() {
     let config = cluster.config();
     let queue = Queue::open(&config).await;
     let place = cluster.master_of(&stream("default"), &[]);
-    queue.enqueue(&messages("before", 5)).await;
+    let BrokerConfig::Redis(mut redis, results) = config.clone() else {
+        unreachable!("a Cluster is of Redis");
+    };
+    // What the replica does not have is lost with the master.
+    redis.wait_replicas = 1;
+    let careful = Queue::open(&BrokerConfig::Redis(redis, results)).await;
+    careful.enqueue(&messages("before", 5)).await;
     cluster.nodes()[place].stop();
     until("a new master", || {
         cluster.master_of(&stream("default"), &[place]) != place
