@@ -51,6 +51,7 @@ fn username_and_password() {
         "on",
         ">open-sesame",
         "~chicory:*",
+        "resetchannels",
         "&chicory:*",
         "+@all",
     ];

@@ -156,7 +156,7 @@ fn a_worker_without_the_command_client_fetches_and_drains() {
     let site = Site::new();
     add_user(
         &site,
-        "ACL SETUSER app on >PASSWORD ~chicory:* &chicory:* +@all -client",
+        "ACL SETUSER app on >PASSWORD ~chicory:* resetchannels &chicory:* +@all -client",
     );
     let mut worker = worker(&site, "app");
     for _ in 0..3 {
