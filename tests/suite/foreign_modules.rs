@@ -267,6 +267,26 @@ fn the_number_of_memories_is_a_setting() {
     );
 }
 
+/// Some programs that packages ship have more than 64 MiB.
+#[test]
+fn the_size_of_a_module_is_a_setting() {
+    let padded = answering(
+        "",
+        &format!("(@custom \"padding\" \"{}\")", "x".repeat(4096)),
+    );
+    let small = Site::new().set("CHICORY_WORKER_MAX_MODULE_SIZE", "4KiB");
+    let said = refused(&small, &padded);
+    let reason = format!(
+        "it has {} bytes, and this worker accepts modules of up to 4096; build it smaller, or raise the worker's max_module_size",
+        padded.len()
+    );
+    assert!(said.contains(&reason), "{said}");
+    let roomy = small.set("CHICORY_WORKER_MAX_MODULE_SIZE", "8KiB");
+    let file = roomy.write("m.wasm", padded);
+    let file = file.to_str().expect("a plain name");
+    assert_eq!(roomy.run(&["run", file, "f"]).ok(), "1");
+}
+
 /// Case W8, for tables and core instances.
 #[test]
 fn the_numbers_of_tables_and_instances_are_settings() {

@@ -128,6 +128,7 @@ fn what_is_in_force_is_shown_with_what_cut_it() {
         for part in [
             "http: a.example",
             "timeout = 60 s, memory = 64 MiB",
+            "a call takes at most 80 MiB, of its own memory and of what the host holds for it",
             "cut: [limits] timeout = 60, by [policy] timeout",
             "cut: [limits] memory = 64MiB, by [policy.modules.\"m\"] memory",
         ] {
@@ -135,6 +136,7 @@ fn what_is_in_force_is_shown_with_what_cut_it() {
         }
         let json = site.run(&[args, &["--json"]].concat()).json();
         assert_eq!(json["in_force"]["limits"]["timeout"], 60.0, "{json}");
+        assert_eq!(json["in_force"]["most_memory_bytes"], 80 << 20, "{json}");
     }
     write(&site, "m", &answering(1), GREEDY);
     let shown = site.run(&["inspect", "m.wasm"]);

@@ -72,7 +72,7 @@ pub enum LoadError {
     },
     /// It is larger than this worker accepts.
     #[error(
-        "module `{module}` can't be loaded: it has {size} bytes, and this worker accepts modules of up to {limit}"
+        "module `{module}` can't be loaded: it has {size} bytes, and this worker accepts modules of up to {limit}; build it smaller, or raise the worker's max_module_size"
     )]
     TooLarge {
         /// The module's name.

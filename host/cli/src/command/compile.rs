@@ -17,6 +17,7 @@ pub(super) fn sandbox(settings: &WorkerSettings) -> anyhow::Result<SandboxConfig
         max_memory: settings.max_memory,
         cache_dir: settings.cache_dir.clone(),
         cache_bytes: settings.cache_size,
+        max_module_bytes: usize::try_from(settings.max_module_size)?,
         compile_timeout: settings.compile_timeout,
         features: settings.wasm_features,
         shape: settings.shape,

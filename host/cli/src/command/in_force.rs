@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use chicory_admin::{Candidate, UploadError};
 use chicory_queue::Version;
-use chicory_runtime::{Grants, LIMITS, Limits, ModuleSettings};
+use chicory_runtime::{Grants, HOST_FLOOR, LIMITS, Limits, ModuleSettings};
 use chicory_signature::Unit;
 use chicory_worker::{Allowed, Excess, Manifest, Standing};
 use serde_json::{Map, Value, json};
@@ -57,6 +57,7 @@ impl InForce {
             "grants": settings.grants,
             "limits": self.limits(),
             "task_limits": tasks,
+            "most_memory_bytes": self.most_memory(),
             "cuts": cuts.collect::<Vec<_>>(),
             "refused": refused.collect::<Vec<_>>(),
         })
@@ -71,11 +72,23 @@ impl InForce {
         for (task, own) in &settings.task_limits {
             lines.push(format!("limits of {task}: {}", shown(own)));
         }
+        lines.push(format!(
+            "a call takes at most {} MiB, of its own memory and of what the host holds for it",
+            self.most_memory().div_ceil(1 << 20)
+        ));
         let cuts = self.allowed.cuts.iter();
         lines.extend(cuts.map(|cut| format!("cut: {cut}")));
         let refused = self.excesses.iter();
         lines.extend(refused.map(|excess| format!("refused: {excess}")));
         lines
+    }
+
+    /// What one call of any task may make the worker hold, in bytes: its own memory and what the host keeps for it.
+    fn most_memory(&self) -> u64 {
+        let own = self.allowed.settings.task_limits.values();
+        let memories = own.filter_map(|limits| limits.memory);
+        let most = memories.chain(self.limits().memory).map(u64::from).max();
+        most.unwrap_or(self.max_memory).saturating_add(HOST_FLOOR)
     }
 
     fn limits(&self) -> Limits {

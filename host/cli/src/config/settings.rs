@@ -130,6 +130,7 @@ pub(crate) static SETTINGS: &[Setting] = &[
     bytes("worker.loaded_code", 0.0, 1024.0 * GIB),
     seconds("worker.compile_timeout", SHORTEST, DAY),
     bytes("worker.compile_memory", 64.0 * MIB, 1024.0 * GIB),
+    bytes("worker.max_module_size", 1024.0, GIB),
     plain("worker.wasm_features"),
     count("worker.max_memories", 1.0, 1000.0),
     count("worker.max_tables", 1.0, 1000.0),

@@ -43,13 +43,12 @@ pub(crate) struct WorkerSettings {
     /// Whether the folder was set explicitly: then it must exist.
     pub(crate) modules_named: bool,
     pub(crate) cache_dir: Option<PathBuf>,
-    /// Bytes.
+    /// Bytes, as the sizes below.
     pub(crate) cache_size: u64,
-    /// Bytes.
     pub(crate) loaded_code: u64,
     pub(crate) compile_timeout: Duration,
-    /// Bytes.
     pub(crate) compile_memory: u64,
+    pub(crate) max_module_size: u64,
     pub(crate) wasm_features: Features,
     pub(crate) shape: Shape,
     pub(crate) confine: Confine,
@@ -167,6 +166,7 @@ fn worker(raw: &Raw) -> Result<WorkerSettings, ConfigError> {
         loaded_code: always(raw.size("worker.loaded_code")?),
         compile_timeout: always(raw.duration("worker.compile_timeout")?),
         compile_memory: always(raw.size("worker.compile_memory")?),
+        max_module_size: always(raw.size("worker.max_module_size")?),
         wasm_features: modules::features(raw)?,
         shape: modules::shape(raw)?,
         confine: raw.required("worker.confine", "off, on or required", Confine::parse)?,
@@ -288,6 +288,7 @@ mod tests {
             ("CHICORY_WORKER_CACHE_DIR", "/c"),
             ("CHICORY_WORKER_COMPILE_TIMEOUT", "45"),
             ("CHICORY_WORKER_COMPILE_MEMORY", "3GiB"),
+            ("CHICORY_WORKER_MAX_MODULE_SIZE", "128MiB"),
             ("CHICORY_WORKER_WASM_FEATURES", "gc, memory64"),
             ("CHICORY_WORKER_MAX_MEMORIES", "5"),
             ("CHICORY_WORKER_MAX_TABLES", "6"),

@@ -88,11 +88,13 @@ const FEW_REPLICAS: &str = "few replicas";
 #[derive(Debug)]
 struct RedisBroker {
     connection: Arc<Connection>,
-    /// For what is large, so that nothing else waits behind it.
+    /// For large values, so nothing else waits behind them.
     bulk: Arc<Connection>,
     readers: Readers,
     turns: Turns,
     usual_size: UsualSize,
+    /// Of messages in listings, ready and dead ones.
+    listed_size: UsualSize,
     given_back: GivenBack,
     keys: Keys,
     noted: Noted,
@@ -131,12 +133,7 @@ pub(super) async fn connect(
     let (results_connection, results_bulk) = if shared {
         (Arc::clone(&connection), Arc::clone(&bulk))
     } else {
-        let server = results.server.as_ref().unwrap_or(&config.server);
-        let server = Server::new(server, &[&results.key_prefix])?;
-        let own = Arc::new(Connection::new(Arc::new(server)));
-        own.ready().await?;
-        let bulk = self::bulk(&own);
-        (own, bulk)
+        results_connections(config, results).await?
     };
     let topology = connection.server().topology();
     let results = Arc::new(RedisResults::new(results_connection, results_bulk, results));
@@ -150,6 +147,7 @@ pub(super) async fn connect(
         readers: Readers::default(),
         turns: Turns::default(),
         usual_size: UsualSize::default(),
+        listed_size: UsualSize::default(),
         given_back: GivenBack::default(),
         reclaims: Reclaims::default(),
         results: Arc::clone(&results),
@@ -171,6 +169,19 @@ pub(super) async fn connect(
         results: results as Arc<dyn Results>,
         registry: Arc::new(registry),
     })
+}
+
+/// The connections to the results' own server.
+async fn results_connections(
+    config: &RedisConfig,
+    results: &ResultsConfig,
+) -> Result<(Arc<Connection>, Arc<Connection>), BrokerError> {
+    let server = results.server.as_ref().unwrap_or(&config.server);
+    let server = Server::new(server, &[&results.key_prefix])?;
+    let own = Arc::new(Connection::new(Arc::new(server)));
+    own.ready().await?;
+    let bulk = bulk(&own);
+    Ok((own, bulk))
 }
 
 /// A connection to the same server, opened once it is needed. On a Cluster the nodes have one for everything.

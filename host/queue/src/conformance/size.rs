@@ -101,12 +101,12 @@ fn large_success(id: &str, text: &str) -> ResultRecord<'static> {
     }
 }
 
-/// A message that is large, for a task that doesn't care.
+/// A large message for any task.
 fn large_message(id: &str) -> TaskMessage {
     message(id.to_owned()).args([large_text("").into()])
 }
 
-/// As a small one, whether it is settled or stored, and among small ones: kept, and told to those who wait.
+/// Like a small one, whether it is settled or stored, even among small ones: it is kept, and those who wait are told.
 pub async fn a_large_result_is_kept_and_told(fixture: &Fixture) {
     let results = &fixture.connected.results;
     let text = large_text("one ");
@@ -144,7 +144,7 @@ pub async fn a_large_result_is_kept_and_told(fixture: &Fixture) {
     }
 }
 
-/// It expires as others do.
+/// It expires like others.
 pub async fn a_large_result_expires(fixture: &Fixture) {
     let ttl = Duration::from_secs(1);
     let settings = Settings {
@@ -164,7 +164,7 @@ pub async fn a_large_result_expires(fixture: &Fixture) {
     .await;
 }
 
-/// What is there stays.
+/// What is already there stays.
 pub async fn a_lost_settlement_writes_no_large_result(fixture: &Fixture) {
     let delivery = fixture.deliver(&message("m"), "one").await;
     let mut done = settle(&delivery, Settlement::Complete);
@@ -178,7 +178,7 @@ pub async fn a_lost_settlement_writes_no_large_result(fixture: &Fixture) {
     assert!(text == Some(json!(42)), "the late result replaced it");
 }
 
-/// Each answered by itself, also beside small ones.
+/// Each is answered separately, even beside small ones.
 pub async fn large_messages_are_settled_in_every_way(fixture: &Fixture) {
     let all = ["released", "dead", "retried", "done"].map(large_message);
     fixture.enqueue(&all).await;

@@ -73,6 +73,15 @@ pub struct AttemptEnd {
 
 /// An observer whose events wait in a channel until they are read. The channel has no limit, so nothing is lost; a
 /// reader that falls behind costs memory.
+///
+/// ```
+/// use chicory_worker::{EventChannel, Observer, WorkerEvent};
+///
+/// let (observer, mut events) = EventChannel::new();
+/// // A worker does this once it is given the observer by `Worker::observed_by`.
+/// observer.serving();
+/// assert!(matches!(events.try_recv(), Ok(WorkerEvent::Serving)));
+/// ```
 #[derive(Debug)]
 pub struct EventChannel(UnboundedSender<WorkerEvent>);
 

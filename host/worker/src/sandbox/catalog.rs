@@ -5,6 +5,7 @@
 
 mod code;
 mod counters;
+mod deployed;
 mod route;
 mod version;
 
@@ -16,13 +17,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use chicory_queue::{ModuleRecord, NoVersion, TaskMessage, Timestamp, Version};
 use chicory_runtime::{LoadRequest, Module, Sandbox};
-use chicory_signature::{
-    LocalName, NameConflict, TaskName, UnknownTask, canonical, check_module_name, shown_names,
-};
+use chicory_signature::{NameConflict, UnknownTask, canonical, check_module_name, shown_names};
 
 pub(crate) use self::code::{Bring, Code, CodeCache};
 pub(crate) use self::counters::CanaryCounters;
-use self::route::Route;
+use self::deployed::Deployed;
 pub(crate) use self::route::Served;
 pub use self::version::CatalogTask;
 pub(crate) use self::version::{LoadedVersion, VersionCode};
@@ -58,15 +57,6 @@ pub struct Catalog {
     generation: AtomicU64,
     /// Whether it serves what a registry says.
     follows: AtomicBool,
-}
-
-/// One state of the catalog.
-#[derive(Default)]
-struct Deployed {
-    /// By the canonical form of their names.
-    modules: HashMap<String, Arc<Served>>,
-    /// By their full names, in the spellings that messages are likely to have and in canonical form.
-    tasks: HashMap<String, Arc<Route>>,
 }
 
 /// Why this worker has no task for a message.
@@ -205,8 +195,7 @@ impl Catalog {
         self.deployed.rcu(|before| {
             let mut modules = before.modules.clone();
             change(&mut modules);
-            let tasks = routes(&modules);
-            Deployed { modules, tasks }
+            Deployed::of(modules)
         });
         self.generation.fetch_add(1, Ordering::Release);
     }
@@ -293,67 +282,6 @@ impl Runner for Catalog {
     fn deployed(&self) -> Option<Vec<(String, Arc<str>)>> {
         (self.follows.load(Ordering::Relaxed)).then(|| self.versions())
     }
-}
-
-impl Deployed {
-    fn module(&self, name: &str) -> Option<&Arc<Served>> {
-        let served = self.modules.get(&*canonical(name))?;
-        served.record.is_deployed().then_some(served)
-    }
-
-    fn route(&self, name: &str) -> Result<&Route, UnknownTask> {
-        if let Some(route) = self.tasks.get(name) {
-            return Ok(route);
-        }
-        let parsed = TaskName::parse(name)?;
-        let route = self.tasks.get(&*canonical(name));
-        route.map(Arc::as_ref).ok_or_else(|| self.unknown(parsed))
-    }
-
-    fn unknown(&self, name: TaskName<'_>) -> UnknownTask {
-        let found = name.among(|module| self.module(module).is_some());
-        let served = found.and_then(|reading| Some((reading.task, self.module(reading.module)?)));
-        let Some((task, served)) = served else {
-            let modules = self
-                .modules
-                .values()
-                .map(|served| served.record.name.clone());
-            return UnknownTask::no_module(name.as_str(), modules);
-        };
-        let tasks = served
-            .active()
-            .into_iter()
-            .flat_map(|active| active.tasks.keys().map(String::as_str));
-        UnknownTask::no_task(&served.record.name, task.as_str(), tasks)
-    }
-}
-
-/// All tasks by the names that messages use. A task is left out if its name belongs to another module because that
-/// module's name is longer.
-fn routes(modules: &HashMap<String, Arc<Served>>) -> HashMap<String, Arc<Route>> {
-    let mut routes = HashMap::new();
-    let is_deployed = |module: &str| {
-        let served = modules.get(&*canonical(module));
-        served.is_some_and(|served| served.record.is_deployed())
-    };
-    for served in modules.values() {
-        let module = &served.record.name;
-        for (task, route) in served.routes() {
-            let Ok(task) = LocalName::parse(&task) else {
-                continue;
-            };
-            let full = task.in_module(module);
-            let owner = TaskName::parse(&full)
-                .ok()
-                .and_then(|name| name.among(is_deployed));
-            if owner.is_some_and(|owner| owner.module == module) {
-                let route = Arc::new(route);
-                let names = task.usual_spellings(module).into_iter();
-                routes.extend(names.map(|name| (name, Arc::clone(&route))));
-            }
-        }
-    }
-    routes
 }
 
 /// Compiles a module with its manifest's settings, as far as they are allowed.

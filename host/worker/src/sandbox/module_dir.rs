@@ -20,6 +20,21 @@ use super::manifest::Manifest;
 use super::trust::signature_file;
 
 /// A directory of modules, and what is known about its files.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use chicory_runtime::{Sandbox, SandboxConfig};
+/// use chicory_worker::{Admission, Catalog, ModuleDir};
+///
+/// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+/// let catalog = Catalog::new(Sandbox::new(SandboxConfig::default())?);
+/// let mut modules = ModuleDir::new("modules", Arc::clone(&catalog), Admission::default());
+/// let report = modules.refresh().await?;
+/// println!("loaded {:?}, refused {:?}", report.loaded, report.refused);
+/// // From now on, changes are loaded as they happen.
+/// tokio::spawn(modules.watch());
+/// # Ok(()) }
+/// ```
 pub struct ModuleDir {
     path: PathBuf,
     catalog: Arc<Catalog>,

@@ -11,9 +11,6 @@ use super::RedisBroker;
 use super::entry::EntryId;
 use crate::{BrokerError, DeadLetter, DeadLetterRange, TaskMessage};
 
-/// Dead letters read at a time when searching for a task.
-const PAGE: usize = 500;
-
 /// A dead letter with its stored bytes.
 pub(super) struct Found {
     pub(super) letter: DeadLetter,
@@ -77,7 +74,7 @@ async fn search(
     task: &str,
 ) -> Result<Option<Found>, BrokerError> {
     let mut range = DeadLetterRange {
-        count: PAGE,
+        count: broker.listed_size.page(),
         after: None,
         newest_first: true,
     };
@@ -87,6 +84,7 @@ async fn search(
             return Ok(None);
         };
         range.after = Some(last.letter.id.clone());
+        range.count = broker.listed_size.page();
         if let Some(found) = page.into_iter().find(|found| found.letter.task_id == task) {
             return Ok(Some(found));
         }
@@ -127,6 +125,8 @@ async fn page(
 
 async fn range(broker: &RedisBroker, command: &Cmd) -> Result<Vec<Found>, BrokerError> {
     let entries: Vec<(String, HashMap<String, Vec<u8>>)> = broker.connection.ask(command).await?;
+    let sizes = entries.iter().filter_map(|(_, fields)| fields.get("data"));
+    (broker.listed_size).note(sizes.map(Vec::len).max().unwrap_or_default());
     Ok(entries
         .into_iter()
         .map(|(id, fields)| found(id, fields))

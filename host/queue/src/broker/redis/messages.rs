@@ -10,9 +10,6 @@ use super::RedisBroker;
 use super::dead_letters;
 use crate::{BrokerError, DeadLetterRange, ScanCursor, ScanPage, ScanPart, TaskMessage};
 
-/// Messages read at a time.
-const PAGE: usize = 500;
-
 pub(super) async fn scan(
     broker: &RedisBroker,
     queue: &str,
@@ -36,14 +33,14 @@ async fn stream(
     };
     let mut command = cmd("XRANGE");
     command.arg(broker.keys.stream(queue)).arg(start).arg("+");
-    command.arg("COUNT").arg(PAGE);
+    command.arg("COUNT").arg(broker.listed_size.page());
     let entries: Vec<(String, HashMap<String, Vec<u8>>)> = broker.connection.ask(&command).await?;
     let last = entries.last().map(|(id, _)| id.clone());
     let data = entries
         .into_iter()
         .filter_map(|(_, mut fields)| fields.remove("data"));
     Ok(ScanPage {
-        messages: readable(data),
+        messages: readable(broker, data),
         next: match last {
             Some(last) => Some(cursor.on(last)),
             None => cursor.over(),
@@ -63,11 +60,11 @@ async fn delayed(
     };
     let mut command = cmd("ZSCAN");
     command.arg(broker.keys.delayed(queue)).arg(position);
-    command.arg("COUNT").arg(PAGE);
+    command.arg("COUNT").arg(broker.listed_size.page());
     let (position, members): (String, Vec<(Vec<u8>, f64)>) =
         broker.connection.ask(&command).await?;
     Ok(ScanPage {
-        messages: readable(members.into_iter().map(|(data, _)| data)),
+        messages: readable(broker, members.into_iter().map(|(data, _)| data)),
         next: match position.as_str() {
             "0" => cursor.over(),
             _ => Some(cursor.on(position)),
@@ -82,7 +79,7 @@ async fn dead(
 ) -> Result<ScanPage, BrokerError> {
     let after = Some(cursor.after.as_str()).filter(|after| !after.is_empty());
     let range = DeadLetterRange {
-        count: PAGE,
+        count: broker.listed_size.page(),
         after: after.map(str::to_owned),
         newest_first: false,
     };
@@ -100,8 +97,14 @@ async fn dead(
     })
 }
 
-fn readable(stored: impl Iterator<Item = Vec<u8>>) -> Vec<TaskMessage> {
-    stored
-        .filter_map(|data| TaskMessage::decode(&data.into()).ok())
-        .collect()
+/// The readable ones. Notes how large they are.
+fn readable(broker: &RedisBroker, stored: impl Iterator<Item = Vec<u8>>) -> Vec<TaskMessage> {
+    let mut largest = 0;
+    let messages = stored.filter_map(|data| {
+        largest = largest.max(data.len());
+        TaskMessage::decode(&data.into()).ok()
+    });
+    let messages = messages.collect();
+    broker.listed_size.note(largest);
+    messages
 }

@@ -1,7 +1,7 @@
-//! Results that are written by plain commands: on a Cluster, where each key may be on another node, and large ones anywhere.
+//! Results that are written by plain commands: on a Cluster, where each key may be on a different node, and large ones anywhere.
 //!
 //! A script copies each of its arguments several times, and no other client of the server is served meanwhile: 40 ms for 8 MB. A
-//! plain SET keeps the value as it was read. Where a result belongs to the step that settles its task, it is written ahead, under a
+//! plain SET keeps the value as it was read. If a result belongs to the step that settles its task, it is written ahead, under a
 //! key of its own, and the script only renames the key. A key whose script never comes expires. Must not know deliveries.
 
 use std::collections::HashMap;
@@ -54,7 +54,7 @@ impl RedisResults {
         Ok(each.collect())
     }
 
-    /// Writes a state, then the result: whoever sees a result sees the state as well.
+    /// Writes a state, then the result, so a reader that sees the result also sees the state.
     async fn write_one(&self, record: &ResultRecord<'_>) -> Result<bool, BrokerError> {
         let state = self.keys.state(&record.task_id);
         let result = self.keys.result(&record.task_id);
@@ -91,7 +91,7 @@ impl RedisResults {
         }
     }
 
-    /// Writes a result for the script that is to follow; the key. None if the user may not do so.
+    /// Writes a result ahead of its script and returns its key; `None` if the user may not do so.
     pub(super) async fn write_ahead(&self, body: &str) -> Result<Option<String>, BrokerError> {
         let key = self.keys.ahead(&new_id());
         let mut command = cmd("SET");
@@ -103,7 +103,7 @@ impl RedisResults {
         }
     }
 
-    /// Tells those who wait of a result that no script has published. Nobody depends on it: they look as well.
+    /// Notifies those who wait of a result that no script has published. Nobody depends on it: they also look for themselves.
     pub(super) async fn tell(&self, record: &ResultRecord<'_>) {
         let Some(body) = &record.body else {
             return;
@@ -122,7 +122,7 @@ impl RedisResults {
         }
     }
 
-    /// Keeps the channels that anybody listens to, as far as the server knows that and says so.
+    /// Keeps only the channels that have listeners, if the server knows which and says so.
     async fn keep_heard(&self, channels: &mut Vec<String>) {
         if !self.together() {
             return;

@@ -26,7 +26,7 @@ const PAGE: usize = 500;
 #[derive(Debug)]
 pub(super) struct RedisResults {
     pub(super) connection: Arc<Connection>,
-    /// For what is large, so that nothing else waits behind it.
+    /// For large values, so nothing else waits behind them.
     pub(super) bulk: Arc<Connection>,
     pub(super) keys: ResultKeys,
     ttl_seconds: u64,

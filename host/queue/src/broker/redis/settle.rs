@@ -19,7 +19,7 @@ struct Section<'a> {
     lease: &'a Lease,
     places: Vec<usize>,
     members: Vec<&'a SettleRequest<'a>>,
-    /// Whether it is one delivery for whose settlement the script is given a large value.
+    /// Whether it is a single delivery whose settlement gives the script a large value.
     bulky: bool,
 }
 
@@ -116,7 +116,7 @@ fn sections<'a>(
 }
 
 /// Groups sections into calls of the script: as many as make a step, or one each on a Cluster, where queues
-/// may be on different servers. What is large has a step of its own: others are served between two of them.
+/// may be on different servers. A large settlement has a step of its own, so others are served in between.
 fn calls<'a>(
     broker: &RedisBroker,
     sections: impl Iterator<Item = Section<'a>>,
@@ -172,7 +172,7 @@ async fn send(broker: &RedisBroker, sections: &[Section<'_>]) -> Result<Vec<usiz
         let (answer, confirmed): (Answer, _) = broker.replicas.call(way, &SETTLE, &command).await?;
         let (lost, reclaims, refused, gone) = answer;
         if gone {
-            // The server had no room for it, or was away for too long: it comes along.
+            // The server had no room for it or was away for too long, so it is sent along.
             ahead = None;
             continue;
         }
@@ -298,7 +298,7 @@ fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>, i
     }
 }
 
-/// Adds a delivery in the long form; without its result where that was written ahead.
+/// Adds a delivery in the long form, without its result if that was written ahead.
 fn add(command: &mut Cmd, broker: &RedisBroker, settle: &SettleRequest<'_>, is_ahead: bool) {
     let kind = match &*settle.settlement {
         Settlement::Complete => "C",

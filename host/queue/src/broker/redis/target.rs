@@ -79,7 +79,7 @@ impl Target {
         }
     }
 
-    /// Opens a connection whose answers may take as long as `response`; none for any time.
+    /// Opens a connection whose answers may take up to `response`; `None` means no limit.
     pub(super) async fn open(&self, response: Option<Duration>) -> RedisResult<Link> {
         in_time(async {
             let info = self.info().await?;

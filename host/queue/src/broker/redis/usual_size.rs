@@ -4,6 +4,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Messages in a page of a listing.
+const PAGE: usize = 500;
+/// Bytes in such a page, roughly.
+const PAGE_BYTES: usize = 16 << 20;
+/// Messages in a page before any size is known.
+const FIRST_PAGE: usize = 8;
+
 /// The size of the messages read last, which limits the next read.
 #[derive(Debug, Default)]
 pub(super) struct UsualSize(AtomicUsize);
@@ -13,6 +20,14 @@ impl UsualSize {
     pub(super) fn fitting(&self, bytes: usize) -> usize {
         let fitting = bytes.checked_div(self.0.load(Ordering::Relaxed));
         fitting.unwrap_or(usize::MAX).max(1)
+    }
+
+    /// How many messages the next page of a listing has: few as long as nothing is known of them.
+    pub(super) fn page(&self) -> usize {
+        match self.fitting(PAGE_BYTES) {
+            usize::MAX => FIRST_PAGE,
+            fitting => fitting.min(PAGE),
+        }
     }
 
     /// Notes the largest message of a read. Its size counts for less with each read after it.
@@ -27,6 +42,16 @@ impl UsualSize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_is_small_while_messages_may_be_large() {
+        let size = UsualSize::default();
+        assert_eq!(size.page(), FIRST_PAGE);
+        for (largest, page) in [(1000, PAGE), (32 << 20, 1), (1000, 1), (4 << 20, 2)] {
+            size.note(largest);
+            assert_eq!(size.page(), page, "{largest}");
+        }
+    }
 
     #[test]
     fn fewer_messages_are_asked_for_while_they_are_large() {

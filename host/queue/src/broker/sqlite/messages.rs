@@ -8,6 +8,8 @@ use crate::{ScanCursor, ScanPage, ScanPart, TaskMessage};
 
 /// Messages read at a time.
 const PAGE: i64 = 500;
+/// Bytes of messages after which a page ends. One message may have more.
+const PAGE_BYTES: usize = 16 << 20;
 
 /// One page, in the order of ids. What is there all the time is in one of the pages.
 pub(super) fn scan(
@@ -27,6 +29,12 @@ pub(super) fn scan(
     let rows = statement.query_map(params![queue, after, PAGE], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, Vec<u8>>(1)?))
     })?;
+    let mut bytes = 0;
+    let rows = rows.take_while(|row| {
+        let is_full = bytes >= PAGE_BYTES;
+        bytes += row.as_ref().map_or(0, |(_, data)| data.len());
+        !is_full
+    });
     let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
     let next = match rows.last() {
         Some((last, _)) => Some(cursor.on(last.to_string())),
