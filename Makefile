@@ -24,7 +24,7 @@ GUEST_WORKSPACES := examples tests/guests guest-sdk/rust
 GUEST_TARGET := target/guests/sdk
 
 # What test-servers runs on each server.
-SERVER_TESTS := $(patsubst %,--test %,conformance redis_addresses redis_clock redis_cluster redis_faults redis_format redis_registry redis_sentinel redis_tls)
+SERVER_TESTS := $(patsubst %,--test %,conformance redis_addresses redis_clock redis_cluster redis_faults redis_format redis_large_results redis_registry redis_sentinel redis_tls)
 SERVER_SUITE := at_most_once:: compat_ delayed:: doctor:: duplicates:: kill:: limited_users:: lost_answers:: lost_lease:: \
 	outage:: queue_index:: topologies:: waiting::
 
