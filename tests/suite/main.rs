@@ -64,6 +64,7 @@ mod queue_index;
 mod records;
 mod strangers;
 mod task_names;
+mod tenants;
 mod topologies;
 mod trust;
 mod type_bombs;

@@ -101,6 +101,7 @@ impl Admin {
         let tried = async {
             self.connected.inspect.stats("default").await?;
             let state = chicory_queue::ResultRecord {
+                tenant: chicory_queue::TenantName::default(),
                 task_id: id.as_str().into(),
                 state: chicory_queue::TaskState::Started,
                 body: None,

@@ -2,7 +2,7 @@
 //!
 //! Must not know commands or flags: whoever shows an error adds which of them helps.
 
-use chicory_queue::{BrokerError, DeployRefused, RegistryError, RolloutError};
+use chicory_queue::{BrokerError, DeployRefused, RegistryError, RolloutError, TenantName};
 
 /// An operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,23 @@ pub enum AdminError {
         /// What was asked for: a dead letter's id, or its task's.
         id: String,
     },
+    /// There is no such tenant.
+    #[error("there is no tenant {tenant}; {}", there_are(known))]
+    NoTenant {
+        /// What was asked for.
+        tenant: TenantName,
+        /// The names of those that there are.
+        known: Vec<String>,
+    },
+    /// A tenant's name is taken.
+    #[error("there is a tenant {tenant} already")]
+    TenantExists {
+        /// The name.
+        tenant: TenantName,
+    },
+    /// The default tenant can't be deleted.
+    #[error("the default tenant can't be deleted; purge its queues instead")]
+    DefaultTenant,
     /// There is no such module.
     #[error("no module {module:?} is deployed; {}", there_are(known))]
     NoModule {

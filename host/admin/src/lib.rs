@@ -36,6 +36,7 @@ mod purge;
 mod queues;
 mod results;
 mod rollback;
+mod tenants;
 mod upload;
 mod workers;
 
@@ -54,6 +55,7 @@ pub use modules::{Activated, ModuleDetail, ModuleRow, ModuleState};
 pub use queues::{QueueDetail, QueueRow};
 pub use results::{Lookup, NotEnded};
 pub use rollback::RolledBack;
+pub use tenants::{TenantDetail, TenantRemoved};
 pub use upload::{Candidate, Cause, Inspector, Packed, Tasks, Upload, UploadError, prepare};
 pub use workers::WorkerRow;
 

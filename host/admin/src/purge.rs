@@ -33,6 +33,7 @@ impl Admin {
             }
             let body = purged(&task_id, &error);
             let record = ResultRecord {
+                tenant: self.connected.tenant.clone(),
                 task_id: Cow::Owned(task_id),
                 state: TaskState::Failure,
                 body: Some(Cow::Owned(body)),

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::command::{
     bench, build, bundle, cleanup, client, completions, demo, deploy, dev, dlq, doctor, enqueue,
-    inspect, modules, new, push, queue, result, rollback, run, settings, test, worker, workers,
+    inspect, modules, new, push, queue, result, rollback, run, settings, tenant, test, worker,
+    workers,
 };
 use crate::config::FlagValue;
 use crate::exit::CODES;
@@ -34,6 +35,9 @@ pub(crate) struct Global {
     /// redis-cluster://… [default: redis, as configured in chicory.toml or the environment]
     #[arg(long, global = true, value_name = "URL", display_order = 1000)]
     pub(crate) broker: Option<String>,
+    /// Whose queues, results and modules a command is about [default: default]
+    #[arg(long, global = true, value_name = "NAME", display_order = 1000)]
+    pub(crate) tenant: Option<String>,
     /// Settings file [default: chicory.toml, if it exists]
     #[arg(long, global = true, value_name = "FILE", display_order = 1001)]
     pub(crate) config: Option<PathBuf>,
@@ -50,6 +54,7 @@ impl Global {
     pub(crate) fn settings(&self) -> Vec<FlagValue> {
         let given = [
             ("broker.url", "--broker", &self.broker),
+            ("tenant", "--tenant", &self.tenant),
             ("worker.log_level", "--log-level", &self.log_level),
         ];
         given
@@ -76,6 +81,9 @@ pub(crate) enum Command {
     /// Show queues, or empty one
     #[command(subcommand)]
     Queue(queue::QueueCommand),
+    /// Create, change, suspend or delete the tenants that share the fleet
+    #[command(subcommand)]
+    Tenant(tenant::TenantCommand),
     /// List the workers that are alive
     Workers(workers::WorkersArgs),
     /// Remove dead workers, and consumers that are idle and hold nothing

@@ -28,6 +28,7 @@ pub(crate) mod result;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod settings;
+pub(crate) mod tenant;
 pub(crate) mod test;
 pub(crate) mod worker;
 pub(crate) mod workers;
@@ -51,13 +52,39 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The operators' view of the broker, or that it can't be reached.
+    /// The operators' view of what the tenant has, or that the broker can't be reached.
     pub(crate) async fn admin(&self) -> Result<Admin, BrokerError> {
         Ok(Admin::new(self.connect().await?, Arc::new(SystemClock)))
     }
 
-    /// The broker, or that it can't be reached.
+    /// The operators' view of the whole fleet.
+    pub(crate) async fn admin_of_all(&self) -> Result<Admin, BrokerError> {
+        Ok(Admin::new(
+            self.connect_to_all().await?,
+            Arc::new(SystemClock),
+        ))
+    }
+
+    /// The broker as the tenant sees it, or that it can't be reached.
+    ///
+    /// # Errors
+    /// [`BrokerError::UnknownTenant`] for one that was not created: a mistyped name must not look like an empty queue.
     pub(crate) async fn connect(&self) -> Result<Connected, BrokerError> {
+        let all = self.connect_to_all().await?;
+        let tenant = &self.config.tenant;
+        if tenant.is_default() {
+            return Ok(all);
+        }
+        match all.tenants.tenant(tenant).await? {
+            Some(_) => Ok(all.tenants.view(tenant)),
+            None => Err(BrokerError::UnknownTenant {
+                tenant: tenant.clone(),
+            }),
+        }
+    }
+
+    /// The broker with what all tenants have.
+    pub(crate) async fn connect_to_all(&self) -> Result<Connected, BrokerError> {
         connect::once(&self.config.broker).await
     }
 }

@@ -3,6 +3,7 @@
 //! Raw settings become a valid [`Config`] once, here; nothing else reads the environment or the file.
 
 mod broker;
+mod confine;
 mod env;
 mod error;
 mod modules;
@@ -14,11 +15,12 @@ mod valid;
 
 use std::path::Path;
 
+pub(crate) use confine::Confine;
 pub(crate) use error::ConfigError;
 pub(crate) use raw::{Raw, Source};
 pub(crate) use settings::DEFAULTS;
 use settings::Guard;
-pub(crate) use valid::{Config, Confine, Level, WorkerSettings, user_cache};
+pub(crate) use valid::{Config, Level, WorkerSettings, user_cache};
 
 /// The settings file that is read if it exists.
 const FILE: &str = "chicory.toml";

@@ -9,8 +9,8 @@ use clap::CommandFactory as _;
 use crate::args::{Cli, Command};
 use crate::command::{
     Context, bench, build, bundle, cleanup, client, compile, completions, demo, deploy, dev, dlq,
-    doctor, enqueue, inspect, modules, new, push, queue, result, rollback, run, settings, test,
-    worker, workers,
+    doctor, enqueue, inspect, modules, new, push, queue, result, rollback, run, settings, tenant,
+    test, worker, workers,
 };
 use crate::config::{Config, FlagValue, Layers, Level, Raw};
 use crate::log;
@@ -99,6 +99,7 @@ async fn run_command(cli: Cli, context: &Context, raw: &Raw) -> anyhow::Result<E
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Queue(command) => queue::run(command, context).await,
         Command::Modules(args) => modules::run(args, context).await,
+        Command::Tenant(command) => tenant::run(command, context).await,
         Command::Workers(args) => workers::run(args, context).await,
         Command::Cleanup(args) => cleanup::run(args, context).await,
         Command::New(args) => new::run(&args, context),

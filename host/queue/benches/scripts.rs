@@ -55,6 +55,7 @@ fn completion(delivery: &Delivery) -> SettleRequest<'_> {
     let body = json!({"task_id": id, "state": "SUCCESS", "result": 42}).to_string();
     SettleRequest {
         record: Some(ResultRecord {
+            tenant: chicory_queue::TenantName::default(),
             task_id: id.into(),
             state: TaskState::Success,
             body: Some(body.into()),

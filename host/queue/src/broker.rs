@@ -6,15 +6,18 @@
 mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod tenants;
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chicory_signature::TenantName;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub use self::tenants::Tenants;
 use crate::{
     BrokerConfig, BrokerError, Clock, Delivery, Inspect, Lease, Registry, Results, SettleRequest,
     Settled, TaskMessage, Timestamp,
@@ -159,14 +162,18 @@ pub trait Broker: Debug + Send + Sync {
 /// A broker, what operators can ask it, and where its results go.
 #[derive(Debug, Clone)]
 pub struct Connected {
+    /// Whose view of the store this is; the default tenant's is what [`connect`] returns.
+    pub tenant: TenantName,
     /// The hot path.
     pub broker: Arc<dyn Broker>,
     /// For operators.
     pub inspect: Arc<dyn Inspect>,
     /// Results, states and heartbeats.
     pub results: Arc<dyn Results>,
-    /// The modules that the fleet runs.
+    /// The modules that the fleet runs; of a tenant's view, its own.
     pub registry: Arc<dyn Registry>,
+    /// The tenants, and the views of this store that they have.
+    pub tenants: Arc<dyn Tenants>,
 }
 
 /// Connects to the configured broker.

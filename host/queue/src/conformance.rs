@@ -14,7 +14,10 @@ pub mod promote;
 pub mod registry;
 pub mod results;
 pub mod settle;
+mod several;
+pub mod sharing;
 pub mod size;
+pub mod tenants;
 pub mod wake;
 
 pub use fixture::{Fixture, Open, Settings};
@@ -111,6 +114,24 @@ macro_rules! for_each_promise {
             results::results_are_deleted,
             results::workers_are_listed_until_they_sign_off,
             results::stale_workers_are_forgotten,
+            tenants::a_tenants_message_is_its_own,
+            tenants::tenants_that_use_the_same_ids_are_told_apart,
+            tenants::an_unknown_tenant_is_refused,
+            sharing::shares_are_in_proportion_to_weights,
+            sharing::a_newcomer_does_not_wait_for_a_flood,
+            sharing::the_default_tenant_takes_part,
+            tenants::a_message_stays_with_its_tenant,
+            tenants::a_dead_letter_stays_with_its_tenant,
+            sharing::a_suspended_tenant_is_held,
+            sharing::a_tenants_queued_messages_are_limited,
+            sharing::a_blocked_fetch_is_woken_by_a_tenant,
+            sharing::every_message_of_every_tenant_is_delivered_once,
+            tenants::an_acknowledged_message_of_a_tenant_is_gone,
+            tenants::a_purge_takes_a_tenants_messages_only,
+            sharing::a_purge_of_one_tenant_holds_up_no_other,
+            tenants::a_scan_meets_a_tenants_messages,
+            tenants::of_two_who_change_a_tenant_one_wins,
+            tenants::modules_belong_to_their_tenants,
             wake::a_delayed_enqueue_wakes_the_promoter,
             wake::a_retry_wakes_the_promoter,
             registry::a_record_is_read_as_it_was_stored,

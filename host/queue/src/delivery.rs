@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chicory_signature::SharedStr;
+use chicory_signature::{SharedStr, TenantName};
 
 #[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) use self::stored::Stored;
@@ -20,6 +20,8 @@ use crate::{ResultRecord, TaskMessage, Timestamp, UnreadableMessage};
 pub struct Lease {
     /// The queue the message came from.
     pub queue: Arc<str>,
+    /// The tenant that the message belongs to: that of the place where it was found.
+    pub tenant: TenantName,
     /// The broker's id of the entry.
     pub entry: SharedStr,
     /// Who holds the lease.

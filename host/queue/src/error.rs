@@ -4,6 +4,8 @@
 
 use std::error::Error;
 
+use chicory_signature::TenantName;
+
 /// A broker could not do what it was asked to do.
 ///
 /// The text names what failed; the cause is the error's source.
@@ -31,6 +33,34 @@ pub enum BrokerError {
         length: u64,
         /// The limit.
         limit: u64,
+    },
+    /// The tenant has as many messages in the queue as it may; nothing was enqueued.
+    #[error(
+        "QueueFull: tenant {tenant} has {length} messages in queue {queue:?}, and may have {limit}; wait for workers, or raise the limit (tenant set {tenant} --max-queued)"
+    )]
+    TenantQueueFull {
+        /// The queue.
+        queue: String,
+        /// The tenant.
+        tenant: TenantName,
+        /// Its messages in the queue.
+        length: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// No such tenant was created; nothing was enqueued.
+    #[error("UnknownTenant: there is no tenant {tenant}; create it (tenant create {tenant})")]
+    UnknownTenant {
+        /// The name that was given.
+        tenant: TenantName,
+    },
+    /// The tenant is suspended; nothing was enqueued.
+    #[error("TenantSuspended: tenant {tenant} is suspended: {reason}")]
+    TenantSuspended {
+        /// The tenant.
+        tenant: TenantName,
+        /// Why, as the operator said.
+        reason: String,
     },
     /// A message's id must be new but is already there; nothing was enqueued.
     #[error(

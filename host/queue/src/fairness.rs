@@ -4,12 +4,16 @@
 
 #[cfg(feature = "redis")]
 mod backlog;
+#[cfg(feature = "sqlite")]
+mod shares;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[cfg(feature = "redis")]
 pub(crate) use self::backlog::{Backlog, width};
+#[cfg(feature = "sqlite")]
+pub(crate) use self::shares::{Member, Turn, shares};
 
 /// Whose turn it is: each queue comes first equally often.
 #[derive(Debug, Default)]

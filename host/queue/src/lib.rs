@@ -25,10 +25,12 @@ mod registry;
 mod replay;
 mod results;
 mod secret;
+mod tenant;
 mod validate;
 
 pub use broker::{
-    Broker, Connected, Enqueued, FetchRequest, OnDuplicate, Promoted, ReclaimRequest, Wake, connect,
+    Broker, Connected, Enqueued, FetchRequest, OnDuplicate, Promoted, ReclaimRequest, Tenants,
+    Wake, connect,
 };
 pub use chicory_clock::{Clock, InvalidTime, ManualClock, SystemClock, Timestamp};
 pub use chicory_registry::{
@@ -36,9 +38,9 @@ pub use chicory_registry::{
     ForgetRequest, Forgotten, ModuleRecord, NoVersion, Phase, Progress, RecordFault, Registry,
     RegistryError, RetentionRule, RolledOut, Rollout, RolloutError, RolloutRequest, RolloutTarget,
     Stage, TaskVersion, TaskVersions, UnreadableRecord, Verdict, Version, WorkerReport,
-    delete_unnamed, judge,
+    delete_unnamed, judge, modules_of,
 };
-pub use chicory_signature::{Arguments, RawJson, SharedStr};
+pub use chicory_signature::{Arguments, InvalidTenantName, RawJson, SharedStr, TenantName};
 pub use client::{Base64, Call, CallError, Client, Nested, Started};
 pub use config::{BrokerConfig, RedisConfig, RedisServer, RedisTls, ResultsConfig, SqliteConfig};
 pub use decide::{DecideContext, decide};
@@ -56,6 +58,7 @@ pub use outcome::{Advice, Failure, Outcome};
 pub use policy::{Backoff, RetryPolicy};
 pub use results::{PURGED, Reply, ResultRecord, Results, TaskResult, TaskState, WorkerInfo};
 pub use secret::{Secret, mask_url, unencoded};
+pub use tenant::{Tenant, TenantSettings, WEIGHT};
 pub use validate::{Checks, EnqueueError, ValidationMode};
 
 /// How often a message may be delivered.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chicory_signature::TenantName;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -104,6 +105,8 @@ impl TaskResult {
 /// What to write for a task.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResultRecord<'a> {
+    /// The tenant that the task belongs to.
+    pub tenant: TenantName,
     /// The message's id.
     pub task_id: Cow<'a, str>,
     /// Its new state.
@@ -119,6 +122,7 @@ impl ResultRecord<'_> {
     pub fn into_owned(self) -> ResultRecord<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         ResultRecord {
+            tenant: self.tenant,
             task_id: owned(self.task_id),
             state: self.state,
             body: self.body.map(owned),

@@ -211,6 +211,7 @@ async fn a_typed_call_says_how_it_ended() {
         let body =
             json!({ "task_id": started.id, "state": state, "result": result, "error": error });
         let record = chicory_queue::ResultRecord {
+            tenant: chicory_queue::TenantName::default(),
             task_id: started.id.clone().into(),
             state: chicory_queue::TaskState::parse(state).unwrap(),
             body: Some(body.to_string().into()),

@@ -321,6 +321,7 @@ fn settle(delivery: &Delivery, settlement: Settlement) -> SettleRequest<'static>
         task_name: "suite.task".into(),
         retries: 2,
         record: (!matches!(settlement, Settlement::Release)).then(|| ResultRecord {
+            tenant: chicory_queue::TenantName::default(),
             task_id: id.to_string().into(),
             state,
             body: body.map(Into::into),

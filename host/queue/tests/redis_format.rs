@@ -141,6 +141,7 @@ async fn an_inbox_hears_of_the_tasks_that_are_expected() {
         replies.push(results.inbox(id).await.expect("a subscription"));
     }
     let answer = |id: &str| chicory_queue::ResultRecord {
+        tenant: chicory_queue::TenantName::default(),
         reply_to: Some(replies[0].inbox().to_owned().into()),
         ..success(id)
     };

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chicory_signature::{NameConflict, Offer, conflict, short_name};
+use chicory_signature::{NameConflict, Offer, conflict, owner, short_name};
 
 use crate::{DeployRefused, ModuleRecord, Version};
 
@@ -49,7 +49,7 @@ impl ModuleRecord {
         });
         let names: BTreeSet<_> = names.collect();
         Offer {
-            module: &self.name,
+            module: owner(&self.name).1,
             tasks: names.into_iter().collect(),
         }
     }

@@ -3,7 +3,7 @@
 //! Records are read from a store that others can write to, and what they say becomes file names, source code and
 //! arithmetic. Must not know how records are stored.
 
-use chicory_signature::{LocalName, TypeBudget, check_module_name, with_causes};
+use chicory_signature::{LocalName, TypeBudget, check_module_name, owner, with_causes};
 
 use crate::{Activation, CanaryTerms, ModuleRecord, RecordFault, Rollout, Version};
 
@@ -24,7 +24,8 @@ impl ModuleRecord {
     /// # Errors
     /// Which part is not valid, and why.
     pub fn check(&self) -> Result<(), RecordFault> {
-        check_module_name(&self.name).map_err(|error| invalid("name", error.to_string()))?;
+        check_module_name(owner(&self.name).1)
+            .map_err(|error| invalid("name", error.to_string()))?;
         at_most("versions", self.versions.len(), MAX_LIST)?;
         at_most("history", self.history.len(), MAX_LIST)?;
         self.versions.iter().try_for_each(version)?;

@@ -39,6 +39,7 @@ mod record;
 mod refused;
 mod route;
 pub mod stored;
+mod tenant;
 #[cfg(test)]
 mod tests;
 mod transition;
@@ -63,6 +64,7 @@ pub use self::record::{
 };
 pub use self::refused::DeployRefused;
 pub use self::route::{NoVersion, TaskVersion, TaskVersions};
+pub use self::tenant::modules_of;
 pub use self::transition::RetentionRule;
 pub use self::unreadable::{Changes, RecordFault, UnreadableRecord};
 

@@ -45,6 +45,7 @@ mod shape;
 mod shared;
 mod signature;
 mod target;
+mod tenant;
 mod text;
 mod type_limits;
 mod usage;
@@ -68,6 +69,7 @@ pub use shape::{Case, Field, Outcome, Shape, listed};
 pub use shared::SharedStr;
 pub use signature::{Kind, Signature};
 pub use target::{Scalar, Target};
+pub use tenant::{InvalidTenantName, MAX_TENANT_NAME, TenantName, owner, qualified};
 pub use text::{printable, printable_json, printable_up_to, short_digest, with_causes};
 pub use type_limits::{
     MAX_LABEL, MAX_MEMBERS, MAX_PARAMS, MAX_TASKS, MAX_TYPE_DEPTH, MAX_TYPE_NAME_BYTES,

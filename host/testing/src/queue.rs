@@ -154,6 +154,7 @@ pub fn completion(delivery: &Delivery) -> SettleRequest<'static> {
 /// What is written for a task that returned 1.
 pub fn success(task_id: &str) -> ResultRecord<'static> {
     ResultRecord {
+        tenant: chicory_queue::TenantName::default(),
         task_id: task_id.to_owned().into(),
         state: TaskState::Success,
         body: Some(

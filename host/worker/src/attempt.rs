@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use chicory_queue::{
     Delivery, DeliveryMode, Failure, LARGE_BYTES, Lease, ResultRecord, RetryPolicy, SettleRequest,
-    Settlement, TaskMessage,
+    Settlement, TaskMessage, TenantName,
 };
 use chicory_signature::Usage;
 use tokio::sync::OwnedSemaphorePermit;
@@ -99,6 +99,11 @@ impl Attempt {
             announced: AtomicBool::new(false),
             max_retries: AtomicU32::new(0),
         }
+    }
+
+    /// The tenant that the message belongs to.
+    pub(crate) fn tenant(&self) -> &TenantName {
+        &self.delivery.lease.tenant
     }
 
     pub(crate) fn lease(&self) -> &Lease {
@@ -195,6 +200,7 @@ impl Concluded {
         let message = delivery.message();
         let reply_to = message.and_then(|message| message.reply_to.as_deref());
         let record = self.change.as_ref().map(|change| ResultRecord {
+            tenant: delivery.lease.tenant.clone(),
             task_id: Cow::Borrowed(delivery.message_id()),
             state: change.state,
             body: change.body.as_deref().map(Cow::Borrowed),

@@ -113,6 +113,7 @@ mod tests {
     fn undecoded() -> Undecoded {
         let message = chicory_queue::TaskMessage::new("a.b");
         let lease = Lease {
+            tenant: chicory_queue::TenantName::default(),
             queue: "q".into(),
             entry: "1-0".into(),
             consumer: "c".into(),

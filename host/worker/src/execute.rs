@@ -23,7 +23,7 @@ pub(crate) fn find(context: &WorkerContext, delivery: &Delivery) -> Found {
     // Read first, so a change in between is noticed when the attempt starts.
     let generation = context.runner.generation();
     let task = match &delivery.payload {
-        Payload::Message(message) => Some(context.runner.resolve(message)),
+        Payload::Message(message) => Some(context.runner.resolve(&delivery.lease.tenant, message)),
         Payload::Encoded | Payload::Unreadable(_) => None,
     };
     Found { task, generation }

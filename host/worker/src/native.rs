@@ -9,7 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use chicory_queue::{Failure, Outcome, TaskMessage};
+use chicory_queue::{Failure, Outcome, TaskMessage, TenantName};
 use chicory_signature::canonical;
 use futures::FutureExt as _;
 use serde::Serialize;
@@ -98,7 +98,12 @@ fn json(returned: &impl Serialize) -> Result<String, Failure> {
 }
 
 impl Runner for NativeTasks {
-    fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
+    /// The tasks are the program's own: those of all tenants' messages.
+    fn resolve(
+        &self,
+        _: &TenantName,
+        message: &TaskMessage,
+    ) -> Result<Arc<dyn Runnable>, TaskNotFound> {
         let found = self.tasks.get(&*message.name);
         let found = found.or_else(|| self.tasks.get(&*canonical(&message.name)));
         match found {

@@ -109,6 +109,7 @@ mod tests {
         };
         Delivery {
             lease: Lease {
+                tenant: chicory_queue::TenantName::default(),
                 queue: "q".into(),
                 entry: "1".into(),
                 consumer: "c".into(),

@@ -23,7 +23,7 @@ pub(crate) async fn run(args: CleanupArgs, context: &Context) -> anyhow::Result<
     let idle = args
         .stale_seconds
         .unwrap_or(context.config.worker.stale_workers_timeout);
-    let cleaned = context.admin().await?.clean_up(idle).await?;
+    let cleaned = context.admin_of_all().await?.clean_up(idle).await?;
     context.output.value(&cleaned, |cleaned| {
         format!(
             "removed {} workers without a heartbeat and {} idle consumers",

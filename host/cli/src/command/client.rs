@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use chicory_admin::Inspector as _;
 use chicory_project::client;
 use chicory_queue::{Registry, Version};
-use chicory_signature::Signature;
+use chicory_signature::{Signature, qualified};
 use chicory_worker::signature_file;
 use clap::Args;
 use serde_json::json;
@@ -59,7 +59,11 @@ async fn of_file(file: &Path, context: &Context) -> anyhow::Result<Found> {
     let module::FromFile { request, .. } = module::read(file)?;
     let signature = text(&signature_file(file))?;
     let trust = &context.config.admission.trust;
-    let trusted = trust.check(&request.name, &request.wasm, signature.as_deref());
+    let trusted = trust.check(
+        &qualified(&context.config.tenant, &request.name),
+        &request.wasm,
+        signature.as_deref(),
+    );
     trusted.with_context(|| file.display().to_string())?;
     let sandbox = module::sandbox(&context.config)?;
     let described = sandbox.inspect(request).await;
@@ -111,7 +115,12 @@ async fn tasks(
         .with_context(shown)?;
     let packed = packed.with_context(|| format!("{}: it has no manifest inside", shown()))?;
     let signature = version.signature.as_deref();
-    (trust.check(name, &packed.bytes, signature)).with_context(shown)?;
+    (trust.check(
+        &qualified(&context.config.tenant, name),
+        &packed.bytes,
+        signature,
+    ))
+    .with_context(shown)?;
     if packed.digest != version.digest || packed.name.as_deref() != Some(name) {
         let message = format!("{}: its bytes are those of another module", shown());
         return Err(CommandError::Failed(message).into());

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chicory_queue::{
-    BrokerConfig, Connected, DeadLetterRange, ReplayOptions, SqliteConfig, TaskMessage, Timestamp,
+    BrokerConfig, Connected, DeadLetterRange, ReplayOptions, SqliteConfig, TaskMessage, TenantName,
+    Timestamp,
 };
 use chicory_signature::with_causes;
 use chicory_worker::{
@@ -123,7 +124,10 @@ pub(crate) async fn run(context: &Context, named: bool) -> anyhow::Result<ExitCo
 fn check_deployed(cases: &[Case], loaded: &serve::Loaded) -> Result<(), CommandError> {
     let missing = cases.iter().find_map(|case| {
         let message = TaskMessage::new(case.task);
-        let reason = loaded.catalog.resolve(&message).err()?;
+        let reason = loaded
+            .catalog
+            .resolve(&TenantName::default(), &message)
+            .err()?;
         Some((case, reason))
     });
     let Some((case, reason)) = missing else {

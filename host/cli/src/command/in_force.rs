@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use chicory_admin::{Candidate, UploadError};
 use chicory_queue::Version;
 use chicory_runtime::{Grants, HOST_FLOOR, LIMITS, Limits, ModuleSettings};
-use chicory_signature::Unit;
+use chicory_signature::{Unit, qualified};
 use chicory_worker::{Allowed, Excess, Manifest, Standing};
 use serde_json::{Map, Value, json};
 
@@ -28,6 +28,7 @@ impl InForce {
         standing: Standing,
         asked: &ModuleSettings,
     ) -> Self {
+        let module = &qualified(&config.tenant, module);
         let (allowed, excesses) = config.admission.policy.weigh(module, standing, asked);
         Self {
             allowed,
@@ -40,7 +41,7 @@ impl InForce {
     pub(super) fn of_version(config: &Config, module: &str, version: &Version) -> Option<Self> {
         let manifest: Manifest = serde_json::from_value(version.manifest.clone()).ok()?;
         let signature = version.signature.as_deref();
-        let standing = config.admission.trust.claimed(module, signature);
+        let standing = standing(config, module, signature);
         Some(Self::of(config, module, standing, &manifest.settings()))
     }
 
@@ -96,6 +97,12 @@ impl InForce {
         held.memory.get_or_insert(self.max_memory.into());
         held
     }
+}
+
+/// Whether the tenant's module is signed, as far as its signature says.
+pub(super) fn standing(config: &Config, module: &str, signature: Option<&str>) -> Standing {
+    let module = qualified(&config.tenant, module);
+    config.admission.trust.claimed(&module, signature)
 }
 
 fn grants(grants: &Grants) -> Vec<String> {
@@ -154,13 +161,14 @@ pub(super) fn check(config: &Config, candidate: &Candidate) -> anyhow::Result<()
     let admission = &config.admission;
     let signature = candidate.signature.as_deref();
     // Whether it may run unsigned is for workers to say.
+    let module = &qualified(&config.tenant, &candidate.name);
     let standing = admission
         .trust
-        .check(&candidate.name, &candidate.packed.bytes, signature)
+        .check(module, &candidate.packed.bytes, signature)
         .unwrap_or(Standing::Unsigned);
     let applied = admission
         .policy
-        .apply(&candidate.name, standing, &manifest.settings());
+        .apply(module, standing, &manifest.settings());
     applied.map(|_| ()).map_err(|error| {
         let shown = candidate.name.clone();
         let source = Box::new(error);

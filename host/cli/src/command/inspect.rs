@@ -13,7 +13,7 @@ use chicory_worker::{Manifest, signature_file};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::in_force::InForce;
+use super::in_force::{InForce, standing};
 use super::{Context, module};
 use crate::exit::CommandError;
 use crate::oci::{self, OciArgs};
@@ -37,10 +37,7 @@ pub(crate) async fn run(args: InspectArgs, context: &Context) -> anyhow::Result<
     let described = sandbox.inspect(request).await;
     let described = described.with_context(|| found.shown.clone())?;
     let signature = std::fs::read_to_string(signature_file(&found.path)).ok();
-    let admission = &context.config.admission;
-    let standing = admission
-        .trust
-        .claimed(&described.name, signature.as_deref());
+    let standing = standing(&context.config, &described.name, signature.as_deref());
     let in_force = InForce::of(
         &context.config,
         &described.name,

@@ -15,7 +15,7 @@ pub(crate) struct WorkersArgs {}
 
 /// Lists the workers whose heartbeat lasts.
 pub(crate) async fn run(_args: WorkersArgs, context: &Context) -> anyhow::Result<()> {
-    let workers = context.admin().await?.workers().await?;
+    let workers = context.admin_of_all().await?.workers().await?;
     context.output.value(&workers, |workers| human(workers))
 }
 

@@ -79,6 +79,7 @@ const MANY: f64 = 1e12;
 
 /// All settings, in the order in which they are shown.
 pub(crate) static SETTINGS: &[Setting] = &[
+    plain("tenant"),
     plain("delivery_mode"),
     plain("validation_mode"),
     plain("broker.url"),

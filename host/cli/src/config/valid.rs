@@ -5,16 +5,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chicory_queue::{BrokerConfig, DeliveryMode, ValidationMode};
+use chicory_queue::{BrokerConfig, DeliveryMode, TenantName, ValidationMode};
 use chicory_runtime::{Features, Shape};
 use chicory_worker::{Admission, Trust};
 
+use super::confine::Confine;
 use super::raw::{Raw, RawValue, always};
 use super::{ConfigError, broker, modules, parse, policy};
 
 /// All settings, valid.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
+    /// Whose queues, results and modules commands are about.
+    pub(crate) tenant: TenantName,
     /// Which broker, and how it is set.
     pub(crate) broker: BrokerConfig,
     /// Whether a message is delivered at least once or at most once.
@@ -62,27 +65,6 @@ pub(crate) struct WorkerSettings {
     pub(crate) log_level: Level,
 }
 
-/// Whether a worker gives up what it doesn't need on its machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Confine {
-    Off,
-    /// As far as the kernel can.
-    On,
-    /// Or it doesn't start.
-    Required,
-}
-
-impl Confine {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "off" => Self::Off,
-            "on" => Self::On,
-            "required" => Self::Required,
-            _ => return None,
-        })
-    }
-}
-
 /// Log levels, by the names of Chicory for Python.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
@@ -116,6 +98,9 @@ impl Config {
             policy: policy::read(raw, worker.max_memory)?,
         };
         Ok(Self {
+            tenant: raw
+                .optional("tenant", TENANTS, |text| text.parse().ok())?
+                .unwrap_or_default(),
             broker: broker::read(raw)?,
             delivery_mode: raw.required("delivery_mode", DELIVERY_MODES, delivery_mode)?,
             validation: raw.required("validation_mode", VALIDATION_MODES, validation_mode)?,
@@ -126,6 +111,8 @@ impl Config {
     }
 }
 
+const TENANTS: &str =
+    "a tenant's name: 1 to 63 characters of a to z, 0 to 9 and -, not beginning with -";
 const DELIVERY_MODES: &str = "at_least_once or at_most_once";
 const VALIDATION_MODES: &str = "inputs, strict or none";
 

@@ -5,6 +5,7 @@
 //! decide what happens to a message: it only carries out settlements.
 
 mod address;
+mod admit;
 mod cluster;
 mod connection;
 mod dead_letters;
@@ -51,6 +52,7 @@ mod socket;
 mod subscribe;
 mod subscription;
 mod target;
+mod tenants;
 mod tls;
 mod topology;
 mod usual_size;
@@ -60,9 +62,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chicory_signature::TenantName;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::admit::SharedQueues;
 use self::connection::Connection;
 use self::fetch::Turns;
 use self::give_back::GivenBack;
@@ -77,8 +81,8 @@ use self::server::Server;
 use self::usual_size::UsualSize;
 use crate::{
     Broker, BrokerError, Clock, Connected, Delivery, Enqueued, FetchRequest, Inspect, Lasting,
-    Lease, OnDuplicate, Promoted, ReclaimRequest, RedisConfig, Results, ResultsConfig,
-    SettleRequest, Settled, TaskMessage, Wake,
+    Lease, OnDuplicate, Promoted, ReclaimRequest, RedisConfig, Registry, Results, ResultsConfig,
+    SettleRequest, Settled, TaskMessage, Tenants, Wake, modules_of,
 };
 
 /// The name of a state that is logged while it lasts.
@@ -96,7 +100,13 @@ struct RedisBroker {
     /// Of messages in listings, ready and dead ones.
     listed_size: UsualSize,
     given_back: GivenBack,
+    shared_queues: SharedQueues,
+    /// Whose messages these are: the default tenant has the whole store, others have a view of it.
+    tenant: TenantName,
+    /// The names of what the tenant has of its own.
     keys: Keys,
+    /// The names of what all tenants share.
+    root: Keys,
     noted: Noted,
     reclaims: Reclaims,
     results: Arc<RedisResults>,
@@ -110,6 +120,7 @@ struct RedisBroker {
     dlq_max_length: Option<u64>,
     replicas: Replicas,
     lasting: Lasting,
+    registry: Arc<RedisRegistry>,
 }
 
 /// Connects to the server, and to the one for results.
@@ -137,12 +148,15 @@ pub(super) async fn connect(
     };
     let topology = connection.server().topology();
     let results = Arc::new(RedisResults::new(results_connection, results_bulk, results));
-    let registry = RedisRegistry::new(
+    let registry = Arc::new(RedisRegistry::new(
         Arc::clone(&connection),
         RegistryKeys::new(&config.key_prefix, topology),
-    );
-    let broker = Arc::new(RedisBroker {
+    ));
+    let broker = RedisBroker {
+        tenant: TenantName::default(),
         keys: Keys::new(&config.key_prefix, topology),
+        root: Keys::new(&config.key_prefix, topology),
+        shared_queues: SharedQueues::default(),
         noted: Noted::default(),
         readers: Readers::default(),
         turns: Turns::default(),
@@ -150,7 +164,7 @@ pub(super) async fn connect(
         listed_size: UsualSize::default(),
         given_back: GivenBack::default(),
         reclaims: Reclaims::default(),
-        results: Arc::clone(&results),
+        results,
         results_in_step: shared && topology.keys_are_together(),
         connection,
         bulk,
@@ -162,13 +176,9 @@ pub(super) async fn connect(
         dlq_max_length: config.dlq_max_length,
         replicas: Replicas::new(config),
         lasting: Lasting::default(),
-    });
-    Ok(Connected {
-        broker: Arc::clone(&broker) as Arc<dyn Broker>,
-        inspect: broker as Arc<dyn Inspect>,
-        results: results as Arc<dyn Results>,
-        registry: Arc::new(registry),
-    })
+        registry,
+    };
+    Ok(broker.connected())
 }
 
 /// The connections to the results' own server.
@@ -194,6 +204,51 @@ fn bulk(connection: &Arc<Connection>) -> Arc<Connection> {
 }
 
 impl RedisBroker {
+    fn connected(self) -> Connected {
+        let broker = Arc::new(self);
+        Connected {
+            tenant: broker.tenant.clone(),
+            broker: Arc::clone(&broker) as Arc<dyn Broker>,
+            inspect: Arc::clone(&broker) as Arc<dyn Inspect>,
+            results: Arc::clone(&broker.results) as Arc<dyn Results>,
+            registry: modules_of(
+                &broker.tenant,
+                Arc::clone(&broker.registry) as Arc<dyn Registry>,
+            ),
+            tenants: broker as Arc<dyn Tenants>,
+        }
+    }
+
+    /// The same store as a tenant sees it.
+    fn of(&self, tenant: &TenantName) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            keys: self.root.of(tenant),
+            root: self.root.clone(),
+            noted: Noted::default(),
+            readers: Readers::default(),
+            turns: Turns::default(),
+            usual_size: UsualSize::default(),
+            listed_size: UsualSize::default(),
+            given_back: GivenBack::default(),
+            shared_queues: SharedQueues::default(),
+            reclaims: Reclaims::default(),
+            results: Arc::new(self.results.of(tenant)),
+            results_in_step: self.results_in_step,
+            connection: Arc::clone(&self.connection),
+            bulk: Arc::clone(&self.bulk),
+            clock: Arc::clone(&self.clock),
+            group: self.group.clone(),
+            block: self.block,
+            lease: self.lease,
+            max_stream_length: self.max_stream_length,
+            dlq_max_length: self.dlq_max_length,
+            replicas: self.replicas,
+            lasting: Lasting::default(),
+            registry: Arc::clone(&self.registry),
+        }
+    }
+
     /// Logs that a settlement has reached too few replicas. It stands: at worst, its task runs again after a failover.
     fn note_replicas(&self, written: &Written) {
         match self.replicas.missing(written) {

@@ -16,32 +16,37 @@ mod ids;
 mod inspect;
 mod lease_clock;
 mod messages;
+mod place;
 mod promote;
 mod purge;
 mod reclaim;
 mod registry;
 mod results;
 mod settle;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod turns;
 mod wakes;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chicory_signature::TenantName;
 use tokio::sync::mpsc;
 
 use self::enqueue::Encoded;
 use self::fetch::Claim;
 use self::file_watch::FileWatch;
+use self::place::Target;
 use self::thread::Thread;
 use self::wakes::Wakes;
 use crate::fairness::Rotation;
 use crate::{
     Broker, BrokerError, Clock, Connected, Delivery, Enqueued, FetchRequest, Lease, OnDuplicate,
-    Promoted, ReclaimRequest, SettleRequest, Settled, SqliteConfig, TaskMessage, Wake,
+    Promoted, ReclaimRequest, SettleRequest, Settled, SqliteConfig, TaskMessage, Wake, modules_of,
 };
 
 /// Opens the file, and creates it if it is missing.
@@ -49,20 +54,17 @@ pub(super) async fn connect(
     config: &SqliteConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Connected, BrokerError> {
-    let sqlite = Arc::new(Sqlite::open(config, clock, file::PATIENCE).await?);
-    Ok(Connected {
-        broker: sqlite.clone(),
-        inspect: sqlite.clone(),
-        results: sqlite.clone(),
-        registry: sqlite,
-    })
+    let sqlite = Sqlite::open(config, clock, file::PATIENCE).await?;
+    Ok(Arc::new(sqlite).connected())
 }
 
 /// All sides of the broker, on one file.
 #[derive(Debug)]
 struct Sqlite {
-    writer: Thread,
-    reader: Thread,
+    /// Whose messages these are: the default tenant has the whole file, others have a view of it.
+    tenant: TenantName,
+    writer: Arc<Thread>,
+    reader: Arc<Thread>,
     wakes: Arc<Wakes>,
     clock: Arc<dyn Clock>,
     config: SqliteConfig,
@@ -87,13 +89,54 @@ impl Sqlite {
             .map_err(|fault: fault::Fault| fault.at(&place))?;
         let wakes = Arc::new(Wakes::default());
         let mut watch = FileWatch::new(wakes.clone());
+        let writer = Thread::start(writer, place.clone(), move |file| watch.look(file))?;
         Ok(Self {
-            writer: Thread::start(writer, place.clone(), move |file| watch.look(file))?,
-            reader: Thread::start(reader, place, |_| None)?,
+            tenant: TenantName::default(),
+            writer: Arc::new(writer),
+            reader: Arc::new(Thread::start(reader, place, |_| None)?),
             wakes,
             clock,
             config: config.clone(),
             rotation: Rotation::default(),
+        })
+    }
+
+    fn connected(self: Arc<Self>) -> Connected {
+        Connected {
+            tenant: self.tenant.clone(),
+            broker: self.clone(),
+            inspect: self.clone(),
+            results: self.clone(),
+            registry: modules_of(&self.tenant, self.clone()),
+            tenants: self,
+        }
+    }
+
+    /// The same file as a tenant sees it.
+    fn of(&self, tenant: &TenantName) -> Self {
+        Self {
+            tenant: tenant.clone(),
+            writer: Arc::clone(&self.writer),
+            reader: Arc::clone(&self.reader),
+            wakes: Arc::clone(&self.wakes),
+            clock: Arc::clone(&self.clock),
+            config: self.config.clone(),
+            rotation: Rotation::default(),
+        }
+    }
+
+    /// The tenant's part of a queue.
+    fn part(&self, queue: &str) -> Result<String, BrokerError> {
+        Ok(place::of_queue(&self.tenant, queue)?.into_owned())
+    }
+
+    /// Where messages for a queue are added.
+    fn target(&self, queue: &str) -> Result<Target, BrokerError> {
+        Ok(Target {
+            part: self.part(queue)?.into(),
+            queue: queue.into(),
+            tenant: self.tenant.clone(),
+            limit: self.config.max_queue_length,
         })
     }
 
@@ -149,11 +192,10 @@ impl Broker for Sqlite {
         if messages.is_empty() {
             return Ok(());
         }
-        let (queue, encoded): (Arc<str>, _) = (queue.into(), self.encoded(messages)?);
-        let limit = self.config.max_queue_length;
+        let (target, encoded) = (self.target(queue)?, self.encoded(messages)?);
         self.writer
             .write(&self.wakes, move |file, changes| {
-                enqueue::enqueue(file, &queue, &encoded, limit, changes)
+                enqueue::enqueue(file, &target, &encoded, changes)
             })
             .await
     }
@@ -164,11 +206,10 @@ impl Broker for Sqlite {
         messages: &[TaskMessage],
         on_duplicate: OnDuplicate,
     ) -> Result<Vec<Enqueued>, BrokerError> {
-        let (queue, encoded): (Arc<str>, _) = (queue.into(), self.encoded(messages)?);
-        let limit = self.config.max_queue_length;
+        let (target, encoded) = (self.target(queue)?, self.encoded(messages)?);
         self.writer
             .write(&self.wakes, move |file, changes| {
-                enqueue::enqueue_noted(file, &queue, encoded, limit, on_duplicate, changes)
+                enqueue::enqueue_noted(file, &target, encoded, on_duplicate, changes)
             })
             .await
     }
@@ -245,6 +286,7 @@ impl Broker for Sqlite {
                 for queue in &queues {
                     moved += promote::promote(file, queue, limit - moved, now)?;
                 }
+                moved += promote::promote_of_tenants(file, &queues, limit - moved, now)?;
                 changes.ready = moved > 0;
                 let next = promote::next_of(file, &queues)?;
                 Ok(Promoted { moved, next, now })

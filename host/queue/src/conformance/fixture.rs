@@ -290,6 +290,7 @@ pub(super) fn give_up(delivery: &Delivery, failed_at: Timestamp) -> SettleReques
 /// What is written for a task that returned 42.
 pub(super) fn success(task_id: &str) -> ResultRecord<'static> {
     ResultRecord {
+        tenant: crate::TenantName::default(),
         task_id: task_id.to_owned().into(),
         state: TaskState::Success,
         body: Some(format!(

@@ -11,6 +11,7 @@ use crate::{Client, ResultRecord, Settlement, TaskState, Timestamp, ValidationMo
 
 fn state_only(task_id: &str, state: TaskState) -> ResultRecord<'static> {
     ResultRecord {
+        tenant: crate::TenantName::default(),
         task_id: task_id.to_owned().into(),
         state,
         body: None,
@@ -112,6 +113,7 @@ pub async fn a_run_is_answered(fixture: &Fixture) {
             })
             .await;
             let answer = ResultRecord {
+                tenant: crate::TenantName::default(),
                 reply_to: (carried(&delivery).reply_to.clone())
                     .filter(|_| round < 3)
                     .map(Into::into),

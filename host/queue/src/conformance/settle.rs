@@ -151,6 +151,7 @@ pub async fn a_retry_replaces_the_message(fixture: &Fixture) {
         },
     );
     retry.record = Some(ResultRecord {
+        tenant: crate::TenantName::default(),
         task_id: "m".into(),
         state: TaskState::Retry,
         body: None,

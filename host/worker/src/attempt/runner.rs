@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-use chicory_queue::{DeliveryMode, Outcome, RetryPolicy, TaskMessage};
+use chicory_queue::{DeliveryMode, Outcome, RetryPolicy, TaskMessage, TenantName};
 use chicory_signature::{LogLine, Usage};
 
 use super::call::Call;
@@ -20,11 +20,15 @@ pub type Running = Pin<Box<dyn Future<Output = Ended> + Send>>;
 
 /// Finds the tasks that messages name. It is asked for each message, so it should take no lock.
 pub trait Runner: Send + Sync + 'static {
-    /// The task that this message runs.
+    /// The task that this message of a tenant runs. A tenant's messages must not reach another's tasks.
     ///
     /// # Errors
     /// If this worker has no such task. The message's retry policy decides what follows.
-    fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound>;
+    fn resolve(
+        &self,
+        tenant: &TenantName,
+        message: &TaskMessage,
+    ) -> Result<Arc<dyn Runnable>, TaskNotFound>;
 
     /// A number that changes whenever [`Runner::resolve`] may answer differently than before. A message that was
     /// fetched before a change is resolved again when it starts.
@@ -227,7 +231,7 @@ where
     F: Fn(Call) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Outcome> + Send + 'static,
 {
-    fn resolve(&self, _: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
+    fn resolve(&self, _: &TenantName, _: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
         Ok(Arc::clone(&self.0) as Arc<dyn Runnable>)
     }
 }

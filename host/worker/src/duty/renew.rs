@@ -88,6 +88,7 @@ async fn announce(context: &WorkerContext) {
 
 fn started(attempt: &Attempt) -> ResultRecord<'_> {
     ResultRecord {
+        tenant: attempt.delivery.lease.tenant.clone(),
         task_id: attempt.delivery.message_id().into(),
         state: TaskState::Started,
         body: None,

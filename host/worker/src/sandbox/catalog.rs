@@ -17,7 +17,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use chicory_queue::{ModuleRecord, NoVersion, TaskMessage, Timestamp, Version};
 use chicory_runtime::{LoadRequest, Module, Sandbox};
-use chicory_signature::{NameConflict, UnknownTask, canonical, check_module_name, shown_names};
+use chicory_signature::{
+    NameConflict, TenantName, UnknownTask, canonical, check_module_name, owner, shown_names,
+};
 
 pub(crate) use self::code::{Bring, Code, CodeCache};
 pub(crate) use self::counters::CanaryCounters;
@@ -169,7 +171,10 @@ impl Catalog {
     /// Why this module can't be served beside the others; `None` if it can.
     pub(crate) fn conflict(&self, record: &ModuleRecord) -> Option<NameConflict> {
         let deployed = self.deployed.load();
-        record.conflict_with(deployed.modules.values().map(|served| &served.record))
+        let (tenant, _) = owner(&record.name);
+        let records = deployed.modules.values().map(|served| &served.record);
+        // What other tenants have is nothing to this one.
+        record.conflict_with(records.filter(|other| owner(&other.name).0 == tenant))
     }
 
     /// The modules of the registry, each with the digest of its active version.
@@ -205,13 +210,17 @@ impl Catalog {
         self.follows.store(true, Ordering::Relaxed);
     }
 
-    /// The task that a message asks for.
+    /// The task that a message of a tenant asks for, among the tenant's own.
     ///
     /// # Errors
     /// Says why there is none, in words for a task's error.
-    pub fn resolve(&self, message: &TaskMessage) -> Result<Arc<CatalogTask>, Box<ResolveError>> {
+    pub fn resolve(
+        &self,
+        tenant: &TenantName,
+        message: &TaskMessage,
+    ) -> Result<Arc<CatalogTask>, Box<ResolveError>> {
         let deployed = self.deployed.load();
-        let route = deployed.route(&message.name)?;
+        let route = deployed.route(tenant, &message.name)?;
         let task = route.pick(message).cloned();
         task.map_err(|error| Box::new(error.into()))
     }
@@ -268,8 +277,12 @@ impl Catalog {
 }
 
 impl Runner for Catalog {
-    fn resolve(&self, message: &TaskMessage) -> Result<Arc<dyn Runnable>, TaskNotFound> {
-        match Self::resolve(self, message) {
+    fn resolve(
+        &self,
+        tenant: &TenantName,
+        message: &TaskMessage,
+    ) -> Result<Arc<dyn Runnable>, TaskNotFound> {
+        match Self::resolve(self, tenant, message) {
             Ok(task) => Ok(task),
             Err(reason) => Err(TaskNotFound::new(reason.to_string())),
         }
@@ -292,6 +305,8 @@ pub(crate) async fn compile(
     manifest: &Manifest,
     allowed: Allowed,
 ) -> Result<Arc<Module>, ModuleError> {
+    // To its own code, a tenant's module has the name that the tenant knows it by.
+    let (_, name) = owner(name);
     check_module_name(name)?;
     let request = LoadRequest {
         name: name.to_owned(),

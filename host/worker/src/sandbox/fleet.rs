@@ -16,7 +16,7 @@ use chicory_queue::{
     Clock, ModuleRecord, Phase, Registry, RegistryError, UnreadableRecord, Version,
 };
 use chicory_runtime::{Module, Sandbox};
-use chicory_signature::with_causes;
+use chicory_signature::{owner, with_causes};
 
 use self::blobs::Blobs;
 use super::admission::Admission;
@@ -277,8 +277,9 @@ impl Bring for FromRegistry {
             .check(&self.module, &bytes, signature)?;
         let bundle = Bundle::open(bytes)?;
         let own = bundle.manifest.name.clone().unwrap_or_default();
-        if own != self.module {
-            let module = self.module.clone();
+        let (_, module) = owner(&self.module);
+        if own != module {
+            let module = module.to_owned();
             return Err(ModuleError::OtherModule { own, module });
         }
         // The manifest in the bytes counts, not the record's: the author of the record may not be the author of the

@@ -40,7 +40,7 @@ fn context(attempt: &Attempt) -> TaskContext {
         retries: message.retries,
         max_retries: attempt.max_retries(),
         last_error: message.last_error.clone(),
-        tenant: None,
+        tenant: attempt.tenant().given().map(str::to_owned),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chicory_queue::TaskMessage;
+use chicory_queue::{TaskMessage, TenantName};
 use chicory_runtime::{Sandbox, SandboxConfig};
 use chicory_worker::{Catalog, Manifest, ModuleError, Runnable as _};
 
@@ -46,7 +46,7 @@ async fn the_longest_modules_name_wins_in_all_spellings() {
     .unwrap();
     let ignores = |name| {
         catalog
-            .resolve(&TaskMessage::new(name))
+            .resolve(&TenantName::default(), &TaskMessage::new(name))
             .ok()
             .map(|task| task.profile().ignore_result)
     };
@@ -99,7 +99,7 @@ async fn m3_modules_that_share_a_name_are_refused_whichever_comes_first() {
     );
     let refused = deploy(&catalog, "OTHER", "").await.unwrap_err().to_string();
     assert!(refused.contains("\"OTHER\" and \"other\""), "{refused}");
-    let task = catalog.resolve(&TaskMessage::new("other.tasks.f"));
+    let task = catalog.resolve(&TenantName::default(), &TaskMessage::new("other.tasks.f"));
     assert!(task.is_ok(), "{task:?}");
 }
 
@@ -110,7 +110,7 @@ async fn settings_of_a_task_take_precedence_over_the_modules() {
     deploy(&catalog, "m", manifest).await.unwrap();
     let retries = |name| {
         catalog
-            .resolve(&TaskMessage::new(name))
+            .resolve(&TenantName::default(), &TaskMessage::new(name))
             .unwrap()
             .profile()
             .policy
@@ -129,7 +129,11 @@ async fn settings_of_a_task_that_is_not_there_are_an_error_and_change_nothing() 
         error.to_string(),
         "the manifest's [tasks.g] names no task of the module; it has f, long-name"
     );
-    assert!(catalog.resolve(&TaskMessage::new("m.f")).is_ok());
+    assert!(
+        catalog
+            .resolve(&TenantName::default(), &TaskMessage::new("m.f"))
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -145,7 +149,9 @@ async fn what_is_not_deployed_is_named_with_what_is() {
             "on this worker, module \"m\" has no task \"g\"; it has f, long-name",
         ),
     ] {
-        let missing = catalog.resolve(&TaskMessage::new(name)).unwrap_err();
+        let missing = catalog
+            .resolve(&TenantName::default(), &TaskMessage::new(name))
+            .unwrap_err();
         assert_eq!(missing.to_string(), expected);
     }
 }

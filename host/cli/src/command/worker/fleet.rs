@@ -21,7 +21,7 @@ pub(super) async fn join(
 ) -> Fleet {
     let cache = config.worker.cache_dir.as_ref();
     let mut fleet = Fleet::new(
-        Arc::clone(&connected.registry),
+        connected.tenants.modules(),
         Arc::clone(catalog),
         Arc::new(SystemClock),
         FleetConfig {

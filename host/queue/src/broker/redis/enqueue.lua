@@ -1,7 +1,7 @@
--- Adds messages to a queue: all or none, except those that are already there. Follows hint.lua,
--- due.lua and ids.lua.
+-- Adds messages to a queue: all or none, except those that are already there. Follows hint.lua, due.lua, ids.lua, and
+-- add_stream.lua or add_waiting.lua.
 --
--- KEYS: 1 stream, 2 sorted set of delayed messages, 3 sorted set of noted ids
+-- KEYS: 1 stream or waiting list, 2 sorted set of delayed messages, 3 sorted set of noted ids
 -- ARGV: 1 maximum number of messages, ready, leased and delayed ones (empty: no limit); 2 channel for wake-ups;
 --       3 what to do if a message with a noted id is there: return (it is left out), reject or run (both are added);
 --       4 now, in seconds since 1970 (empty: the server's time);
@@ -12,9 +12,11 @@
 --         4 data
 -- Returns: {0, whether the hint was refused, then the positions (from 0) of messages that were already there}, or, if
 --          nothing was added:
---          {1, number of messages in the queue} if there is no room for all,
+--          {1, number of messages in the queue, limit} if there is no room for all,
 --          {2, position of the first message that is already there, number of such messages}
-local stream, delayed, ids = KEYS[1], KEYS[2], KEYS[3]
+--          {3} if the queue does not have the tenant's settings
+--          {4} if the tenant is suspended
+local delayed, ids = KEYS[2], KEYS[3]
 local limit, channel, on_duplicate = ARGV[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = tonumber(ARGV[4]) or time[1] + time[2] / 1000000
@@ -34,7 +36,11 @@ local function is_there(id, mark)
   return score and tonumber(score) > tonumber(time[1])
 end
 
-for n = 5, #ARGV, 4 do
+local refused = refusal()
+if refused then
+  return refused
+end
+for n = 5, #ARGV - extra, 4 do
   local id, mark = ARGV[n], ARGV[n + 1]
   if mark ~= '' and on_duplicate ~= 'run' and is_there(id, mark) then
     there[#there + 1] = (n - 5) / 4
@@ -48,10 +54,11 @@ end
 if on_duplicate == 'reject' and #there > 0 then
   return {2, there[1], #there}
 end
-if limit ~= '' and #to_add > 0 then
-  local length = redis.call('XLEN', stream) + redis.call('ZCARD', delayed)
-  if length + #to_add > tonumber(limit) then
-    return {1, length}
+limit = most(limit)
+if limit and #to_add > 0 then
+  local length = ready_count() + redis.call('ZCARD', delayed)
+  if length + #to_add > limit then
+    return {1, length, limit}
   end
 end
 
@@ -62,7 +69,7 @@ for _, n in ipairs(to_add) do
     due = due_time(due)
   end
   if due == '' or tonumber(due) <= now then
-    redis.call('XADD', stream, '*', 'data', data, 'task_id', id)
+    add_ready(id, data)
   else
     late[#late + 1] = due
     late[#late + 1] = data
@@ -78,6 +85,7 @@ end
 for n = 1, #late, 2000 do
   redis.call('ZADD', delayed, unpack(late, n, math.min(n + 1999, #late)))
 end
+added(first)
 if first then
   hint(channel, first)
 end

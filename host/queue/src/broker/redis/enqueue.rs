@@ -9,8 +9,9 @@ use futures::future::try_join_all;
 use redis::{Cmd, Pipeline, RedisWrite, cmd};
 
 use super::RedisBroker;
-use super::replicas::Replicas;
-use super::script::ENQUEUE;
+use super::replicas::{Replicas, Written};
+use super::script::{ENQUEUE, ENQUEUE_WAITING, Script};
+use super::tenants;
 use crate::{BrokerError, Enqueued, OnDuplicate, Results as _, TaskMessage};
 
 /// All or nothing needs one step of the server; a longer one would block all other clients.
@@ -26,7 +27,8 @@ pub(super) async fn enqueue(
         return Ok(());
     }
     let is_plain = |message: &TaskMessage| message.eta.is_none() && message.delay.is_none();
-    if broker.max_stream_length.is_none() && messages.iter().all(is_plain) {
+    let is_free = broker.tenant.is_default() && broker.max_stream_length.is_none();
+    if is_free && messages.iter().all(is_plain) {
         let stream = broker.keys.stream(queue);
         let may_move = !broker.connection.server().topology().keys_are_together();
         let transaction = transaction(&stream, messages, broker.replicas, may_move);
@@ -90,6 +92,52 @@ fn check(messages: &[TaskMessage]) -> Result<(), BrokerError> {
     messages.iter().try_for_each(TaskMessage::check_size)
 }
 
+/// Writes a message's arguments of the script.
+fn write(command: &mut Cmd, broker: &RedisBroker, message: &TaskMessage, mark: &str) {
+    command.arg(&*message.id).arg(mark);
+    match (message.delay, message.eta) {
+        (Some(delay), _) => write_due_in(command, broker, delay),
+        (None, Some(eta)) => drop(command.arg(eta.as_seconds())),
+        (None, None) => drop(command.arg("")),
+    }
+    write_json(command, message);
+}
+
+/// Runs the script. A queue that doesn't know the tenant is told of it, and asked again.
+async fn call(
+    broker: &RedisBroker,
+    queue: &str,
+    script: &Script,
+    command: &mut Cmd,
+) -> Result<(Vec<u64>, Written), BrokerError> {
+    tenants::add_place(command, broker, queue);
+    let call = || (broker.replicas).call(&broker.connection, script, command);
+    let (answer, confirmed): (Vec<u64>, _) = call().await?;
+    if answer[..] != [3] {
+        return Ok((answer, confirmed));
+    }
+    tenants::introduce(broker, queue).await?;
+    call().await
+}
+
+/// There is no room for all messages.
+fn full(broker: &RedisBroker, queue: &str, length: u64, limit: u64) -> BrokerError {
+    let (queue, tenant) = (queue.to_owned(), broker.tenant.clone());
+    if tenant.is_default() {
+        return BrokerError::QueueFull {
+            queue,
+            length,
+            limit,
+        };
+    }
+    BrokerError::TenantQueueFull {
+        queue,
+        tenant,
+        length,
+        limit,
+    }
+}
+
 /// Adds messages by the script, each with its mark. Returns the positions of those that were already there.
 async fn add<'a>(
     broker: &RedisBroker,
@@ -98,29 +146,27 @@ async fn add<'a>(
     marked: impl Iterator<Item = (&'a TaskMessage, &'static str)>,
 ) -> Result<Vec<usize>, BrokerError> {
     let keys = &broker.keys;
-    let mut command =
-        ENQUEUE.command(&[&keys.stream(queue), &keys.delayed(queue), &keys.ids(queue)]);
+    let (script, ready) = if broker.tenant.is_default() {
+        (&*ENQUEUE, keys.stream(queue))
+    } else {
+        (&*ENQUEUE_WAITING, keys.waiting(queue))
+    };
+    let mut command = script.command(&[&ready, &keys.delayed(queue), &keys.ids(queue)]);
     match broker.max_stream_length {
         Some(limit) => command.arg(limit),
         None => command.arg(""),
     };
-    command.arg(keys.wake(queue)).arg(on_duplicate.name());
+    // Promoters serve all tenants.
+    command
+        .arg(broker.root.wake(queue))
+        .arg(on_duplicate.name());
     write_now(&mut command, broker);
     let mut ids = Vec::new();
     for (message, mark) in marked {
-        command.arg(&*message.id).arg(mark);
-        match (message.delay, message.eta) {
-            (Some(delay), _) => write_due_in(&mut command, broker, delay),
-            (None, Some(eta)) => drop(command.arg(eta.as_seconds())),
-            (None, None) => drop(command.arg("")),
-        }
-        write_json(&mut command, message);
+        write(&mut command, broker, message, mark);
         ids.push(&message.id);
     }
-    let (answer, confirmed): (Vec<u64>, _) = broker
-        .replicas
-        .call(&broker.connection, &ENQUEUE, &command)
-        .await?;
+    let (answer, confirmed) = call(broker, queue, script, &mut command).await?;
     match answer[..] {
         [0, refused, ref there @ ..] => {
             broker.connection.server().hints().note(refused == 1);
@@ -133,11 +179,7 @@ async fn add<'a>(
                 .filter_map(|place| usize::try_from(*place).ok());
             Ok(places.collect())
         }
-        [1, length] => Err(BrokerError::QueueFull {
-            queue: queue.to_owned(),
-            length,
-            limit: broker.max_stream_length.unwrap_or_default(),
-        }),
+        [1, length, limit] => Err(full(broker, queue, length, limit)),
         [2, first, count] => Err(BrokerError::DuplicateId {
             queue: queue.to_owned(),
             id: usize::try_from(first)
@@ -147,7 +189,11 @@ async fn add<'a>(
                 .unwrap_or_default(),
             count,
         }),
-        _ => unreachable!("the script answers in one of three ways"),
+        [4] => Err(tenants::suspended(broker).await?),
+        [3] => Err(BrokerError::UnknownTenant {
+            tenant: broker.tenant.clone(),
+        }),
+        _ => unreachable!("the script answers in one of five ways"),
     }
 }
 

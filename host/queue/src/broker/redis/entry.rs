@@ -6,9 +6,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chicory_signature::SharedStr;
+use chicory_signature::{SharedStr, TenantName};
 use redis::{FromRedisValue, ParsingError, Value};
 
+use super::keys::Part;
 use crate::delivery::Stored;
 use crate::message::MAX_ID_BYTES;
 use crate::{Delivery, Lease, Payload, UnreadableMessage};
@@ -39,10 +40,11 @@ impl fmt::Display for EntryId {
     }
 }
 
-/// The queue of the entries, and the consumer that receives them.
+/// Where the entries were found, and the consumer that receives them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Recipient<'a> {
     pub(super) queue: &'a Arc<str>,
+    pub(super) part: Part,
     pub(super) consumer: &'a Arc<str>,
     /// The queue's counter of reclaims as known before the entries were asked for.
     pub(super) reclaims: Option<u64>,
@@ -56,6 +58,8 @@ pub(super) struct Entry {
     pub(super) data: Option<Stored>,
     /// The field `task_id`, unless it is empty.
     pub(super) task_id: Option<SharedStr>,
+    /// The field `tenant`. It counts in the admitted stream only, which scripts alone write.
+    pub(super) tenant: TenantName,
     /// How often it has been delivered, including this time.
     pub(super) deliveries: u32,
 }
@@ -67,6 +71,7 @@ impl Entry {
             id,
             data: None,
             task_id: None,
+            tenant: TenantName::default(),
             deliveries: 1,
         }
     }
@@ -93,6 +98,10 @@ impl Entry {
         Delivery {
             lease: Lease {
                 queue: Arc::clone(recipient.queue),
+                tenant: match recipient.part {
+                    Part::Own => TenantName::default(),
+                    Part::Admitted => self.tenant,
+                },
                 entry: self.id,
                 consumer: Arc::clone(recipient.consumer),
                 acknowledged: false,
@@ -107,17 +116,18 @@ impl Entry {
     }
 }
 
-/// As the script `reclaim` answers: entry, data, task id, deliveries, size of the data.
+/// As the script `reclaim` answers: entry, data, task id, deliveries, size of the data, tenant.
 impl FromRedisValue for Entry {
     fn from_redis_value(value: Value) -> Result<Self, ParsingError> {
-        type Answer = (Vec<u8>, Vec<u8>, Vec<u8>, i64, i64);
-        let (id, data, task_id, deliveries, size) = Answer::from_redis_value(value)?;
+        type Answer = (Vec<u8>, Vec<u8>, Vec<u8>, i64, i64, String);
+        let (id, data, task_id, deliveries, size, tenant) = Answer::from_redis_value(value)?;
         let id = text(id.into()).ok_or("an entry's id that is not text")?;
         Ok(Self {
             id,
             // Without a field `data`, the size is negative.
             data: (u64::try_from(size).ok()).map(|size| Stored::first(data.into(), size)),
             task_id: text(task_id.into()).filter(|id| (1..=MAX_ID_BYTES).contains(&id.len())),
+            tenant: tenant.parse().unwrap_or_default(),
             // Anyone who claims entries by hand can set any number.
             deliveries: u32::try_from(deliveries.max(1)).unwrap_or(u32::MAX),
         })
@@ -137,6 +147,7 @@ mod tests {
         let (queue, consumer) = (Arc::from("q"), Arc::from("c"));
         entry.deliver(Recipient {
             queue: &queue,
+            part: Part::Own,
             consumer: &consumer,
             reclaims: None,
         })
@@ -181,7 +192,7 @@ mod tests {
     fn a_reclaimed_entry_is_read_as_the_script_answers_it() {
         let bulk = |text: &str| Value::BulkString(text.as_bytes().to_vec());
         let answer = |data, size| {
-            let (data, counts) = (bulk(data), [Value::Int(3), Value::Int(size)]);
+            let (data, counts) = (bulk(data), [Value::Int(3), Value::Int(size), bulk("")]);
             let answer = [vec![bulk("1-2"), data, bulk("")], counts.to_vec()].concat();
             deliver(Entry::from_redis_value(Value::Array(answer)).expect("an answer"))
         };

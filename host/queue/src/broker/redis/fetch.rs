@@ -12,6 +12,7 @@ use redis::RedisResult;
 use tokio::time::Instant;
 
 use super::RedisBroker;
+use super::admit;
 use super::fault::spoils_connection;
 use super::give_back::take_again;
 use super::read::Read;
@@ -39,13 +40,51 @@ pub(super) async fn fetch(
     if !again.is_empty() {
         return Ok(again);
     }
-    fetch_with(broker, &request).await.map_err(|error| {
+    let shared = broker.shared_queues.among(request.queues);
+    if !shared.is_empty() {
+        let deliveries = admit::fetch(broker, &request, &shared).await?;
+        if !deliveries.is_empty() {
+            return Ok(beside(broker, &request, &shared, deliveries).await);
+        }
+    }
+    let fetched = fetch_with(broker, &request).await;
+    if let Ok(deliveries) = &fetched {
+        admit::note(broker, deliveries).await;
+    }
+    fetched.map_err(|error| {
         // The connection is already dropped, and so are the idle ones, which broke with it.
         if spoils_connection(&error) {
             broker.readers.close_idle();
         }
         broker.connection.server().broker_error(&error)
     })
+}
+
+/// Adds what the other queues have, as far as there is room, to what was fetched from those that tenants share.
+async fn beside(
+    broker: &RedisBroker,
+    request: &FetchRequest<'_>,
+    shared: &[Arc<str>],
+    mut deliveries: Vec<Delivery>,
+) -> Vec<Delivery> {
+    let others: Vec<&Arc<str>> = (request.queues.iter())
+        .filter(|queue| !shared.contains(queue))
+        .collect();
+    let taken: usize = deliveries.iter().map(|delivery| delivery.raw.len()).sum();
+    let rest = FetchRequest {
+        limit: request.limit - deliveries.len(),
+        bytes: request.bytes.saturating_sub(taken),
+        ..*request
+    };
+    if rest.limit > 0 && rest.bytes > 0 && !others.is_empty() {
+        let width = rest.limit.min(others.len());
+        // What has been delivered must not be lost; the next read meets a failure again.
+        if let Ok(more) = read_at_once(broker, &rest, &others[..width]).await {
+            admit::note(broker, &more).await;
+            deliveries.extend(more);
+        }
+    }
+    deliveries
 }
 
 async fn fetch_with(
@@ -83,7 +122,7 @@ async fn fetch_with(
         } else {
             // The others get their turn; if there are none, all that is left is to wait.
             if !groups.iter().any(|group| answers(broker, group)) {
-                let stream = broker.keys.stream(group[0]);
+                let stream = broker.root.stream(group[0]);
                 broker.connection.until_well(&stream, block.min(LOOK)).await;
             }
             Vec::new()
@@ -170,7 +209,7 @@ async fn read_at_once(
 /// Whether the server that has these queues answers.
 fn answers(broker: &RedisBroker, group: &[&Arc<str>]) -> bool {
     // On a Cluster a group is one queue.
-    !broker.connection.is_troubled(&broker.keys.stream(group[0]))
+    !broker.connection.is_troubled(&broker.root.stream(group[0]))
 }
 
 /// Reads without waiting from the queues whose turn it is, if many have a backlog.

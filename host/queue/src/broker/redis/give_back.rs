@@ -8,6 +8,7 @@ use chicory_signature::SharedStr;
 use redis::Value;
 
 use super::RedisBroker;
+use super::keys::Part;
 use super::reclaim;
 use super::script::GIVE_BACK;
 use crate::{BrokerError, Delivery, FetchRequest, ReclaimRequest};
@@ -41,13 +42,14 @@ impl GivenBack {
 pub(super) async fn give_back(
     broker: &RedisBroker,
     queue: &Arc<str>,
+    part: Part,
     consumer: &str,
     entries: &[SharedStr],
 ) {
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
         return;
     };
-    let mut command = GIVE_BACK.command(&[&broker.keys.stream(queue)]);
+    let mut command = GIVE_BACK.command(&[&broker.root.ready(part, queue)]);
     // In the order of the stream, so the first is the lowest.
     command.arg(&broker.group).arg(consumer);
     command.arg(first.as_str()).arg(last.as_str());

@@ -16,6 +16,7 @@ use super::names;
 use super::purge;
 use super::replay;
 use super::script::{DELETE_DEAD_LETTER, REMOVE_CONSUMERS, REMOVE_STALE_CONSUMERS, STATS};
+use super::tenants;
 use crate::{
     BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
     ReplayOptions, ScanCursor, ScanPage, StoreFacts, TaskMessage, Timestamp,
@@ -32,6 +33,9 @@ impl Inspect for RedisBroker {
     }
 
     async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError> {
+        if !self.tenant.is_default() {
+            return tenants::stats(self, queue).await;
+        }
         let keys = &self.keys;
         let mut command =
             STATS.command(&[&keys.stream(queue), &keys.delayed(queue), &keys.dlq(queue)]);
@@ -135,7 +139,8 @@ impl Inspect for RedisBroker {
     }
 
     async fn remove_consumers(&self, queue: &str, names: &[String]) -> Result<u64, BrokerError> {
-        let mut command = REMOVE_CONSUMERS.command(&[&self.keys.stream(queue)]);
+        let streams = [self.keys.stream(queue), self.keys.admitted(queue)];
+        let mut command = REMOVE_CONSUMERS.command(&[&streams[0], &streams[1]]);
         command.arg(&self.group).arg(names);
         self.connection.call(&REMOVE_CONSUMERS, &command).await
     }
@@ -149,7 +154,8 @@ impl Inspect for RedisBroker {
         queue: &str,
         idle: Duration,
     ) -> Result<u64, BrokerError> {
-        let mut command = REMOVE_STALE_CONSUMERS.command(&[&self.keys.stream(queue)]);
+        let streams = [self.keys.stream(queue), self.keys.admitted(queue)];
+        let mut command = REMOVE_STALE_CONSUMERS.command(&[&streams[0], &streams[1]]);
         command
             .arg(&self.group)
             .arg(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX));

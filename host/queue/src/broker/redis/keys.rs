@@ -2,10 +2,13 @@
 //!
 //! Must not know what the keys hold.
 
-use std::fmt;
+mod registry;
+mod results;
 
-use redis::{RedisWrite, ToRedisArgs, ToSingleRedisArg};
+use chicory_signature::TenantName;
 
+pub(super) use self::registry::RegistryKeys;
+pub(super) use self::results::{ResultKeys, TaskKey};
 use super::topology::Topology;
 
 /// The names of a broker's keys.
@@ -23,7 +26,15 @@ impl Keys {
         }
     }
 
-    /// The stream of ready and leased messages.
+    /// The names for what a tenant has of its own.
+    pub(super) fn of(&self, tenant: &TenantName) -> Self {
+        Self {
+            prefix: of_tenant(&self.prefix, tenant),
+            topology: self.topology,
+        }
+    }
+
+    /// The stream of ready and leased messages of the default tenant.
     pub(super) fn stream(&self, queue: &str) -> String {
         self.key("stream", queue)
     }
@@ -51,6 +62,54 @@ impl Keys {
     /// The entries of a queue that a consumer acknowledged last, before their tasks ran.
     pub(super) fn acknowledged(&self, queue: &str, consumer: &str) -> String {
         format!("{}:{consumer}", self.key("acknowledged", queue))
+    }
+
+    /// The stream of other tenants' messages that may start, and of leased ones.
+    pub(super) fn admitted(&self, queue: &str) -> String {
+        self.key("admitted", queue)
+    }
+
+    /// The stream that a part of a queue's ready messages is in.
+    pub(super) fn ready(&self, part: Part, queue: &str) -> String {
+        match part {
+            Part::Own => self.stream(queue),
+            Part::Admitted => self.admitted(queue),
+        }
+    }
+
+    /// The list of a tenant's messages that are not admitted yet: among the names of [`Keys::of`] a tenant.
+    pub(super) fn waiting(&self, queue: &str) -> String {
+        self.key("waiting", queue)
+    }
+
+    /// The sorted set of the tenants that have delayed messages, by when the first of them is due.
+    pub(super) fn due(&self, queue: &str) -> String {
+        self.key("due", queue)
+    }
+
+    /// The hash of the numbers of tenants' messages that are admitted and have not ended.
+    pub(super) fn slots(&self, queue: &str) -> String {
+        self.key("slots", queue)
+    }
+
+    /// The hash of what is set for the tenants in a queue.
+    pub(super) fn limits(&self, queue: &str) -> String {
+        self.key("limits", queue)
+    }
+
+    /// The hash of the records of all tenants.
+    pub(super) fn tenants(&self) -> String {
+        format!("{}:tenants", self.prefix)
+    }
+
+    /// What all keys begin with, and what those of a queue end in, for scripts that build names themselves.
+    pub(super) fn parts(&self, queue: &str) -> (&str, String) {
+        (&self.prefix, self.topology.tag(queue))
+    }
+
+    /// The keys that a tenant's messages in a queue are under: among the names of [`Keys::of`] a tenant.
+    pub(super) fn of_tenants_queue(&self, queue: &str) -> [String; 3] {
+        [self.waiting(queue), self.delayed(queue), self.dlq(queue)]
     }
 
     /// The keys that hold a queue's messages.
@@ -90,6 +149,11 @@ impl Keys {
         KINDS.map(|kind| format!("{prefix}:{kind}:*"))
     }
 
+    /// A pattern that matches all keys that begin as these do.
+    pub(super) fn everything(&self) -> String {
+        format!("{}:*", escape(&self.prefix))
+    }
+
     fn key(&self, kind: &str, queue: &str) -> String {
         format!("{}:{kind}:{}", self.prefix, self.topology.tag(queue))
     }
@@ -106,168 +170,31 @@ impl Keys {
 
 const KINDS: [&str; 3] = ["stream", "delayed", "dlq"];
 
-/// The names of a result backend's keys.
-#[derive(Debug, Clone)]
-pub(super) struct ResultKeys {
-    prefix: String,
+/// Where a queue's ready messages are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The default tenant's stream.
+    Own,
+    /// The stream of the other tenants' messages.
+    Admitted,
 }
 
-impl ResultKeys {
-    pub(super) fn new(prefix: &str) -> Self {
-        Self {
-            prefix: prefix.to_owned(),
+impl Part {
+    /// Where a tenant's messages are.
+    pub(super) fn of(tenant: &TenantName) -> Self {
+        if tenant.is_default() {
+            Self::Own
+        } else {
+            Self::Admitted
         }
     }
-
-    /// The prefix of all result keys.
-    pub(super) fn result_prefix(&self) -> String {
-        self.result("").to_string()
-    }
-
-    /// The prefix of the channels of [`ResultKeys::done`].
-    pub(super) fn done_prefix(&self) -> String {
-        self.done("")
-    }
-
-    /// A task's state.
-    pub(super) fn state<'a>(&'a self, task_id: &'a str) -> TaskKey<'a> {
-        TaskKey {
-            prefix: &self.prefix,
-            kind: "state",
-            task_id,
-        }
-    }
-
-    /// A task's result.
-    pub(super) fn result<'a>(&'a self, task_id: &'a str) -> TaskKey<'a> {
-        TaskKey {
-            prefix: &self.prefix,
-            kind: "result",
-            task_id,
-        }
-    }
-
-    /// A large result that was written ahead of the script which settles its task.
-    pub(super) fn ahead(&self, id: &str) -> String {
-        format!("{}:ahead:{id}", self.prefix)
-    }
-
-    /// The channel that a task's result is published on.
-    pub(super) fn done(&self, task_id: &str) -> String {
-        format!("{}:done:{task_id}", self.prefix)
-    }
-
-    /// The channel of a process that waits for the results of tasks it has enqueued itself.
-    pub(super) fn reply(&self, inbox: &str) -> String {
-        format!("{}:reply:{inbox}", self.prefix)
-    }
-
-    /// The channel that every waiting client subscribes to: without subscribers, results are not published.
-    pub(super) fn waiting(&self) -> String {
-        format!("{}:waiting", self.prefix)
-    }
-
-    /// A worker's heartbeat.
-    pub(super) fn heartbeat(&self, worker_id: &str) -> String {
-        format!("{}:heartbeat:{worker_id}", self.prefix)
-    }
-
-    /// The set of workers' ids.
-    pub(super) fn workers(&self) -> String {
-        format!("{}:workers", self.prefix)
-    }
-
-    /// The task that a channel of [`ResultKeys::done`] belongs to.
-    pub(super) fn task_of_done<'a>(&self, channel: &'a str) -> Option<&'a str> {
-        channel.strip_prefix(&self.prefix)?.strip_prefix(":done:")
-    }
 }
 
-/// A task's key, written straight into a command: each task needs two of them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TaskKey<'a> {
-    prefix: &'a str,
-    kind: &'static str,
-    task_id: &'a str,
-}
-
-impl fmt::Display for TaskKey<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.prefix, self.kind, self.task_id)
-    }
-}
-
-impl ToRedisArgs for TaskKey<'_> {
-    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
-        out.write_arg_fmt(self);
-    }
-}
-
-impl ToSingleRedisArg for TaskKey<'_> {}
-
-/// The names of the registry's keys. All but the blobs' share a slot on Redis Cluster.
-#[derive(Debug, Clone)]
-pub(super) struct RegistryKeys {
-    prefix: String,
-    root: String,
-}
-
-impl RegistryKeys {
-    pub(super) fn new(prefix: &str, topology: Topology) -> Self {
-        Self {
-            prefix: prefix.to_owned(),
-            root: format!("{prefix}:{}", topology.tag("registry")),
-        }
-    }
-
-    /// The hash of modules' records, by name.
-    pub(super) fn records(&self) -> String {
-        format!("{}:records", self.root)
-    }
-
-    /// The sorted set of modules' names, by the revision of their last change.
-    pub(super) fn revisions(&self) -> String {
-        format!("{}:revisions", self.root)
-    }
-
-    /// The counter of all changes.
-    pub(super) fn revision(&self) -> String {
-        format!("{}:revision", self.root)
-    }
-
-    /// The stream of the audit log.
-    pub(super) fn audit(&self) -> String {
-        format!("{}:audit", self.root)
-    }
-
-    /// The trust policy that was noted last.
-    pub(super) fn policy(&self) -> String {
-        format!("{}:policy", self.root)
-    }
-
-    /// The hash of what workers said about a rollout.
-    pub(super) fn rollout(&self, id: &str) -> String {
-        format!("{}:rollout:{id}", self.root)
-    }
-
-    /// The hash of a canary's counts.
-    pub(super) fn canary(&self, id: &str) -> String {
-        format!("{}:canary:{id}", self.root)
-    }
-
-    /// The channel that announces changes.
-    pub(super) fn changed(&self) -> String {
-        format!("{}:changed", self.root)
-    }
-
-    /// The channel that a worker listens to as long as it is alive.
-    pub(super) fn present(&self, worker_id: &str) -> String {
-        format!("{}:present:{worker_id}", self.root)
-    }
-
-    /// A module's bytes.
-    pub(super) fn blob(&self, digest: &str) -> String {
-        format!("{}:blob:{digest}", self.prefix)
+/// What the keys begin with that a tenant has of its own.
+fn of_tenant(prefix: &str, tenant: &TenantName) -> String {
+    match tenant.given() {
+        None => prefix.to_owned(),
+        Some(tenant) => format!("{prefix}:tenant:{tenant}"),
     }
 }
 
@@ -313,6 +240,23 @@ mod tests {
         for key in kept {
             assert_eq!(keys.queue_of(&key), Some("mail"));
         }
+    }
+
+    #[test]
+    fn a_tenants_keys_have_its_name_before_anything_that_others_choose() {
+        let acme: TenantName = "acme".parse().expect("a name");
+        let keys = Keys::new("chicory", Topology::Single);
+        assert_eq!(
+            keys.of(&acme).waiting("a:b"),
+            "chicory:tenant:acme:waiting:a:b"
+        );
+        assert_eq!(keys.of(&TenantName::default()).dlq("a"), "chicory:dlq:a");
+        assert_eq!(keys.queue_of(&keys.of(&acme).dlq("a")), None);
+        let results = ResultKeys::new("chicory");
+        let [state, result] = results.both_of(&acme, "x").map(|key| key.to_string());
+        assert_eq!(state, "chicory:tenant:acme:state:x");
+        assert_eq!(result, results.of(&acme).result("x").to_string());
+        assert_eq!(results.of(&acme).waiting(), results.waiting());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use redis::Cmd;
 
 use super::RedisBroker;
 use super::entry::EntryId;
+use super::keys::Part;
 use super::replicas::{Replicas, Written};
 use super::script::{ACKNOWLEDGE, EXTEND, Script};
 use crate::{BrokerError, Lease, Settled};
@@ -16,7 +17,7 @@ use crate::{BrokerError, Lease, Settled};
 /// on.
 pub(super) const MAX_STEP: usize = 1000;
 
-/// Positions in a batch whose leases share a queue and a consumer, at most [`MAX_STEP`] each. A lease
+/// Positions in a batch whose leases share a queue, a tenant and a consumer, at most [`MAX_STEP`] each. A lease
 /// whose id was made by another broker is in none of them: it is not held here.
 pub(super) fn steps<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<(&'a Lease, Vec<usize>)> {
     let mut steps: Vec<(&Lease, Vec<usize>)> = Vec::new();
@@ -27,6 +28,7 @@ pub(super) fn steps<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<(&'a Lea
         let step = steps.iter_mut().rev().find(|(first, places)| {
             places.len() < MAX_STEP
                 && first.queue == lease.queue
+                && first.tenant == lease.tenant
                 && first.consumer == lease.consumer
         });
         match step {
@@ -52,7 +54,7 @@ pub(super) async fn extend(
     broker: &RedisBroker,
     leases: &[Lease],
 ) -> Result<Vec<Settled>, BrokerError> {
-    let begin = |lease: &Lease| EXTEND.command(&[&broker.keys.stream(&lease.queue)]);
+    let begin = |first: &Lease| EXTEND.command(&[&stream(broker, first)]);
     let add = |command: &mut Cmd, lease: &Lease| {
         command.arg(&*lease.entry);
     };
@@ -63,11 +65,15 @@ pub(super) async fn acknowledge(
     broker: &RedisBroker,
     leases: &[Lease],
 ) -> Result<Vec<Settled>, BrokerError> {
-    let begin = |lease: &Lease| {
-        let (keys, queue) = (&broker.keys, &lease.queue);
-        let last = keys.acknowledged(queue, &lease.consumer);
-        let mut command = ACKNOWLEDGE.command(&[&keys.stream(queue), &keys.ids(queue), &last]);
-        command.arg(broker.results.ttl_seconds());
+    let begin = |first: &Lease| {
+        let (keys, queue) = (&broker.root, &first.queue);
+        let last = keys.of(&first.tenant).acknowledged(queue, &first.consumer);
+        let ids = keys.of(&first.tenant).ids(queue);
+        let stream = stream(broker, first);
+        let mut command = ACKNOWLEDGE.command(&[&stream, &ids, &last, &keys.slots(queue)]);
+        command
+            .arg(broker.results.ttl_seconds())
+            .arg(first.tenant.given().unwrap_or_default());
         command
     };
     let add = |command: &mut Cmd, lease: &Lease| {
@@ -78,10 +84,15 @@ pub(super) async fn acknowledge(
     ask(broker, (&ACKNOWLEDGE, broker.replicas), leases, begin, add).await
 }
 
+/// The stream that a lease's entry is in.
+pub(super) fn stream(broker: &RedisBroker, lease: &Lease) -> String {
+    broker.root.ready(Part::of(&lease.tenant), &lease.queue)
+}
+
 /// A script's answer for its entries, and that of WAIT.
 type Answer = Result<(Vec<i64>, Written), BrokerError>;
 
-/// Runs a script on leases: `begin` starts its command for the queue and the consumer of a lease, and `add` adds a lease. What
+/// Runs a script on leases: `begin` starts its command for leases that belong together, and `add` adds a lease. What
 /// a master took that is being replaced is not known: it is to be asked again.
 async fn ask(
     broker: &RedisBroker,
@@ -106,7 +117,7 @@ async fn ask(
             .arg(low)
             .arg(high);
         members().for_each(|lease| add(&mut command, lease));
-        let stream = broker.keys.stream(&first.queue);
+        let stream = stream(broker, first);
         asked.push(async move {
             let call = replicas.call(&broker.connection, script, &command);
             (
@@ -160,6 +171,7 @@ mod tests {
     fn lease(queue: &str, entry: &str, consumer: &str) -> Lease {
         Lease {
             queue: queue.into(),
+            tenant: chicory_signature::TenantName::default(),
             entry: entry.into(),
             consumer: consumer.into(),
             acknowledged: false,

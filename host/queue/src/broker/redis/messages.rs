@@ -2,6 +2,8 @@
 //!
 //! Must not change any, nor keep the server busy for long.
 
+mod waiting;
+
 use std::collections::HashMap;
 
 use redis::cmd;
@@ -16,6 +18,9 @@ pub(super) async fn scan(
     cursor: ScanCursor,
 ) -> Result<ScanPage, BrokerError> {
     match cursor.part {
+        ScanPart::Stream | ScanPart::Tail if !broker.tenant.is_default() => {
+            waiting::scan(broker, queue, cursor).await
+        }
         ScanPart::Stream | ScanPart::Tail => stream(broker, queue, cursor).await,
         ScanPart::Delayed => delayed(broker, queue, cursor).await,
         ScanPart::Dead => dead(broker, queue, cursor).await,

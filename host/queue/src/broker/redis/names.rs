@@ -85,17 +85,22 @@ async fn note(broker: &RedisBroker, queues: &[&str]) {
     let _ = tokio::time::timeout(PATIENCE, noting).await;
 }
 
-async fn try_note(broker: &RedisBroker, queues: &[&str]) -> Result<(), BrokerError> {
+pub(super) async fn try_note(broker: &RedisBroker, queues: &[&str]) -> Result<(), BrokerError> {
     let mut command = NOTE_QUEUES.command(&[&broker.keys.queues()]);
     command.arg(queues);
     broker.connection.call(&NOTE_QUEUES, &command).await
 }
 
-/// The noted names of queues that have keys. Names of other queues are eventually forgotten.
-pub(super) async fn list(broker: &RedisBroker) -> Result<Vec<String>, BrokerError> {
+/// All names that were noted, also of queues that have nothing now.
+pub(super) async fn all(broker: &RedisBroker) -> Result<Vec<String>, BrokerError> {
     let mut command = cmd("ZRANGE");
     command.arg(broker.keys.queues()).arg(0).arg(-1);
-    let mut names: Vec<String> = broker.connection.ask(&command).await?;
+    broker.connection.ask(&command).await
+}
+
+/// The noted names of queues that have keys. Names of other queues are eventually forgotten.
+pub(super) async fn list(broker: &RedisBroker) -> Result<Vec<String>, BrokerError> {
+    let mut names = all(broker).await?;
     names.sort_unstable();
     let mut listed = Vec::with_capacity(names.len());
     for page in names.chunks(PAGE) {
@@ -114,12 +119,21 @@ pub(super) async fn list(broker: &RedisBroker) -> Result<Vec<String>, BrokerErro
 
 async fn has_keys(broker: &RedisBroker, queue: &str) -> Result<bool, BrokerError> {
     let mut command = cmd("EXISTS");
-    command.arg(&broker.keys.of_queue(queue)[..]);
+    let keys = if broker.tenant.is_default() {
+        broker.keys.of_queue(queue)
+    } else {
+        broker.keys.of_tenants_queue(queue)
+    };
+    command.arg(&keys[..]);
     Ok(broker.connection.ask::<u64>(&command).await? > 0)
 }
 
 /// Looks for queues among all keys of the server, and notes them.
 pub(super) async fn find(broker: &RedisBroker) -> Result<Vec<String>, BrokerError> {
+    if !broker.tenant.is_default() {
+        // Only this crate adds messages of tenants, and notes their queues before.
+        return list(broker).await;
+    }
     let mut queues = std::collections::BTreeSet::new();
     for pattern in broker.keys.patterns() {
         let keys = broker.connection.scan(&pattern).await?;

@@ -56,8 +56,7 @@ impl RedisResults {
 
     /// Writes a state, then the result, so a reader that sees the result also sees the state.
     async fn write_one(&self, record: &ResultRecord<'_>) -> Result<bool, BrokerError> {
-        let state = self.keys.state(&record.task_id);
-        let result = self.keys.result(&record.task_id);
+        let [state, result] = self.keys.both_of(&record.tenant, &record.task_id);
         let way = if is_large(record) {
             &self.bulk
         } else {
@@ -108,9 +107,10 @@ impl RedisResults {
         let Some(body) = &record.body else {
             return;
         };
-        let inbox = (record.reply_to.as_ref()).map(|inbox| self.keys.reply(inbox));
+        let keys = self.keys.of(&record.tenant);
+        let inbox = (record.reply_to.as_ref()).map(|inbox| keys.reply(inbox));
         let mut channels: Vec<String> = (inbox.into_iter())
-            .chain([self.keys.done(&record.task_id)])
+            .chain([keys.done(&record.task_id)])
             .collect();
         if is_large(record) {
             self.keep_heard(&mut channels).await;

@@ -43,16 +43,26 @@ async fn promote_some(
     let mut moved = 0;
     loop {
         let step = (limit - moved).min(MAX_STEP);
-        let mut command = PROMOTE.command_on(2 * queues.len());
+        let mut command = PROMOTE.command_on(3 * queues.len());
         for queue in queues {
             command
-                .arg(broker.keys.stream(queue))
-                .arg(broker.keys.delayed(queue));
+                .arg(broker.root.stream(queue))
+                .arg(broker.root.delayed(queue))
+                .arg(broker.root.due(queue));
         }
         write_now(&mut command, broker);
-        command.arg(step).arg(LARGE_BYTES).arg(MAX_STEP_BYTES);
+        let (prefix, _) = broker.root.parts(&queues[0]);
+        command
+            .arg(step)
+            .arg(LARGE_BYTES)
+            .arg(MAX_STEP_BYTES)
+            .arg(prefix)
+            .arg(&broker.group);
+        for queue in queues {
+            command.arg(broker.root.parts(queue).1);
+        }
         let call = broker.connection.call(&PROMOTE, &command);
-        let stream = broker.keys.stream(&queues[0]);
+        let stream = broker.root.stream(&queues[0]);
         // A node of a Cluster that does not answer must not hold up the promotion of other queues.
         let Some(answer) = broker.connection.unless_troubled(&stream, call).await else {
             return Ok(Promoted {

@@ -10,6 +10,7 @@ use super::RedisBroker;
 use super::entry::EntryId;
 use super::fault::{is_no_group, is_no_key};
 use super::script::{REMOVE_EMPTY, TRIM};
+use super::tenants;
 use crate::BrokerError;
 
 /// Messages removed in one step.
@@ -20,14 +21,14 @@ const LEASES: usize = 1000;
 
 /// Removes all ready, leased and delayed messages; returns their number.
 pub(super) async fn messages(broker: &RedisBroker, queue: &str) -> Result<u64, BrokerError> {
-    // Before the stream, because due messages move there meanwhile, and again after it, because tasks may be retried
+    // Before what is ready, because due messages move there meanwhile, and again after it, because tasks may be retried
     // until their leases are lost.
     let mut removed = delayed(broker, queue).await?;
-    let stream = broker.keys.stream(queue);
-    if let Some(last) = last_entry(broker, &stream).await? {
-        removed += trim(broker, &[&stream], last).await?;
-        end_leases(broker, &stream, last).await?;
-    }
+    removed += if broker.tenant.is_default() {
+        ready(broker, queue).await?
+    } else {
+        tenants::purge_ready(broker, queue).await?
+    };
     removed += delayed(broker, queue).await?;
     // No id of a removed message may keep another message out.
     broker
@@ -35,6 +36,17 @@ pub(super) async fn messages(broker: &RedisBroker, queue: &str) -> Result<u64, B
         .ask::<u64>(cmd("UNLINK").arg(broker.keys.ids(queue)))
         .await?;
     remove_empty(broker, queue).await?;
+    Ok(removed)
+}
+
+/// Removes what is ready or leased in the default tenant's stream.
+async fn ready(broker: &RedisBroker, queue: &str) -> Result<u64, BrokerError> {
+    let stream = broker.keys.stream(queue);
+    let Some(last) = last_entry(broker, &stream).await? else {
+        return Ok(0);
+    };
+    let removed = trim(broker, &[&stream], last).await?;
+    end_leases(broker, &stream, last).await?;
     Ok(removed)
 }
 
@@ -112,6 +124,11 @@ async fn end_leases(broker: &RedisBroker, stream: &str, last: EntryId) -> Result
 
 /// Removes what is left of the queue if it is empty and nobody serves it. It is then no longer listed.
 async fn remove_empty(broker: &RedisBroker, queue: &str) -> Result<(), BrokerError> {
+    if !broker.tenant.is_default() {
+        // A tenant has nothing that outlasts its messages but this.
+        let index = broker.keys.dead_index(queue);
+        return tenants::remove_empty(broker, queue, &index).await;
+    }
     let keys = &broker.keys;
     let (ids, index, reclaims) = (
         keys.ids(queue),

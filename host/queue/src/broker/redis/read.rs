@@ -3,22 +3,24 @@
 //! Keeps a limited number of bytes: messages beyond it are given back, and fetched again by reclaiming them. To keep
 //! this rare, a read asks for fewer entries while messages are large. Must not know whose turn it is.
 
+mod catch;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chicory_signature::SharedStr;
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd};
 use tokio_util::sync::CancellationToken;
 
+use self::catch::Catch;
 use super::RedisBroker;
 use super::cluster::PATIENCE;
 use super::connection::Way;
-use super::entry::Recipient;
 use super::fault::is_no_group;
 use super::give_back::give_back;
+use super::keys::Part;
 use super::node::Node;
-use super::read_reply::{Bounds, Found};
+use super::read_reply::Bounds;
 use super::readers::Reader;
 use super::remedy::is_trouble;
 use super::request::Request;
@@ -29,11 +31,13 @@ const UNBLOCK_AGAIN: Duration = Duration::from_millis(10);
 /// A group may vanish again (a server flushed over and over) before it is read from, and a stream may move on.
 const ATTEMPTS: usize = 3;
 
-/// One read: these queues, and the maximum number of entries from each.
+/// One read: these parts of these queues, and the maximum number of entries from each.
+#[derive(Clone, Copy)]
 pub(super) struct Read<'a> {
     pub(super) consumer: &'a Arc<str>,
     pub(super) interrupt: &'a CancellationToken,
     pub(super) queues: &'a [&'a Arc<str>],
+    pub(super) parts: &'static [Part],
     pub(super) count: usize,
     /// The maximum number of entries in total.
     pub(super) limit: usize,
@@ -48,6 +52,10 @@ pub(super) struct Brought<'a> {
     pub(super) full: Vec<&'a Arc<str>>,
 }
 
+/// All that a worker may take. What tenants have admitted comes first: if there is more than there is room for, this tells that
+/// they share the queue.
+pub(super) const EVERY_PART: &[Part] = &[Part::Admitted, Part::Own];
+
 impl<'a> Read<'a> {
     /// A read of these queues, as far as the request leaves room after these deliveries.
     pub(super) fn of(
@@ -61,6 +69,7 @@ impl<'a> Read<'a> {
             consumer: request.consumer,
             interrupt: request.interrupt,
             queues,
+            parts: EVERY_PART,
             count,
             limit: request.limit.saturating_sub(before.len()),
             bytes: request.bytes.saturating_sub(taken),
@@ -69,24 +78,57 @@ impl<'a> Read<'a> {
 
     /// Reads once, blocking for up to this time.
     pub(super) async fn once(
-        mut self,
+        self,
         broker: &RedisBroker,
         block: Duration,
     ) -> RedisResult<Brought<'a>> {
+        let parts = self.parts;
+        match self.all(broker, block).await {
+            // While a slot moves, its nodes refuse a command on keys of which each has some.
+            Err(error) if parts.len() > 1 && is_try_again(&error) => {
+                let mut brought = self.only(parts[0]).all(broker, Duration::ZERO).await?;
+                if brought.deliveries.is_empty() {
+                    brought = self.only(parts[1]).all(broker, block).await?;
+                }
+                Ok(brought)
+            }
+            answer => answer,
+        }
+    }
+
+    async fn all(mut self, broker: &RedisBroker, block: Duration) -> RedisResult<Brought<'a>> {
         let fitting = broker.usual_size.fitting(self.bytes);
         self.count = self.count.min((fitting / self.queues.len()).max(1));
-        let streams: Vec<String> = (self.queues.iter())
-            .map(|queue| broker.keys.stream(queue))
-            .collect();
+        let parts = |queue| {
+            let keys = &broker.root;
+            self.parts.iter().map(move |part| keys.ready(*part, queue))
+        };
+        let streams: Vec<String> = self.queues.iter().flat_map(|queue| parts(queue)).collect();
         // Known before the read, so that a reclaim after it is noticed.
         let reclaims = broker.reclaims.known(self.queues);
         let mut catch = Catch::new(&self, &reclaims);
         self.try_often(broker, &streams, block, &mut catch).await?;
         let (brought, postponed) = catch.sort_out();
-        for (queue, entries) in postponed {
-            give_back(broker, queue, self.consumer, &entries).await;
+        for (place, entries) in postponed {
+            let (queue, part) = self.place(place);
+            give_back(broker, queue, part, self.consumer, &entries).await;
         }
         Ok(brought)
+    }
+
+    /// The same for one part of the queues.
+    pub(super) fn only(self, part: Part) -> Self {
+        let parts: &[Part] = match part {
+            Part::Own => &[Part::Own],
+            Part::Admitted => &[Part::Admitted],
+        };
+        Self { parts, ..self }
+    }
+
+    /// Which part of which queue a stream has, by its place among those that are read.
+    fn place(&self, place: usize) -> (&'a Arc<str>, Part) {
+        let parts = self.parts.len();
+        (self.queues[place / parts], self.parts[place % parts])
     }
 
     /// Reads, and retries after a fault that can be fixed. A Cluster node that does not answer has nothing to read.
@@ -208,6 +250,10 @@ impl<'a> Read<'a> {
     }
 }
 
+fn is_try_again(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::TryAgain)
+}
+
 /// Whether the other end has closed the connection.
 fn is_closed(error: &RedisError) -> bool {
     error.is_io_error() && !error.is_timeout()
@@ -303,66 +349,4 @@ async fn create_groups(broker: &RedisBroker, streams: &[String]) -> RedisResult<
         }
     }
     Ok(())
-}
-
-/// Collects what a reply brings.
-struct Catch<'r, 'a> {
-    read: &'r Read<'a>,
-    reclaims: &'r [Option<u64>],
-    deliveries: Vec<Delivery>,
-    /// Entries of each queue.
-    counts: Vec<usize>,
-    postponed: Vec<(usize, SharedStr)>,
-}
-
-/// A queue's entries that are to be given back.
-type Postponed<'a> = Vec<(&'a Arc<str>, Vec<SharedStr>)>;
-
-impl<'r, 'a> Catch<'r, 'a> {
-    fn new(read: &'r Read<'a>, reclaims: &'r [Option<u64>]) -> Self {
-        Self {
-            read,
-            reclaims,
-            deliveries: Vec::new(),
-            counts: vec![0; read.queues.len()],
-            postponed: Vec::new(),
-        }
-    }
-
-    fn take(&mut self, place: usize, found: Found) {
-        self.counts[place] += 1;
-        match found {
-            Found::Entry(entry) => {
-                let recipient = Recipient {
-                    queue: self.read.queues[place],
-                    consumer: self.read.consumer,
-                    reclaims: self.reclaims[place],
-                };
-                if self.deliveries.is_empty() {
-                    self.deliveries.reserve(self.read.count);
-                }
-                self.deliveries.push(entry.deliver(recipient));
-            }
-            Found::Postponed(entry) => self.postponed.push((place, entry.id)),
-        }
-    }
-
-    fn sort_out(self) -> (Brought<'a>, Postponed<'a>) {
-        let queues = self.read.queues;
-        let full = (self.counts.iter().zip(queues))
-            .filter(|(count, _)| **count >= self.read.count)
-            .map(|(_, queue)| *queue);
-        let brought = Brought {
-            full: full.collect(),
-            deliveries: self.deliveries,
-        };
-        let mut postponed: Postponed<'a> = Vec::new();
-        for (place, entry) in self.postponed {
-            match postponed.last_mut() {
-                Some((queue, entries)) if *queue == queues[place] => entries.push(entry),
-                _ => postponed.push((queues[place], vec![entry])),
-            }
-        }
-        (brought, postponed)
-    }
 }

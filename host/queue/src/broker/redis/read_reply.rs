@@ -3,6 +3,7 @@
 //! Keeps a limited number of bytes of all messages together, and only the beginning of a message that is too
 //! large. Must not know what an entry becomes.
 
+use chicory_signature::{MAX_TENANT_NAME, TenantName};
 use redis::RedisError;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -84,6 +85,11 @@ const NAME_OF_KEY: Take = Take {
     kept: 0,
 };
 
+const NAME_OF_TENANT: Take = Take {
+    most: MAX_TENANT_NAME,
+    kept: 0,
+};
+
 struct Reading<'a, S> {
     replies: &'a mut Replies<S>,
     /// Bytes that may still be kept.
@@ -137,6 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reading<'_, S> {
             match &name[..] {
                 b"data" => entry.data = Some(self.data(has_room).await?),
                 b"task_id" => entry.task_id = self.task_id().await?,
+                b"tenant" => entry.tenant = self.tenant().await?,
                 _ => drop(self.replies.token(NOTHING).await?),
             }
         }
@@ -163,6 +170,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Reading<'_, S> {
         };
         self.largest = self.largest.max(size.min(MAX_STORED_BYTES));
         Ok(stored)
+    }
+
+    /// The default tenant where it is none: such an entry was not written by a script.
+    async fn tenant(&mut self) -> Result<TenantName, RedisError> {
+        match self.replies.token(NAME_OF_TENANT).await? {
+            Token::Bulk(name) => {
+                let name = text(name).and_then(|name| name.parse().ok());
+                Ok(name.unwrap_or_default())
+            }
+            Token::Cut { .. } => Ok(TenantName::default()),
+            other => Err(other.instead_of("a tenant's name").into()),
+        }
     }
 
     async fn task_id(&mut self) -> Result<Option<chicory_signature::SharedStr>, RedisError> {

@@ -2,6 +2,7 @@
 
 use super::RedisBroker;
 use super::entry::{Entry, Recipient};
+use super::keys::Part;
 use super::lease::MAX_STEP;
 use super::script::RECLAIM;
 use crate::message::{KEPT_BYTES, MAX_ID_BYTES, MAX_STORED_BYTES};
@@ -11,9 +12,10 @@ pub(super) async fn reclaim(
     broker: &RedisBroker,
     request: ReclaimRequest<'_>,
 ) -> Result<Vec<Delivery>, BrokerError> {
-    let stream = broker.keys.stream(request.queue);
-    let reclaims = broker.keys.reclaims(request.queue);
-    let mut command = RECLAIM.command(&[&stream, &reclaims]);
+    let stream = broker.root.stream(request.queue);
+    let reclaims = broker.root.reclaims(request.queue);
+    let admitted = broker.root.admitted(request.queue);
+    let mut command = RECLAIM.command(&[&stream, &admitted, &reclaims]);
     command
         .arg(&broker.group)
         .arg(&**request.consumer)
@@ -31,6 +33,8 @@ pub(super) async fn reclaim(
     let entries: Vec<Entry> = answer?;
     let recipient = Recipient {
         queue: request.queue,
+        // The script names no tenant but for entries of this part.
+        part: Part::Admitted,
         consumer: request.consumer,
         reclaims: None,
     };

@@ -17,6 +17,16 @@ local function result_writer(first)
   -- Usually nobody waits. Asking once is cheaper than publishing each result.
   local waited
 
+  -- The channel that tells of a result, by its key; keys of tenants have their names in front.
+  local function channel_of(key)
+    if string.sub(key, 1, #key_prefix) == key_prefix then
+      return channel_prefix .. string.sub(key, #key_prefix + 1)
+    end
+    local base = string.sub(key_prefix, 1, -1 - #'result:')
+    local tenant, task = string.match(string.sub(key, #base + 1), '^tenant:([a-z0-9-]+):result:(.*)$')
+    return base .. 'tenant:' .. tenant .. ':done:' .. task
+  end
+
   local function put(key, value)
     if ttl == '0' then
       call('SET', key, value)
@@ -53,7 +63,7 @@ local function result_writer(first)
       waited = listeners.err ~= nil or listeners[2] > 0
     end
     if waited then
-      hint(channel_prefix .. string.sub(keys[n + 1], #key_prefix + 1), result)
+      hint(channel_of(keys[n + 1]), result)
     end
   end
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chicory_signature::TenantName;
 use futures::future::try_join_all;
 use redis::{Cmd, Value, cmd};
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::keys::ResultKeys;
 use super::script::STORE;
+use super::tenants;
 use super::wait::Waits;
 use crate::results::{WAIT_POLL, purged_body};
 use crate::{
@@ -39,14 +41,33 @@ impl RedisResults {
         bulk: Arc<Connection>,
         config: &ResultsConfig,
     ) -> Self {
-        let keys = ResultKeys::new(&config.key_prefix);
         Self {
-            waits: Waits::new(Arc::clone(connection.server()), keys.clone()),
+            waits: Waits::new(
+                Arc::clone(connection.server()),
+                ResultKeys::new(&config.key_prefix),
+            ),
             connection,
             bulk,
-            keys,
+            keys: ResultKeys::new(&config.key_prefix),
             ttl_seconds: whole_seconds(config.ttl),
         }
+    }
+
+    /// The results of a tenant. Records are written under the tenant that they name, so they need no such view.
+    pub(super) fn of(&self, tenant: &TenantName) -> Self {
+        let keys = self.keys.of(tenant);
+        Self {
+            waits: Waits::new(Arc::clone(self.connection.server()), keys.clone()),
+            connection: Arc::clone(&self.connection),
+            bulk: Arc::clone(&self.bulk),
+            keys,
+            ttl_seconds: self.ttl_seconds,
+        }
+    }
+
+    /// Removes everything of a tenant's view; returns the number of keys.
+    pub(super) async fn remove_all(&self) -> Result<u64, BrokerError> {
+        tenants::remove_all(&self.connection, &self.keys.everything()).await
     }
 
     /// Writes states and results, and notifies waiting clients.
@@ -66,7 +87,7 @@ impl RedisResults {
     ) -> Result<(), BrokerError> {
         let mut command = STORE.command_on(2 * records.len());
         for record in records {
-            self.add_keys(&mut command, &record.task_id);
+            self.add_keys(&mut command, record);
         }
         self.add_terms(&mut command);
         for record in records {
@@ -97,10 +118,9 @@ impl RedisResults {
     }
 
     /// Adds the two keys that the scripts write a task's state and result under.
-    pub(super) fn add_keys(&self, command: &mut Cmd, task_id: &str) {
-        command
-            .arg(self.keys.state(task_id))
-            .arg(self.keys.result(task_id));
+    pub(super) fn add_keys(&self, command: &mut Cmd, record: &ResultRecord<'_>) {
+        let [state, result] = self.keys.both_of(&record.tenant, &record.task_id);
+        command.arg(state).arg(result);
     }
 
     /// Adds what is the same for all results of a script: see `results.lua`.
@@ -118,7 +138,7 @@ impl RedisResults {
             .arg(record.state.name())
             .arg(record.body.as_deref().unwrap_or_default());
         match &record.reply_to {
-            Some(inbox) => command.arg(self.keys.reply(inbox)),
+            Some(inbox) => command.arg(self.keys.of(&record.tenant).reply(inbox)),
             None => command.arg(""),
         };
     }

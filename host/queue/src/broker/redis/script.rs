@@ -57,22 +57,30 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ENQUEUE = "hint.lua" "due.lua" "ids.lua" "enqueue.lua";
+    ENQUEUE = "hint.lua" "due.lua" "ids.lua" "add_stream.lua" "enqueue.lua";
+    ENQUEUE_WAITING = "hint.lua" "due.lua" "ids.lua" "fair.lua" "add_waiting.lua" "enqueue.lua";
+    ADMIT = "fair.lua" "admit.lua";
     EXTEND = "held.lua" "extend.lua";
-    ACKNOWLEDGE = "held.lua" "ids.lua" "acknowledge.lua";
-    SETTLE = "held.lua" "hint.lua" "results.lua" "due.lua" "ids.lua" "settle/complete.lua" "settle/retry.lua"
+    ACKNOWLEDGE = "held.lua" "ids.lua" "slots.lua" "acknowledge.lua";
+    SETTLE = "held.lua" "hint.lua" "results.lua" "due.lua" "ids.lua" "slots.lua" "settle/complete.lua" "settle/retry.lua"
         "settle/dead_letter.lua" "settle/release.lua" "settle.lua";
     GIVE_BACK = "held.lua" "give_back.lua";
-    PROMOTE = "promote.lua";
+    PROMOTE = "fair.lua" "promote.lua";
     RECLAIM = "reclaim.lua";
     STORE = "hint.lua" "results.lua" "store.lua";
     STATS = "stats.lua";
+    TENANT_STATS = "tenant_stats.lua";
+    SET_TENANT = "fair.lua" "set_tenant.lua";
+    REPLACE_TENANT = "replace_tenant.lua";
+    PURGE_ADMITTED = "slots.lua" "fair.lua" "purge_admitted.lua";
     TRIM = "trim.lua";
+    TRIM_LIST = "trim_list.lua";
     REMOVE_EMPTY = "ids.lua" "remove_empty.lua";
     NOTE_QUEUES = "note_queues.lua";
     FORGET_QUEUES = "forget_queues.lua";
     DELETE_DEAD_LETTER = "delete_dead_letter.lua";
-    REPLAY = "ids.lua" "replay.lua";
+    REPLAY = "ids.lua" "add_stream.lua" "replay.lua";
+    REPLAY_WAITING = "ids.lua" "fair.lua" "add_waiting.lua" "replay.lua";
     REPLACE = "hint.lua" "replace.lua";
     CHANGED = "changed.lua";
     MODULE = "module.lua";

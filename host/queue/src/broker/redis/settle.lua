@@ -1,7 +1,7 @@
 -- Settles deliveries whose leases are still held, each with its result. This is the last part of the
--- script: held.lua, hint.lua, results.lua, due.lua, ids.lua and the kinds of settlement in settle/ come before it.
+-- script: held.lua, hint.lua, results.lua, due.lua, ids.lua, slots.lua and the kinds of settlement in settle/ come before it.
 --
--- A section holds the deliveries of one queue and one consumer.
+-- A section holds the deliveries of one queue, one tenant and one consumer.
 --
 -- KEYS: for each section: stream, sorted set of delayed messages, stream of dead letters,
 --       counter of reclaims;
@@ -16,6 +16,8 @@
 --         3 and 4 the lowest and the highest entry with a lease, 5 the number of entries with a lease
 --         6 channel that tells of retries
 --         7 number of deliveries in the short form, 8 number of deliveries in the long form
+--         9 tenant (empty: the default one); for others 10 sorted set of the tenants that have delayed messages, 11 hash of
+--           the numbers of tenants' messages that are admitted
 --         short form: entry, result. See settle/complete.lua
 --         long form: entry, kind, state (empty: none), result and inbox (see results.lua), then the
 --           arguments of the kind. Kinds: C complete, R retry, D dead letter, L release; in lower case
@@ -85,6 +87,10 @@ end
 local function settle(section, reclaims)
   local consumer, known, lowest, highest, leased, channel, short, long = unpack(arguments, at, at + 7)
   at, leased, short, long = at + 8, tonumber(leased), tonumber(short), tonumber(long)
+  section.tenant, at = arguments[at], at + 1
+  if section.tenant ~= '' then
+    section.due, section.slots, at = arguments[at], arguments[at + 1], at + 2
+  end
   -- Without a reclaim in between, the short form needs no check of each lease.
   local unchanged = short > 0 and known == reclaims
   local short_is_held, is_held = nil, function() return false end
@@ -105,6 +111,12 @@ local function settle(section, reclaims)
     end
     redis.call('XDEL', section.stream, unpack(section.settled))
   end
+  if section.tenant ~= '' then
+    end_slots(section.slots, section.tenant, #section.settled - section.released)
+    if section.wake then
+      redis.call('ZADD', section.due, 'LT', section.wake, section.tenant)
+    end
+  end
   if section.wake then
     hint(channel, section.wake)
   end
@@ -120,7 +132,7 @@ end
 local reclaims = redis.call('MGET', unpack(counters))
 for n = 1, sections do
   local stream, delayed, dead = unpack(keys, 4 * n - 3, 4 * n - 1)
-  local section = {stream = stream, delayed = delayed, dead = dead, group = group, settled = {}}
+  local section = {stream = stream, delayed = delayed, dead = dead, group = group, settled = {}, released = 0}
   settle(section, reclaims[n] or '0')
   reclaims[n] = tonumber(reclaims[n] or '0')
 end

@@ -9,12 +9,12 @@ use redis::Cmd;
 
 use super::RedisBroker;
 use super::enqueue::{write_due_in, write_json};
-use super::lease::{MAX_STEP, bounds, steps, unreachable};
+use super::lease::{MAX_STEP, bounds, steps, stream, unreachable};
 use super::plain_results::is_large;
 use super::script::SETTLE;
 use crate::{BrokerError, Lease, ResultRecord, SettleRequest, Settled, Settlement, TaskState};
 
-/// Deliveries of one queue and one consumer, and their places in the batch.
+/// Deliveries of one queue, one tenant and one consumer, and their places in the batch.
 struct Section<'a> {
     lease: &'a Lease,
     places: Vec<usize>,
@@ -145,7 +145,7 @@ async fn step(
 ) -> (Vec<usize>, Option<Result<Vec<usize>, BrokerError>>) {
     let places = sections.iter().flat_map(|section| section.places.clone());
     let places = places.collect();
-    let stream = broker.keys.stream(&sections[0].lease.queue);
+    let stream = stream(broker, sections[0].lease);
     let step = send(broker, &sections);
     (
         places,
@@ -215,22 +215,24 @@ fn command(broker: &RedisBroker, sections: &[Section<'_>], ahead: Option<&str>) 
     let keys = 4 * sections.len() + 2 * records.count() + dead.count() + noted.count();
     let mut command = SETTLE.command_on(keys + usize::from(ahead.is_some()));
     for section in sections {
-        let (keys, queue) = (&broker.keys, &section.lease.queue);
+        let queue = &section.lease.queue;
+        let own = broker.root.of(&section.lease.tenant);
         command
-            .arg(keys.stream(queue))
-            .arg(keys.delayed(queue))
-            .arg(keys.dlq(queue))
-            .arg(keys.reclaims(queue));
+            .arg(stream(broker, section.lease))
+            .arg(own.delayed(queue))
+            .arg(own.dlq(queue))
+            .arg(broker.root.reclaims(queue));
     }
     for settle in members() {
         if let Some(record) = record(broker, settle) {
-            broker.results.add_keys(&mut command, &record.task_id);
+            broker.results.add_keys(&mut command, record);
         }
+        let own = || broker.root.of(&settle.lease.tenant);
         if is_dead(settle) {
-            command.arg(broker.keys.dead_index(&settle.lease.queue));
+            command.arg(own().dead_index(&settle.lease.queue));
         }
         if ending_id(settle).is_some() {
-            command.arg(broker.keys.ids(&settle.lease.queue));
+            command.arg(own().ids(&settle.lease.queue));
         }
     }
     command.arg(ahead).arg(&broker.group);
@@ -287,9 +289,16 @@ fn add_section(command: &mut Cmd, broker: &RedisBroker, section: &Section<'_>, i
         .arg(low)
         .arg(high)
         .arg(leased().count())
-        .arg(broker.keys.wake(&section.lease.queue))
+        .arg(broker.root.wake(&section.lease.queue))
         .arg(alone.len())
         .arg(others.len());
+    let (tenant, queue) = (&section.lease.tenant, &section.lease.queue);
+    command.arg(tenant.given().unwrap_or_default());
+    if !tenant.is_default() {
+        command
+            .arg(broker.root.due(queue))
+            .arg(broker.root.slots(queue));
+    }
     for (settle, result) in alone.iter().zip(results) {
         command.arg(&*settle.lease.entry).arg(result);
     }

@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::enqueue::append;
 use super::fault::Fault;
 use super::fetch::limit;
-use super::{ids, results};
+use super::place::{self, Target};
+use super::{ids, results, turns};
 use crate::replay::replayed;
 use crate::{BrokerError, DeadLetter, DeadLetterRange, ReplayOptions, TaskMessage};
 
@@ -84,20 +85,23 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
 /// Puts the dead letter's message at the end of its queue; false if there is none with this id.
 pub(super) fn replay(
     connection: &Connection,
-    queue: &str,
+    target: &Target,
     id: &str,
     options: ReplayOptions,
 ) -> Result<bool, Fault> {
+    let queue = &*target.part;
     let Some(letter) = find(connection, queue, id)? else {
         return Ok(false);
     };
     let data: Vec<u8> = connection
         .prepare_cached("SELECT data FROM dead WHERE queue = ?1 AND id = CAST(?2 AS INTEGER)")?
         .query_row(params![queue, letter.id], |row| row.get(0))?;
-    let message = replayed(queue, &letter.id, &data.into(), options)?;
+    let message = replayed(&target.queue, &letter.id, &data.into(), options)?;
     append(connection, queue, message.encode().as_bytes(), &message.id)?;
+    turns::join(connection, &target.queue, &target.tenant)?;
     // Clients that wait for its result from now on get the new one.
-    results::delete(connection, &message.id)?;
+    let task = place::of_task(&target.tenant, &message.id);
+    results::delete(connection, &task)?;
     if message.noted {
         ids::begin(connection, queue, &message.id)?;
     }

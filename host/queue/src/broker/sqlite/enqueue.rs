@@ -3,13 +3,13 @@
 //! Must not know leases.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
 use super::changes::Changes;
 use super::fault::Fault;
-use super::{ids, results};
+use super::place::{self, Target};
+use super::{ids, results, tenants, turns};
 use crate::{BrokerError, Enqueued, OnDuplicate, TaskMessage, Timestamp};
 
 /// A message as it is stored.
@@ -36,44 +36,46 @@ impl Encoded {
     }
 }
 
-/// Adds all, or none if they don't fit under `limit`.
+/// Adds all, or none if they don't fit under the limit, or the tenant may not.
 pub(super) fn enqueue(
     connection: &Connection,
-    queue: &Arc<str>,
+    target: &Target,
     messages: &[Encoded],
-    limit: Option<u64>,
     changes: &mut Changes,
 ) -> Result<(), Fault> {
-    check_room(connection, queue, messages.len(), limit)?;
+    check_room(connection, target, messages.len())?;
     for message in messages {
         let (data, task_id) = (message.data.as_bytes(), message.task_id.as_str());
         match message.due {
             None => {
-                append(connection, queue, data, task_id)?;
+                append(connection, &target.part, data, task_id)?;
                 changes.ready = true;
             }
-            Some(due) => delay(connection, queue, data, task_id, due, changes)?,
+            Some(due) => {
+                delay(connection, &target.part, data, task_id, due)?;
+                changes.delayed(&target.queue, due);
+            }
         }
     }
-    Ok(())
+    Ok(turns::join(connection, &target.queue, &target.tenant)?)
 }
 
 /// The same, except for those whose ids are noted and already there. One answer each, in order.
 pub(super) fn enqueue_noted(
     connection: &Connection,
-    queue: &Arc<str>,
+    target: &Target,
     messages: Vec<Encoded>,
-    limit: Option<u64>,
     on_duplicate: OnDuplicate,
     changes: &mut Changes,
 ) -> Result<Vec<Enqueued>, Fault> {
+    let queue = &target.part;
     let (mut answers, mut first) = (Vec::with_capacity(messages.len()), None);
     let (mut to_add, mut given) = (Vec::new(), HashSet::new());
     for message in messages {
         let id = &message.task_id;
         let is_there = message.noted
             && on_duplicate != OnDuplicate::Run
-            && (given.contains(id) || ids::is_there(connection, queue, id)?);
+            && (given.contains(id) || ids::is_there(connection, target, id)?);
         if message.noted {
             given.insert(id.clone());
         }
@@ -86,13 +88,17 @@ pub(super) fn enqueue_noted(
         }
     }
     if let Some(id) = first.filter(|_| on_duplicate == OnDuplicate::Reject) {
-        let (queue, count) = (queue.to_string(), (answers.len() - to_add.len()) as u64);
+        let (queue, count) = (
+            target.queue.to_string(),
+            (answers.len() - to_add.len()) as u64,
+        );
         return Err(BrokerError::DuplicateId { queue, id, count }.into());
     }
-    enqueue(connection, queue, &to_add, limit, changes)?;
+    enqueue(connection, target, &to_add, changes)?;
     for message in to_add.iter().filter(|message| message.noted) {
         if on_duplicate == OnDuplicate::Run {
-            results::delete(connection, &message.task_id)?;
+            let task = place::of_task(&target.tenant, &message.task_id);
+            results::delete(connection, &task)?;
         }
         ids::begin(connection, queue, &message.task_id)?;
     }
@@ -118,36 +124,40 @@ pub(super) fn append(
 /// Adds a message that waits for its time.
 pub(super) fn delay(
     connection: &Connection,
-    queue: &Arc<str>,
+    queue: &str,
     data: &[u8],
     task_id: &str,
     due: Timestamp,
-    changes: &mut Changes,
-) -> Result<(), Fault> {
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT INTO delayed (queue, due, data, task_id) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![queue, due.as_micros(), data, task_id])?;
-    changes.delayed(queue, due);
     Ok(())
 }
 
-fn check_room(
-    connection: &Connection,
-    queue: &str,
-    adding: usize,
-    limit: Option<u64>,
-) -> Result<(), Fault> {
-    let Some(limit) = limit.filter(|_| adding > 0) else {
+fn check_room(connection: &Connection, target: &Target, adding: usize) -> Result<(), Fault> {
+    let own = tenants::limit_of(connection, &target.tenant)?;
+    let limits = own.into_iter().chain(target.limit);
+    let Some(limit) = limits.min().filter(|_| adding > 0) else {
         return Ok(());
     };
-    let (ready, leased) = counts(connection, queue)?;
-    let length = ready + leased + delayed(connection, queue)?;
+    let (ready, leased) = counts(connection, &target.part)?;
+    let length = ready + leased + delayed(connection, &target.part)?;
     if length.saturating_add(adding as u64) > limit {
-        let queue = queue.to_owned();
-        return Err(BrokerError::QueueFull {
-            queue,
-            length,
-            limit,
+        let (queue, tenant) = (target.queue.to_string(), target.tenant.clone());
+        return Err(if tenant.is_default() {
+            BrokerError::QueueFull {
+                queue,
+                length,
+                limit,
+            }
+        } else {
+            BrokerError::TenantQueueFull {
+                queue,
+                tenant,
+                length,
+                limit,
+            }
         }
         .into());
     }

@@ -2,11 +2,12 @@
 //!
 //! Must not change a message whose lease another consumer holds.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::{ids, lease_clock};
+use super::{ids, lease_clock, place};
 use crate::{Lease, Settled};
 
 /// Restarts the leases that are still held.
@@ -20,7 +21,7 @@ pub(super) fn extend(
         "UPDATE messages SET lease_until = ?4 WHERE id = ?1 AND queue = ?2 AND consumer = ?3",
     )?;
     let mut extend = |lease: &Lease| match entry(lease) {
-        Some(id) => statement.execute(params![id, lease.queue, lease.consumer, until]),
+        Some(id) => statement.execute(params![id, part_of(lease), lease.consumer, until]),
         None => Ok(0),
     };
     let answer = |lease| Ok(settled(extend(lease)?));
@@ -37,7 +38,7 @@ pub(super) fn acknowledge(
         let answer = settled(remove(connection, lease)?);
         if let (Settled::Applied, Some(id)) = (answer, &lease.noted_id) {
             // The worker may be gone by the time the task has ended.
-            ids::end(connection, &lease.queue, id, ttl)?;
+            ids::end(connection, &part_of(lease), id, ttl)?;
         }
         Ok(answer)
     };
@@ -51,7 +52,12 @@ pub(super) fn remove(connection: &Connection, lease: &Lease) -> rusqlite::Result
     };
     connection
         .prepare_cached("DELETE FROM messages WHERE id = ?1 AND queue = ?2 AND consumer = ?3")?
-        .execute(params![id, lease.queue, lease.consumer])
+        .execute(params![id, part_of(lease), lease.consumer])
+}
+
+/// The tenant's part of the queue.
+pub(super) fn part_of(lease: &Lease) -> Cow<'_, str> {
+    place::part(&lease.tenant, &lease.queue)
 }
 
 /// The entry's id; `None` if another broker assigned it.

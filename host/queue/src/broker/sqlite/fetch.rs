@@ -5,9 +5,10 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use chicory_signature::TenantName;
 use rusqlite::{Connection, Row, params};
 
-use super::lease_clock;
+use super::{lease_clock, place, turns};
 use crate::delivery::Stored;
 use crate::fairness::share;
 use crate::message::{KEPT_BYTES, MAX_ID_BYTES, MAX_STORED_BYTES};
@@ -18,13 +19,14 @@ use crate::{Delivery, Lease, Payload, Timestamp};
 pub(super) struct Leased {
     id: i64,
     queue: Arc<str>,
+    tenant: TenantName,
     data: Stored,
     task_id: String,
     deliveries: u32,
 }
 
 /// Who leases, and how much.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub(super) queues: Vec<Arc<str>>,
     pub(super) consumer: Arc<str>,
@@ -32,6 +34,9 @@ pub(super) struct Claim {
     pub(super) bytes: usize,
     pub(super) lease: Duration,
 }
+
+/// The number of the [`columns`].
+pub(super) const COLUMNS: usize = 5;
 
 /// The columns of a leased message. Of one that is too large, only the beginning is read.
 pub(super) fn columns() -> String {
@@ -53,7 +58,7 @@ pub(super) fn with_room(rows: &str, bytes: &str) -> String {
 
 /// How many bytes of their messages are in memory.
 fn bytes_of(leased: &[Leased]) -> usize {
-    leased.iter().map(|message| message.data.kept()).sum()
+    leased.iter().map(Leased::bytes).sum()
 }
 
 /// Whether there is anything to lease.
@@ -61,7 +66,7 @@ pub(super) fn any_ready(connection: &Connection, queues: &[Arc<str>]) -> rusqlit
     let mut statement = connection
         .prepare_cached("SELECT 1 FROM messages WHERE queue = ?1 AND consumer IS NULL LIMIT 1")?;
     for queue in queues {
-        if statement.exists([queue])? {
+        if statement.exists([queue])? || turns::any_active(connection, queue)? {
             return Ok(true);
         }
     }
@@ -81,7 +86,13 @@ pub(super) fn lease(connection: &Connection, claim: &Claim) -> rusqlite::Result<
         for queue in &claim.queues {
             let room = most.min(claim.limit - leased.len());
             if room > 0 && (leased.is_empty() || bytes_of(&leased) < claim.bytes) {
-                lease_from(connection, claim, queue, room, &mut leased)?;
+                match turns::plan(connection, queue, room)? {
+                    None => {
+                        let own = TenantName::default();
+                        lease_from(connection, claim, (queue, &own), room, &mut leased)?;
+                    }
+                    Some(plan) => lease_by(connection, claim, queue, &plan, &mut leased)?,
+                }
             }
         }
         if claim.queues.len() <= 1 {
@@ -101,10 +112,46 @@ static LEASE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-fn lease_from(
+/// Leases what each tenant gets, in the order of their turns.
+fn lease_by(
     connection: &Connection,
     claim: &Claim,
     queue: &Arc<str>,
+    plan: &turns::Plan,
+    leased: &mut Vec<Leased>,
+) -> rusqlite::Result<()> {
+    let mut own: Vec<std::vec::IntoIter<Leased>> = Vec::new();
+    let mut room = claim.bytes.saturating_sub(bytes_of(leased));
+    for (place, tenant) in plan.tenants.iter().enumerate() {
+        let turns = plan.turns.iter().filter(|turn| turn.0 == place);
+        let most: usize = turns.map(|turn| turn.1).sum();
+        let mut taken = Vec::new();
+        // The first message is leased even if it has more bytes.
+        let is_first = leased.is_empty() && own.iter().all(|taken| taken.len() == 0);
+        if most > 0 && (room > 0 || is_first) {
+            let claim = Claim {
+                bytes: room,
+                ..claim.clone()
+            };
+            lease_from(connection, &claim, (queue, tenant), most, &mut taken)?;
+            room = room.saturating_sub(bytes_of(&taken));
+        }
+        // Where there were too many bytes, more is ready than the plan knows.
+        if taken.len() < most {
+            turns::join(connection, queue, tenant)?;
+        }
+        own.push(taken.into_iter());
+    }
+    for (place, count) in &plan.turns {
+        leased.extend(own[*place].by_ref().take(*count));
+    }
+    Ok(())
+}
+
+fn lease_from(
+    connection: &Connection,
+    claim: &Claim,
+    (queue, tenant): (&Arc<str>, &TenantName),
     most: usize,
     leased: &mut Vec<Leased>,
 ) -> rusqlite::Result<()> {
@@ -112,8 +159,9 @@ fn lease_from(
     let until = lease_clock::after(claim.lease);
     let from = leased.len();
     let bytes = limit(claim.bytes.saturating_sub(bytes_of(leased)));
-    let parameters = params![queue, claim.consumer, until, limit(most), bytes];
-    let rows = statement.query_map(parameters, |row| Leased::read(row, queue))?;
+    let part = place::part(tenant, queue);
+    let parameters = params![part, claim.consumer, until, limit(most), bytes];
+    let rows = statement.query_map(parameters, |row| Leased::read(row, queue, tenant.clone()))?;
     for row in rows {
         leased.push(row?);
     }
@@ -145,15 +193,25 @@ pub(super) fn limit(most: usize) -> i64 {
 
 impl Leased {
     /// From the [`columns`].
-    pub(super) fn read(row: &Row<'_>, queue: &Arc<str>) -> rusqlite::Result<Self> {
+    pub(super) fn read(
+        row: &Row<'_>,
+        queue: &Arc<str>,
+        tenant: TenantName,
+    ) -> rusqlite::Result<Self> {
         let (data, size): (Vec<u8>, i64) = (row.get(1)?, row.get(2)?);
         Ok(Self {
             id: row.get(0)?,
             queue: queue.clone(),
+            tenant,
             data: Stored::first(data.into(), u64::try_from(size).unwrap_or(0)),
             task_id: row.get(3)?,
             deliveries: u32::try_from(row.get::<_, i64>(4)?.max(1)).unwrap_or(u32::MAX),
         })
+    }
+
+    /// How many bytes of its message are in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.data.kept()
     }
 
     /// The entry's id.
@@ -171,6 +229,7 @@ impl Leased {
         Delivery {
             lease: Lease {
                 queue: self.queue,
+                tenant: self.tenant,
                 entry: self.id.to_string().into(),
                 consumer: consumer.clone(),
                 acknowledged: false,

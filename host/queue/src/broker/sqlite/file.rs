@@ -15,12 +15,13 @@ use super::lease_clock;
 use crate::BrokerError;
 
 /// Each version of the schema, with the script that upgrades to it. A new file goes through all of them.
-const STEPS: [(i64, &str); 5] = [
+const STEPS: [(i64, &str); 6] = [
     (1, include_str!("schema.sql")),
     (2, include_str!("schema_registry.sql")),
     (3, include_str!("schema_ages.sql")),
     (4, include_str!("schema_ids.sql")),
     (5, include_str!("schema_lease_clock.sql")),
+    (6, include_str!("schema_tenants.sql")),
 ];
 
 /// The newest schema that this build reads.

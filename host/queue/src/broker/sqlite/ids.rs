@@ -6,18 +6,24 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use super::place::{self, Target};
 use crate::Timestamp;
 use crate::results::purged_body;
 
 /// Whether a message with this id is in the queue, ended recently, or has a result of its own.
-pub(super) fn is_there(connection: &Connection, queue: &str, id: &str) -> rusqlite::Result<bool> {
+pub(super) fn is_there(
+    connection: &Connection,
+    target: &Target,
+    id: &str,
+) -> rusqlite::Result<bool> {
+    let task = place::of_task(&target.tenant, id);
     connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM ids WHERE queue = ?1 AND id = ?2 AND (expires IS NULL OR expires > ?3))
-                 OR EXISTS (SELECT 1 FROM results WHERE task_id = ?2 AND body IS NOT NULL
+                 OR EXISTS (SELECT 1 FROM results WHERE task_id = ?5 AND body IS NOT NULL
                             AND (body_expires IS NULL OR body_expires > ?3) AND instr(body, ?4) = 0)",
         )?
-        .query_row(params![queue, id, now(), purged_body()], |row| row.get(0))
+        .query_row(params![target.part, id, now(), purged_body(), task], |row| row.get(0))
 }
 
 /// Notes that a message with this id is queued.

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::enqueue::{count, counts};
 use super::fetch::limit;
-use super::{Sqlite, dead, messages, purge};
+use super::{Sqlite, dead, messages, place, purge};
 use crate::{
     BrokerError, Consumer, DeadLetter, DeadLetterRange, DelayedMessage, Inspect, QueueStats,
     ReplayOptions, ScanCursor, ScanPage, StoreFacts, TaskMessage, Timestamp,
@@ -19,7 +19,15 @@ use crate::{
 #[async_trait]
 impl Inspect for Sqlite {
     async fn queues(&self) -> Result<Vec<String>, BrokerError> {
-        self.reader.run(|connection| Ok(queues(connection)?)).await
+        let parts = self
+            .reader
+            .run(|connection| Ok(queues(connection)?))
+            .await?;
+        let own = parts.iter().filter_map(|part| {
+            let (queue, tenant) = place::owner(part);
+            (tenant == self.tenant).then(|| queue.to_owned())
+        });
+        Ok(own.collect())
     }
 
     async fn find_queues(&self) -> Result<Vec<String>, BrokerError> {
@@ -27,21 +35,21 @@ impl Inspect for Sqlite {
     }
 
     async fn stats(&self, queue: &str) -> Result<QueueStats, BrokerError> {
-        let queue = queue.to_owned();
+        let queue = self.part(queue)?;
         self.reader
             .run(move |connection| Ok(stats(connection, &queue)?))
             .await
     }
 
     async fn delayed(&self, queue: &str, count: usize) -> Result<Vec<DelayedMessage>, BrokerError> {
-        let queue = queue.to_owned();
+        let queue = self.part(queue)?;
         self.reader
             .run(move |connection| Ok(delayed(connection, &queue, count)?))
             .await
     }
 
     async fn purge(&self, queue: &str) -> Result<u64, BrokerError> {
-        purge::messages(self, queue).await
+        purge::messages(self, &self.part(queue)?).await
     }
 
     async fn dead_letters(
@@ -49,14 +57,14 @@ impl Inspect for Sqlite {
         queue: &str,
         range: DeadLetterRange,
     ) -> Result<Vec<DeadLetter>, BrokerError> {
-        let queue = queue.to_owned();
+        let queue = self.part(queue)?;
         self.reader
             .run(move |connection| dead::list(connection, &queue, &range))
             .await
     }
 
     async fn dead_letter(&self, queue: &str, id: &str) -> Result<Option<DeadLetter>, BrokerError> {
-        let (queue, id) = (queue.to_owned(), id.to_owned());
+        let (queue, id) = (self.part(queue)?, id.to_owned());
         self.reader
             .run(move |connection| Ok(dead::find(connection, &queue, &id)?))
             .await
@@ -68,10 +76,10 @@ impl Inspect for Sqlite {
         id: &str,
         options: ReplayOptions,
     ) -> Result<bool, BrokerError> {
-        let (queue, id) = (queue.to_owned(), id.to_owned());
+        let (target, id) = (self.target(queue)?, id.to_owned());
         self.writer
             .write(&self.wakes, move |connection, changes| {
-                let replayed = dead::replay(connection, &queue, &id, options)?;
+                let replayed = dead::replay(connection, &target, &id, options)?;
                 changes.ready = replayed;
                 Ok(replayed)
             })
@@ -79,7 +87,7 @@ impl Inspect for Sqlite {
     }
 
     async fn delete_dead_letter(&self, queue: &str, id: &str) -> Result<bool, BrokerError> {
-        let (queue, id) = (queue.to_owned(), id.to_owned());
+        let (queue, id) = (self.part(queue)?, id.to_owned());
         self.writer
             .write(&self.wakes, move |connection, _| {
                 Ok(dead::delete(connection, &queue, &id)?)
@@ -88,18 +96,18 @@ impl Inspect for Sqlite {
     }
 
     async fn purge_dead_letters(&self, queue: &str) -> Result<u64, BrokerError> {
-        purge::dead_letters(self, queue).await
+        purge::dead_letters(self, &self.part(queue)?).await
     }
 
     async fn scan(&self, queue: &str, cursor: ScanCursor) -> Result<ScanPage, BrokerError> {
-        let queue = queue.to_owned();
+        let queue = self.part(queue)?;
         self.reader
             .run(move |connection| Ok(messages::scan(connection, &queue, cursor)?))
             .await
     }
 
     async fn consumers(&self, queue: &str) -> Result<Vec<Consumer>, BrokerError> {
-        let queue = queue.to_owned();
+        let queue = self.part(queue)?;
         self.reader
             .run(move |connection| Ok(consumers(connection, &queue)?))
             .await
@@ -134,7 +142,7 @@ impl Inspect for Sqlite {
         queue: &str,
         idle: Duration,
     ) -> Result<u64, BrokerError> {
-        let queue = queue.to_owned();
+        let queue = self.part(queue)?;
         let idle = i64::try_from(idle.as_micros()).unwrap_or(i64::MAX);
         self.writer
             .write(&self.wakes, move |connection, _| {

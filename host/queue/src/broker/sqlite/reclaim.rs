@@ -7,20 +7,25 @@ use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
-use super::fetch::{Leased, columns, limit, see, with_room};
-use super::lease_clock;
+use super::fetch::{COLUMNS, Leased, columns, limit, see, with_room};
+use super::{lease_clock, place};
 use crate::Timestamp;
 
-static RECLAIM: LazyLock<String> = LazyLock::new(|| {
-    let expired = "FROM messages WHERE queue = ?1 AND consumer IS NOT NULL AND lease_until <= ?4
-                   ORDER BY lease_until LIMIT ?5";
+/// Leases the expired ones of these messages.
+fn statement(which: &str) -> String {
+    let expired = format!(
+        "FROM messages WHERE {which} AND consumer IS NOT NULL AND lease_until <= ?3 ORDER BY lease_until LIMIT ?4"
+    );
     format!(
-        "UPDATE messages SET consumer = ?2, lease_until = ?3, deliveries = deliveries + 1
-         WHERE id IN ({}) RETURNING {}",
-        with_room(expired, "?6"),
+        "UPDATE messages SET consumer = ?1, lease_until = ?2, deliveries = deliveries + 1
+         WHERE id IN ({}) RETURNING {}, queue",
+        with_room(&expired, "?5"),
         columns()
     )
-});
+}
+
+static OWN: LazyLock<String> = LazyLock::new(|| statement("queue = ?6"));
+static OF_TENANTS: LazyLock<String> = LazyLock::new(|| statement("queue > ?6 AND queue < ?7"));
 
 /// Leases expired deliveries to `consumer`, up to this many, with up to this many bytes.
 pub(super) fn reclaim(
@@ -31,13 +36,27 @@ pub(super) fn reclaim(
     lease: Duration,
 ) -> rusqlite::Result<Vec<Leased>> {
     see(connection, queue, consumer, Timestamp::now())?;
+    let mut leased = Vec::new();
     let (now, until) = (lease_clock::now(), lease_clock::after(lease));
-    let mut statement = connection.prepare_cached(&RECLAIM)?;
-    let (most, bytes) = (limit(most), limit(bytes));
-    let parameters = params![queue, consumer, until, now, most, bytes];
-    let mut leased: Vec<Leased> = statement
-        .query_map(parameters, |row| Leased::read(row, queue))?
-        .collect::<Result<_, _>>()?;
-    leased.sort_unstable_by_key(Leased::id);
+    let (first, last) = (place::first(queue), place::last(queue));
+    for sql in [&*OWN, &*OF_TENANTS] {
+        let taken: usize = leased.iter().map(Leased::bytes).sum();
+        let (most, bytes) = (most - leased.len(), bytes.saturating_sub(taken));
+        if most == 0 || (bytes == 0 && !leased.is_empty()) {
+            break;
+        }
+        let (most, bytes) = (limit(most), limit(bytes));
+        let own = params![consumer, until, now, most, bytes, queue];
+        let of_tenants = params![consumer, until, now, most, bytes, first, last];
+        let parameters = if sql == &*OWN { own } else { of_tenants };
+        let mut statement = connection.prepare_cached(sql)?;
+        let rows = statement.query_map(parameters, |row| {
+            let part: String = row.get(COLUMNS)?;
+            Leased::read(row, queue, place::owner(&part).1)
+        })?;
+        let mut found: Vec<Leased> = rows.collect::<Result<_, _>>()?;
+        found.sort_unstable_by_key(Leased::id);
+        leased.extend(found);
+    }
     Ok(leased)
 }

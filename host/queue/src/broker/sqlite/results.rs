@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::Sqlite;
 use super::changes::Changes;
 use super::fault::Fault;
+use super::place;
 use crate::results::WAIT_POLL;
 use crate::{
     BrokerError, Reply, ResultRecord, Results, TaskResult, TaskState, Timestamp, WorkerInfo,
@@ -32,7 +33,7 @@ impl Results for Sqlite {
     }
 
     async fn state(&self, task_id: &str) -> Result<Option<TaskState>, BrokerError> {
-        let task_id = task_id.to_owned();
+        let task_id = place::of_task(&self.tenant, task_id).into_owned();
         self.reader
             .run(move |connection| {
                 let name = connection
@@ -47,7 +48,7 @@ impl Results for Sqlite {
     }
 
     async fn result(&self, task_id: &str) -> Result<Option<TaskResult>, BrokerError> {
-        let id = task_id.to_owned();
+        let id = place::of_task(&self.tenant, task_id).into_owned();
         let body = self
             .reader
             .run(move |connection| Ok(body(connection, &id)?))
@@ -61,7 +62,7 @@ impl Results for Sqlite {
         task_id: &str,
         timeout: Option<Duration>,
     ) -> Result<Option<TaskResult>, BrokerError> {
-        let mut ended = self.wakes.ended(task_id);
+        let mut ended = self.wakes.ended(&place::of_task(&self.tenant, task_id));
         self.writer.poke();
         let until_ended = async {
             loop {
@@ -92,7 +93,7 @@ impl Results for Sqlite {
     }
 
     async fn delete(&self, task_id: &str) -> Result<bool, BrokerError> {
-        let task_id = task_id.to_owned();
+        let task_id = place::of_task(&self.tenant, task_id).into_owned();
         self.writer
             .write(&self.wakes, move |connection, _| {
                 Ok(delete(connection, &task_id)?)
@@ -175,6 +176,7 @@ pub(super) fn put(
 ) -> Result<(), Fault> {
     let expires = (!ttl.is_zero()).then(|| Timestamp::now().after(ttl).as_micros());
     let name = record.state.name();
+    let task = place::of_task(&record.tenant, &record.task_id);
     if let Some(body) = &record.body {
         connection
             .prepare_cached(
@@ -182,15 +184,15 @@ pub(super) fn put(
                  ON CONFLICT DO UPDATE SET state = excluded.state, expires = excluded.expires,
                     body = excluded.body, body_expires = excluded.body_expires",
             )?
-            .execute(params![record.task_id, name, expires, body])?;
-        changes.ended.push(record.task_id.to_string());
+            .execute(params![task, name, expires, body])?;
+        changes.ended.push(task.into_owned());
     } else {
         connection
             .prepare_cached(
                 "INSERT INTO results (task_id, state, expires) VALUES (?1, ?2, ?3)
                  ON CONFLICT DO UPDATE SET state = excluded.state, expires = excluded.expires",
             )?
-            .execute(params![record.task_id, name, expires])?;
+            .execute(params![task, name, expires])?;
     }
     Ok(())
 }

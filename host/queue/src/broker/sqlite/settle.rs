@@ -2,15 +2,16 @@
 //!
 //! Must not decide: the settlement says what to do.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
 use super::changes::Changes;
 use super::enqueue::{append, delay};
-use super::extend::{remove, settled};
+use super::extend::{part_of, remove, settled};
 use super::fault::Fault;
-use super::{dead, ids, results};
+use super::{dead, ids, results, turns};
 use crate::{SettleRequest, Settled, Settlement, SqliteConfig};
 
 /// Settles the batch; one answer each, in order.
@@ -21,7 +22,7 @@ pub(super) fn settle(
     changes: &mut Changes,
 ) -> Result<Vec<Settled>, Fault> {
     let mut answers = Vec::with_capacity(batch.len());
-    let mut given_up: Vec<&str> = Vec::new();
+    let mut given_up: Vec<Cow<'_, str>> = Vec::new();
     for item in batch {
         let answer = if item.lease.acknowledged {
             Settled::Applied
@@ -34,7 +35,7 @@ pub(super) fn settle(
                 results::put(connection, record, config.result_ttl, changes)?;
             }
             note_end(connection, item, config.result_ttl)?;
-            let queue = &*item.lease.queue;
+            let queue = part_of(&item.lease);
             if matches!(&*item.settlement, Settlement::DeadLetter { .. })
                 && !given_up.contains(&queue)
             {
@@ -44,7 +45,7 @@ pub(super) fn settle(
         answers.push(answer);
     }
     for queue in given_up {
-        dead::trim(connection, queue, config.dlq_max_length)?;
+        dead::trim(connection, &queue, config.dlq_max_length)?;
     }
     results::expire(connection, batch.len())?;
     Ok(answers)
@@ -62,7 +63,7 @@ fn note_end(
     );
     match item.lease.noted_id.as_deref().filter(|_| ends) {
         Some(id) => {
-            ids::end(connection, &item.lease.queue, id, ttl)?;
+            ids::end(connection, &part_of(&item.lease), id, ttl)?;
             ids::forget(connection, 1)
         }
         None => Ok(()),
@@ -75,22 +76,17 @@ fn apply(
     item: &SettleRequest<'_>,
     changes: &mut Changes,
 ) -> Result<(), Fault> {
-    let queue = &item.lease.queue;
+    let queue = &part_of(&item.lease);
     match &*item.settlement {
         Settlement::Complete => (),
         Settlement::Retry { at, message } => {
             let data = message.encode();
-            delay(
-                connection,
-                queue,
-                data.as_bytes(),
-                &message.id,
-                *at,
-                changes,
-            )?;
+            delay(connection, queue, data.as_bytes(), &message.id, *at)?;
+            changes.delayed(&item.lease.queue, *at);
         }
         Settlement::Release => {
             append(connection, queue, &item.raw, &item.task_id)?;
+            turns::join(connection, &item.lease.queue, &item.lease.tenant)?;
             changes.ready = true;
         }
         Settlement::DeadLetter { error, failed_at } => {

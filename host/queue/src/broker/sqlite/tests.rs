@@ -84,7 +84,7 @@ async fn a_file_of_version_1_is_brought_up_to_date() {
     let changes = one.changed(0).await.unwrap();
     assert_eq!((changes.revision, changes.records), (0, Vec::new()));
     let version = old.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0));
-    assert_eq!(version.unwrap(), 5);
+    assert_eq!(version.unwrap(), 6);
 }
 
 #[tokio::test]

@@ -157,7 +157,7 @@ impl Promoter {
     fn look(&mut self, connection: &Connection) {
         for (queue, told) in &mut self.queues {
             // If the file can't be read now, it is read at the next change, or by the promoter itself.
-            let next = promote::next_due(connection, queue).unwrap_or(*told);
+            let next = promote::next_of_queue(connection, queue).unwrap_or(*told);
             if next != *told {
                 *told = next;
                 if let Some(due) = next {

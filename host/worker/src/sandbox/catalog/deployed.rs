@@ -5,18 +5,30 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chicory_signature::{LocalName, TaskName, UnknownTask, canonical};
+use chicory_signature::{
+    LocalName, TaskName, TenantName, UnknownTask, canonical, owner, qualified,
+};
 
 use super::route::{Route, Served};
 
 /// One state of the catalog.
 #[derive(Default)]
 pub(super) struct Deployed {
-    /// By the canonical form of their names.
+    /// By the canonical form of their names among those of all tenants.
     pub(super) modules: HashMap<String, Arc<Served>>,
-    /// By their full names, in the spellings that messages are likely to have and in canonical form.
-    tasks: HashMap<String, Arc<Route>>,
+    tasks: Tasks,
 }
+
+/// What messages reach.
+#[derive(Default)]
+struct Tasks {
+    /// Those of the default tenant: most messages find their tasks without a look at tenants.
+    own: Routes,
+    tenants: HashMap<TenantName, Routes>,
+}
+
+/// A tenant's tasks by their full names, in the spellings that messages are likely to have and in canonical form.
+type Routes = HashMap<String, Arc<Route>>;
 
 impl Deployed {
     /// These modules, with the names of their tasks.
@@ -31,44 +43,56 @@ impl Deployed {
         served.record.is_deployed().then_some(served)
     }
 
-    /// The route of a task's name, as a message has it.
-    pub(super) fn route(&self, name: &str) -> Result<&Route, UnknownTask> {
-        if let Some(route) = self.tasks.get(name) {
+    /// The route of a task's name, as a message of a tenant has it.
+    pub(super) fn route(&self, tenant: &TenantName, name: &str) -> Result<&Route, UnknownTask> {
+        let routes = if tenant.is_default() {
+            Some(&self.tasks.own)
+        } else {
+            self.tasks.tenants.get(tenant)
+        };
+        if let Some(route) = routes.and_then(|routes| routes.get(name)) {
             return Ok(route);
         }
         let parsed = TaskName::parse(name)?;
-        let route = self.tasks.get(&*canonical(name));
-        route.map(Arc::as_ref).ok_or_else(|| self.unknown(parsed))
+        let route = routes.and_then(|routes| routes.get(&*canonical(name)));
+        (route.map(Arc::as_ref)).ok_or_else(|| self.unknown(tenant, parsed))
     }
 
-    fn unknown(&self, name: TaskName<'_>) -> UnknownTask {
-        let found = name.among(|module| self.module(module).is_some());
-        let served = found.and_then(|reading| Some((reading.task, self.module(reading.module)?)));
+    /// Why a tenant has no such task. What other tenants have is not said.
+    fn unknown(&self, tenant: &TenantName, name: TaskName<'_>) -> UnknownTask {
+        let own = |module: &str| self.module(&qualified(tenant, module));
+        let found = name.among(|module| own(module).is_some());
+        let served = found.and_then(|reading| Some((reading.task, own(reading.module)?)));
         let Some((task, served)) = served else {
-            let modules = self
-                .modules
-                .values()
-                .map(|served| served.record.name.clone());
+            let modules = self.modules.values().filter_map(|served| {
+                let (of, module) = owner(&served.record.name);
+                (of == *tenant).then(|| module.to_owned())
+            });
             return UnknownTask::no_module(name.as_str(), modules);
         };
         let tasks = served
             .active()
             .into_iter()
             .flat_map(|active| active.tasks.keys().map(String::as_str));
-        UnknownTask::no_task(&served.record.name, task.as_str(), tasks)
+        UnknownTask::no_task(owner(&served.record.name).1, task.as_str(), tasks)
     }
 }
 
-/// All tasks by the names that messages use. A task is left out if its name belongs to another module because that
-/// module's name is longer.
-fn routes(modules: &HashMap<String, Arc<Served>>) -> HashMap<String, Arc<Route>> {
-    let mut routes = HashMap::new();
-    let is_deployed = |module: &str| {
-        let served = modules.get(&*canonical(module));
-        served.is_some_and(|served| served.record.is_deployed())
-    };
+/// All tasks by the names that messages use. A task is left out if its name belongs to another module of its tenant because
+/// that module's name is longer.
+fn routes(modules: &HashMap<String, Arc<Served>>) -> Tasks {
+    let mut all = Tasks::default();
     for served in modules.values() {
-        let module = &served.record.name;
+        let (tenant, module) = owner(&served.record.name);
+        let is_deployed = |module: &str| {
+            let served = modules.get(&*canonical(&qualified(&tenant, module)));
+            served.is_some_and(|served| served.record.is_deployed())
+        };
+        let routes = if tenant.is_default() {
+            &mut all.own
+        } else {
+            all.tenants.entry(tenant.clone()).or_default()
+        };
         for (task, route) in served.routes() {
             let Ok(task) = LocalName::parse(&task) else {
                 continue;
@@ -84,5 +108,5 @@ fn routes(modules: &HashMap<String, Arc<Served>>) -> HashMap<String, Arc<Route>>
             }
         }
     }
-    routes
+    all
 }

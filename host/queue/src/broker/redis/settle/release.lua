@@ -4,6 +4,11 @@
 -- ARGV: from `first` on: 1 data, 2 task id
 -- Returns: nothing
 local function release(section, first)
-  redis.call('XADD', section.stream, '*', 'data', ARGV[first], 'task_id', ARGV[first + 1])
+  if section.tenant == '' then
+    redis.call('XADD', section.stream, '*', 'data', ARGV[first], 'task_id', ARGV[first + 1])
+  else
+    redis.call('XADD', section.stream, '*', 'data', ARGV[first], 'task_id', ARGV[first + 1], 'tenant', section.tenant)
+    section.released = section.released + 1
+  end
 end
 
