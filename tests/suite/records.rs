@@ -168,6 +168,26 @@ fn m11_a_worker_keeps_the_version_whose_record_was_spoilt() {
     assert!(good.contains("\"format\":1"), "{good}");
 }
 
+/// A worker that can't read a module's record leaves the module's messages for one that can, and charges them nothing.
+#[test]
+fn messages_of_a_newer_record_wait_for_a_newer_worker() {
+    let site = site();
+    deploy(&site, "bad", &answering(2), &[]).ok();
+    let good = stored(&site);
+    spoil(&site, &changed(&good, |record| record["format"] = 2.into()));
+    let older = site.worker(&[]);
+    let id = site.enqueue(&["bad.answer", "--max-retries", "0"]);
+    let shown = || site.run(&["queue", "show", "--json"]).json();
+    until("the message waits", || shown()["delayed"] == 1);
+    assert_eq!(shown()["dead"], 0);
+    assert_eq!(shown()["delayed_list"][0]["message"]["retries"], 0);
+    // Here a worker that can read it is one that starts when the record is as it was.
+    spoil(&site, good.as_bytes());
+    let _newer = site.worker(&[]);
+    drop(older);
+    assert_eq!(site.wait_for(&id)["result"], 2);
+}
+
 /// Case M11: a record of a newer Chicory is left as it is, and a reset mends all others.
 #[test]
 fn m11_a_newer_record_is_left_alone_and_others_can_be_reset() {

@@ -23,6 +23,12 @@ pub fn decide(outcome: &Outcome, message: &TaskMessage, terms: DecideContext<'_>
     match outcome {
         Outcome::Completed { .. } => Settlement::Complete,
         Outcome::Interrupted => Settlement::Release,
+        Outcome::Postponed { after } => {
+            let at = terms.now.after(*after);
+            let mut message = Box::new(message.clone());
+            message.eta = Some(at);
+            Settlement::Retry { at, message }
+        }
         Outcome::Failed(_) if terms.canary => Settlement::Retry {
             at: terms.now,
             message: Box::new(TaskMessage {
@@ -124,6 +130,19 @@ mod tests {
             panic!("{settled:?}");
         };
         assert_eq!((at, next.retries, next.no_canary), (given.now, 0, true));
+    }
+
+    #[test]
+    fn what_is_postponed_is_not_charged() {
+        let message = TaskMessage::new("m.f");
+        let (policy, after) = (RetryPolicy::none(), Duration::from_secs(5));
+        let given = terms(&policy);
+        let settled = decide(&Outcome::Postponed { after }, &message, given);
+        let Settlement::Retry { at, message: next } = settled else {
+            panic!("{settled:?}");
+        };
+        assert_eq!((at, next.eta), (given.now.after(after), Some(at)));
+        assert_eq!((next.retries, next.last_error.clone()), (0, None));
     }
 
     #[test]

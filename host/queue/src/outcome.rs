@@ -18,6 +18,11 @@ pub enum Outcome {
     Failed(Failure),
     /// The worker stopped the attempt for reasons of its own: no retry is counted.
     Interrupted,
+    /// Nothing has run, and another worker, or this one later, may be able to run it: no retry is counted.
+    Postponed {
+        /// When it is tried again.
+        after: Duration,
+    },
 }
 
 /// Why a task failed.

@@ -4,7 +4,7 @@
 //! call: [`crate::lane`] does.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chicory_queue::{
     Advice, DecideContext, Delivery, DeliveryMode, Failure, Outcome, Payload, RetryPolicy,
@@ -47,7 +47,7 @@ pub(crate) fn start(
     let running = if attempt.lease_time.is_over(at) {
         Err(Outcome::Interrupted)
     } else {
-        run(context, &attempt, found.as_ref()).map_err(Outcome::Failed)
+        run(context, &attempt, found.as_ref())
     };
     let task = found.and_then(Result::ok);
     (Started { attempt, task, at }, running)
@@ -58,19 +58,24 @@ fn run(
     context: &WorkerContext,
     attempt: &Arc<Attempt>,
     found: Option<&Result<Arc<dyn Runnable>, TaskNotFound>>,
-) -> Result<Running, Failure> {
+) -> Result<Running, Outcome> {
     let Some(found) = found else {
-        return Err(unreadable(&attempt.delivery));
+        return Err(Outcome::Failed(unreadable(&attempt.delivery)));
     };
     let (deliveries, limit) = (attempt.delivery.deliveries, context.config.max_deliveries);
     if deliveries > limit {
         let text = format!(
             "delivered {deliveries} times and never settled, so it may be what crashes its workers (max_deliveries is {limit})"
         );
-        return Err(failure("LeaseExpired", text, Advice::Never));
+        let expired = failure("LeaseExpired", text, Advice::Never);
+        return Err(Outcome::Failed(expired));
     }
     match found {
-        Err(missing) => Err(failure("TaskNotFound", missing.to_string(), Advice::Policy)),
+        Err(missing) if missing.is_elsewhere() => Err(Outcome::Postponed { after: LATER }),
+        Err(missing) => {
+            let missing = failure("TaskNotFound", missing.to_string(), Advice::Policy);
+            Err(Outcome::Failed(missing))
+        }
         Ok(task) => {
             attempt.set_policy(&task.profile().policy);
             let call = Call {
@@ -88,6 +93,9 @@ fn run(
         }
     }
 }
+
+/// How long a message waits that another worker may be able to run.
+const LATER: Duration = Duration::from_secs(5);
 
 fn unreadable(delivery: &Delivery) -> Failure {
     let reason = match &delivery.payload {
@@ -132,7 +140,7 @@ pub(crate) fn conclude(context: &WorkerContext, started: Started, ended: Ended) 
         return interrupt(context, attempt);
     }
     if let Some(task) = &task {
-        if !matches!(outcome, Outcome::Interrupted) {
+        if !matches!(outcome, Outcome::Interrupted | Outcome::Postponed { .. }) {
             task.profile().took(duration);
         }
         task.concluded(&outcome);
@@ -203,7 +211,7 @@ fn settlement(attempt: &Attempt, outcome: &Outcome, terms: DecideContext<'_>) ->
 fn failure_of(outcome: Outcome) -> Option<Failure> {
     match outcome {
         Outcome::Failed(failure) => Some(failure),
-        Outcome::Completed { .. } | Outcome::Interrupted => None,
+        Outcome::Completed { .. } | Outcome::Interrupted | Outcome::Postponed { .. } => None,
     }
 }
 

@@ -63,7 +63,7 @@ fn body(
             Some(failure.describe()),
             failure.traceback.as_deref(),
         ),
-        Outcome::Interrupted => ("null", None, None),
+        Outcome::Interrupted | Outcome::Postponed { .. } => ("null", None, None),
     };
     let mut text = Vec::with_capacity(result.len() + 224);
     text.extend_from_slice(b"{\"task_id\":");

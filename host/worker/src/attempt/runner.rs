@@ -95,6 +95,7 @@ impl From<Outcome> for Ended {
 #[error("{reason}")]
 pub struct TaskNotFound {
     reason: String,
+    elsewhere: bool,
 }
 
 impl TaskNotFound {
@@ -102,7 +103,20 @@ impl TaskNotFound {
     pub fn new(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
+            elsewhere: false,
         }
+    }
+
+    /// The same where another worker may well have the task: the message is left for it, and tried again after 5 seconds.
+    pub fn elsewhere(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            elsewhere: true,
+        }
+    }
+
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.elsewhere
     }
 }
 

@@ -9,7 +9,7 @@ mod deployed;
 mod route;
 mod version;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,7 +18,8 @@ use arc_swap::ArcSwap;
 use chicory_queue::{ModuleRecord, NoVersion, TaskMessage, Timestamp, Version};
 use chicory_runtime::{LoadRequest, Module, Sandbox};
 use chicory_signature::{
-    NameConflict, TenantName, UnknownTask, canonical, check_module_name, owner, shown_names,
+    NameConflict, TaskName, TenantName, UnknownTask, canonical, check_module_name, owner,
+    qualified, shown_names,
 };
 
 pub(crate) use self::code::{Bring, Code, CodeCache};
@@ -55,6 +56,8 @@ use crate::attempt::runner::{Runnable, Runner, TaskNotFound};
 pub struct Catalog {
     sandbox: Sandbox,
     deployed: ArcSwap<Deployed>,
+    /// The names of modules, among those of all tenants, whose records are of a newer version of the program.
+    newer: ArcSwap<HashSet<String>>,
     /// Counts the changes.
     generation: AtomicU64,
     /// Whether it serves what a registry says.
@@ -68,15 +71,12 @@ pub enum ResolveError {
     /// No task has this name.
     #[error("on this worker, {0}")]
     Unknown(#[from] UnknownTask),
+    /// The module's record is of a newer version of the program, which other workers may have.
+    #[error("the record of module {0:?} is of a newer version; upgrade this worker")]
+    Newer(String),
     /// No version of the task may run this message.
     #[error(transparent)]
     NoVersion(#[from] NoVersion),
-}
-
-impl From<UnknownTask> for Box<ResolveError> {
-    fn from(error: UnknownTask) -> Self {
-        Self::new(error.into())
-    }
 }
 
 /// The result of loading modules.
@@ -103,6 +103,7 @@ impl Catalog {
         Arc::new(Self {
             sandbox,
             deployed: ArcSwap::default(),
+            newer: ArcSwap::default(),
             generation: AtomicU64::new(0),
             follows: AtomicBool::new(false),
         })
@@ -205,6 +206,22 @@ impl Catalog {
         self.generation.fetch_add(1, Ordering::Release);
     }
 
+    /// Messages for these modules are left for workers of a newer version, as long as nothing serves them here.
+    pub(crate) fn leave_to_newer(&self, modules: HashSet<String>) {
+        self.newer.store(Arc::new(modules));
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    fn unknown(&self, tenant: &TenantName, task: &str, error: UnknownTask) -> ResolveError {
+        let newer = self.newer.load();
+        let is_newer = |module: &str| newer.contains(&*canonical(&qualified(tenant, module)));
+        let name = TaskName::parse(task).ok();
+        match name.and_then(|name| name.among(is_newer)) {
+            Some(found) => ResolveError::Newer(found.module.to_owned()),
+            None => error.into(),
+        }
+    }
+
     /// From now on, its modules are reported to those who watch the fleet.
     pub(crate) fn follow_registry(&self) {
         self.follows.store(true, Ordering::Relaxed);
@@ -220,7 +237,8 @@ impl Catalog {
         message: &TaskMessage,
     ) -> Result<Arc<CatalogTask>, Box<ResolveError>> {
         let deployed = self.deployed.load();
-        let route = deployed.route(tenant, &message.name)?;
+        let route = deployed.route(tenant, &message.name);
+        let route = route.map_err(|error| Box::new(self.unknown(tenant, &message.name, error)))?;
         let task = route.pick(message).cloned();
         task.map_err(|error| Box::new(error.into()))
     }
@@ -284,6 +302,9 @@ impl Runner for Catalog {
     ) -> Result<Arc<dyn Runnable>, TaskNotFound> {
         match Self::resolve(self, tenant, message) {
             Ok(task) => Ok(task),
+            Err(reason) if matches!(*reason, ResolveError::Newer(_)) => {
+                Err(TaskNotFound::elsewhere(reason.to_string()))
+            }
             Err(reason) => Err(TaskNotFound::new(reason.to_string())),
         }
     }

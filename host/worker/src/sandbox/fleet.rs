@@ -16,7 +16,7 @@ use chicory_queue::{
     Clock, ModuleRecord, Phase, Registry, RegistryError, UnreadableRecord, Version,
 };
 use chicory_runtime::{Module, Sandbox};
-use chicory_signature::{owner, with_causes};
+use chicory_signature::{canonical, owner, with_causes};
 
 use self::blobs::Blobs;
 use super::admission::Admission;
@@ -82,6 +82,8 @@ pub struct Fleet {
     begun: HashSet<String>,
     /// Rollouts that this worker has switched to but has not been able to report.
     unsaid: HashSet<String>,
+    /// The modules whose records are of a newer version of the program.
+    newer: HashSet<String>,
 }
 
 /// Where code comes from.
@@ -122,6 +124,7 @@ impl Fleet {
             counters: HashMap::new(),
             begun: HashSet::new(),
             unsaid: HashSet::new(),
+            newer: HashSet::new(),
         }
     }
 
@@ -135,6 +138,7 @@ impl Fleet {
         for unreadable in &found.unreadable {
             warn_of_unreadable(unreadable);
         }
+        self.note_newer(&found.unreadable, &records);
         let mut served = Vec::with_capacity(records.len());
         for record in &records {
             if !self.is_local(&record.name) {
@@ -151,6 +155,25 @@ impl Fleet {
         }
         self.revision = revision;
         Ok(changed)
+    }
+
+    /// What this version of the program can't read is left for one that can.
+    fn note_newer(&mut self, unreadable: &[UnreadableRecord], records: &[ModuleRecord]) {
+        let before = self.newer.clone();
+        for record in records {
+            self.newer.remove(&*canonical(&record.name));
+        }
+        for record in unreadable {
+            let module = canonical(&record.module).into_owned();
+            if record.source.is_newer() {
+                self.newer.insert(module);
+            } else {
+                self.newer.remove(&module);
+            }
+        }
+        if self.newer != before {
+            self.catalog.leave_to_newer(self.newer.clone());
+        }
     }
 
     /// Whether a folder on this machine has a module with this name, which takes precedence.

@@ -16,10 +16,10 @@ pub(crate) struct CanaryCounters {
 }
 
 impl CanaryCounters {
-    /// Counts an outcome. An interruption says nothing about a version.
+    /// Counts an outcome. What was interrupted or has not run says nothing about a version.
     pub(crate) fn count(&self, canary: bool, outcome: &Outcome) {
         let counter = match (outcome, canary) {
-            (Outcome::Interrupted, _) => return,
+            (Outcome::Interrupted | Outcome::Postponed { .. }, _) => return,
             (Outcome::Completed { .. }, true) => &self.canary_ok,
             (Outcome::Completed { .. }, false) => &self.active_ok,
             (Outcome::Failed(_), true) => &self.canary_failed,
