@@ -61,6 +61,7 @@ async fn a_prefix_and_a_group_of_ones_own_are_used() {
         [
             "answers:result:a",
             "answers:state:a",
+            "app:admitted:default",
             "app:queues",
             "app:stream:default"
         ]

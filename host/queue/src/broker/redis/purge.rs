@@ -130,12 +130,10 @@ async fn remove_empty(broker: &RedisBroker, queue: &str) -> Result<(), BrokerErr
         return tenants::remove_empty(broker, queue, &index).await;
     }
     let keys = &broker.keys;
-    let (ids, index, reclaims) = (
-        keys.ids(queue),
-        keys.dead_index(queue),
-        keys.reclaims(queue),
-    );
+    let (ids, admitted) = (keys.ids(queue), keys.admitted(queue));
+    let (index, reclaims) = (keys.dead_index(queue), keys.reclaims(queue));
     let [stream, delayed, dead] = keys.of_queue(queue);
-    let command = REMOVE_EMPTY.command(&[&stream, &delayed, &dead, &ids, &index, &reclaims]);
+    let command =
+        REMOVE_EMPTY.command(&[&stream, &delayed, &dead, &ids, &admitted, &index, &reclaims]);
     broker.connection.call(&REMOVE_EMPTY, &command).await
 }
