@@ -129,6 +129,7 @@ macro_rules! for_each_promise {
             tenants::an_acknowledged_message_of_a_tenant_is_gone,
             tenants::a_purge_takes_a_tenants_messages_only,
             sharing::a_purge_of_one_tenant_holds_up_no_other,
+            sharing::large_messages_of_tenants_arrive,
             tenants::a_scan_meets_a_tenants_messages,
             tenants::of_two_who_change_a_tenant_one_wins,
             tenants::modules_belong_to_their_tenants,

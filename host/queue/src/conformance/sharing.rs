@@ -9,6 +9,20 @@ use super::several::{
 };
 use crate::{BrokerError, Tenant, TenantName, Timestamp};
 
+/// Fetches and completes at least this many messages, in batches; how many of them each tenant had.
+async fn serve(fixture: &Fixture, messages: usize, batch: usize) -> HashMap<String, usize> {
+    let mut served: HashMap<String, usize> = HashMap::new();
+    while served.values().sum::<usize>() < messages {
+        let deliveries = fixture.fetch("one", batch).await;
+        assert!(!deliveries.is_empty());
+        for (tenant, got) in count(&deliveries) {
+            *served.entry(tenant).or_default() += got;
+        }
+        complete(fixture, &deliveries).await;
+    }
+    served
+}
+
 /// Within a twentieth, over a backlog of all.
 pub async fn shares_are_in_proportion_to_weights(fixture: &Fixture) {
     let weights = [("a", 1), ("b", 2), ("c", 4), ("d", 1), ("e", 8)];
@@ -17,15 +31,7 @@ pub async fn shares_are_in_proportion_to_weights(fixture: &Fixture) {
         set_weight(fixture, tenant, weight).await;
         enqueue(&view, fixture, &messages(tenant, 900)).await;
     }
-    let mut served: HashMap<String, usize> = HashMap::new();
-    while served.values().sum::<usize>() < 1600 {
-        let deliveries = fixture.fetch("one", 64).await;
-        assert!(!deliveries.is_empty());
-        for (tenant, got) in count(&deliveries) {
-            *served.entry(tenant).or_default() += got;
-        }
-        complete(fixture, &deliveries).await;
-    }
+    let served = serve(fixture, 1600, 64).await;
     let total: usize = served.values().sum();
     for (tenant, weight) in weights {
         let (got, fair) = (served[tenant], total * weight as usize / 16);
@@ -78,15 +84,7 @@ pub async fn the_default_tenant_takes_part(fixture: &Fixture) {
             own.settings.weight = weight;
             change(fixture, own).await;
         }
-        let mut served: HashMap<String, usize> = HashMap::new();
-        while served.values().sum::<usize>() < 600 {
-            let deliveries = fixture.fetch("one", 32).await;
-            assert!(!deliveries.is_empty());
-            for (tenant, got) in count(&deliveries) {
-                *served.entry(tenant).or_default() += got;
-            }
-            complete(fixture, &deliveries).await;
-        }
+        let served = serve(fixture, 600, 32).await;
         shares.push(served["default"] * 100 / served.values().sum::<usize>());
     }
     assert!((40..=60).contains(&shares[0]), "{shares:?}");
@@ -225,14 +223,36 @@ pub async fn every_message_of_every_tenant_is_delivered_once(fixture: &Fixture) 
     assert_eq!(got, expected);
 }
 
-/// Its messages may be what was admitted for others to be woken by.
+/// Its messages may be what was admitted for others to be woken by, and it may be the next in turn.
 pub async fn a_purge_of_one_tenant_holds_up_no_other(fixture: &Fixture) {
     let (acme, other) = (
         create(fixture, "acme").await,
         create(fixture, "other").await,
     );
+    // The other has had more, so that acme is the next.
+    enqueue(&other, fixture, &messages("before", 5)).await;
+    assert_eq!(drain(fixture).await, 5);
     enqueue(&acme, fixture, &messages("a", 3)).await;
     enqueue(&other, fixture, &messages("o", 3)).await;
     assert_eq!(acme.inspect.purge(&fixture.queue).await.expect("purge"), 3);
-    assert_eq!(drain(fixture).await, 3);
+    let elsewhere = fixture.again(Settings::default()).await;
+    let queues = [fixture.queue.clone()];
+    let block = Duration::from_secs(10);
+    let woken = fetch(&elsewhere, &queues, "two", 1, block);
+    let deliveries = soon("another worker has something to fetch", woken).await;
+    assert_eq!(count(&deliveries).get("other"), Some(&1));
+    complete(fixture, &deliveries).await;
+    assert_eq!(drain(fixture).await, 2);
+}
+
+/// They are admitted a few at a time, and all of them are.
+pub async fn large_messages_of_tenants_arrive(fixture: &Fixture) {
+    let acme = create(fixture, "acme").await;
+    let mut large = messages("large", 12);
+    for message in &mut large {
+        *message = message.clone().kwarg("text", "x".repeat(300 << 10));
+    }
+    enqueue(&acme, fixture, &large).await;
+    assert_eq!(drain(fixture).await, 12);
+    assert_eq!(numbers(&acme, fixture).await, [0, 0, 0]);
 }

@@ -6,11 +6,13 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redis::RedisResult;
 
 use super::RedisBroker;
 use super::keys::Part;
+use super::lease::MAX_STEP;
 use super::read::Read;
 use super::script::ADMIT;
 use crate::fairness::share;
@@ -102,7 +104,7 @@ async fn fetch_one(
     let Some(plan) = plan(broker, queue, request.limit).await? else {
         return Ok(Vec::new());
     };
-    if plan.active == 0 && plan.admitted < request.limit {
+    if plan.active == 0 && plan.admitted < request.limit.min(MAX_STEP) {
         broker.shared_queues.remove(queue);
     }
     let mut deliveries = Vec::new();
@@ -131,10 +133,7 @@ async fn read(
     if read.bytes == 0 {
         return Ok(Vec::new());
     }
-    Ok(read
-        .once(broker, std::time::Duration::ZERO)
-        .await?
-        .deliveries)
+    Ok(read.once(broker, Duration::ZERO).await?.deliveries)
 }
 
 /// What a fetch of up to `wanted` messages may read of a queue; with 0, sees to it that other workers hear of what there is.
@@ -147,7 +146,8 @@ async fn plan(
     let stream = broker.root.stream(queue);
     let mut command = ADMIT.command(&[&stream]);
     let (prefix, tag) = broker.root.parts(queue);
-    command.arg(prefix).arg(tag).arg(&broker.group).arg(wanted);
+    command.arg(prefix).arg(tag).arg(&broker.group);
+    command.arg(wanted.min(MAX_STEP));
     let call = broker.connection.call(&ADMIT, &command);
     let Some(answer) = broker.connection.unless_troubled(&stream, call).await else {
         return Ok(None);

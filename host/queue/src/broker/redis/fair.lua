@@ -11,6 +11,9 @@
 -- prefix and queue are parts of keys, as keys.rs builds them. All keys of a queue share a slot.
 -- Settings of a tenant: 'REVISION WEIGHT MOST HELD', see tenants.rs. Of those without settings, nothing is admitted, except
 -- that the default tenant needs none.
+-- Bytes of messages after which no more are admitted in one step.
+local MOST_ADMITTED = 1048576
+
 local function fair_queue(prefix, queue, group)
   local call = redis.call
   local fair = {}
@@ -96,85 +99,105 @@ local function fair_queue(prefix, queue, group)
       'tenant', tenant)
   end
 
-  -- The tenants with the lowest tags, in their order.
-  local function members(room, own_ready)
-    local found = call('ZRANGE', active, 0, room - 1, 'WITHSCORES')
+  -- Up to `room` active tenants, those with the lowest tags, in their order. Those whose lists were emptied leave.
+  local function active_members(room)
     local list = {}
-    for n = 1, #found, 2 do
-      local tenant = found[n]
-      local _, weight, _, held = fair.settings(tenant)
-      local ready = call('LLEN', fair.own(tenant, 'waiting'))
-      if weight and not held and ready > 0 then
-        list[#list + 1] = {name = tenant, tag = tonumber(found[n + 1]), weight = weight, ready = ready, got = 0}
-      else
-        fair.leave(tenant)
+    repeat
+      local found = call('ZRANGE', active, 0, room - 1, 'WITHSCORES')
+      for n = 1, #found, 2 do
+        local tenant = found[n]
+        local _, weight, _, held = fair.settings(tenant)
+        local ready = call('LLEN', fair.own(tenant, 'waiting'))
+        if weight and not held and ready > 0 then
+          list[#list + 1] = {name = tenant, tag = tonumber(found[n + 1]), weight = weight, ready = ready}
+        else
+          fair.leave(tenant)
+        end
       end
-    end
+    until #list > 0 or #found == 0
+    return list
+  end
+
+  -- The same, with the default tenant if it has something in its stream.
+  local function members(room, own_ready)
+    local list = active_members(room)
     if own_ready > 0 then
       local _, weight = fair.settings('default')
       local tag = math.max(clock(), tonumber(call('HGET', tags, 'default') or '0'))
-      list[#list + 1] = {name = 'default', tag = tag, weight = weight or 1, ready = own_ready, got = 0}
-      table.sort(list, function(a, b) return a.tag < b.tag end)
+      list[#list + 1] = {name = 'default', tag = tag, weight = weight or 1, ready = own_ready}
+      table.sort(list, function(one, other) return one.tag < other.tag end)
     end
     return list
   end
 
-  -- Admits up to `room` messages, of which the default tenant, with own_ready ones in its stream, gets its share. Returns
-  -- how many were admitted, and that share.
+  -- Admits up to `count` messages of a tenant. Returns how many there were, and their bytes.
+  local function take(tenant, count)
+    local taken, bytes = call('LPOP', fair.own(tenant, 'waiting'), count) or {}, 0
+    for _, element in ipairs(taken) do
+      add(tenant, element)
+      bytes = bytes + #element
+    end
+    return #taken, bytes
+  end
+
+  -- Puts a member back to its place in a list that is sorted from `first` on.
+  local function insert(list, first, member)
+    local place = #list + 1
+    while place > first and list[place - 1].tag > member.tag do
+      list[place] = list[place - 1]
+      place = place - 1
+    end
+    list[place] = member
+  end
+
+  -- Notes what a member has had.
+  local function note(member, got)
+    local tag = string.format('%.17g', member.tag)
+    if member.name == 'default' then
+      call('HSET', tags, 'default', tag)
+      return
+    end
+    call('HINCRBY', slots, member.name, got)
+    call('ZADD', active, tag, member.name)
+    if member.ready == 0 then
+      fair.leave(member.name)
+    end
+  end
+
+  -- Admits up to `room` messages, of which the default tenant, with own_ready ones in its stream, gets its share. Ends early
+  -- after a megabyte: the size of a message is known once it is taken, so few are taken at first. Returns how many were
+  -- admitted, and the default tenant's share.
   function fair.admit(room, own_ready)
-    local list = members(room, own_ready)
+    local list, first = members(room, own_ready), 1
     local quantum = math.min(math.max(math.floor(room / 32), 1), 8)
-    local now, left, turns = clock(), room, {}
-    -- `list` is sorted from `first` on; a member that has had a turn goes back to its place.
-    local met, first = {unpack(list)}, 1
-    while left > 0 and list[first] do
+    local now, left, bytes, page, got, met = clock(), room, 0, 1, {}, {}
+    while left > 0 and list[first] and bytes < MOST_ADMITTED do
       local member = list[first]
-      local count = math.min(quantum * member.weight, left, member.ready)
+      list[first], first = false, first + 1
+      local count, size = math.min(quantum * member.weight, left, member.ready), 0
+      if member.name ~= 'default' then
+        count, size = take(member.name, math.min(count, page))
+        bytes = bytes + size
+        if 8 * page * size < count * MOST_ADMITTED then
+          page = 8 * page
+        end
+      end
       now = math.max(now, member.tag)
       member.tag = member.tag + count / member.weight
-      member.ready, member.got, left = member.ready - count, member.got + count, left - count
-      turns[#turns + 1] = {member, count}
-      list[first], first = false, first + 1
+      member.ready, left = member.ready - count, left - count
+      if not got[member.name] then
+        met[#met + 1] = member
+      end
+      got[member.name] = (got[member.name] or 0) + count
       if member.ready > 0 then
-        local place = #list + 1
-        while place > first and list[place - 1].tag > member.tag do
-          list[place] = list[place - 1]
-          place = place - 1
-        end
-        list[place] = member
+        insert(list, first, member)
       end
-    end
-    local share = 0
-    for _, member in ipairs(met) do
-      if member.name == 'default' then
-        share = member.got
-      elseif member.got > 0 then
-        member.taken = call('LPOP', fair.own(member.name, 'waiting'), member.got)
-      end
-    end
-    for _, turn in ipairs(turns) do
-      local member, count = unpack(turn)
-      local from = member.given or 0
-      for n = from + 1, member.name == 'default' and 0 or from + count do
-        add(member.name, member.taken[n])
-      end
-      member.given = from + count
     end
     call('SET', clock_key, string.format('%.17g', now))
     for _, member in ipairs(met) do
-      if member.got > 0 then
-        local tag = string.format('%.17g', member.tag)
-        if member.name == 'default' then
-          call('HSET', tags, 'default', tag)
-        else
-          call('HINCRBY', slots, member.name, member.got)
-          call('ZADD', active, tag, member.name)
-          if member.ready == 0 then
-            fair.leave(member.name)
-          end
-        end
-      end
+      note(member, got[member.name])
     end
+    local share = got['default'] or 0
     return room - left - share, share
   end
 
