@@ -58,6 +58,7 @@ mod topology;
 mod usual_size;
 mod wait;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,9 +89,21 @@ use crate::{
 /// The name of a state that is logged while it lasts.
 const FEW_REPLICAS: &str = "few replicas";
 
-/// The broker, and what operators can ask it.
+/// The broker as a tenant sees it, and what operators can ask it.
 #[derive(Debug)]
 struct RedisBroker {
+    /// Whose messages these are. The default tenant's are in the streams of the queues, others' wait to be admitted.
+    tenant: TenantName,
+    /// The names of what the tenant has of its own.
+    keys: Keys,
+    noted: Noted,
+    results: Arc<RedisResults>,
+    store: Arc<Store>,
+}
+
+/// What all views share.
+#[derive(Debug)]
+struct Store {
     connection: Arc<Connection>,
     /// For large values, so nothing else waits behind them.
     bulk: Arc<Connection>,
@@ -101,15 +114,9 @@ struct RedisBroker {
     listed_size: UsualSize,
     given_back: GivenBack,
     shared_queues: SharedQueues,
-    /// Whose messages these are: the default tenant has the whole store, others have a view of it.
-    tenant: TenantName,
-    /// The names of what the tenant has of its own.
-    keys: Keys,
     /// The names of what all tenants share.
     root: Keys,
-    noted: Noted,
     reclaims: Reclaims,
-    results: Arc<RedisResults>,
     /// Whether results are written in the same step as settlements: same server, no Cluster.
     results_in_step: bool,
     clock: Arc<dyn Clock>,
@@ -121,6 +128,14 @@ struct RedisBroker {
     replicas: Replicas,
     lasting: Lasting,
     registry: Arc<RedisRegistry>,
+}
+
+impl Deref for RedisBroker {
+    type Target = Store;
+
+    fn deref(&self) -> &Store {
+        &self.store
+    }
 }
 
 /// Connects to the server, and to the one for results.
@@ -152,19 +167,15 @@ pub(super) async fn connect(
         Arc::clone(&connection),
         RegistryKeys::new(&config.key_prefix, topology),
     ));
-    let broker = RedisBroker {
-        tenant: TenantName::default(),
-        keys: Keys::new(&config.key_prefix, topology),
+    let store = Store {
         root: Keys::new(&config.key_prefix, topology),
         shared_queues: SharedQueues::default(),
-        noted: Noted::default(),
         readers: Readers::default(),
         turns: Turns::default(),
         usual_size: UsualSize::default(),
         listed_size: UsualSize::default(),
         given_back: GivenBack::default(),
         reclaims: Reclaims::default(),
-        results,
         results_in_step: shared && topology.keys_are_together(),
         connection,
         bulk,
@@ -177,6 +188,13 @@ pub(super) async fn connect(
         replicas: Replicas::new(config),
         lasting: Lasting::default(),
         registry,
+    };
+    let broker = RedisBroker {
+        tenant: TenantName::default(),
+        keys: store.root.clone(),
+        noted: Noted::default(),
+        results,
+        store: Arc::new(store),
     };
     Ok(broker.connected())
 }
@@ -224,28 +242,9 @@ impl RedisBroker {
         Self {
             tenant: tenant.clone(),
             keys: self.root.of(tenant),
-            root: self.root.clone(),
             noted: Noted::default(),
-            readers: Readers::default(),
-            turns: Turns::default(),
-            usual_size: UsualSize::default(),
-            listed_size: UsualSize::default(),
-            given_back: GivenBack::default(),
-            shared_queues: SharedQueues::default(),
-            reclaims: Reclaims::default(),
             results: Arc::new(self.results.of(tenant)),
-            results_in_step: self.results_in_step,
-            connection: Arc::clone(&self.connection),
-            bulk: Arc::clone(&self.bulk),
-            clock: Arc::clone(&self.clock),
-            group: self.group.clone(),
-            block: self.block,
-            lease: self.lease,
-            max_stream_length: self.max_stream_length,
-            dlq_max_length: self.dlq_max_length,
-            replicas: self.replicas,
-            lasting: Lasting::default(),
-            registry: Arc::clone(&self.registry),
+            store: Arc::clone(&self.store),
         }
     }
 

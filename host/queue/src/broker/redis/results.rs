@@ -138,7 +138,7 @@ impl RedisResults {
             .arg(record.state.name())
             .arg(record.body.as_deref().unwrap_or_default());
         match &record.reply_to {
-            Some(inbox) => command.arg(self.keys.of(&record.tenant).reply(inbox)),
+            Some(inbox) => command.arg(self.keys.reply_of(&record.tenant, inbox)),
             None => command.arg(""),
         };
     }

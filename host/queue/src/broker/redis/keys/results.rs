@@ -96,6 +96,14 @@ impl ResultKeys {
         format!("{}:reply:{inbox}", self.prefix)
     }
 
+    /// The same of a tenant's task.
+    pub(in super::super) fn reply_of(&self, tenant: &TenantName, inbox: &str) -> String {
+        match tenant.given() {
+            None => format!("{}:reply:{inbox}", self.root),
+            Some(tenant) => format!("{}:tenant:{tenant}:reply:{inbox}", self.root),
+        }
+    }
+
     /// The channel that every waiting client subscribes to: without subscribers, results are not published.
     pub(in super::super) fn waiting(&self) -> String {
         format!("{}:waiting", self.root)
