@@ -3,7 +3,7 @@
 //! Must not know how shares are computed.
 
 use chicory_testing::components::answering;
-use chicory_testing::{Ran, Site, until};
+use chicory_testing::{Ran, Site, guest, until};
 use redis::Commands as _;
 use serde_json::{Value, json};
 
@@ -77,6 +77,23 @@ fn tenants_meet_only_what_is_theirs() {
     );
     assert_eq!(site.run(&["dlq", "list", "--json"]).json(), json!([]));
     drop(worker);
+}
+
+/// Guests see whose task they run; those of the default tenant see nobody.
+#[test]
+fn a_guest_sees_its_tenant() {
+    let site = fleet(&["acme"]);
+    let _worker = site.worker(&[]);
+    site.known_worker();
+    site.write(
+        "context.wasm",
+        std::fs::read(guest("context")).expect("a guest"),
+    );
+    for (tenant, seen) in [("acme", json!("acme")), ("default", Value::Null)] {
+        of(&site, tenant, &["deploy", "context.wasm"]).ok();
+        let id = enqueue(&site, tenant, &["context.show"]);
+        assert_eq!(result(&site, tenant, &id)["tenant"], seen);
+    }
 }
 
 /// A module of the default tenant is no tenant's, and what is in its stream can't say that it is a tenant's.

@@ -3,7 +3,7 @@
 //! A tenant's messages, results and dead letters are kept apart from those of others by where they are stored, not by what
 //! they say. Must not know where that is.
 
-use chicory_signature::{Bounded, TenantName, Unit};
+use chicory_signature::{Bounded, TenantName, Unit, with_causes};
 use serde::{Deserialize, Serialize};
 
 use crate::{BrokerError, Timestamp};
@@ -85,6 +85,16 @@ impl Tenant {
         });
         checked.map_err(|fault| BrokerError::Invalid(format!("{}: {fault}", what())))?;
         Ok(read)
+    }
+
+    /// The same for a list: one that can't be read must not hide the others.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
+    pub(crate) fn read_or_warn(name: &str, record: &[u8]) -> Option<Self> {
+        let read = Self::read(name, record);
+        if let Err(error) = &read {
+            tracing::warn!(error = %with_causes(error), "a tenant is left out of the list; create it again, or restore its record");
+        }
+        read.ok()
     }
 
     /// The bytes that are stored.

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chicory_signature::{TenantName, owner, qualified};
+use chicory_signature::{TenantName, check_module_name, owner, qualified};
 use tokio::sync::mpsc;
 
 use crate::{
-    AuditEntry, CanaryCounts, Changes, ModuleRecord, Registry, RegistryError, WorkerReport,
+    AuditEntry, CanaryCounts, Changes, ModuleRecord, RecordFault, Registry, RegistryError,
+    WorkerReport,
 };
 
 /// A registry of all tenants' modules as one tenant sees it: its own modules, under their own names.
@@ -120,9 +121,14 @@ impl Registry for TenantModules {
         record: &ModuleRecord,
         entry: &AuditEntry,
     ) -> Result<Option<u64>, RegistryError> {
-        if self.tenant.is_default() {
-            return self.registry.replace(record, entry).await;
-        }
+        // Its name must not lead to another tenant's module.
+        check_module_name(&record.name).map_err(|error| RegistryError::RecordInvalid {
+            module: record.name.clone(),
+            source: RecordFault::Invalid {
+                place: "name".into(),
+                problem: error.to_string(),
+            },
+        })?;
         let (mut record, mut entry) = (record.clone(), entry.clone());
         record.name = qualified(&self.tenant, &record.name).into_owned();
         if !entry.module.is_empty() {

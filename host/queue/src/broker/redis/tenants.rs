@@ -44,10 +44,8 @@ impl Tenants for RedisBroker {
         let mut command = cmd("HGETALL");
         command.arg(self.root.tenants());
         let records: Vec<(String, Vec<u8>)> = self.connection.ask(&command).await?;
-        let tenants = records
-            .iter()
-            .map(|(name, record)| Tenant::read(name, record));
-        let mut tenants: Vec<Tenant> = tenants.collect::<Result<_, _>>()?;
+        let read = |(name, record): &(String, Vec<u8>)| Tenant::read_or_warn(name, record);
+        let mut tenants: Vec<Tenant> = records.iter().filter_map(read).collect();
         tenants.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         Ok(tenants)
     }

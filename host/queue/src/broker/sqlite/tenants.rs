@@ -44,8 +44,9 @@ impl Tenants for Sqlite {
                 Ok(rows.collect::<Result<_, _>>()?)
             })
             .await?;
-        let read = |(name, record): &(String, String)| Tenant::read(name, record.as_bytes());
-        records.iter().map(read).collect()
+        let read =
+            |(name, record): &(String, String)| Tenant::read_or_warn(name, record.as_bytes());
+        Ok(records.iter().filter_map(read).collect())
     }
 
     async fn put_tenant(&self, tenant: &Tenant) -> Result<Option<u64>, BrokerError> {
