@@ -211,6 +211,33 @@ fn a_deleted_tenant_leaves_nothing() {
     assert_eq!(result(&site, "other", &kept), 1);
 }
 
+/// It is named, hides no other tenant, and can be created again.
+#[test]
+fn a_tenants_record_that_cannot_be_read_is_put_aside() {
+    let site = fleet(&["acme", "bad"]);
+    for broken in ["{", "7", r#"{"name":"acme","revision":1}"#] {
+        let _: u32 = (site.connection())
+            .hset("chicory:tenants", "bad", broken)
+            .expect("the server answers");
+        let listed = site.run(&["tenant", "list"]);
+        assert!(
+            listed.ok().contains("acme") && !listed.stdout.contains("bad"),
+            "{listed:?}"
+        );
+        assert!(listed.stderr.contains("the record of tenant"), "{listed:?}");
+        let refused = of(&site, "bad", &["queue", "list"]);
+        assert!(
+            refused.fails(2).contains("the record of tenant"),
+            "{refused:?}"
+        );
+    }
+    let _: u32 = (site.connection())
+        .hset("chicory:tenants", "bad", "{")
+        .expect("the server answers");
+    site.run(&["tenant", "create", "bad"]).ok();
+    of(&site, "bad", &["enqueue", "shop.answer"]).ok();
+}
+
 /// Each with what is allowed; the default tenant needs no set-up.
 #[test]
 fn names_and_numbers_of_tenants_are_checked() {
